@@ -1,0 +1,1 @@
+"""Learning-curve and scaling-law families, a short file each."""
