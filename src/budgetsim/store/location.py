@@ -1,0 +1,75 @@
+"""Where the store lies, and how a new one comes to be."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+DATABASE_NAME: Final = "budgetsim.duckdb"
+ENVIRONMENT_VARIABLE: Final = "BUDGETSIM_STORE"
+
+
+@dataclass(frozen=True, slots=True)
+class StorePaths:
+    """The database, the text files it is built from, and the fits derived from it.
+
+    A store in a folder called `results` is a project: its fits lie beside that folder. Any other
+    store keeps everything in its own folder.
+    """
+
+    database: Path
+    texts: Path | None = None  # folder of the text files, where it is not the database's own
+
+    @property
+    def folder(self) -> Path:
+        return self.texts or self.database.parent
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
+
+    @property
+    def evidence(self) -> Path:
+        return self.folder / "evidence"
+
+    @property
+    def fits(self) -> Path:
+        in_project = self.folder.name == "results"
+        return (self.folder.parent if in_project else self.folder) / "fits"
+
+    @property
+    def lock(self) -> Path:
+        return self.database.with_name(self.database.name + ".lock")
+
+
+def locate(store: Path | None = None) -> StorePaths:
+    """The store to use: the argument, BUDGETSIM_STORE, ./results, else the user data directory."""
+    if store is not None:
+        return StorePaths(store.expanduser())
+    from_environment = os.environ.get(ENVIRONMENT_VARIABLE)
+    if from_environment:
+        return StorePaths(Path(from_environment).expanduser())
+    local = Path("results") / DATABASE_NAME
+    if local.exists() or (Path("results") / "evidence").is_dir():
+        return StorePaths(local)
+    return StorePaths(_user_data_dir() / DATABASE_NAME)
+
+
+def _user_data_dir() -> Path:
+    import platformdirs  # only where no other store is named: most calls never need it
+
+    return Path(platformdirs.user_data_dir("budgetsim", appauthor=False))
+
+
+def package_data(name: str) -> Path:
+    """A file or folder that ships with the package: `evidence`, `fits` or `rates.yaml`.
+
+    In a wheel it lies beside the code; in a checkout it is the project's own.
+    """
+    installed = Path(__file__).parent.parent / "_data" / name
+    if installed.exists():
+        return installed
+    root = Path(__file__).parents[3]
+    return root / "results" / name if name == "evidence" else root / name
