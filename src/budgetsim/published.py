@@ -22,11 +22,28 @@ PAPER_POOL_SIZE: Final = 100_000  # unlabelled texts the paper had
 PAPER_LLM_USD_PER_MTOK: Final = 20.0  # text-davinci-003, input and output, April 2023
 PAPER_PROMPT_TEXTS: Final = 33  # 32 examples in the prompt and the text to label
 
-COLUMNS: Final = (
-    "record_id same_as panel task strategy student teacher llm n_labels n_unlabeled initial_n_labels "
-    "additional_budget_usd total_cost_usd total_cost_err_usd gpu_hours metric score score_err provenance"
-).split()
-COMPUTE_COLUMNS: Final = "task dist_usd_per_1k_unlabeled se".split()
+COLUMNS: Final = [
+    "record_id",
+    "same_as",
+    "panel",
+    "task",
+    "strategy",
+    "student",
+    "teacher",
+    "llm",
+    "n_labels",
+    "n_unlabeled",
+    "initial_n_labels",
+    "additional_budget_usd",
+    "total_cost_usd",
+    "total_cost_err_usd",
+    "gpu_hours",
+    "metric",
+    "score",
+    "score_err",
+    "provenance",
+]
+COMPUTE_COLUMNS: Final = ["task", "dist_usd_per_1k_unlabeled", "se"]
 _REQUIRED: Final = ("record_id", "task", "strategy", "student", "metric", "score")
 
 
@@ -134,9 +151,7 @@ def imply_counts(rows: Sequence[PublishedRow], compute: Sequence[PublishedComput
     return [_imply_llm(_imply_unlabeled(row, by_pair)) for row in rows]
 
 
-def _imply_unlabeled(
-    row: PublishedRow, compute: Mapping[tuple[str, str, str], PublishedCompute]
-) -> PublishedRow:
+def _imply_unlabeled(row: PublishedRow, compute: Mapping[tuple[str, str, str], PublishedCompute]) -> PublishedRow:
     known = compute.get((row.task, row.teacher or "", row.student))
     wanted = row.strategy == "distill" and row.n_unlabeled is None and row.additional_budget_usd is not None
     if not wanted or known is None or row.n_labels is None or row.additional_budget_usd is None:
@@ -144,9 +159,7 @@ def _imply_unlabeled(
     left = row.additional_budget_usd - known.teacher_usd_at(row.n_labels)
     implied = left / known.usd_per_text
     if implied <= 0:
-        return replace(
-            row, feasible=False, implied_n_unlabeled=implied, n_unlabeled=0, derived=("n_unlabeled",)
-        )
+        return replace(row, feasible=False, implied_n_unlabeled=implied, n_unlabeled=0, derived=("n_unlabeled",))
     capped = ("capped:n_unlabeled",) if implied > PAPER_POOL_SIZE else ()
     return replace(
         row,
@@ -251,9 +264,7 @@ class _Fields:
 def _published_row(cells: _Fields) -> PublishedRow:
     strategy = cells.text("strategy")
     if strategy not in STRATEGY_INPUTS:
-        raise InputError(
-            f"{cells.place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGY_INPUTS)}."
-        )
+        raise InputError(f"{cells.place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGY_INPUTS)}.")
     return PublishedRow(
         record_id=cells.text("record_id"),
         same_as=cells.optional("same_as"),
@@ -279,9 +290,7 @@ def _published_row(cells: _Fields) -> PublishedRow:
 
 
 def _compute_row(cells: _Fields) -> PublishedCompute:
-    sizes = sorted(
-        int(c.removeprefix("teacher_ft_usd_L")) for c in cells.record if c.startswith("teacher_ft_usd_L")
-    )
+    sizes = sorted(int(c.removeprefix("teacher_ft_usd_L")) for c in cells.record if c.startswith("teacher_ft_usd_L"))
     if len(sizes) < 2:
         raise InputError(f"{cells.place}: wanted two or more columns teacher_ft_usd_L<n_labels>.")
     return PublishedCompute(

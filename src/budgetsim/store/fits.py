@@ -41,9 +41,7 @@ def save_fit(folder: Path, fit: TaskFit) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(
-            json.dumps(fit.to_json(), separators=(",", ":"), allow_nan=False) + "\n", "utf-8"
-        )
+        temporary.write_text(json.dumps(fit.to_json(), separators=(",", ":"), allow_nan=False) + "\n", "utf-8")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

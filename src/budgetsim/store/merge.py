@@ -192,9 +192,7 @@ def _counts(connection: Connection) -> dict[str, int]:
     return counts
 
 
-def _insert(
-    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
+def _insert(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for start in range(0, len(rows), _BATCH):
         batch = rows[start : start + _BATCH]
         marks = ", ".join(f"({', '.join('?' for _ in columns)})" for _ in batch)
@@ -210,8 +208,7 @@ def _insert_published(connection: Connection, published: Published) -> None:
     _insert(
         connection,
         "runs",
-        "run_id source evidence_set same_as task strategy student teacher labeler n_labels n_llm_labels "
-        "n_unlabeled derived feasible".split(),
+        ["run_id", "source", "evidence_set", "same_as", "task", "strategy", "student", "teacher", "labeler", "n_labels", "n_llm_labels", "n_unlabeled", "derived", "feasible"],
         [
             (r.record_id, published.source, f"published-{name}", r.same_as, r.task, r.strategy, r.student,
              r.teacher, r.labeler, r.n_labels, r.n_llm_labels, r.n_unlabeled, list(r.derived), r.feasible)
@@ -221,7 +218,7 @@ def _insert_published(connection: Connection, published: Published) -> None:
     _insert(
         connection,
         "scores",
-        "run_id metric value score_err n_test is_main".split(),
+        ["run_id", "metric", "value", "score_err", "n_test", "is_main"],
         [
             (
                 r.record_id,
@@ -237,8 +234,7 @@ def _insert_published(connection: Connection, published: Published) -> None:
     _insert(
         connection,
         "published_cells",
-        "record_id panel initial_n_labels additional_budget_usd total_cost_usd total_cost_err_usd gpu_hours "
-        "implied_n_unlabeled provenance".split(),
+        ["record_id", "panel", "initial_n_labels", "additional_budget_usd", "total_cost_usd", "total_cost_err_usd", "gpu_hours", "implied_n_unlabeled", "provenance"],
         [
             (r.record_id, r.panel, r.initial_n_labels, r.additional_budget_usd, r.total_cost_usd,
              r.total_cost_err_usd, r.gpu_hours, r.implied_n_unlabeled, r.provenance)
@@ -248,7 +244,7 @@ def _insert_published(connection: Connection, published: Published) -> None:
     _insert(
         connection,
         "published_compute",
-        "source task teacher student kind n_labels gpu_hours gpu_hours_se".split(),
+        ["source", "task", "teacher", "student", "kind", "n_labels", "gpu_hours", "gpu_hours_se"],
         [row for c in published.compute for row in _compute_rows(published.source, c)],
     )
 
@@ -305,12 +301,8 @@ def _insert_runs(connection: Connection, runs: Sequence[RunRecord]) -> None:
     _insert(
         connection,
         "scores",
-        "run_id metric value score_err n_test is_main".split(),
-        [
-            (run.design.run_id, s.metric, s.value, None, s.n_test, s.is_main)
-            for run in runs
-            for s in run.scores
-        ],
+        ["run_id", "metric", "value", "score_err", "n_test", "is_main"],
+        [(run.design.run_id, s.metric, s.value, None, s.n_test, s.is_main) for run in runs for s in run.scores],
     )
     _insert(
         connection,
@@ -320,11 +312,33 @@ def _insert_runs(connection: Connection, runs: Sequence[RunRecord]) -> None:
     )
 
 
-RUN_COLUMNS = (
-    "run_id source evidence_set task split_id strategy student teacher labeler n_labels n_llm_labels n_unlabeled "
-    "unlabeled_source recipe_id recipe seed model_family device_class device finished_at git_commit git_dirty "
-    "versions host data_hash"
-).split()
+RUN_COLUMNS = [
+    "run_id",
+    "source",
+    "evidence_set",
+    "task",
+    "split_id",
+    "strategy",
+    "student",
+    "teacher",
+    "labeler",
+    "n_labels",
+    "n_llm_labels",
+    "n_unlabeled",
+    "unlabeled_source",
+    "recipe_id",
+    "recipe",
+    "seed",
+    "model_family",
+    "device_class",
+    "device",
+    "finished_at",
+    "git_commit",
+    "git_dirty",
+    "versions",
+    "host",
+    "data_hash",
+]
 
 
 def _run_row(run: RunRecord) -> tuple[Any, ...]:

@@ -96,9 +96,7 @@ def choose_evidence(measurements: Sequence[Measurement], wanted: str | None) -> 
         rows_of[m.evidence_set] = rows_of.get(m.evidence_set, 0) + 1
     names = sorted(rows_of, key=lambda name: (not name.startswith("published"), -rows_of[name], name))
     if not names:
-        raise NoEvidenceError(
-            "The store holds no evidence; run `budgetsim store rebuild` or `budgetsim measure`."
-        )
+        raise NoEvidenceError("The store holds no evidence; run `budgetsim store rebuild` or `budgetsim measure`.")
     if wanted is None:
         return names[0]
     fitting = [n for n in names if n == wanted] or [n for n in names if n.startswith(wanted)]

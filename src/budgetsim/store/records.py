@@ -151,9 +151,7 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
     scores = tuple(Score(**score) for score in data["scores"])
     if not scores or not all(math.isfinite(s.value) and 0 <= s.value <= 100 for s in scores):
         raise ValueError("a score is missing or not a percentage")
-    return RunRecord(
-        design=DesignPoint(**data["design"]), scores=scores, stages=tuple(data["stages"]), **rest
-    )
+    return RunRecord(design=DesignPoint(**data["design"]), scores=scores, stages=tuple(data["stages"]), **rest)
 
 
 def _run_fields(run: RunRecord) -> dict[str, Any]:
