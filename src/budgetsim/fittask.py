@@ -24,10 +24,10 @@ from budgetsim.tasks import TASKS
 Floats = NDArray[np.float64]
 
 METHOD: Final = "tempered-1"
-N_PARTICLES: Final = 1000
+N_PARTICLES: Final = 4000
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
 LABEL_STRATEGIES: Final = ("annotate", "llm_annotate", "annotate_plus_llm")
-LABEL_LENGTHS: Final = (1.5, 3.0)  # e-folds of labels, of LLM labels
+LABEL_LENGTHS: Final = (3.0, 3.0)  # e-folds of labels, of LLM labels
 TRANSFER_LENGTHS: Final = (2.0, 3.0)  # e-folds of labels, of unlabelled texts
 
 
@@ -304,8 +304,8 @@ def _surfaces(
 _GRID: Final[dict[str, tuple[tuple[float, float, int], ...]]] = {
     "annotate": ((10, 1e6, 40),),
     "llm_annotate": ((10, 1e6, 40),),
-    "distill": ((30, 1e6, 22), (300, 1e6, 11)),
-    "annotate_plus_llm": ((30, 1e6, 14), (100, 1e6, 8)),
+    "distill": ((30, 1e6, 20), (300, 1e6, 10)),
+    "annotate_plus_llm": ((30, 1e6, 12), (100, 1e6, 7)),
 }
 
 

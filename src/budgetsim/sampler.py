@@ -34,7 +34,7 @@ def temper(
     rng: np.random.Generator,
     *,
     n_particles: int = 1000,
-    n_moves: int = 8,
+    n_moves: int = 12,
 ) -> Sample:
     """Move draws of the prior to the posterior by raising the likelihood's power from 0 to 1.
 

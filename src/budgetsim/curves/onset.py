@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-SWITCH = 6.0
 N_FLOOR = 3  # coordinates that the floor takes
 
 
@@ -40,7 +39,7 @@ class Floors:
             return np.broadcast_to(self.high * sigmoid(1.0 + 1.5 * z[:, :1]), log_size.shape)
         start, end = sigmoid(3.0 * z[:, :1]), sigmoid(3.0 * z[:, 1:2])
         switch = np.log(500.0) + 1.5 * z[:, 2:3]
-        share = start + (end - start) * sigmoid(SWITCH * (log_size - switch))
+        share = start + (end - start) * sigmoid(12.0 * (log_size - switch))
         out: Floats = self.low + (self.high - self.low) * share
         return out
 

@@ -22,7 +22,6 @@ from budgetsim.curves.onset import N_FLOOR, Floors, rise, sigmoid
 Floats = NDArray[np.float64]
 Score = Callable[[Floats, Floats], Floats]
 
-ONSET_SLOPE, NEEDED, USLOPE, AMP = 6.0, 3000.0, 0.6, 0.01
 _FIRST = N_FLOOR + 2  # coordinates before the curve's own: floor, amplitude, noise
 
 
@@ -42,8 +41,8 @@ class Forms:
     n_dimensions: int
 
     def amplitude(self, z: Floats) -> Floats:
-        """Standard deviation of the residual process: median 1 point, a fraction of the metric."""
-        out: Floats = AMP * np.exp(0.7 * z[:, N_FLOOR])
+        """Standard deviation of the residual process: median 3 points, a fraction of the metric."""
+        out: Floats = 0.03 * np.exp(0.7 * z[:, N_FLOOR])
         return out
 
     def noise(self, z: Floats) -> Floats:
@@ -83,13 +82,13 @@ def transfer_forms(floors: Floors) -> Forms:
         l, u = at[None, :, 0], at[None, :, 1]
         floor, top = floors.at(z, np.broadcast_to(l, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
         own = _hill(z, l, _FIRST + 1, np.log(300.0), 0.7) * _gate(z, l, _FIRST + 3)
-        return floor + (top - floor) * own * rise(u, _needed(z, l), _slope(z, _FIRST + 7, USLOPE))
+        return floor + (top - floor) * own * rise(u, _needed(z, l), _slope(z, _FIRST + 7, 1.0))
 
     def series(z: Floats, at: Floats) -> Floats:
         l, u = at[None, :, 0], at[None, :, 1]
         floor, top = floors.at(z, np.broadcast_to(l, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
         lack_n = _odds(-_slope(z, _FIRST + 2, 0.7) * (l - _middle(z, _FIRST + 1, np.log(300.0))))
-        lack_u = _odds(-_slope(z, _FIRST + 7, USLOPE) * (u - _needed(z, l)))
+        lack_u = _odds(-_slope(z, _FIRST + 7, 1.0) * (u - _needed(z, l)))
         return floor + (top - floor) * _gate(z, l, _FIRST + 3) / (1.0 + lack_n + lack_u)
 
     return Forms((Form("product", product), Form("series", series)), _FIRST + 8)
@@ -115,10 +114,10 @@ def _odds(t: Floats) -> Floats:
 
 
 def _gate(z: Floats, l: Floats, i: int) -> Floats:
-    """An onset near 1000 labels (a factor 4.5 either way), over about two thirds of an e-fold."""
-    return rise(l, np.log(1000.0) + 1.5 * z[:, [i]], ONSET_SLOPE * np.exp(0.5 * z[:, [i + 1]]))
+    """An onset near 1000 labels (a factor 4.5 either way), over about a third of an e-fold."""
+    return rise(l, np.log(1000.0) + 1.5 * z[:, [i]], 12.0 * np.exp(0.5 * z[:, [i + 1]]))
 
 
 def _needed(z: Floats, l: Floats) -> Floats:
     """Log of the texts at which half the rise is reached; it drifts with the labels."""
-    return np.log(NEEDED) + 2.0 * z[:, [_FIRST + 5]] + 0.3 * z[:, [_FIRST + 6]] * (l - np.log(1000.0))
+    return np.log(10000.0) + 2.0 * z[:, [_FIRST + 5]] + 0.3 * z[:, [_FIRST + 6]] * (l - np.log(1000.0))
