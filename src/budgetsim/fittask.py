@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from budgetsim.curves.score import Forms, label_forms, transfer_forms
 from budgetsim.curves.onset import Floors
-from budgetsim.design import STRATEGY_INPUTS, Measurement, canonical_hash
+from budgetsim.curves.score import Forms, label_forms, transfer_forms
+from budgetsim.design import STRATEGY_INPUTS, Measurement
 from budgetsim.errors import InputError, NoEvidenceError
+from budgetsim.fitkey import METHOD, rows_hash
 from budgetsim.hull import support_of
 from budgetsim.residual import Residual
 from budgetsim.sampler import temper
@@ -23,7 +24,6 @@ from budgetsim.tasks import TASKS
 
 Floats = NDArray[np.float64]
 
-METHOD: Final = "tempered-1"
 N_PARTICLES: Final = 4000
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
 LABEL_STRATEGIES: Final = ("annotate", "llm_annotate", "annotate_plus_llm")
@@ -61,16 +61,6 @@ def fit_task(measurements: Sequence[Measurement], *, n_draws: int = 400, seed: i
         surfaces=tuple(sorted(surfaces, key=lambda s: (s.strategy, s.teacher or "", s.student))),
         warnings=tuple(warnings),
     )
-
-
-def rows_hash(rows: Sequence[Measurement]) -> str:
-    """Hash of what a fit saw of its rows, whatever their order."""
-    seen = sorted(
-        [m.key, m.strategy, m.student, str(m.teacher), str(m.n_labels), str(m.n_llm_labels),
-         str(m.n_unlabeled), repr(m.score)]
-        for m in rows
-    )  # fmt: skip
-    return canonical_hash({"rows": seen})
 
 
 def _checked(measurements: Sequence[Measurement]) -> list[Measurement]:

@@ -66,9 +66,7 @@ class Residual:
         precision = (1 / variance) @ (self.vectors**2).T
         return solved / precision, 1 / np.sqrt(precision)
 
-    def draw(
-        self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats, rng: np.random.Generator
-    ) -> Floats:
+    def draw(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats, rng: np.random.Generator) -> Floats:
         """One draw a particle of the process at new sizes, given what was left over at the old.
 
         at : (m, axes); returns : (particles, m)

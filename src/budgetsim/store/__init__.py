@@ -1,7 +1,7 @@
 """The evidence store: a plain DuckDB file built from text, and the fits derived from it."""
 
 from budgetsim.store.database import migrations, open_reader, open_writer, schema_version
-from budgetsim.store.fits import fit_path, load_fit, rows_hash, save_fit
+from budgetsim.store.fits import fit_path, load_fit, save_fit
 from budgetsim.store.location import StorePaths, locate, package_data
 from budgetsim.store.merge import MergeReport, check, import_published, merge, merge_folder, rebuild, seed
 from budgetsim.store.query import (
@@ -40,7 +40,6 @@ __all__ = [
     "package_data",
     "read_shards",
     "rebuild",
-    "rows_hash",
     "run_sql",
     "save_fit",
     "schema_version",
