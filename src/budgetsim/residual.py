@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_JITTER = 1e-9
+_JITTER = 1e-8
 
 
 def correlation(left: Floats, right: Floats, lengths: tuple[float, ...]) -> Floats:
@@ -66,6 +66,13 @@ class Residual:
         precision = (1 / variance) @ (self.vectors**2).T
         return solved / precision, 1 / np.sqrt(precision)
 
+    def mean(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats) -> Floats:
+        """Expected process at new sizes at (m, axes), given what was left over: (particles, m)."""
+        variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
+        solved = ((left_over @ self.vectors) / variance) @ self.vectors.T
+        out: Floats = amplitude[:, None] ** 2 * (solved @ correlation(self.at, at, self.lengths))
+        return out
+
     def draw(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats, rng: np.random.Generator) -> Floats:
         """One draw a particle of the process at new sizes, given what was left over at the old.
 
@@ -74,8 +81,7 @@ class Residual:
         """
         both = np.concatenate([self.at, at])
         joint = correlation(both, both, self.lengths)
-        values, vectors = np.linalg.eigh(joint + _JITTER * np.eye(len(both)))
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        root = np.linalg.cholesky(joint + _JITTER * np.eye(len(both)))
         n, particles = len(self.at), len(left_over)
         path = amplitude[:, None] * (rng.standard_normal((particles, len(both))) @ root.T)
         seen = path[:, :n] + noise[:, None] * rng.standard_normal((particles, n))
