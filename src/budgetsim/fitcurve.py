@@ -113,8 +113,7 @@ class CurveFit:
             beyond = np.where(x < np.exp(self._frame.first) * self._scale.x0, 0.0, beyond)
         factor = np.where(seen, 1.0, np.exp(np.where(beyond < 0.005, 0.0, beyond)))
         kinds: list[Kind] = [
-            "observed" if s else "interpolated" if f == 1 else "extrapolated"
-            for s, f in zip(seen, factor, strict=True)
+            "observed" if s else "interpolated" if f == 1 else "extrapolated" for s, f in zip(seen, factor, strict=True)
         ]
         return kinds, factor
 
@@ -227,16 +226,16 @@ def _read(
     if (e <= 0).any():
         raise InputError("an error is zero or below; its log is needed. Give n_test, or drop the row.")
     if floor is not None and not 0 <= floor <= e.min():
-        raise InputError(f"floor is {floor}; the smallest error is {e.min():.6g}, and a floor lies in between 0 and it.")
+        raise InputError(
+            f"floor is {floor}; the smallest error is {e.min():.6g}, and a floor lies in between 0 and it."
+        )
     if ceiling is not None and not ceiling > e.min():
         raise InputError(f"ceiling is {ceiling}; it must lie above the smallest error, {e.min():.6g}.")
     order = np.lexsort((e, x))
     return x[order], e[order], None if counted is None else counted[order]
 
 
-def _frame(
-    x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None, ceiling: float | None
-) -> Frame:
+def _frame(x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None, ceiling: float | None) -> Frame:
     trained = x > 0
     at = lx[trained]
     return Frame(
@@ -257,9 +256,7 @@ def _chosen(x: Floats, options: Options) -> list[Family]:
     return [FAMILIES[name] for name in options.families if FAMILIES[name].n_parameters <= n - 2]
 
 
-def _weights(
-    x: Floats, lx: Floats, e: Floats, counted: Floats | None, frame: Frame, options: Options
-) -> Floats:
+def _weights(x: Floats, lx: Floats, e: Floats, counted: Floats | None, frame: Frame, options: Options) -> Floats:
     """Relative precision of each row: late sizes are steadier, counted error rates noisier."""
     weight = np.exp(2 * options.tail * (np.maximum(lx, frame.first) - frame.last))
     if counted is not None:
