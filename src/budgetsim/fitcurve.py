@@ -38,6 +38,8 @@ class Options:
     amplitude_prior: float = 0.01
     grow: float = 0.01  # discrepancy a e-fold beyond the data
     grow_slope: float = 0.2  # the same, as a share of the local slope
+    tolerate: float = 1.5  # excess residual, as a ratio to the best, that costs no weight
+    screen: float = 4.0  # families weigh as their residual to the power of minus this
     prior: str = "weak"
 
 
@@ -66,6 +68,7 @@ class CurveFit:
     sizes: Floats  # as given, finite and sorted
     errors: Floats
     families: tuple[str, ...]
+    weights: tuple[float, ...]  # of the families in the average
     agree: tuple[float, ...]  # share of starts of each family that found its best
     warnings: tuple[str, ...]
     noise: float  # relative deviation of one run at the largest size
@@ -122,7 +125,7 @@ class CurveFit:
             FAMILIES[name].log_error(best[None], lx, self._frame)[0][0] + np.interp(lx, self._knots, path)
             for name, best, path in zip(self.families, self._best, self._centre_path, strict=True)
         ]
-        out: Floats = np.mean(each, axis=0)
+        out: Floats = np.average(each, axis=0, weights=self.weights)
         return out
 
     def _draws(self, lx: Floats, beyond: Floats, centre: Floats) -> Floats:
@@ -380,7 +383,8 @@ def _assemble(
     trained = x > 0
     residual = Residual.over(lx[trained][:, None], (options.length,))
     knots = _knots(frame, options)
-    share = np.diff(np.linspace(0, options.n_draws, len(found) + 1).round().astype(int))
+    found, share_of = _screen(found, len(x), options)
+    share = np.diff(np.round(options.n_draws * np.concatenate([[0.0], np.cumsum(share_of)])).astype(int))
     theta, centre_path, paths, noises = [], [], [], []
     for f, n in zip(found, share, strict=True):
         draws = _draw_parameters(f, int(n), lx, y, weight, trained, frame, options, rng)
@@ -396,6 +400,7 @@ def _assemble(
         sizes=x,
         errors=e,
         families=tuple(f.family.name for f in found),
+        weights=tuple(float(v) for v in share_of),
         agree=tuple(f.agree for f in found),
         warnings=tuple(_warnings(x, y)),
         noise=float(np.sqrt((noise_draws**2).mean())),
@@ -411,6 +416,17 @@ def _assemble(
         _noise_draws=noise_draws,
         _limits=(floor or 0.0, np.inf if ceiling is None else max(ceiling, float(e.max()))),
     )
+
+
+def _screen(found: Sequence[_Found], n: int, options: Options) -> tuple[list[_Found], Floats]:
+    """Families worth averaging, with weights: less for one that leaves more over than the best."""
+    rows = n + options.noise_rows
+    spread = np.array([f.noise * np.sqrt(rows / max(rows - f.family.n_parameters, 1.0)) for f in found])
+    excess = np.maximum(spread / spread.min() / options.tolerate, 1.0)
+    weight = excess**-options.screen
+    keep = weight > 0.02 * weight.max()
+    weight = weight[keep] / weight[keep].sum()
+    return [f for f, k in zip(found, keep, strict=True) if k], weight
 
 
 def _knots(frame: Frame, options: Options) -> Floats:
