@@ -269,10 +269,12 @@ def compute_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
 def coverage_note(fit: TaskFit) -> str | None:
     """How far the intervals have held on rows left out of the fit."""
     inside = n = 0.0
+    seen = []  # surfaces that were fitted as one share one check
     for surface in fit.surfaces:
         checked = surface.diagnostics.get("checked") or {}
         share, count = (checked.get("coverage") or {}).get("90"), checked.get("n")
-        if share is not None and count:
+        if share is not None and count and checked not in seen:
+            seen.append(checked)
             inside, n = inside + share * count, n + count
     if not n:
         return None
