@@ -29,8 +29,8 @@ class Options:
     """The one frozen default; benches change a field to show what it is worth."""
 
     families: tuple[str, ...] = ("power_floor", "shifted_power", "bounded_power", "rectified")
-    tails: tuple[float, ...] = (0.4,)  # noise falls as size^-tail; of several the likelihood chooses
-    n_starts: int = 8  # for each tail
+    tails: tuple[float, ...] = (0.5,)  # noise falls as size^-tail; of several the likelihood chooses
+    n_starts: int = 6  # for each tail
     n_steps: int = 40
     n_draws: int = 400
     noise_prior: float = 0.01  # relative deviation of a run
@@ -38,8 +38,9 @@ class Options:
     length: float = 2.0  # of the residual process, e-folds
     amplitude_prior: float = 0.01
     spike: float = 3.0  # prior odds that nothing is left over but noise
-    grow: float = 0.01  # discrepancy a e-fold beyond the data
-    grow_slope: float = 0.2  # the same, as a share of the local slope
+    grow: float = 0.02  # discrepancy (log error) one e-fold beyond the data
+    grow_slope: float = 0.25  # the same, as a share of the slope at the end of the data
+    grow_power: float = 1.5  # how it grows with e-folds
     tolerate: float = 1.5  # excess residual, as a ratio to the best, that costs no weight
     screen: float = 0.0  # families weigh as their residual to the power of minus this
     prior: str = "finetuning"
@@ -118,8 +119,7 @@ class CurveFit:
             beyond = np.where(x < np.exp(self._frame.first) * self._scale.x0, 0.0, beyond)
         factor = np.where(seen, 1.0, np.exp(np.where(beyond < 0.005, 0.0, beyond)))
         kinds: list[Kind] = [
-            "observed" if s else "interpolated" if f == 1 else "extrapolated"
-            for s, f in zip(seen, factor, strict=True)
+            "observed" if s else "interpolated" if f == 1 else "extrapolated" for s, f in zip(seen, factor, strict=True)
         ]
         return kinds, factor
 
@@ -138,12 +138,11 @@ class CurveFit:
         )
         paths = _interpolate(lx, self._knots, self._paths)
         n = len(curves)
-        step = 0.25
-        slope = np.abs(self._centre(lx) - self._centre(lx - step)) / step
+        end = self._centre(np.array([self._frame.last - 1.0, self._frame.last]))
         o = self.options
-        drift = np.hypot(o.grow * beyond, o.grow_slope * slope * beyond)
+        drift = np.hypot(o.grow, o.grow_slope * abs(end[1] - end[0])) * beyond**o.grow_power
         run = self._noise_draws[:, None] * rng.standard_normal((n, len(lx)))
-        out: Floats = curves + paths + rng.standard_normal((n, 1)) * drift + run
+        out: Floats = curves + paths + rng.standard_t(4, size=(n, 1)) * drift + run
         return out - (np.median(out, axis=0) - centre)
 
 
@@ -232,16 +231,16 @@ def _read(
     if (e <= 0).any():
         raise InputError("an error is zero or below; its log is needed. Give n_test, or drop the row.")
     if floor is not None and not 0 <= floor <= e.min():
-        raise InputError(f"floor is {floor}; the smallest error is {e.min():.6g}, and a floor lies in between 0 and it.")
+        raise InputError(
+            f"floor is {floor}; the smallest error is {e.min():.6g}, and a floor lies in between 0 and it."
+        )
     if ceiling is not None and not ceiling > e.min():
         raise InputError(f"ceiling is {ceiling}; it must lie above the smallest error, {e.min():.6g}.")
     order = np.lexsort((e, x))
     return x[order], e[order], None if counted is None else counted[order]
 
 
-def _frame(
-    x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None, ceiling: float | None
-) -> Frame:
+def _frame(x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None, ceiling: float | None) -> Frame:
     trained = x > 0
     at = lx[trained]
     return Frame(
