@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,6 +74,21 @@ class CostModel:
         """Dollars that n units of one input cost, the fixed part left out."""
         parts = self._of_input(name, np.asarray(n, dtype=np.float64))
         return np.asarray(sum(parts.values(), np.float64(0.0)), dtype=np.float64)
+
+    def scaled(self, stages: Iterable[str], factor: float) -> CostModel:
+        """The same model with some stages dearer or cheaper by a factor."""
+        hit = set(stages)
+        return replace(
+            self,
+            fixed={k: v * factor if k in hit else v for k, v in self.fixed.items()},
+            per_unit={
+                name: {k: v * factor if k in hit else v for k, v in parts.items()}
+                for name, parts in self.per_unit.items()
+            },
+            steps={
+                k: Steps(v.n, tuple(usd * factor for usd in v.usd)) if k in hit else v for k, v in self.steps.items()
+            },
+        )
 
     def affordable(self, name: str, usd: ArrayLike) -> Floats:
         """The most whole units of one input that an amount pays for, within its limit; -1 for none.

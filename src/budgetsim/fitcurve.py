@@ -35,7 +35,7 @@ class Options:
     n_draws: int = 400
     noise_prior: float = 0.01  # relative deviation of a run
     noise_rows: float = 2.0  # what that is worth in observations
-    length: float = 2.0  # of the residual process, e-folds
+    length: float = 3.0  # of the residual process, e-folds
     amplitude_prior: float = 0.01
     spike: float = 3.0  # prior odds that nothing is left over but noise
     grow: float = 0.02  # discrepancy (log error) one e-fold beyond the data

@@ -231,4 +231,4 @@ def _pack(scores: Floats) -> str:
 
 
 def _unpack(text: str) -> Floats:
-    return np.frombuffer(base64.b64decode(text, validate=True), dtype=_STORED) * _UNIT
+    return np.frombuffer(base64.b64decode(text, validate=True), dtype=_STORED).astype(np.float64) * _UNIT
