@@ -1,1 +1,163 @@
-"""Simulate what a budget buys: labels, LLM labels or a distilled teacher, and the score."""
+"""Simulate what a budget buys: labels, LLM labels or a distilled teacher, and the score.
+
+Public names are imported when they are first used: `import budgetsim` loads neither NumPy nor
+DuckDB, and nothing here loads torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from budgetsim._version import __version__
+    from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, rivals, task_fit
+    from budgetsim.allocate import Choice, allocate
+    from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
+    from budgetsim.costs import CostModel, cost_model
+    from budgetsim.design import DesignPoint, Measurement
+    from budgetsim.errors import (
+        BudgetsimError,
+        InfeasibleBudgetError,
+        InputError,
+        MissingExtraError,
+        MissingPriceError,
+        NoEvidenceError,
+        RateCardError,
+        StoreError,
+        StoreLockedError,
+    )
+    from budgetsim.fittask import fit_task
+    from budgetsim.frontier import Frontier, pareto_front, trace_frontier
+    from budgetsim.optimize import Allocation, Option, TaskAnswer, optimize_task
+    from budgetsim.points import Point, PointAnswer, parse_points
+    from budgetsim.rates import RateCard, parse_rates
+    from budgetsim.simulate import chance_of_best, expected_regret, predict, run_interval
+    from budgetsim.store import StorePaths, locate
+    from budgetsim.surface import Support, Surface, TaskFit
+    from budgetsim.tasks import TASKS, Task, get_task
+
+_HOME = {
+    "__version__": "_version",
+    "Choices": "advise",
+    "Evidence": "advise",
+    "Rival": "advise",
+    "choices": "advise",
+    "load_evidence": "advise",
+    "rivals": "advise",
+    "task_fit": "advise",
+    "Choice": "allocate",
+    "allocate": "allocate",
+    "Hours": "compute",
+    "ModelledSpeed": "compute",
+    "T5Shape": "compute",
+    "distill_flops": "compute",
+    "forward_flops": "compute",
+    "CostModel": "costs",
+    "cost_model": "costs",
+    "DesignPoint": "design",
+    "Measurement": "design",
+    "BudgetsimError": "errors",
+    "InfeasibleBudgetError": "errors",
+    "InputError": "errors",
+    "MissingExtraError": "errors",
+    "MissingPriceError": "errors",
+    "NoEvidenceError": "errors",
+    "RateCardError": "errors",
+    "StoreError": "errors",
+    "StoreLockedError": "errors",
+    "fit_task": "fittask",
+    "Frontier": "frontier",
+    "pareto_front": "frontier",
+    "trace_frontier": "frontier",
+    "Allocation": "optimize",
+    "Option": "optimize",
+    "TaskAnswer": "optimize",
+    "optimize_task": "optimize",
+    "Point": "points",
+    "PointAnswer": "points",
+    "parse_points": "points",
+    "RateCard": "rates",
+    "parse_rates": "rates",
+    "chance_of_best": "simulate",
+    "expected_regret": "simulate",
+    "predict": "simulate",
+    "run_interval": "simulate",
+    "StorePaths": "store",
+    "locate": "store",
+    "Support": "surface",
+    "Surface": "surface",
+    "TaskFit": "surface",
+    "TASKS": "tasks",
+    "Task": "tasks",
+    "get_task": "tasks",
+}
+
+__all__ = [
+    "TASKS",
+    "Allocation",
+    "BudgetsimError",
+    "Choice",
+    "Choices",
+    "CostModel",
+    "DesignPoint",
+    "Evidence",
+    "Frontier",
+    "Hours",
+    "InfeasibleBudgetError",
+    "InputError",
+    "Measurement",
+    "MissingExtraError",
+    "MissingPriceError",
+    "ModelledSpeed",
+    "NoEvidenceError",
+    "Option",
+    "Point",
+    "PointAnswer",
+    "RateCard",
+    "RateCardError",
+    "Rival",
+    "StoreError",
+    "StoreLockedError",
+    "StorePaths",
+    "Support",
+    "Surface",
+    "T5Shape",
+    "Task",
+    "TaskAnswer",
+    "TaskFit",
+    "__version__",
+    "allocate",
+    "chance_of_best",
+    "choices",
+    "cost_model",
+    "distill_flops",
+    "expected_regret",
+    "fit_task",
+    "forward_flops",
+    "get_task",
+    "load_evidence",
+    "locate",
+    "optimize_task",
+    "pareto_front",
+    "parse_points",
+    "parse_rates",
+    "predict",
+    "rivals",
+    "run_interval",
+    "task_fit",
+    "trace_frontier",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home the first time it is used."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'budgetsim' has no attribute {name!r}")
+    value = getattr(import_module(f"budgetsim.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

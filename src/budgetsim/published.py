@@ -251,7 +251,7 @@ class _Fields:
     def required_number(self, column: str, *, high: float = math.inf) -> float:
         self.text(column)
         number = self.number(column, high=high)
-        assert number is not None  # noqa: S101 - the cell is not empty
+        assert number is not None
         return number
 
     def count(self, column: str) -> int | None:

@@ -1,7 +1,7 @@
 """The evidence store: a plain DuckDB file built from text, and the fits derived from it."""
 
 from budgetsim.store.database import migrations, open_reader, open_writer, schema_version
-from budgetsim.store.fits import fit_path, load_fit, rows_hash, save_fit
+from budgetsim.store.fits import fit_path, load_fit, save_fit
 from budgetsim.store.location import StorePaths, locate, package_data
 from budgetsim.store.merge import MergeReport, check, import_published, merge, merge_folder, rebuild, seed
 from budgetsim.store.query import (
@@ -9,6 +9,7 @@ from budgetsim.store.query import (
     Table,
     choose_evidence,
     describe,
+    export_csv,
     load_compute,
     load_measurements,
     run_sql,
@@ -26,6 +27,7 @@ __all__ = [
     "check",
     "choose_evidence",
     "describe",
+    "export_csv",
     "fit_path",
     "import_published",
     "load_compute",
@@ -40,7 +42,6 @@ __all__ = [
     "package_data",
     "read_shards",
     "rebuild",
-    "rows_hash",
     "run_sql",
     "save_fit",
     "schema_version",

@@ -5,17 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import astuple
 from pathlib import Path
 
-from budgetsim.design import Measurement, canonical_hash
+from budgetsim.design import Measurement
+from budgetsim.fitkey import METHOD, rows_hash
 from budgetsim.surface import SCHEMA_VERSION, TaskFit
-
-
-def rows_hash(measurements: Sequence[Measurement], method: str) -> str:
-    """Hash of what a fit depends on: its rows, the fitting method and the schema of the file."""
-    rows = sorted(repr(astuple(m)) for m in measurements)
-    return canonical_hash({"rows": rows, "method": method, "schema_version": SCHEMA_VERSION})
 
 
 def fit_path(folder: Path, evidence_set: str, task: str) -> Path:
@@ -23,12 +17,13 @@ def fit_path(folder: Path, evidence_set: str, task: str) -> Path:
     return folder / evidence_set / f"{task}.json"
 
 
-def load_fit(folders: Sequence[Path], evidence_set: str, task: str, wanted_hash: str) -> TaskFit | None:
-    """The first fresh fit found in the folders, or None: stale and damaged files are passed over."""
+def load_fit(folders: Sequence[Path], evidence_set: str, task: str, rows: Sequence[Measurement]) -> TaskFit | None:
+    """The first fit of these rows found in the folders, or None: stale and damaged files are passed over."""
+    wanted = {"rows_hash": rows_hash(rows), "method": METHOD, "schema_version": SCHEMA_VERSION}
     for folder in folders:
         try:
             data = json.loads(fit_path(folder, evidence_set, task).read_bytes())
-            if data["rows_hash"] == wanted_hash:
+            if all(data[key] == value for key, value in wanted.items()):
                 return TaskFit.from_json(data)
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -202,13 +202,23 @@ def _insert(connection: Connection, table: str, columns: Sequence[str], rows: Se
         )
 
 
+_PUBLISHED_RUN_COLUMNS = (
+    "run_id source evidence_set same_as task strategy student teacher labeler n_labels n_llm_labels n_unlabeled "
+    "derived feasible"
+).split()
+_CELL_COLUMNS = (
+    "record_id panel initial_n_labels additional_budget_usd total_cost_usd total_cost_err_usd gpu_hours "
+    "implied_n_unlabeled provenance"
+).split()
+
+
 def _insert_published(connection: Connection, published: Published) -> None:
     name = published.source.removeprefix("published:")
     _refuse_foreign_ids(connection, published)
     _insert(
         connection,
         "runs",
-        ["run_id", "source", "evidence_set", "same_as", "task", "strategy", "student", "teacher", "labeler", "n_labels", "n_llm_labels", "n_unlabeled", "derived", "feasible"],
+        _PUBLISHED_RUN_COLUMNS,
         [
             (r.record_id, published.source, f"published-{name}", r.same_as, r.task, r.strategy, r.student,
              r.teacher, r.labeler, r.n_labels, r.n_llm_labels, r.n_unlabeled, list(r.derived), r.feasible)
@@ -234,7 +244,7 @@ def _insert_published(connection: Connection, published: Published) -> None:
     _insert(
         connection,
         "published_cells",
-        ["record_id", "panel", "initial_n_labels", "additional_budget_usd", "total_cost_usd", "total_cost_err_usd", "gpu_hours", "implied_n_unlabeled", "provenance"],
+        _CELL_COLUMNS,
         [
             (r.record_id, r.panel, r.initial_n_labels, r.additional_budget_usd, r.total_cost_usd,
              r.total_cost_err_usd, r.gpu_hours, r.implied_n_unlabeled, r.provenance)

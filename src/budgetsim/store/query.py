@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -133,3 +134,23 @@ def describe(connection: Connection) -> Table:
         "ORDER BY 1, 2 NULLS FIRST"
     ).fetchall()
     return Table(["table", "column", "type", "comment"], rows)
+
+
+def export_csv(connection: Connection, folder: Path) -> list[Path]:
+    """Write every table and view as a CSV file of its name.
+
+    raises : InputError where the folder cannot be made
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror}); name another folder.") from None
+    names = connection.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main' ORDER BY 1"
+    ).fetchall()
+    files = []
+    for (name,) in names:
+        file = folder / f"{name}.csv"
+        connection.table(name).write_csv(str(file))
+        files.append(file)
+    return files

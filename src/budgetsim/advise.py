@@ -1,0 +1,291 @@
+"""The conductor of answers: evidence and fits from the store, prices from the card, options out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from budgetsim.compute import (
+    ComputeModel,
+    Hours,
+    ModelledSpeed,
+    PublishedHours,
+    distill_hours,
+    published_hours,
+    student_only,
+)
+from budgetsim.costs import cost_model
+from budgetsim.design import Measurement
+from budgetsim.errors import MissingPriceError, NoEvidenceError
+from budgetsim.optimize import EvidenceNote, Option
+from budgetsim.points import Point, PointAnswer, answer_constant, answer_point, find_surface, unanswered
+from budgetsim.rates import RateCard
+from budgetsim.store import (
+    ComputeRow,
+    StorePaths,
+    choose_evidence,
+    load_compute,
+    load_fit,
+    load_measurements,
+    open_reader,
+    package_data,
+    seed,
+)
+from budgetsim.surface import Surface, TaskFit
+from budgetsim.tasks import TASKS, Task
+
+CHEAP_STUDENTS = ("overlap", "tfidf-lr", "encoder-lr")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything one answer rests on: a set of measurements, and published compute."""
+
+    paths: StorePaths
+    set: str
+    measurements: tuple[Measurement, ...]  # of that set
+    cheap: tuple[Measurement, ...]  # of cheap students, whatever their set
+    compute: tuple[ComputeRow, ...]
+
+    @property
+    def tasks(self) -> list[str]:
+        """Tasks with evidence, in the order of their names."""
+        return sorted({m.task for m in self.measurements})
+
+    def rows(self, task: str) -> list[Measurement]:
+        return [m for m in self.measurements if m.task == task]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What money can buy on one task, and what was left out and why."""
+
+    task: Task
+    fit: TaskFit
+    options: tuple[Option, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """A cheap student beside the T5 ones: seconds on a CPU. Percent, mean over runs."""
+
+    student: str
+    n_labels: int
+    score: float
+    n_runs: int
+    cost_usd: float
+    evidence_set: str
+
+
+def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambda _: None) -> Evidence:
+    """Read the store; a store that does not exist is made from the evidence in the package.
+
+    wanted : evidence set, or the start of its name
+    raises : StoreError, StoreLockedError, NoEvidenceError, InputError
+    """
+    if seed(paths):
+        say(f"Made the store {paths.database} from the published evidence that ships with budgetsim.")
+    with open_reader(paths.database) as connection:
+        measurements = load_measurements(connection)
+        compute = load_compute(connection)
+    trained = [m for m in measurements if m.student not in CHEAP_STUDENTS]
+    name = choose_evidence(trained, wanted)
+    return Evidence(
+        paths=paths,
+        set=name,
+        measurements=tuple(m for m in trained if m.evidence_set == name),
+        cheap=tuple(m for m in measurements if m.student in CHEAP_STUDENTS),
+        compute=tuple(compute),
+    )
+
+
+def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:
+    """The stored fit of a task where it is fresh, else a new one (not saved: `budgetsim fit` does that).
+
+    raises : NoEvidenceError where the set has no rows of that task
+    """
+    rows = evidence.rows(task)
+    if not rows:
+        raise NoEvidenceError(
+            f"Evidence {evidence.set} has nothing on {task}; it has {', '.join(evidence.tasks)}. "
+            f"Measure it with `budgetsim measure --task {task}`."
+        )
+    fit = stored_fit(evidence, task)
+    if fit is not None:
+        return fit
+    from budgetsim.fittask import fit_task  # SciPy, only where a fit is stale
+
+    say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
+    return fit_task(rows)
+
+
+def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
+    """The fit that lies beside the store or ships with the package, if it is of these very rows."""
+    return load_fit([evidence.paths.fits, package_data("fits")], evidence.set, task, evidence.rows(task))
+
+
+def answer_points(
+    evidence: Evidence,
+    points: Sequence[Point],
+    card: RateCard,
+    *,
+    compute: ComputeModel = "published",
+    say: Say = lambda _: None,
+) -> list[PointAnswer]:
+    """Answer points in their order; one that no evidence covers says so in its reason."""
+    return [_answer_point(evidence, point, card, compute, say) for point in points]
+
+
+def _answer_point(evidence: Evidence, point: Point, card: RateCard, compute: ComputeModel, say: Say) -> PointAnswer:
+    try:
+        fit = task_fit(evidence, point.task, say)
+        if point.strategy == "constant":
+            return answer_constant(point, TASKS[point.task])
+        surface = find_surface(fit, point)
+    except NoEvidenceError as error:
+        return unanswered(point, str(error))
+    try:
+        option = _option(evidence, surface, TASKS[point.task], card, compute, 0.0)
+    except MissingPriceError:
+        option = "no price"
+    cost = None if isinstance(option, str) else option.cost
+    return answer_point(point, surface, _note(evidence, surface).source, cost)
+
+
+def choices(
+    evidence: Evidence,
+    task: str,
+    card: RateCard,
+    *,
+    compute: ComputeModel = "published",
+    owned_labels: float = 0.0,
+    strategies: Sequence[str] = (),
+    students: Sequence[str] = (),
+    say: Say = lambda _: None,
+) -> Choices:
+    """Price every fitted strategy of a task.
+
+    strategies : those asked for by name; empty for all. One that is asked for and has no price is an
+        error; one that is not is left out with a note.
+    students : those to choose among; empty for all
+    raises : MissingPriceError, NoEvidenceError
+    """
+    facts = TASKS[task]
+    fit = task_fit(evidence, task, say)
+    options, notes = [], list(fit.warnings)
+    missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]
+    if missing:
+        raise NoEvidenceError(f"Evidence {evidence.set} has no fitted {missing[0]} on {task}; leave it out.")
+    unknown = [s for s in students if s not in {f.student for f in fit.surfaces}]
+    if unknown:
+        raise NoEvidenceError(
+            f"Evidence {evidence.set} has no fitted student {unknown[0]} on {task}; it has "
+            f"{', '.join(sorted({f.student for f in fit.surfaces}))}."
+        )
+    for surface in fit.surfaces:
+        if (strategies and surface.strategy not in strategies) or (students and surface.student not in students):
+            continue
+        try:
+            option = _option(evidence, surface, facts, card, compute, owned_labels)
+        except MissingPriceError as error:
+            if strategies:
+                raise
+            notes.append(f"{surface.strategy} left out: {error}")
+            continue
+        if isinstance(option, str):
+            if strategies:
+                raise MissingPriceError(f"{surface.strategy} on {task}: {option}")
+            notes.append(f"{surface.strategy} left out: {option}")
+        else:
+            options.append(option)
+    return Choices(task=facts, fit=fit, options=tuple(options), notes=tuple(dict.fromkeys(notes)))
+
+
+def _option(
+    evidence: Evidence, surface: Surface, task: Task, card: RateCard, compute: ComputeModel, owned_labels: float
+) -> Option | str:
+    """The priced option, or why it has no price."""
+    hours = _hours(evidence, surface, task, card, compute)
+    if hours is None:
+        return (
+            f"no {compute} compute is known for {surface.teacher or 'no teacher'} and {surface.student} "
+            f"(a utilisation on the card, or --compute published, may help)"
+        )
+    return Option(
+        surface=surface,
+        cost=cost_model(surface.strategy, task, card, hours, owned_labels=owned_labels),
+        evidence=_note(evidence, surface),
+        hours=hours,
+    )
+
+
+def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, compute: ComputeModel) -> Hours | None:
+    speed = modelled_speed(card)
+    if surface.strategy != "distill":
+        if not card.overheads.charge_student_training:
+            return Hours(model="not charged", device_class="gpu")
+        return student_only(surface.student, task, speed)
+    if surface.teacher is None:
+        return None
+    bills = _published(evidence, task.name, surface.teacher, surface.student)
+    return distill_hours(compute, surface.teacher, surface.student, task, bills, speed)
+
+
+def _published(evidence: Evidence, task: str, teacher: str, student: str) -> PublishedHours | None:
+    source = evidence.set.replace("published-", "published:", 1)
+    return published_hours(
+        [
+            (row.kind, row.n_labels, row.gpu_hours)
+            for row in evidence.compute
+            if (row.source, row.task, row.teacher, row.student) == (source, task, teacher, student)
+        ]
+    )
+
+
+def modelled_speed(card: RateCard) -> ModelledSpeed | None:
+    """The card's utilisation as the mathematics wants it, or None."""
+    use = card.utilisation
+    if use is None:
+        return None
+    return ModelledSpeed(
+        peak_tflops=use.peak_tflops,
+        teacher_training=use.teacher_training,
+        labelling=use.labelling,
+        student_training=use.student_training,
+        seconds_per_step=use.seconds_per_step,
+    )
+
+
+def _note(evidence: Evidence, surface: Surface) -> EvidenceNote:
+    published = evidence.set.startswith("published")
+    device = None if published else evidence.set.split("-")[1]
+    return EvidenceNote(
+        set=evidence.set,
+        source="published" if published else "measured",
+        device=device,
+        n_rows=surface.n_rows,
+    )
+
+
+def rivals(evidence: Evidence, task: str, card: RateCard) -> list[Rival]:
+    """Cheap students measured on the task, best first; their labels priced by the card."""
+    groups: dict[tuple[str, int, str], list[float]] = {}
+    for m in evidence.cheap:
+        if m.task == task:
+            groups.setdefault((m.student, int(m.n_labels or 0), m.evidence_set), []).append(m.score)
+    price = card.label_price(task)
+    usd = float(price.usd) if price else 0.0
+    found = [
+        Rival(
+            student=student,
+            n_labels=n,
+            score=100 * sum(scores) / len(scores),
+            n_runs=len(scores),
+            cost_usd=n * usd,
+            evidence_set=name,
+        )
+        for (student, n, name), scores in groups.items()
+    ]
+    return sorted(found, key=lambda r: (-r.score, r.cost_usd))

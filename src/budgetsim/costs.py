@@ -1,0 +1,217 @@
+"""Design points and prices to US dollars: additive in the inputs, and monotone in each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from budgetsim.compute import Hours
+from budgetsim.errors import MissingPriceError
+from budgetsim.rates import LlmPrice, RateCard
+from budgetsim.tasks import Task
+
+Floats = NDArray[np.float64]
+_TINY = 1e-9  # relative slack when money is turned into whole units
+_NO_LIMIT = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A cost that is linear between breakpoints and never falls: fine-tuning a teacher on n labels."""
+
+    n: tuple[float, ...]
+    usd: tuple[float, ...]
+
+    def at(self, n: ArrayLike) -> Floats:
+        """Dollars at counts n: flat below the first breakpoint, on along the last slope beyond."""
+        x = np.asarray(n, dtype=np.float64)
+        slope = (self.usd[-1] - self.usd[-2]) / (self.n[-1] - self.n[-2]) if len(self.n) > 1 else 0.0
+        out: Floats = np.interp(x, self.n, self.usd) + slope * np.maximum(x - self.n[-1], 0)
+        return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostModel:
+    """What a strategy costs as a function of its inputs: a fixed part, and a part for each input.
+
+    fixed : stage -> dollars
+    per_unit : input -> stage -> dollars a unit
+    owned : input -> units already paid for; they are free in the stage `labels`
+    steps : stage -> a stepped cost in n_labels
+    limits : input -> how many units there are
+    """
+
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    per_unit: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    owned: Mapping[str, float] = field(default_factory=dict)
+    steps: Mapping[str, Steps] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    def stages(self, counts: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+        """Dollars by stage at the given counts (arrays of one shape)."""
+        out: dict[str, Floats] = {stage: np.asarray(usd, dtype=np.float64) for stage, usd in self.fixed.items()}
+        for name, n in counts.items():
+            for stage, usd in self._of_input(name, np.asarray(n, dtype=np.float64)).items():
+                out[stage] = out.get(stage, np.float64(0.0)) + usd
+        return out
+
+    def total(self, counts: Mapping[str, ArrayLike]) -> Floats:
+        """Dollars in all."""
+        return np.asarray(sum(self.stages(counts).values(), np.float64(0.0)), dtype=np.float64)
+
+    @property
+    def fixed_usd(self) -> float:
+        return float(sum(self.fixed.values()))
+
+    def limit(self, name: str) -> float:
+        """How many units of an input there are."""
+        return self.limits.get(name, _NO_LIMIT)
+
+    def input_usd(self, name: str, n: ArrayLike) -> Floats:
+        """Dollars that n units of one input cost, the fixed part left out."""
+        parts = self._of_input(name, np.asarray(n, dtype=np.float64))
+        return np.asarray(sum(parts.values(), np.float64(0.0)), dtype=np.float64)
+
+    def scaled(self, stages: Iterable[str], factor: float) -> CostModel:
+        """The same model with some stages dearer or cheaper by a factor."""
+        hit = set(stages)
+        return replace(
+            self,
+            fixed={k: v * factor if k in hit else v for k, v in self.fixed.items()},
+            per_unit={
+                name: {k: v * factor if k in hit else v for k, v in parts.items()}
+                for name, parts in self.per_unit.items()
+            },
+            steps={
+                k: Steps(v.n, tuple(usd * factor for usd in v.usd)) if k in hit else v for k, v in self.steps.items()
+            },
+        )
+
+    def affordable(self, name: str, usd: ArrayLike) -> Floats:
+        """The most whole units of one input that an amount pays for, within its limit; -1 for none.
+
+        The cost of an input is linear between breakpoints, so it is inverted exactly.
+        """
+        money = np.asarray(usd, dtype=np.float64)
+        breaks = self._breakpoints(name)
+        cost = self.input_usd(name, breaks)
+        slope = float(self.input_usd(name, breaks[-1] + 1) - cost[-1])
+        money = money + _TINY * np.maximum(np.abs(money), cost[0])
+        at = np.clip(np.searchsorted(cost, money, side="right") - 1, 0, len(breaks) - 1)
+        rises = np.append(np.diff(cost) / np.diff(breaks), slope) if len(breaks) > 1 else np.array([slope])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            extra = np.where(rises[at] > 0, (money - cost[at]) / rises[at], _NO_LIMIT)
+        n = np.minimum(breaks[at] + extra, self.limit(name))
+        return np.where(money >= cost[0], np.floor(n * (1 + _TINY)), -1.0)
+
+    def _of_input(self, name: str, n: Floats) -> dict[str, Floats]:
+        parts = {}
+        for stage, usd in self.per_unit.get(name, {}).items():
+            paid = np.maximum(n - self.owned.get(name, 0.0), 0) if stage == "labels" else n
+            parts[stage] = usd * paid
+        if name == "n_labels":
+            parts |= {stage: steps.at(n) for stage, steps in self.steps.items()}
+        return parts
+
+    def _breakpoints(self, name: str) -> Floats:
+        points = {0.0, self.owned.get(name, 0.0)}
+        if name == "n_labels":
+            points |= {n for steps in self.steps.values() for n in steps.n}
+        return np.array(sorted(points))
+
+
+def llm_usd_per_label(price: LlmPrice, task: Task) -> float:
+    """Dollars of one LLM label: a prompt with its examples and answers, and the answer.
+
+    Token counts are the task's estimates, characters / 4.
+    """
+    examples = price.prompt_examples
+    tokens_in = (examples + 1) * task.source_tokens + examples * task.target_tokens
+    tokens_out = task.target_tokens
+    return (tokens_in * float(price.usd_per_mtok_input) + tokens_out * float(price.usd_per_mtok_output)) / 1e6
+
+
+def cost_model(
+    strategy: str,
+    task: Task,
+    card: RateCard,
+    hours: Hours | None,
+    *,
+    owned_labels: float = 0.0,
+) -> CostModel:
+    """What a strategy costs on a task under a rate card.
+
+    hours : device-hours of its teacher and student; None charges no compute
+    owned_labels : labels already paid for
+    raises : MissingPriceError where the card lacks a price that is needed
+    """
+    uses = {
+        "annotate": ("n_labels",),
+        "distill": ("n_labels", "n_unlabeled"),
+        "llm_annotate": ("n_llm_labels",),
+        "annotate_plus_llm": ("n_labels", "n_llm_labels"),
+    }[strategy]
+    per_unit: dict[str, dict[str, float]] = {name: {} for name in uses}
+    limits: dict[str, float] = {}
+    if "n_labels" in uses:
+        per_unit["n_labels"]["labels"] = _label_usd(card, task)
+    if "n_llm_labels" in uses:
+        per_unit["n_llm_labels"]["llm_labels"] = _llm_usd(card, task)
+    pool = card.pool(task.name)
+    for name in ("n_llm_labels", "n_unlabeled"):
+        if name in uses and pool is not None:
+            per_unit[name]["texts"] = float(pool.usd_per_text)
+            limits[name] = float(pool.size)
+    steps = _add_compute(strategy, card, hours, per_unit)
+    return CostModel(
+        fixed=_fixed(card, task),
+        per_unit=per_unit,
+        owned={"n_labels": owned_labels} if "n_labels" in uses else {},
+        steps=steps,
+        limits=limits,
+    )
+
+
+def _label_usd(card: RateCard, task: Task) -> float:
+    price = card.label_price(task.name)
+    if price is None:
+        raise MissingPriceError(
+            f"The card {card.name!r} has no label price for {task.name}; add `labels.{task.name}` or `labels.default`."
+        )
+    return float(price.usd)
+
+
+def _llm_usd(card: RateCard, task: Task) -> float:
+    if card.llm is None:
+        raise MissingPriceError(f"The card {card.name!r} has no price for an LLM; add an `llm:`.")
+    return llm_usd_per_label(card.llm, task)
+
+
+def _add_compute(
+    strategy: str, card: RateCard, hours: Hours | None, per_unit: dict[str, dict[str, float]]
+) -> dict[str, Steps]:
+    """Add the dollars of compute to the units, and return those of the teacher."""
+    if hours is None:
+        return {}
+    usd = float(card.device(hours.device_class).usd_per_device_hour) * card.overheads.runs_per_model
+    if strategy == "distill":
+        per_unit["n_unlabeled"]["labelling"] = usd * hours.label_text
+        per_unit["n_unlabeled"]["distillation"] = usd * hours.train_text
+        return {"teacher": Steps(hours.teacher_n, tuple(float(h) * usd for h in hours.teacher_hours))}
+    if card.overheads.charge_student_training:
+        for name in per_unit:
+            per_unit[name]["student"] = usd * hours.train_label
+    return {}
+
+
+def _fixed(card: RateCard, task: Task) -> dict[str, float]:
+    over = card.overheads
+    fixed = {}
+    if over.fixed_usd:
+        fixed["fixed"] = float(over.fixed_usd)
+    if over.dev_labels + over.test_labels:
+        fixed["dev_and_test_labels"] = (over.dev_labels + over.test_labels) * _label_usd(card, task)
+    return fixed

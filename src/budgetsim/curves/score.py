@@ -1,0 +1,123 @@
+"""Forms of the score of a student, each from coordinates that are standard normal a priori.
+
+Labels:    s = f + (t - f) G(n) H(n),             n = N + q (M / 1000)^g, M labels of an LLM
+Transfer:  s = f + (t - f) G(N) H(N) H(U; N)      product: each input alone can hold the score back
+           s = f + (t - f) G(N) / (1 + (D/N)^c + (V/U)^v)    series: their shortfalls add up
+
+H is the Hill curve (the rectified law with error = 1 - score), G an onset that may be absent; V may
+drift with N, which is the cross term. Sizes enter as log(1 + n). Prior medians and spreads are on
+the lines where the coordinates are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from budgetsim.curves.onset import N_FLOOR, Floors, rise, sigmoid
+
+Floats = NDArray[np.float64]
+Score = Callable[[Floats, Floats], Floats]
+
+_FIRST = N_FLOOR + 2  # coordinates before the curve's own: floor, amplitude, noise
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """(coordinates (particles, d), log sizes (n, 2)) -> scores (particles, n), under a name."""
+
+    name: str
+    score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """The forms of one family; the first coordinates mean the same in all of them."""
+
+    forms: tuple[Form, ...]
+    n_dimensions: int
+
+    def amplitude(self, z: Floats) -> Floats:
+        """Standard deviation of the residual process: median 3 points, a fraction of the metric."""
+        out: Floats = 0.03 * np.exp(0.7 * z[:, N_FLOOR])
+        return out
+
+    def noise(self, z: Floats) -> Floats:
+        """Standard deviation of one run: median .7 points, never below .5 (published replicates)."""
+        out: Floats = 0.005 * np.hypot(1.0, np.exp(0.8 * z[:, N_FLOOR + 1]))
+        return out
+
+
+def label_forms(floors: Floors) -> Forms:
+    """Score against human labels N and LLM labels M."""
+
+    def size(z: Floats, at: Floats) -> Floats:
+        """Log of one plus the effective number of labels."""
+        n, m = np.expm1(at[:, 0])[None], np.expm1(at[:, 1])[None]
+        worth = np.exp(np.log(400.0) + 1.2 * z[:, [_FIRST + 5]])  # human labels that 1000 LLM labels replace
+        power = sigmoid(0.5 + 1.2 * z[:, [_FIRST + 6]])
+        out: Floats = np.log1p(n + worth * (m / 1000.0) ** power)
+        return out
+
+    def smooth(z: Floats, at: Floats) -> Floats:
+        l = size(z, at)
+        floor, top = floors.at(z, l), floors.ceiling(z[:, [_FIRST]])
+        return floor + (top - floor) * _hill(z, l, _FIRST + 1, np.log(2000.0), 1.0)
+
+    def onset(z: Floats, at: Floats) -> Floats:
+        l = size(z, at)
+        floor, top = floors.at(z, l), floors.ceiling(z[:, [_FIRST]])
+        return floor + (top - floor) * _gate(z, l, _FIRST + 3) * _hill(z, l, _FIRST + 1, np.log(1000.0), 0.5)
+
+    return Forms((Form("smooth", smooth), Form("onset", onset)), _FIRST + 7)
+
+
+def transfer_forms(floors: Floors) -> Forms:
+    """Score against the teacher's labels N and the texts U it labels."""
+
+    def product(z: Floats, at: Floats) -> Floats:
+        l, u = at[None, :, 0], at[None, :, 1]
+        floor, top = floors.at(z, np.broadcast_to(l, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
+        own = _hill(z, l, _FIRST + 1, np.log(300.0), 0.7) * _gate(z, l, _FIRST + 3)
+        return floor + (top - floor) * own * rise(u, _needed(z, l), _slope(z, _FIRST + 7, 1.0))
+
+    def series(z: Floats, at: Floats) -> Floats:
+        l, u = at[None, :, 0], at[None, :, 1]
+        floor, top = floors.at(z, np.broadcast_to(l, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
+        lack_n = _odds(-_slope(z, _FIRST + 2, 0.7) * (l - _middle(z, _FIRST + 1, np.log(300.0))))
+        lack_u = _odds(-_slope(z, _FIRST + 7, 1.0) * (u - _needed(z, l)))
+        return floor + (top - floor) * _gate(z, l, _FIRST + 3) / (1.0 + lack_n + lack_u)
+
+    return Forms((Form("product", product), Form("series", series)), _FIRST + 8)
+
+
+def _middle(z: Floats, i: int, median: float) -> Floats:
+    return median + 2.0 * z[:, [i]]
+
+
+def _slope(z: Floats, i: int, median: float) -> Floats:
+    out: Floats = median * np.exp(0.6 * z[:, [i]])
+    return out
+
+
+def _hill(z: Floats, l: Floats, i: int, middle: float, slope: float) -> Floats:
+    return rise(l, _middle(z, i, middle), _slope(z, i + 1, slope))
+
+
+def _odds(t: Floats) -> Floats:
+    """exp(t), short of overflow."""
+    out: Floats = np.exp(np.minimum(t, 50.0))
+    return out
+
+
+def _gate(z: Floats, l: Floats, i: int) -> Floats:
+    """An onset near 1000 labels (a factor 4.5 either way), over about a third of an e-fold."""
+    return rise(l, np.log(1000.0) + 1.5 * z[:, [i]], 12.0 * np.exp(0.5 * z[:, [i + 1]]))
+
+
+def _needed(z: Floats, l: Floats) -> Floats:
+    """Log of the texts at which half the rise is reached; it drifts with the labels."""
+    return np.log(10000.0) + 2.0 * z[:, [_FIRST + 5]] + 0.3 * z[:, [_FIRST + 6]] * (l - np.log(1000.0))

@@ -1,0 +1,518 @@
+"""Fit one learning curve by several families at once, and say what a new run would give.
+
+Log errors are fitted by every family from several starts in one batch; the families are averaged
+with equal weights, a Gaussian process takes what they leave over, and beyond the data the interval
+grows by a discrepancy learnt from other curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from budgetsim.curves import FAMILIES, Family, Frame
+from budgetsim.errors import InputError
+from budgetsim.levenberg import Problem, Solution, solve
+from budgetsim.residual import Residual
+from budgetsim.surface import Kind
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The one frozen default; benches change a field to show what it is worth."""
+
+    families: tuple[str, ...] = ("power_floor", "shifted_power", "bounded_power", "rectified", "one_break")
+    tail: float = 0.25  # noise falls as (size / largest)^-tail
+    n_starts: int = 6
+    n_steps: int = 40
+    n_draws: int = 400
+    noise_prior: float = 0.01  # relative deviation of a run
+    noise_rows: float = 2.0  # what that is worth in observations
+    length: float = 1.5  # of the residual process, e-folds
+    amplitude_prior: float = 0.01
+    grow: float = 0.01  # discrepancy a e-fold beyond the data
+    grow_slope: float = 0.2  # the same, as a share of the local slope
+    prior: str = "weak"
+
+
+DEFAULT: Final = Options()
+_ORIGIN = -60.0  # log size that stands for zero
+_BASIN = 3.0  # explanations this much worse than the best are dropped
+_ORIGIN_NOISE = 0.1  # how far a run without training lies off the curve, log error
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one new run would give at some sizes."""
+
+    mean: Floats  # (sizes,), centre: the exponential of the mean log error
+    lower: Floats  # (sizes,)
+    upper: Floats  # (sizes,)
+    draws: Floats  # (draws, sizes), new runs
+    kind: list[Kind]
+    factor: Floats  # (sizes,), how many fold outside the data, 1 inside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveFit:
+    """Draws of a curve; `predict` turns them into errors at sizes."""
+
+    sizes: Floats  # as given, finite and sorted
+    errors: Floats
+    families: tuple[str, ...]
+    agree: tuple[float, ...]  # share of starts of each family that found its best
+    warnings: tuple[str, ...]
+    noise: float  # relative deviation of one run at the largest size
+    options: Options
+    seed: int
+    _scale: _Scale
+    _frame: Frame
+    _best: tuple[Floats, ...]  # parameters of each family
+    _theta: tuple[Floats, ...]  # (draws of this family, parameters)
+    _knots: Floats
+    _centre_path: Floats  # (families, knots), residual expected of each family
+    _paths: Floats  # (draws, knots), residual of each draw
+    _noise_draws: Floats  # (draws,), standard deviation of a run
+    _limits: tuple[float, float]
+
+    def predict(self, sizes: ArrayLike, level: float = 0.9) -> Prediction:
+        """Errors of one new run at `sizes`, with the central interval that holds it at `level`.
+
+        sizes : (n,), positive, or 0 for no training
+        raises : InputError if a size is negative or not finite, or level is not within (0, 1)
+        """
+        x = np.atleast_1d(np.asarray(sizes, dtype=np.float64)).ravel()
+        if not (np.isfinite(x).all() and (x >= 0).all()):
+            raise InputError("sizes to predict at must be finite and not negative; drop the others.")
+        if not 0 < level < 1:
+            raise InputError(f"level is {level}; give the share of runs the interval holds, e.g. 0.9.")
+        lx = self._scale.log_size(x)
+        beyond = self._beyond(lx)
+        centre = self._centre(lx)
+        draws = self._draws(lx, beyond, centre)
+        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        unit = self._scale.unit
+        lo, hi = self._limits
+        kinds, factor = self._kinds(x, beyond)
+        back = [np.clip(unit * np.exp(v), lo, hi) for v in (centre, low, high, draws)]
+        return Prediction(back[0], back[1], back[2], back[3], kinds, factor)
+
+    def _beyond(self, lx: Floats) -> Floats:
+        out: Floats = np.maximum(lx - self._frame.last, 0.0) + np.maximum(self._frame.first - lx, 0.0)
+        return np.minimum(out, 25.0)
+
+    def _kinds(self, x: Floats, beyond: Floats) -> tuple[list[Kind], Floats]:
+        seen = (np.abs(np.log1p(x)[:, None] - np.log1p(self.sizes)[None]) < 0.005).any(axis=1)
+        if (self.sizes == 0).any():
+            beyond = np.where(x < np.exp(self._frame.first) * self._scale.x0, 0.0, beyond)
+        factor = np.where(seen, 1.0, np.exp(np.where(beyond < 0.005, 0.0, beyond)))
+        kinds: list[Kind] = [
+            "observed" if s else "interpolated" if f == 1 else "extrapolated"
+            for s, f in zip(seen, factor, strict=True)
+        ]
+        return kinds, factor
+
+    def _centre(self, lx: Floats) -> Floats:
+        each = [
+            FAMILIES[name].log_error(best[None], lx, self._frame)[0][0] + np.interp(lx, self._knots, path)
+            for name, best, path in zip(self.families, self._best, self._centre_path, strict=True)
+        ]
+        out: Floats = np.mean(each, axis=0)
+        return out
+
+    def _draws(self, lx: Floats, beyond: Floats, centre: Floats) -> Floats:
+        rng = np.random.default_rng([self.seed, 1])
+        curves = np.concatenate(
+            [FAMILIES[n].log_error(t, lx, self._frame)[0] for n, t in zip(self.families, self._theta, strict=True)]
+        )
+        paths = _interpolate(lx, self._knots, self._paths)
+        n = len(curves)
+        step = 0.25
+        slope = np.abs(self._centre(lx) - self._centre(lx - step)) / step
+        o = self.options
+        drift = np.hypot(o.grow * beyond, o.grow_slope * slope * beyond)
+        run = self._noise_draws[:, None] * rng.standard_normal((n, len(lx)))
+        out: Floats = curves + paths + rng.standard_normal((n, 1)) * drift + run
+        return out - (np.median(out, axis=0) - centre)
+
+
+def _interpolate(at: Floats, knots: Floats, tables: Floats) -> Floats:
+    """Rows of tables (n, knots), linear in between and flat outside: (n, at)."""
+    high = np.clip(np.searchsorted(knots, at), 1, len(knots) - 1)
+    share = np.clip((at - knots[high - 1]) / (knots[high] - knots[high - 1]), 0.0, 1.0)
+    out: Floats = tables[:, high - 1] * (1 - share) + tables[:, high] * share
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Units in which a family sees the data."""
+
+    x0: float
+    unit: float  # smallest error
+
+    def log_size(self, x: Floats) -> Floats:
+        with np.errstate(divide="ignore"):
+            out: Floats = np.maximum(np.log(x / self.x0), _ORIGIN)
+        return out
+
+
+def fit_curve(
+    sizes: ArrayLike,
+    errors: ArrayLike,
+    *,
+    n_test: ArrayLike | None = None,
+    floor: float | None = None,
+    ceiling: float | None = None,
+    prior: str | None = None,
+    seed: int = 0,
+    options: Options = DEFAULT,
+) -> CurveFit:
+    """Fit errors (losses or error rates, lower is better) against training sizes.
+
+    sizes : (n,), positive, or 0 for a model that was not trained; any order, replicates welcome
+    errors : (n,), positive
+    n_test : items each error rate was counted on, one number or one a row; adds their noise
+    floor, ceiling : known limits of the error, in its unit
+    prior : name of a set of prior parameters; by default the one of `options`
+    raises : InputError for a row that cannot be used, or no row of positive size
+
+    >>> import numpy as np
+    >>> n = np.array([200, 400, 800, 1600, 3200, 6400])
+    >>> fit = fit_curve(n, 0.1 + 2.0 * n**-0.4)
+    >>> prediction = fit.predict([12800])
+    >>> bool(prediction.lower[0] < 0.1 + 2.0 * 12800**-0.4 < prediction.upper[0]), prediction.kind
+    (True, ['extrapolated'])
+    """
+    x, e, counted = _read(sizes, errors, n_test, floor, ceiling)
+    options = options if prior is None else replace(options, prior=prior)
+    scale = _Scale(float(np.exp(np.log(x[x > 0]).mean())), float(e.min()))
+    lx, y = scale.log_size(x), np.log(e / scale.unit)
+    frame = _frame(x, lx, y, scale, floor, ceiling)
+    rng = np.random.default_rng([seed, 0])
+    weight = _weights(x, lx, e, counted, frame, options)
+    found = _search(_chosen(x, options), x, lx, y, weight, frame, options, rng)
+    return _assemble(x, e, lx, y, weight, scale, frame, found, floor, ceiling, options, seed, rng)
+
+
+def _read(
+    sizes: ArrayLike, errors: ArrayLike, n_test: ArrayLike | None, floor: float | None, ceiling: float | None
+) -> tuple[Floats, Floats, Floats | None]:
+    """Sorted finite data, or an error that says which row is in the way."""
+    try:
+        x = np.asarray(sizes, dtype=np.float64).ravel()
+        e = np.asarray(errors, dtype=np.float64).ravel()
+        counted = None if n_test is None else np.broadcast_to(np.asarray(n_test, dtype=np.float64), x.shape)
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"sizes, errors and n_test must be numbers of matching shape ({problem}).") from None
+    if x.shape != e.shape:
+        raise InputError(f"there are {x.size} sizes and {e.size} errors; give one error a size.")
+    if not (np.isfinite(x).all() and np.isfinite(e).all()):
+        row = int(np.flatnonzero(~(np.isfinite(x) & np.isfinite(e)))[0])
+        raise InputError(f"row {row} is size {x[row]}, error {e[row]}; drop rows that are not finite.")
+    if (x < 0).any():
+        raise InputError(f"a size is {x.min()}; sizes are positive, or 0 for no training.")
+    if not (x > 0).any():
+        raise InputError("there is no row of positive size; a curve needs at least one trained model.")
+    if counted is not None:
+        if not (np.isfinite(counted).all() and (counted > 0).all()):
+            raise InputError("n_test must be positive: how many items each error rate was counted on.")
+        e = np.maximum(e, 0.5 / counted)
+    if (e <= 0).any():
+        raise InputError("an error is zero or below; its log is needed. Give n_test, or drop the row.")
+    if floor is not None and not 0 <= floor <= e.min():
+        raise InputError(f"floor is {floor}; the smallest error is {e.min():.6g}, and a floor lies in between 0 and it.")
+    if ceiling is not None and not ceiling > e.min():
+        raise InputError(f"ceiling is {ceiling}; it must lie above the smallest error, {e.min():.6g}.")
+    order = np.lexsort((e, x))
+    return x[order], e[order], None if counted is None else counted[order]
+
+
+def _frame(
+    x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None, ceiling: float | None
+) -> Frame:
+    trained = x > 0
+    at = lx[trained]
+    return Frame(
+        first=float(at.min()),
+        last=float(at.max()),
+        level=float(np.interp(0.0, at, y[trained])),
+        highest=float(y[trained].max()),
+        floor=0.0 if floor is None else min(floor / scale.unit, 0.999),
+        ceiling=None if ceiling is None else float(np.log(ceiling / scale.unit)),
+    )
+
+
+def _chosen(x: Floats, options: Options) -> list[Family]:
+    """Families with no more parameters than the sizes can bear; priors carry the rest."""
+    n = len(np.unique(x[x > 0]))
+    if n < 6:
+        return [FAMILIES[name] for name in ("power_floor", "rectified")]
+    return [FAMILIES[name] for name in options.families if FAMILIES[name].n_parameters <= n - 2]
+
+
+def _weights(
+    x: Floats, lx: Floats, e: Floats, counted: Floats | None, frame: Frame, options: Options
+) -> Floats:
+    """Relative precision of each row: late sizes are steadier, counted error rates noisier."""
+    weight = np.exp(2 * options.tail * (np.maximum(lx, frame.first) - frame.last))
+    if counted is not None:
+        binomial = np.clip(1 - e, 0.0, 1.0) / (counted * e)
+        weight /= 1 + weight * binomial / options.noise_prior**2
+    weight = np.where(x > 0, weight, weight / (1 + (_ORIGIN_NOISE / options.noise_prior) ** 2))
+    out: Floats = weight
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the search found of one family."""
+
+    family: Family
+    theta: Floats  # (basins, p)
+    cost: Floats  # (basins,)
+    hessian: Floats  # (basins, p, p)
+    noise: float
+    agree: float
+
+
+def _search(
+    families: Sequence[Family],
+    x: Floats,
+    lx: Floats,
+    y: Floats,
+    weight: Floats,
+    frame: Frame,
+    options: Options,
+    rng: np.random.Generator,
+) -> list[_Found]:
+    """Every family from every start, in one batch padded to the widest family."""
+    width, k = max(f.n_parameters for f in families), options.n_starts
+    n = len(families) * k
+    mean, precision = np.zeros((n, width)), np.ones((n, width))
+    start, rows = np.zeros((n, width)), np.empty((n, len(x)))
+    for i, f in enumerate(families):
+        part, p = slice(i * k, (i + 1) * k), f.n_parameters
+        centre, sd = prior_of(f, frame, options)
+        mean[part, :p], precision[part, :p] = centre, sd**-2.0
+        start[part, :p] = _starts(f, centre, sd, lx, y, k, rng)
+        rows[part] = weight if f.has_origin else np.where(x > 0, weight, 0.0)
+
+    def model(theta: Floats) -> tuple[Floats, Floats]:
+        out, jac = np.empty((n, len(x))), np.zeros((n, len(x), width))
+        for i, f in enumerate(families):
+            part, p = slice(i * k, (i + 1) * k), f.n_parameters
+            out[part], jac[part, :, :p] = f.log_error(theta[part, :p], lx, frame)
+        return out, jac
+
+    problem = Problem(
+        y=y,
+        weight=rows,
+        mean=mean,
+        precision=precision,
+        noise_prior=options.noise_prior,
+        noise_rows=options.noise_rows,
+    )
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        solution = solve(model, start, problem, n_steps=options.n_steps)
+    return [_basins(f, solution, slice(i * k, (i + 1) * k)) for i, f in enumerate(families)]
+
+
+def prior_of(family: Family, frame: Frame, options: Options) -> tuple[Floats, Floats]:
+    """Prior mean and standard deviation of a family's parameters."""
+    return family.prior(frame)
+
+
+def _starts(
+    family: Family, mean: Floats, sd: Floats, lx: Floats, y: Floats, k: int, rng: np.random.Generator
+) -> Floats:
+    """The prior's centre with the slope of the data, and jittered copies."""
+    start = mean + 0.8 * sd * rng.standard_normal((k, len(mean)))
+    start[0] = mean
+    for i, name in enumerate(family.parameters):
+        if name in ("log_exponent", "log_late_exponent"):
+            start[: k // 2, i] = np.log(np.clip(_slope(lx, y), 0.03, 2.0)) + 0.3 * start[: k // 2, i]
+            start[: k // 2, i] -= 0.3 * mean[i]
+    return start
+
+
+def _slope(lx: Floats, y: Floats) -> float:
+    """Fall of the log error an e-fold of size, over the later half of the sizes."""
+    late = lx >= np.median(lx)
+    at, v = lx[late] - lx[late].mean(), y[late] - y[late].mean()
+    return float(-(at * v).sum() / max(float((at * at).sum()), 1e-9))
+
+
+def _basins(family: Family, solution: Solution, part: slice) -> _Found:
+    """The best end points of a family that differ from each other."""
+    p = family.n_parameters
+    cost = solution.cost[part]
+    order = np.argsort(cost, kind="stable")
+    kept: list[int] = []
+    for i in order:
+        near = any(abs(cost[i] - cost[j]) < 0.1 for j in kept)
+        if cost[i] <= cost[order[0]] + _BASIN and not near:
+            kept.append(int(i))
+    theta = solution.theta[part][kept, :p]
+    hessian = solution.hessian[part][kept][:, :p, :p]
+    agree = float((cost < cost[order[0]] + 0.1).mean())
+    return _Found(family, theta, cost[kept], hessian, float(solution.noise[part][order[0]]), agree)
+
+
+def _assemble(
+    x: Floats,
+    e: Floats,
+    lx: Floats,
+    y: Floats,
+    weight: Floats,
+    scale: _Scale,
+    frame: Frame,
+    found: Sequence[_Found],
+    floor: float | None,
+    ceiling: float | None,
+    options: Options,
+    seed: int,
+    rng: np.random.Generator,
+) -> CurveFit:
+    trained = x > 0
+    residual = Residual.over(lx[trained][:, None], (options.length,))
+    knots = _knots(frame, options)
+    share = np.diff(np.linspace(0, options.n_draws, len(found) + 1).round().astype(int))
+    theta, centre_path, paths, noises = [], [], [], []
+    for f, n in zip(found, share, strict=True):
+        draws = _draw_parameters(f, int(n), lx, y, weight, trained, frame, options, rng)
+        amplitude, noise = _process(f, residual, lx[trained], y[trained], frame, options, int(n), rng)
+        left = y[trained] - f.family.log_error(draws, lx[trained], frame)[0]
+        best_left = y[trained] - f.family.log_error(f.theta[:1], lx[trained], frame)[0]
+        centre_path.append(_expected(residual, knots, best_left, amplitude, noise))
+        paths.append(residual.draw(knots[:, None], left, amplitude, noise, rng))
+        theta.append(draws)
+        noises.append(noise)
+    noise_draws = np.concatenate(noises)
+    return CurveFit(
+        sizes=x,
+        errors=e,
+        families=tuple(f.family.name for f in found),
+        agree=tuple(f.agree for f in found),
+        warnings=tuple(_warnings(x, y)),
+        noise=float(np.sqrt((noise_draws**2).mean())),
+        options=options,
+        seed=seed,
+        _scale=scale,
+        _frame=frame,
+        _best=tuple(f.theta[0] for f in found),
+        _theta=tuple(theta),
+        _knots=knots,
+        _centre_path=np.array(centre_path),
+        _paths=np.concatenate(paths),
+        _noise_draws=noise_draws,
+        _limits=(floor or 0.0, np.inf if ceiling is None else max(ceiling, float(e.max()))),
+    )
+
+
+def _knots(frame: Frame, options: Options) -> Floats:
+    """Log sizes at which the residual is drawn: fine among the data, out to where it has died away."""
+    reach = 5 * options.length
+    n = int(np.clip(round((frame.last - frame.first) / (0.2 * options.length)), 2, 60)) + 1
+    inside = np.linspace(frame.first, frame.last, n)
+    out = reach * np.array([0.04, 0.1, 0.2, 0.35, 0.6, 1.0])
+    return np.concatenate([frame.first - out[::-1], inside, frame.last + out])
+
+
+def _draw_parameters(
+    f: _Found,
+    n: int,
+    lx: Floats,
+    y: Floats,
+    weight: Floats,
+    trained: NDArray[np.bool_],
+    frame: Frame,
+    options: Options,
+    rng: np.random.Generator,
+) -> Floats:
+    """Draws about each basin's best, resampled by how well they fit."""
+    many = 3 * n
+    odds = np.exp(f.cost.min() - f.cost)
+    basin = rng.choice(len(odds), size=many, p=odds / odds.sum())
+    p = f.theta.shape[1]
+    z = rng.standard_normal((many, p))
+    roots = np.linalg.inv(np.linalg.cholesky(f.hessian)).transpose(0, 2, 1)
+    theta = f.theta[basin] + np.einsum("nij,nj->ni", roots[basin], z)
+    mean, sd = prior_of(f.family, frame, options)
+    use = trained if not f.family.has_origin else np.ones_like(trained)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        r = f.family.log_error(theta, lx[use], frame)[0] - y[use]
+    spread = options.noise_rows * options.noise_prior**2 + (weight[use] * r * r).sum(axis=1)
+    rows = options.noise_rows + use.sum()
+    log_post = -0.5 * rows * np.log(spread) - 0.5 * (((theta - mean) / sd) ** 2).sum(axis=1)
+    log_weight = np.where(np.isfinite(log_post), log_post, -np.inf) + 0.5 * (z * z).sum(axis=1)
+    log_weight -= log_weight.max()
+    w = np.exp(log_weight)
+    w = np.minimum(w, w.mean() * np.sqrt(many))
+    comb = (np.arange(n) + rng.random()) / n
+    pick = np.searchsorted(np.cumsum(w) / w.sum(), comb).clip(0, many - 1)
+    return theta[pick]
+
+
+_RATIOS = np.exp(np.linspace(-3.0, 3.0, 9))
+
+
+def _process(
+    f: _Found,
+    residual: Residual,
+    lx: Floats,
+    y: Floats,
+    frame: Frame,
+    options: Options,
+    n: int,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """Amplitude and noise of the residual process, drawn from their posterior on a grid."""
+    left = y - f.family.log_error(f.theta[:1], lx, frame)[0]
+    amplitude = np.repeat(options.amplitude_prior * _RATIOS, len(_RATIOS))
+    noise = np.tile(options.noise_prior * _RATIOS, len(_RATIOS))
+    log_post = residual.log_likelihood(np.repeat(left, len(amplitude), axis=0), amplitude, noise)
+    log_post = log_post - 0.5 * (np.log(amplitude / options.amplitude_prior)) ** 2
+    log_post = log_post - 0.5 * (np.log(noise / options.noise_prior)) ** 2
+    w = np.exp(log_post - log_post.max())
+    pick = rng.choice(len(w), size=n, p=w / w.sum())
+    return amplitude[pick], noise[pick]
+
+
+def _expected(residual: Residual, knots: Floats, left: Floats, amplitude: Floats, noise: Floats) -> Floats:
+    """Mean of the residual process at the knots, averaged over its hyper-parameters."""
+    pairs, count = np.unique(np.stack([amplitude, noise], axis=1), axis=0, return_counts=True)
+    mean = residual.mean(knots[:, None], np.repeat(left, len(pairs), axis=0), pairs[:, 0], pairs[:, 1])
+    out: Floats = count @ mean / count.sum()
+    return out
+
+
+def _warnings(x: Floats, y: Floats) -> list[str]:
+    """What a reader should know of the data: too few sizes, or an error that rises with size."""
+    told = []
+    sizes = np.unique(x[x > 0])
+    if len(sizes) < 4:
+        told.append(f"{len(sizes)} sizes: the interval rests on the prior; measure at least 4 sizes.")
+    rise, noise, at = _largest_rise(x[x > 0], y[x > 0])
+    if rise > max(4 * noise, 0.02):
+        told.append(f"not monotone: the error rises by {100 * np.expm1(rise):.0f} % up to size {at:g}; kept as seen.")
+    return told
+
+
+def _largest_rise(x: Floats, y: Floats) -> tuple[float, float, float]:
+    """Largest rise of the log error over an earlier size, the noise of a point, and where."""
+    sizes, inverse = np.unique(x, return_inverse=True)
+    mean = np.bincount(inverse, weights=y) / np.bincount(inverse)
+    if len(sizes) < 3:
+        return 0.0, 0.0, float(sizes[-1])
+    bends = np.diff(mean, 2)
+    noise = 1.4826 * float(np.median(np.abs(bends - np.median(bends)))) / np.sqrt(6.0)
+    rise = mean - np.minimum.accumulate(mean)
+    at = int(rise.argmax())
+    return float(rise[at]), noise * np.sqrt(2.0), float(sizes[at])

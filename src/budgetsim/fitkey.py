@@ -1,0 +1,20 @@
+"""What a fit depends on, in few words: its rows and its method. Light: readers of fits need no SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from budgetsim.design import Measurement, canonical_hash
+
+METHOD: Final = "tempered-1"  # raise the number when the same rows would give another fit
+
+
+def rows_hash(rows: Sequence[Measurement]) -> str:
+    """Hash of what a fit saw of its rows, whatever their order."""
+    seen = sorted(
+        [m.key, m.strategy, m.student, str(m.teacher), str(m.n_labels), str(m.n_llm_labels),
+         str(m.n_unlabeled), repr(m.score), repr(m.score_err), str(m.n_test)]
+        for m in rows
+    )  # fmt: skip
+    return canonical_hash({"rows": seen})

@@ -1,0 +1,140 @@
+"""The Pareto frontier of dollars and score, with bands, and where along it each strategy wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from budgetsim.allocate import allocate
+from budgetsim.optimize import Allocation, Option, allocation_at, best_values, constant_allocation
+from budgetsim.surface import Floats
+from budgetsim.tasks import Task
+
+BAND_PERCENTILES = (5.0, 50.0, 95.0)
+_BAND_DRAWS = 200  # worlds in the bands: attainment grows with their square
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontierPoint:
+    """The best that a budget buys; nothing cheaper scores as much."""
+
+    budget_usd: float
+    allocation: Allocation
+    attained: tuple[float, float, float]  # percent score reached in 95, 50 and 5 % of worlds at that cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A range of budgets over which one option is best."""
+
+    from_usd: float
+    to_usd: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontier:
+    """The expansion path of one task: points by rising cost and score, and the regions."""
+
+    task: str
+    points: tuple[FrontierPoint, ...]
+    regions: tuple[Region, ...]
+
+
+def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_budgets: int = 60) -> Frontier:
+    """Best allocations over budgets up to `max_usd`, kept where they are not dominated.
+
+    Nothing at or below the constant answer is on the frontier.
+    """
+    budgets = np.geomspace(max_usd / 1000, max_usd, n_budgets)
+    values = best_values(task, options, budgets)
+    winners = _winners(values)
+    regions = _regions(budgets, winners, [*(_name(o) for o in options), "constant"])
+    chosen = [_chosen(task, options, winner, budget) for winner, budget in zip(winners, budgets, strict=True)]
+    kept = _undominated([a for a, _ in chosen])
+    bands = _bands([chosen[i] for i in kept])
+    points = tuple(
+        FrontierPoint(budget_usd=float(budgets[i]), allocation=chosen[i][0], attained=band)
+        for i, band in zip(kept, bands, strict=True)
+    )
+    return Frontier(task=task.name, points=points, regions=regions)
+
+
+def pareto_front(cost: Floats, score: Floats) -> list[int]:
+    """Indices of the points that no other beats on both, by rising cost; one of equals is kept.
+
+    >>> pareto_front(np.array([1.0, 2.0, 2.0, 3.0]), np.array([0.5, 0.4, 0.7, 0.7]))
+    [0, 2]
+    """
+    order = np.lexsort((-score, cost))
+    best, kept = -np.inf, []
+    for i in order:
+        if score[i] > best:
+            best = score[i]
+            kept.append(int(i))
+    return kept
+
+
+def _winners(values: Floats) -> list[int]:
+    """Option with the highest value at each budget; the constant (last) wins ties, as it is free."""
+    last = len(values) - 1
+    return [
+        last if values[last, b] >= values[:, b].max() else int(values[:, b].argmax()) for b in range(values.shape[1])
+    ]
+
+
+def _regions(budgets: Floats, winners: Sequence[int], names: Sequence[str]) -> tuple[Region, ...]:
+    regions: list[Region] = []
+    for budget, winner in zip(budgets.tolist(), winners, strict=True):
+        if regions and regions[-1].label == names[winner]:
+            regions[-1] = Region(from_usd=regions[-1].from_usd, to_usd=budget, label=names[winner])
+        else:
+            start = regions[-1].to_usd if regions else 0.0
+            regions.append(Region(from_usd=start, to_usd=budget, label=names[winner]))
+    return tuple(regions)
+
+
+def _name(option: Option) -> str:
+    s = option.surface
+    return Allocation(strategy=s.strategy, teacher=s.teacher, student=s.student, evidence=option.evidence).label
+
+
+def _chosen(task: Task, options: Sequence[Option], winner: int, budget: float) -> tuple[Allocation, Floats]:
+    if winner == len(options):
+        n_draws = options[0].surface.n_draws if options else 1
+        return constant_allocation(task), np.full(n_draws, task.constant_score)
+    option = options[winner]
+    counts = allocate(option.surface, option.cost, [budget]).counts[0]
+    return allocation_at(option, counts), option.surface.at(counts[None, :])[:, 0]
+
+
+def _undominated(allocations: Sequence[Allocation]) -> list[int]:
+    cost = np.array([a.cost_usd or 0.0 for a in allocations])
+    return pareto_front(cost, np.array([a.score or 0.0 for a in allocations]))
+
+
+def _bands(chosen: Sequence[tuple[Allocation, Floats]]) -> list[tuple[float, float, float]]:
+    """Empirical attainment: the score that 95, 50 and 5 % of worlds reach at each cost or less.
+
+    source : Grunert da Fonseca, Fonseca and Hall (2001), attainment functions; computed by moocore
+    """
+    import moocore  # only a frontier needs it
+
+    cost = np.array([a.cost_usd or 0.0 for a, _ in chosen])
+    scores = np.stack([draws for _, draws in chosen])[:, :_BAND_DRAWS]  # (points, draws)
+    n_draws = scores.shape[1]
+    sets = np.repeat(np.arange(1, n_draws + 1), len(cost))
+    data = np.stack([np.tile(cost, n_draws), -scores.T.ravel()], axis=1)
+    surfaces = moocore.eaf(data, sets, percentiles=list(BAND_PERCENTILES))
+    columns = [_attained(surfaces[surfaces[:, 2] == p], cost) for p in reversed(BAND_PERCENTILES)]
+    return [(float(a), float(b), float(c)) for a, b, c in zip(*columns, strict=True)]
+
+
+def _attained(surface: Floats, cost: Floats) -> Floats:
+    """Score reached at each cost or less on one attainment surface, percent."""
+    order = np.argsort(surface[:, 0], kind="stable")
+    costs, best = surface[order, 0], np.maximum.accumulate(-surface[order, 1])
+    at = np.searchsorted(costs, cost + 1e-9, side="right") - 1
+    return np.where(at >= 0, 100 * best[np.maximum(at, 0)], 0.0)

@@ -1,0 +1,365 @@
+"""The answer: what each strategy makes of a budget, which one to take, and what would change that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from budgetsim.allocate import FINE, Choice, allocate, best_per_draw
+from budgetsim.compute import Hours
+from budgetsim.costs import CostModel
+from budgetsim.simulate import chance_of_best, expected_regret, run_interval
+from budgetsim.surface import Floats, Kind, Surface
+from budgetsim.tasks import Task
+
+STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the best
+_EASY = 6  # candidates between knots where thousands of budgets are tried
+_FACTORS = (2.0, 4.0, 8.0, 16.0, 32.0)  # price changes that are tried
+COMPUTE_STAGES = ("teacher", "labelling", "distillation", "student")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceNote:
+    """Where an allocation's score comes from."""
+
+    set: str
+    source: str  # measured, published or modelled
+    device: str | None
+    n_rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One strategy, teacher and student that money can buy: what it scores, and what it costs."""
+
+    surface: Surface
+    cost: CostModel
+    evidence: EvidenceNote
+    hours: Hours | None = None
+
+    @property
+    def name(self) -> str:
+        s = self.surface
+        models = f"{s.teacher} into {s.student}" if s.teacher else s.student
+        return f"{s.strategy} {models}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """How a budget is split by one strategy, and what that is worth; scores are percent."""
+
+    strategy: str
+    teacher: str | None
+    student: str | None
+    n_labels: int | None = None
+    n_llm_labels: int | None = None
+    n_unlabeled: int | None = None
+    cost_usd: float | None = None
+    costs: Mapping[str, float] = field(default_factory=dict)
+    feasible: bool = True
+    reason: str | None = None
+    score: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    kind: Kind | None = None
+    factor: float | None = None
+    p_best: float | None = None
+    expected_regret: float | None = None
+    evidence: EvidenceNote
+    notes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Strategy and models in words."""
+        models = f"{self.teacher} into {self.student}" if self.teacher else self.student
+        return f"{self.strategy} ({models})" if models else self.strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceChange:
+    """A price at which another option would be recommended."""
+
+    price: str  # labels, or compute
+    factor: float  # of the card's price
+    instead: str  # label of the option then best
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopHere:
+    """The cheapest budget within a point of the best score that the asked budget reaches."""
+
+    budget_usd: float
+    score: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corner:
+    """The paper's own comparison: from the same labels, the extra money buys labels or compute."""
+
+    initial_n_labels: int
+    annotate: Allocation | None
+    distill: Allocation | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskAnswer:
+    """What a budget buys on one task; `allocations` holds the best expected score first."""
+
+    task: str
+    budget_usd: float
+    allocations: tuple[Allocation, ...]
+    recommended: int | None
+    changes: tuple[PriceChange, ...]
+    stop_here: StopHere | None
+    corners: tuple[Corner, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def best(self) -> Allocation | None:
+        return None if self.recommended is None else self.allocations[self.recommended]
+
+
+def optimize_task(
+    task: Task, options: Sequence[Option], budget_usd: float, *, initial_sizes: Sequence[int] = ()
+) -> TaskAnswer:
+    """Split a budget here and now: one allocation an option, judged on the same joint draws.
+
+    initial_sizes : starting labels of the paper's own comparison, where it is asked for
+    """
+    choices = [allocate(o.surface, o.cost, [budget_usd]) for o in options]
+    entries = [_entry(o, c, budget_usd) for o, c in zip(options, choices, strict=True)]
+    entries.append(constant_allocation(task))
+    judged = _judge(task, options, choices, entries, budget_usd)
+    # a constant answer that ties is the better buy: it costs nothing
+    ordered = sorted(judged, key=lambda a: (not a.feasible, -(a.score or 0.0), a.cost_usd or 0.0))
+    recommended = 0 if ordered[0].feasible else None
+    best = ordered[0]
+    return TaskAnswer(
+        task=task.name,
+        budget_usd=budget_usd,
+        allocations=tuple(ordered),
+        recommended=recommended,
+        changes=_changes(task, options, budget_usd, best),
+        stop_here=_stop_here(task, options, budget_usd),
+        corners=tuple(_corner(task, options, n, budget_usd) for n in initial_sizes),
+        notes=_task_notes(task, best),
+    )
+
+
+def constant_allocation(task: Task) -> Allocation:
+    """The answer that never looks at the text: free, and always a candidate."""
+    score = 100 * task.constant_score
+    return Allocation(
+        strategy="constant",
+        teacher=None,
+        student=None,
+        n_labels=0,
+        n_llm_labels=0,
+        n_unlabeled=0,
+        cost_usd=0.0,
+        score=score,
+        lower=score,
+        upper=score,
+        kind="observed",
+        factor=1.0,
+        evidence=EvidenceNote(set="class-shares", source="measured", device=None, n_rows=task.n_test),
+        notes=(f"answers {task.constant_answer}",),
+    )
+
+
+def _entry(option: Option, choice: Choice, budget_usd: float) -> Allocation:
+    s = option.surface
+    if not choice.feasible[0]:
+        reason = _why_infeasible(option, budget_usd)
+        return Allocation(
+            strategy=s.strategy,
+            teacher=s.teacher,
+            student=s.student,
+            feasible=False,
+            reason=reason,
+            evidence=option.evidence,
+        )
+    return allocation_at(option, choice.counts[0])
+
+
+def allocation_at(option: Option, counts: Floats) -> Allocation:
+    """One allocation of an option at given counts, without its place among others.
+
+    counts : (n_inputs,), whole units in the order of the surface's inputs
+    """
+    s = option.surface
+    named = dict(zip(s.inputs, counts.tolist(), strict=True))
+    stages = {stage: float(usd) for stage, usd in option.cost.stages(named).items()}
+    means = s.at(counts[None, :])
+    (kind,), (factor,) = s.support.classify(counts[None, :])
+    (lower,), (upper,) = run_interval(means, s.run_noise)
+    units = {name: int(n) for name, n in named.items()}
+    return Allocation(
+        strategy=s.strategy,
+        teacher=s.teacher,
+        student=s.student,
+        n_labels=units.get("n_labels", 0),
+        n_llm_labels=units.get("n_llm_labels", 0),
+        n_unlabeled=units.get("n_unlabeled", 0),
+        cost_usd=sum(stages.values()),
+        costs=stages,
+        score=100 * float(means.mean()),
+        lower=100 * float(lower),
+        upper=100 * float(upper),
+        kind=kind,
+        factor=float(factor),
+        evidence=option.evidence,
+        notes=_notes(option, named),
+    )
+
+
+def _notes(option: Option, named: Mapping[str, float]) -> tuple[str, ...]:
+    bound = [name for name, n in named.items() if n >= option.cost.limit(name)]
+    return tuple(f"the pool of {option.cost.limit(name):,.0f} texts bounds {name}" for name in bound)
+
+
+def _why_infeasible(option: Option, budget_usd: float) -> str:
+    ones = dict.fromkeys(option.surface.inputs, 1.0)
+    stages = option.cost.stages(ones)
+    least = float(option.cost.total(ones))
+    dearest = max(stages, key=lambda stage: float(stages[stage]))
+    return (
+        f"the least it takes is ${least:,.2f} (of which {dearest.replace('_', ' ')} ${float(stages[dearest]):,.2f}); "
+        f"the budget is ${budget_usd:,.2f}"
+    )
+
+
+def _judge(
+    task: Task,
+    options: Sequence[Option],
+    choices: Sequence[Choice],
+    entries: Sequence[Allocation],
+    budget_usd: float,
+) -> list[Allocation]:
+    """Add to each feasible entry its chance of being best and its regret, on joint draws."""
+    n_draws = options[0].surface.n_draws if options else 1
+    columns, reference = [], np.full(n_draws, task.constant_score)
+    for option, choice in zip(options, choices, strict=True):
+        if choice.feasible[0]:
+            columns.append(option.surface.at(choice.counts)[:, 0])
+            reference = np.maximum(reference, best_per_draw(option.surface, option.cost, budget_usd))
+    columns.append(np.full(n_draws, task.constant_score))
+    scores = np.stack(columns, axis=1)
+    chances, regrets = iter(chance_of_best(scores)), iter(expected_regret(scores, reference))
+    return [
+        replace(e, p_best=float(next(chances)), expected_regret=100 * float(next(regrets))) if e.feasible else e
+        for e in entries
+    ]
+
+
+def _task_notes(task: Task, best: Allocation) -> tuple[str, ...]:
+    if best.strategy == "constant":
+        return (f"Nothing that this budget buys is expected to beat answering {task.constant_answer} always.",)
+    if best.lower is not None and best.lower <= 100 * task.constant_score:
+        return (
+            f"A run may end at or below the constant answer ({task.constant_answer}, "
+            f"{100 * task.constant_score:.1f}), which costs nothing.",
+        )
+    return ()
+
+
+def best_values(task: Task, options: Sequence[Option], budgets: Floats, *, fine: int = FINE) -> Floats:
+    """Best mean score of each option and of the constant answer (last row) at each budget.
+
+    returns : (n_options + 1, n_budgets), fractions; -inf where an option is not affordable
+    """
+    rows = [allocate(o.surface, o.cost, budgets, fine=fine).value for o in options]
+    return np.stack([*rows, np.full(len(budgets), task.constant_score)])
+
+
+def _stop_here(task: Task, options: Sequence[Option], budget_usd: float) -> StopHere | None:
+    """Search a geometric grid of budgets, then the gap in which the aim is first reached."""
+    if budget_usd <= 0 or not options:
+        return None
+    grid = np.geomspace(budget_usd / 1000, budget_usd, 41)
+    values = best_values(task, options, grid, fine=_EASY)
+    aim = values[:, -1].max() - STOP_WITHIN
+    if task.constant_score >= aim:
+        return StopHere(budget_usd=0.0, score=100 * task.constant_score, label="constant")
+    first = int(np.argmax(values.max(axis=0) >= aim))
+    gap = np.geomspace(grid[max(first - 1, 0)], grid[first], 17)
+    values = best_values(task, options, gap, fine=_EASY)
+    first = int(np.argmax(values.max(axis=0) >= aim))
+    option = options[int(values[:, first].argmax())]
+    choice = allocate(option.surface, option.cost, [gap[first]], fine=_EASY)
+    a = allocation_at(option, choice.counts[0])
+    return StopHere(budget_usd=float(a.cost_usd or 0.0), score=float(a.score or 0.0), label=a.label)
+
+
+def _changes(task: Task, options: Sequence[Option], budget_usd: float, best: Allocation) -> tuple[PriceChange, ...]:
+    """For labels and compute, up and down: the nearest price at which another option is best."""
+    if not options:
+        return ()
+    found = []
+    for price, stages in (("labels", ("labels",)), ("compute", COMPUTE_STAGES)):
+        for up in (True, False):
+            change = _change(task, options, budget_usd, best.label, price, stages, up)
+            found += [change] if change else []
+    return tuple(found)
+
+
+def _change(
+    task: Task,
+    options: Sequence[Option],
+    budget_usd: float,
+    now: str,
+    price: str,
+    stages: Iterable[str],
+    up: bool,
+) -> PriceChange | None:
+    def winner(factor: float) -> str:
+        scale = factor if up else 1 / factor
+        dearer = [replace(o, cost=o.cost.scaled(stages, scale)) for o in options]
+        values = best_values(task, dearer, np.array([budget_usd]), fine=_EASY)[:, 0]
+        at = int(values.argmax())
+        same = values[-1] >= values[at]
+        return "constant" if same else _label(options[at])
+
+    low = 1.0
+    for high in _FACTORS:
+        other = winner(high)
+        if other != now:
+            break
+        low = high
+    else:
+        return None
+    for _ in range(5):
+        middle = (low * high) ** 0.5
+        seen = winner(middle)
+        low, high, other = (low, middle, seen) if seen != now else (middle, high, other)
+    return PriceChange(price=price, factor=high if up else 1 / high, instead=other)
+
+
+def _label(option: Option) -> str:
+    s = option.surface
+    return Allocation(strategy=s.strategy, teacher=s.teacher, student=s.student, evidence=option.evidence).label
+
+
+def _corner(task: Task, options: Sequence[Option], initial: int, budget_usd: float) -> Corner:
+    """All the money beyond the initial labels in labels, or all of it in compute."""
+    annotate = [c for o in options if o.surface.strategy == "annotate" for c in _all_labels(o, initial, budget_usd)]
+    distill = [c for o in options if o.surface.strategy == "distill" for c in _all_compute(o, initial, budget_usd)]
+    return Corner(initial_n_labels=initial, annotate=_top(annotate), distill=_top(distill))
+
+
+def _top(allocations: Sequence[Allocation]) -> Allocation | None:
+    return max(allocations, key=lambda a: a.score or 0.0, default=None)
+
+
+def _all_labels(option: Option, initial: int, budget_usd: float) -> list[Allocation]:
+    n = option.cost.affordable("n_labels", budget_usd - option.cost.fixed_usd)
+    return [allocation_at(option, np.array([float(n)]))] if n >= max(initial, 1) else []
+
+
+def _all_compute(option: Option, initial: int, budget_usd: float) -> list[Allocation]:
+    left = budget_usd - option.cost.fixed_usd - float(option.cost.input_usd("n_labels", initial))
+    n = option.cost.affordable("n_unlabeled", left) if left >= 0 else -1
+    return [allocation_at(option, np.array([float(initial), float(n)]))] if n >= 1 else []

@@ -1,0 +1,197 @@
+"""Points somebody asks about: read from a table or an argument, answered from fits."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from budgetsim.costs import CostModel
+from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
+from budgetsim.errors import InputError, NoEvidenceError
+from budgetsim.simulate import predict
+from budgetsim.surface import Kind, Surface, TaskFit
+from budgetsim.tasks import Task
+
+COLUMNS: Final = ("task", "strategy", "teacher", "student", "n_labels", "n_llm_labels", "n_unlabeled")
+_COUNTS: Final = COLUMNS[4:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A design somebody asks about, and where the question stood."""
+
+    task: str
+    strategy: str
+    teacher: str | None
+    student: str | None
+    counts: Mapping[str, int]
+    place: str
+
+    @property
+    def inputs(self) -> list[int]:
+        return [self.counts[name] for name in STRATEGY_INPUTS[self.strategy]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointAnswer:
+    """What is known of one new run at a point; scores are percent, None where nothing is known."""
+
+    point: Point
+    score: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    kind: Kind | None = None
+    factor: float | None = None
+    source: str | None = None
+    cost_usd: float | None = None
+    reason: str | None = None
+
+
+def make_point(values: Mapping[str, str | None], place: str, *, task: str | None = None) -> Point:
+    """Check one question; models that are not named are the paper's.
+
+    values : by the names of `COLUMNS`; empty and missing are the same
+    place : file and line, or the command line, for messages
+    raises : InputError
+    """
+    name = values.get("task") or task
+    strategy = values.get("strategy")
+    if not name:
+        raise InputError(f"{place}: no task; give a column task, or --task.")
+    if not strategy:
+        raise InputError(f"{place}: no strategy; give one of {', '.join(STRATEGY_INPUTS)}.")
+    if strategy not in STRATEGY_INPUTS:
+        raise InputError(f"{place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGY_INPUTS)}.")
+    counts = {column: _count(values.get(column), column, place) for column in _COUNTS}
+    wanted = STRATEGY_INPUTS[strategy]
+    stray = [c for c in _COUNTS if c not in wanted and counts[c]]
+    absent = [c for c in wanted if not values.get(c)]
+    if stray:
+        raise InputError(
+            f"{place}, {stray[0]}: found {counts[stray[0]]}, but {strategy} has no such input; leave it out."
+        )
+    if absent:
+        raise InputError(f"{place}, {absent[0]}: {strategy} needs it; give a whole number.")
+    trained = strategy != "constant"
+    return Point(
+        task=name,
+        strategy=strategy,
+        teacher=(values.get("teacher") or PAPER_TEACHER) if strategy == "distill" else None,
+        student=(values.get("student") or PAPER_STUDENT) if trained else None,
+        counts=counts,
+        place=place,
+    )
+
+
+def _count(value: str | None, column: str, place: str) -> int:
+    if not value:
+        return 0
+    try:
+        number = float(value)
+        whole = int(number)
+    except (ValueError, OverflowError):
+        number, whole = 0.5, 0
+    if number != whole or whole < 0:
+        raise InputError(f"{place}, {column}: found {value!r}, wanted a whole number of zero or more.")
+    return whole
+
+
+def parse_points(text: str, name: str, *, task: str | None = None) -> list[Point]:
+    """Read points from CSV; columns as `COLUMNS`, in any order, strategy at least.
+
+    raises : InputError naming file, line and column
+    """
+    return [make_point(values, place, task=task) for place, values in _rows(text, name)]
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), strict=True)
+    try:
+        header = reader.fieldnames or []
+        unknown = [c for c in header if c not in COLUMNS]
+        if unknown or "strategy" not in header:
+            found = f"unknown column {unknown[0]!r}" if unknown else "no column strategy"
+            raise InputError(f"{name}, line 1: found {found}, wanted {', '.join(COLUMNS)}.")
+        empty = True
+        for record in reader:
+            empty = False
+            place = f"{name}, line {reader.line_num}"
+            if None in record or None in record.values():
+                raise InputError(f"{place}: found another number of cells than the header's {len(header)}.")
+            yield place, {k: v.strip() for k, v in record.items()}
+    except csv.Error as error:
+        raise InputError(f"{name}, line {reader.line_num}: not CSV ({error}).") from None
+    if empty:
+        raise InputError(f"{name}: no points below the header; add a line a point.")
+
+
+def find_surface(fit: TaskFit, point: Point) -> Surface:
+    """The surface that describes a point.
+
+    raises : NoEvidenceError naming what the evidence has
+    """
+    for surface in fit.surfaces:
+        if (surface.strategy, surface.teacher, surface.student) == (point.strategy, point.teacher, point.student):
+            return surface
+    known = "; ".join(f"{s.strategy} {s.teacher + ' into ' if s.teacher else ''}{s.student}" for s in fit.surfaces)
+    models = f"{point.teacher} into {point.student}" if point.teacher else point.student
+    raise NoEvidenceError(
+        f"{point.place}: evidence {fit.evidence_set} has no fitted {point.strategy} {models} on "
+        f"{fit.task}; it has {known}."
+    )
+
+
+def answer_point(point: Point, surface: Surface, source: str, cost: CostModel | None) -> PointAnswer:
+    """Predict one new run at a point."""
+    (p,) = predict(surface, np.array([point.inputs], dtype=np.float64))
+    named = dict(zip(surface.inputs, point.inputs, strict=True))
+    return PointAnswer(
+        point=point,
+        score=100 * p.score,
+        lower=100 * p.lower,
+        upper=100 * p.upper,
+        kind=p.kind,
+        factor=p.factor,
+        source=source,
+        cost_usd=None if cost is None else float(cost.total(named)),
+    )
+
+
+def answer_constant(point: Point, task: Task) -> PointAnswer:
+    """The constant answer: free, and known from the class shares."""
+    score = 100 * task.constant_score
+    return PointAnswer(
+        point=point, score=score, lower=score, upper=score, kind="observed", factor=1.0, source="measured", cost_usd=0.0
+    )
+
+
+def unanswered(point: Point, reason: str) -> PointAnswer:
+    """A point that no evidence covers."""
+    return PointAnswer(point=point, reason=reason)
+
+
+def points_of(answers: Sequence[PointAnswer]) -> list[dict[str, object]]:
+    """Answers as JSON objects, in order."""
+    return [
+        {
+            "task": a.point.task,
+            "strategy": a.point.strategy,
+            "teacher": a.point.teacher,
+            "student": a.point.student,
+            **a.point.counts,
+            "score": a.score,
+            "lower": a.lower,
+            "upper": a.upper,
+            "kind": a.kind,
+            "factor": a.factor,
+            "source": a.source,
+            "cost_usd": a.cost_usd,
+            "reason": a.reason,
+        }
+        for a in answers
+    ]

@@ -1,0 +1,290 @@
+"""RateCard: YAML text in, checked prices out.
+
+Prices are Decimals on the card and floats in the array mathematics. Every price names where and
+when it was read; a price that is missing is an error when it is asked for, never zero.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from budgetsim.errors import MissingPriceError, RateCardError
+
+
+def _number(value: object) -> object:
+    """Refuse what YAML or Python would quietly read as a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("a number, without quotes")
+    return value
+
+
+def _day(value: object) -> str:
+    text = str(value)
+    if not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text):
+        raise ValueError("the day the source was read, as YYYY, YYYY-MM or YYYY-MM-DD")
+    return text
+
+
+Usd = Annotated[Decimal, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1, allow_inf_nan=False)]
+Positive = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+Day = Annotated[str, BeforeValidator(_day)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class _Sourced(_Part):
+    source: Text  # page or paper the numbers come from
+    as_of: Day  # when it was read or printed
+
+
+class LabelPrice(_Sourced):
+    """What a human label costs: a price, or seconds times a wage."""
+
+    usd_per_label: Usd | None = None
+    seconds_per_label: Positive | None = None
+    usd_per_hour: Usd | None = None  # wage of the annotator
+    annotators_per_item: Positive = 1.0
+    rejected_share: Share = 0.0  # share of labels paid for and thrown away
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> LabelPrice:
+        by_time = (self.seconds_per_label is not None, self.usd_per_hour is not None)
+        if self.usd_per_label is not None and any(by_time):
+            raise ValueError("either usd_per_label, or seconds_per_label with usd_per_hour")
+        if self.usd_per_label is None and not all(by_time):
+            raise ValueError("usd_per_label, or seconds_per_label with usd_per_hour")
+        return self
+
+    @property
+    def usd(self) -> Decimal:
+        """US dollars for one label that is kept."""
+        price = self.usd_per_label
+        if price is None:
+            price = Decimal(str(self.seconds_per_label)) / 3600 * (self.usd_per_hour or Decimal(0))
+        return price * Decimal(str(self.annotators_per_item)) / (1 - Decimal(str(self.rejected_share)))
+
+
+class DevicePrice(_Sourced):
+    """What a rented machine costs an hour; `count` devices come with it."""
+
+    model: Text
+    usd_per_hour: Usd
+    count: Annotated[int, BeforeValidator(_number), Field(ge=1)] = 1
+    scope: Literal["per device", "whole instance", "device only"] = "per device"
+    price_type: Literal["on-demand", "spot", "reserved", "not stated"] = "not stated"
+    note: str | None = None
+
+    @property
+    def usd_per_device_hour(self) -> Decimal:
+        return self.usd_per_hour / self.count
+
+
+class LlmPrice(_Sourced):
+    """What an LLM costs, and how a prompt is built."""
+
+    model: Text  # provider/model
+    usd_per_mtok_input: Usd
+    usd_per_mtok_output: Usd
+    prompt_examples: Count = 0  # labelled examples in the prompt
+    note: str | None = None
+
+
+class Pool(_Sourced):
+    """Unlabelled texts: how many there are, and what one costs."""
+
+    size: Count
+    usd_per_text: Usd = Decimal(0)
+    note: str | None = None
+
+
+class Overheads(_Part):
+    """What a project pays besides; all default to nothing but one run a model."""
+
+    dev_labels: Count = 0  # labels of the development split
+    test_labels: Count = 0
+    runs_per_model: Annotated[int, BeforeValidator(_number), Field(ge=1)] = 1  # seeds, search
+    fixed_usd: Usd = Decimal(0)
+    charge_student_training: bool = True  # the paper charges nothing for training the student on labels
+
+
+class Utilisation(_Sourced):
+    """How well modelled compute uses the device; only `cached` and `modern` hours rest on it."""
+
+    peak_tflops: Positive
+    teacher_training: Annotated[Positive, Field(le=1)]
+    labelling: Annotated[Positive, Field(le=1)]
+    student_training: Annotated[Positive, Field(le=1)]
+    seconds_per_step: Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
+class RateCard(_Part):
+    """Prices that turn work into US dollars."""
+
+    schema_version: Literal[1]
+    name: Text
+    currency: Literal["USD"]
+    labels: Annotated[dict[str, LabelPrice], Field(min_length=1)]  # by task; `default` for the others
+    gpu: DevicePrice | None = None
+    cpu: DevicePrice | None = None
+    llm: LlmPrice | None = None
+    pools: dict[str, Pool] = {}  # by task; `default` for the others
+    overheads: Overheads = Overheads()
+    utilisation: Utilisation | None = None
+
+    def label_price(self, task: str) -> LabelPrice | None:
+        """Price of a label of that task, or of any task, or None."""
+        return self.labels.get(task) or self.labels.get("default")
+
+    def pool(self, task: str) -> Pool | None:
+        """The pool of unlabelled texts of that task, or None: then nothing bounds it."""
+        return self.pools.get(task) or self.pools.get("default")
+
+    def device(self, device_class: str) -> DevicePrice:
+        """Price of a `gpu` or `cpu`.
+
+        raises : MissingPriceError where the card has none
+        """
+        price: DevicePrice | None = getattr(self, device_class)
+        if price is None:
+            raise MissingPriceError(
+                f"The card {self.name!r} has no price for a {device_class}; add a `{device_class}:`."
+            )
+        return price
+
+
+def parse_rates(text: str, name: str = "rates.yaml") -> RateCard:
+    """Read and check a rate card.
+
+    raises : RateCardError, one line a mistake, each with file, line, key, what was found and wanted
+
+    >>> parse_rates("schema_version: 2", "my.yaml")
+    Traceback (most recent call last):
+    ...
+    budgetsim.errors.RateCardError: my.yaml, line 1, schema_version: found 2, wanted 1
+    my.yaml, line 1, name: found nothing, wanted a value
+    my.yaml, line 1, currency: found nothing, wanted a value
+    my.yaml, line 1, labels: found nothing, wanted a value
+    """
+    data = _load(text, name)
+    try:
+        return RateCard.model_validate(_plain(data))
+    except ValidationError as error:
+        lines = [_explain(problem, data, name) for problem in error.errors(include_url=False)]
+        raise RateCardError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _load(text: str, name: str) -> CommentedMap:
+    try:
+        data = YAML(typ="rt").load(text)
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        key = re.search(r'found duplicate key "([^"]*)"', str(error))
+        found = key.group(1) if key else "a key"
+        raise RateCardError(f"{name}, line {line}, {found}: the key stands twice; keep one of them.") from None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise RateCardError(f"{name}, line {line}: not YAML ({error.problem}); mend that line.") from None
+    except (YAMLError, ValueError) as error:
+        problem = " ".join(str(error).split())
+        raise RateCardError(f"{name}: not YAML ({problem}); start from `budgetsim rates init`.") from None
+    if not isinstance(data, CommentedMap):
+        found = "nothing" if data is None else type(data).__name__.removeprefix("Commented").lower()
+        raise RateCardError(f"{name}: found {found}, wanted keys and values; start from `budgetsim rates init`.")
+    return data
+
+
+def _plain(node: object) -> object:
+    if isinstance(node, Mapping):
+        return {str(k): _plain(v) for k, v in node.items()}
+    if isinstance(node, CommentedSeq):
+        return [_plain(v) for v in node]
+    return node
+
+
+def _explain(problem: Any, data: CommentedMap, name: str) -> str:
+    """One mistake in words: file, line, key, what was found, what was wanted."""
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join(path)
+    line = _line_of(data, path)
+    found = "nothing" if problem["type"] == "missing" else _shown(problem["input"])
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(_known_keys(path[:-1]))
+        return f"{name}, line {line}, {key}: found an unknown key, wanted one of {known}"
+    return f"{name}, line {line}, {key}: found {found}, wanted {_wanted(problem)}"
+
+
+def _line_of(data: CommentedMap, path: list[str]) -> int:
+    """Line of the deepest key of the path that the file holds."""
+    node: object = data
+    line = 1
+    for part in path:
+        if not isinstance(node, CommentedMap):
+            break
+        key = next((k for k in node if str(k) == part), None)
+        if key is None:
+            break
+        line = node.lc.key(key)[0] + 1
+        node = node[key]
+    return line
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(str(k) for k in value) + "}"
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def _wanted(problem: Any) -> str:
+    context = problem.get("ctx") or {}
+    kind = problem["type"]
+    simple = {
+        "missing": "a value",
+        "finite_number": "a finite number",
+        "string_type": "text",
+        "string_too_short": "text",
+        "model_type": "keys and values",
+        "model_attributes_type": "keys and values",
+        "dict_type": "keys and values",
+        "bool_parsing": "true or false",
+        "bool_type": "true or false",
+        "int_from_float": "a whole number",
+        "decimal_parsing": "a number",
+        "too_short": "at least one entry",
+    }
+    if kind in simple:
+        return simple[kind]
+    if kind == "greater_than_equal":
+        return f"{context['ge']} or more"
+    if kind == "greater_than":
+        return f"more than {context['gt']}"
+    if kind == "less_than":
+        return f"less than {context['lt']}"
+    if kind == "less_than_equal":
+        return f"{context['le']} or less"
+    if kind == "literal_error":
+        return str(context["expected"])
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def _known_keys(path: list[str]) -> Iterator[str]:
+    parts: dict[str, type[BaseModel]] = {
+        "labels": LabelPrice, "gpu": DevicePrice, "cpu": DevicePrice, "llm": LlmPrice, "pools": Pool,
+        "overheads": Overheads, "utilisation": Utilisation,
+    }  # fmt: skip
+    model = parts.get(path[0], RateCard) if path else RateCard
+    yield from sorted(model.model_fields)

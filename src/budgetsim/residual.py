@@ -1,0 +1,91 @@
+"""What a parametric curve leaves over: a Gaussian process in log sizes, plus the noise of a run.
+
+The correlation of the process is fixed, so one eigenbasis serves every amplitude and noise level
+and thousands of candidates are scored at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_JITTER = 1e-8
+
+
+def correlation(left: Floats, right: Floats, lengths: tuple[float, ...]) -> Floats:
+    """Matern 3/2 correlation, a product over axes.
+
+    left, right : (n, axes) and (m, axes), log sizes; lengths : one an axis, in e-folds
+    returns : (n, m)
+
+    >>> correlation(np.zeros((1, 1)), np.array([[0.0], [1.0]]), (1.0,)).round(3)
+    array([[1.   , 0.483]])
+    """
+    out = np.ones((len(left), len(right)))
+    for axis, length in enumerate(lengths):
+        r = np.sqrt(3.0) * np.abs(left[:, None, axis] - right[None, :, axis]) / length
+        out *= (1 + r) * np.exp(-r)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """The process seen at the observed sizes `at` (n, axes)."""
+
+    at: Floats
+    lengths: tuple[float, ...]
+    values: Floats  # eigenvalues of the correlation, (n,)
+    vectors: Floats  # eigenvectors, one a column
+
+    @classmethod
+    def over(cls, at: Floats, lengths: tuple[float, ...]) -> Residual:
+        values, vectors = np.linalg.eigh(correlation(at, at, lengths))
+        return cls(at, lengths, np.maximum(values, 0.0), vectors)
+
+    def log_likelihood(self, left_over: Floats, amplitude: Floats, noise: Floats) -> Floats:
+        """Log density of what curves leave over.
+
+        left_over : (particles, n); amplitude, noise : (particles,), standard deviations
+        """
+        variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
+        turned = left_over @ self.vectors
+        out: Floats = -0.5 * (turned**2 / variance + np.log(2 * np.pi * variance)).sum(axis=1)
+        return out
+
+    def leave_one_out(self, left_over: Floats, amplitude: Floats, noise: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of each observation given the others, (particles, n) each.
+
+        source : Rasmussen & Williams (2006), equations 5.10 to 5.12
+        """
+        variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
+        solved = ((left_over @ self.vectors) / variance) @ self.vectors.T
+        precision = (1 / variance) @ (self.vectors**2).T
+        return solved / precision, 1 / np.sqrt(precision)
+
+    def mean(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats) -> Floats:
+        """Expected process at new sizes at (m, axes), given what was left over: (particles, m)."""
+        variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
+        solved = ((left_over @ self.vectors) / variance) @ self.vectors.T
+        out: Floats = amplitude[:, None] ** 2 * (solved @ correlation(self.at, at, self.lengths))
+        return out
+
+    def draw(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats, rng: np.random.Generator) -> Floats:
+        """One draw a particle of the process at new sizes, given what was left over at the old.
+
+        at : (m, axes); returns : (particles, m)
+        source : Wilson et al. (2020), pathwise conditioning (Matheron's rule)
+        """
+        both = np.concatenate([self.at, at])
+        joint = correlation(both, both, self.lengths)
+        root = np.linalg.cholesky(joint + _JITTER * np.eye(len(both)))
+        n, particles = len(self.at), len(left_over)
+        path = amplitude[:, None] * (rng.standard_normal((particles, len(both))) @ root.T)
+        seen = path[:, :n] + noise[:, None] * rng.standard_normal((particles, n))
+        variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
+        solved = (((left_over - seen) @ self.vectors) / variance) @ self.vectors.T
+        out: Floats = path[:, n:] + amplitude[:, None] ** 2 * (solved @ joint[:n, n:])
+        return out
