@@ -16,8 +16,8 @@ from budgetsim.measure.execute import Bench, execute
 from budgetsim.measure.recipe import PRESETS, Recipe
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import StageStore, default_cache
-from budgetsim.store.location import StorePaths
 from budgetsim.measure.worker import open_bench
+from budgetsim.store.location import StorePaths
 from budgetsim.train.data import Access
 
 SEED = 100
@@ -58,7 +58,8 @@ def main(tasks: list[str]) -> None:
                 for u in (1500, 4500)
             ]  # fmt: skip
             seconds = time.perf_counter() - start
-            print(f"{task} lr {lr:g}: annotate N=300, 3000; distill N=300 U=1500, 4500: {found} ({seconds:.0f} s)", flush=True)
+            what = f"{task} lr {lr:g}: annotate N=300, 3000; distill N=300 U=1500, 4500"
+            print(f"{what}: {found} ({seconds:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,8 @@ def find_missing(campaign: Campaign) -> tuple[list[RunSpec], list[RunSpec]]:
     refuse_toys(campaign)
     done = {run.design.run_id for run in read_shards(campaign.paths.runs)[0]}
     bench = Bench(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
-    there, missing = [], []
+    there: list[RunSpec] = []
+    missing: list[RunSpec] = []
     for spec in campaign.specs:
         split, pool = bench.split(spec), bench.pool(spec)
         check_sizes(spec, split, pool)
@@ -196,7 +197,13 @@ class _Crew:
         self.estimator.learn(spec, seconds)
         metric, value = next(iter(event["scores"].items()))
         self.finished.append(
-            {"run_id": event["run_id"], "title": spec.title, "metric": metric, "score": value, "seconds": round(seconds, 2)}
+            {
+                "run_id": event["run_id"],
+                "title": spec.title,
+                "metric": metric,
+                "score": value,
+                "seconds": round(seconds, 2),
+            }
         )
         left = self.waiting
         count = f"[{len(self.finished)}/{len(self.finished) + len(left) + self._busy}]"
@@ -295,7 +302,7 @@ class _Worker:
         threading.Thread(target=self._listen, args=(events,), daemon=True).start()
 
     def _listen(self, events: queue.Queue[tuple[int, dict[str, Any]]]) -> None:
-        assert self.process.stdout is not None  # noqa: S101
+        assert self.process.stdout is not None
         for line in self.process.stdout:
             events.put((self.number, json.loads(line)))
         self.process.wait()
@@ -308,7 +315,7 @@ class _Worker:
     def give(self, spec: RunSpec) -> None:
         self.spec, self.began = spec, time.monotonic()
         try:
-            assert self.process.stdin is not None  # noqa: S101
+            assert self.process.stdin is not None
             self.process.stdin.write(to_json(spec) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
@@ -322,7 +329,7 @@ class _Worker:
 
     def dismiss(self) -> None:
         """No more runs: the worker ends when its input does."""
-        assert self.process.stdin is not None  # noqa: S101
+        assert self.process.stdin is not None
         self.process.stdin.close()
 
     def stop(self) -> None:

@@ -27,8 +27,10 @@ class Estimator:
         like = self.seen.get((spec.task, spec.student, spec.strategy))
         if like:
             return median(like)
-        near = [s for (task, student, _), found in self.seen.items() if student == spec.student and task == spec.task for s in found]
-        near = near or [s for (_, student, _), found in self.seen.items() if student == spec.student for s in found]
+        of_student = [
+            (task, s) for (task, student, _), took in self.seen.items() if student == spec.student for s in took
+        ]
+        near = [s for task, s in of_student if task == spec.task] or [s for _, s in of_student]
         if near:
             return median(near)
         kind = "cheap" if is_cheap(spec.student) else "cpu" if spec.student in CPU_FAMILY else "other"

@@ -290,7 +290,7 @@ def _label_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[
 
     from budgetsim.train.distill import LabelHead, check_label_tokens, label_probabilities
 
-    assert run.pool is not None  # noqa: S101  (distill always has one)
+    assert run.pool is not None
     labels = run.task.labels
     if not labels:
         raise InputError(f"{run.spec.teacher} teaches classifications; {run.task.name} is {run.task.kind}.")
@@ -349,7 +349,7 @@ def _encoder_soft_labels(run: _Run, teacher: Stage, before: list[Stage]) -> Stag
 
     from budgetsim.train.encoder import LogisticHead
 
-    assert run.pool is not None  # noqa: S101
+    assert run.pool is not None
     features, encoded = _encoded(run, "pool", run.pool.rows)
     n = len(run.pool.rows)
 
@@ -391,7 +391,7 @@ def _state_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[
     from budgetsim.train.distill import StateCache, StateHead
     from budgetsim.train.finetune import TrainExample
 
-    assert run.pool is not None  # noqa: S101
+    assert run.pool is not None
     recipe = run.spec.recipe
     _check_vocabulary(run, codec)
     teacher = _seq2seq_teacher(run, codec, before)
@@ -436,7 +436,7 @@ def _seq2seq_teacher(run: _Run, codec: Codec, before: list[Stage]) -> Stage:
 def _state_soft_labels(run: _Run, codec: Codec, teacher: Stage, before: list[Stage]) -> Stage:
     from budgetsim.train.distill import cache_states
 
-    assert run.pool is not None  # noqa: S101
+    assert run.pool is not None
     rows = run.pool.rows
 
     def build(folder: Path) -> Work:
@@ -472,7 +472,8 @@ def _hard_labels(run: _Run, before: list[Stage]) -> tuple[list[Row], list[str]]:
 
 def _llm_labels(run: _Run) -> Stage:
     """One labelling pass of the pool; the labels are kept as numbers of the label list."""
-    assert run.pool is not None and run.spec.labeler is not None  # noqa: S101
+    assert run.pool is not None
+    assert run.spec.labeler is not None
     pool, labeler = run.pool, run.spec.labeler
 
     def build(folder: Path) -> Work:
@@ -582,7 +583,8 @@ def _check_vocabulary(run: _Run, codec: Codec) -> None:
     from budgetsim.train.models import hub_name
 
     teacher = _teacher_name(run.spec)
-    same = isinstance(codec, PieceCodec) if teacher in CPU_FAMILY else codec.same_as(checkpoint_codec(hub_name(teacher)))
+    own = teacher in CPU_FAMILY
+    same = isinstance(codec, PieceCodec) if own else codec.same_as(checkpoint_codec(hub_name(teacher)))
     if not same:
         raise InputError(
             f"{teacher} and {run.spec.student} have different vocabularies, so the teacher's probabilities do not fit "
@@ -592,7 +594,7 @@ def _check_vocabulary(run: _Run, codec: Codec) -> None:
 
 
 def _teacher_name(spec: RunSpec) -> str:
-    assert spec.teacher is not None  # noqa: S101  (checked by RunSpec)
+    assert spec.teacher is not None
     return spec.teacher
 
 

@@ -67,8 +67,8 @@ def parse_grid(text: str, name: str) -> Grid:
 
     raises : InputError naming what is wrong
 
-    >>> grid = parse_grid("{preset: cpu, tasks: [fever], blocks: [{strategy: annotate, n_labels: [9], seed: [0, 1]}]}", "x")
-    >>> len(grid.specs())
+    >>> text = "{preset: cpu, tasks: [fever], blocks: [{strategy: annotate, n_labels: [9], seed: [0, 1]}]}"
+    >>> len(parse_grid(text, "x").specs())
     2
     """
     from ruamel.yaml import YAML
@@ -82,7 +82,8 @@ def parse_grid(text: str, name: str) -> Grid:
         raise InputError(f"Grid {name} has no list of `blocks`.")
     unknown = sorted(set(values) - _GRID_KEYS)
     if unknown:
-        raise InputError(f"Grid {name} has unknown keys {', '.join(unknown)}; known are {', '.join(sorted(_GRID_KEYS))}.")
+        known = ", ".join(sorted(_GRID_KEYS))
+        raise InputError(f"Grid {name} has unknown keys {', '.join(unknown)}; known are {known}.")
     for number, block in enumerate(values["blocks"], start=1):
         _check_block(name, number, block)
     return Grid(
@@ -99,9 +100,8 @@ def _check_block(name: str, number: int, block: Any) -> None:
         raise InputError(f"Grid {name}, block {number}: no strategy.")
     unknown = sorted(set(block) - _BLOCK_KEYS)
     if unknown:
-        raise InputError(
-            f"Grid {name}, block {number}: unknown keys {', '.join(unknown)}; known are {', '.join(sorted(_BLOCK_KEYS))}."
-        )
+        known = ", ".join(sorted(_BLOCK_KEYS))
+        raise InputError(f"Grid {name}, block {number}: unknown keys {', '.join(unknown)}; known are {known}.")
     for axis in ("n_labels", "n_llm_labels", "n_unlabeled", "seed"):
         for value in _listed(block.get(axis, [])):
             if not isinstance(value, int) or isinstance(value, bool) or value < (0 if axis == "seed" else 1):

@@ -96,8 +96,8 @@ PRESETS: Final[dict[str, Recipe]] = {
         vocabulary=4000,
         batch=32,
         steps=400,
-        lr=3e-3,
-        teacher_lr=2e-3,
+        lr=1e-3,
+        teacher_lr=1e-3,
         split=SplitRule(kind="pooled"),
     ),
     # The paper's recipe (evidence README), in bf16 where a GPU is there.

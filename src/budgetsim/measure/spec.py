@@ -99,7 +99,9 @@ def from_json(text: str, source: str = "spec") -> RunSpec:
             raise InputError(f"{source} has schema {version}, this budgetsim reads {SCHEMA_VERSION}.")
         return RunSpec(**{**values, "recipe": recipe_from(values["recipe"])})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{source} is not a run spec ({error}); `budgetsim measure --dry-run --json` writes some.") from None
+        raise InputError(
+            f"{source} is not a run spec ({error}); `budgetsim measure --dry-run --json` writes some."
+        ) from None
 
 
 def read_spec(path: Path) -> RunSpec:

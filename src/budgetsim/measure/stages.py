@@ -183,9 +183,8 @@ def file_hash(path: Path) -> str:
 
 
 def _finish(building: Path, place: Path, record: StageRecord) -> None:
-    files = {
-        str(p.relative_to(building)): file_hash(p) for p in sorted(building.rglob("*")) if p.is_file() and p.name != DONE
-    }
+    made = [p for p in sorted(building.rglob("*")) if p.is_file() and p.name != DONE]
+    files = {str(p.relative_to(building)): file_hash(p) for p in made}
     values = {**asdict(record), "finished_at": record.finished_at.isoformat() if record.finished_at else None}
     with (building / DONE).open("w", encoding="utf-8") as out:
         json.dump({"record": values, "files": files}, out, sort_keys=True)

@@ -59,10 +59,11 @@ def quiet_libraries() -> None:
         "TRANSFORMERS_VERBOSITY": "error",
     }.items():
         os.environ.setdefault(name, value)
-    import transformers
+    from transformers.utils import logging as library
 
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    quiet: Any = library
+    quiet.set_verbosity_error()
+    quiet.disable_progress_bar()
 
 
 def _serve(spec: RunSpec, bench: Any, paths: StorePaths, events: IO[str]) -> None:

@@ -48,7 +48,7 @@ class PieceCodec:
         return int(self.processor.get_piece_size())
 
     def encode(self, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
-        return [ids[: max_tokens - 1] + [EOS] for ids in self.processor.encode(list(texts))]
+        return [[*ids[: max_tokens - 1], EOS] for ids in self.processor.encode(list(texts))]
 
     def encode_labels(self, labels: Sequence[str]) -> list[list[int]]:
         return [[int(self.processor.piece_to_id(_symbol(label))), EOS] for label in labels]

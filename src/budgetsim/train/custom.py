@@ -177,7 +177,8 @@ def _read(files: TaskFiles) -> tuple[dict[str, TextFile], CustomData]:
     texts = {part: read_text(place) for part, place in places.items() if place is not None}
     data = _data(texts, (files.text_column, files.label_column))
     if not data.train or not data.test:
-        raise InputError(f"{files.train.name} has {len(data.train)} rows, {files.test.name} {len(data.test)}: both need some.")
+        counts = f"{files.train.name} has {len(data.train)} rows, {files.test.name} {len(data.test)}"
+        raise InputError(f"{counts}: both need some.")
     return texts, data
 
 
@@ -223,4 +224,6 @@ def _load(place: Path) -> dict[str, Any]:
             raise ValueError(f"schema {description['schema_version']}")
         return description
     except (ValueError, KeyError) as error:
-        raise InputError(f"{place} is no task description of schema {SCHEMA_VERSION} ({error}); add the task again.") from None
+        raise InputError(
+            f"{place} is no task description of schema {SCHEMA_VERSION} ({error}); add the task again."
+        ) from None

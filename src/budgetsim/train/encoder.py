@@ -114,6 +114,7 @@ def tfidf(train: Sequence[str], others: Sequence[Sequence[str]]) -> tuple[Any, l
     """Sparse word and word-pair TF-IDF, learned on the train texts only."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, lowercase=True, token_pattern=r"(?u)\S+")
+    words = r"(?u)\S+"
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=words)
     fitted = vectorizer.fit_transform(train)
     return fitted, [vectorizer.transform(texts) for texts in others]

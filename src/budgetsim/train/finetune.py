@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from budgetsim.train.distill import LabelHead, StateHead, label_loss, state_loss
 from budgetsim.train.schedule import batch_order
 
 IGNORE: Final = -100
+SOFT_INPUTS: Final = ("label_probs", "states", "is_gold")
 logger = logging.getLogger("budgetsim.train")
 
 
@@ -65,7 +67,7 @@ class Trained:
     resumed_at: int  # step it went on from, 0 from the start
 
 
-class KDTrainer(Seq2SeqTrainer):  # type: ignore[misc]
+class KDTrainer(Seq2SeqTrainer):
     """Cross entropy on hard labels, KL at a temperature on soft ones; padding is never scored."""
 
     def __init__(self, *args: Any, soft: LabelHead | StateHead | None = None, **kwargs: Any) -> None:
@@ -76,7 +78,7 @@ class KDTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        soft = {name: inputs.pop(name) for name in ("label_probs", "states", "is_gold") if name in inputs}
+        soft: dict[str, Any] = {name: inputs.pop(name) for name in SOFT_INPUTS if name in inputs}
         outputs = model(**inputs)
         loss = self._loss(outputs, inputs["labels"], soft)
         return (loss, outputs) if return_outputs else loss
@@ -90,7 +92,8 @@ class KDTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         return loss
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return torch.utils.data.SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+        rows: Any = train_dataset if train_dataset is not None else self.train_dataset
+        return torch.utils.data.SequentialSampler(rows)
 
 
 class Ordered(torch.utils.data.Dataset[TrainExample]):
@@ -150,7 +153,7 @@ def collate(batch: Sequence[TrainExample]) -> dict[str, torch.Tensor]:
         "labels": _pad([e.target for e in batch], IGNORE),
     }
     if batch[0].label_probs is not None:
-        made["label_probs"] = torch.stack([e.label_probs for e in batch])  # type: ignore[misc]
+        made["label_probs"] = torch.stack([e.label_probs for e in batch if e.label_probs is not None])
     if any(e.states is not None for e in batch):
         width = next(e.states.shape[1] for e in batch if e.states is not None)
         states = [e.states if e.states is not None else torch.zeros(len(e.target), width) for e in batch]
@@ -198,7 +201,7 @@ def _arguments(how: Optimisation, folder: Path, every: int) -> Seq2SeqTrainingAr
     )
 
 
-class _Progress(TrainerCallback):  # type: ignore[misc]
+class _Progress(TrainerCallback):
     """Tells how many steps are done, at most once a second."""
 
     def __init__(self, tell: Callable[[int, int], None]) -> None:
@@ -246,8 +249,8 @@ def _rng_globals() -> list[Any]:
     import numpy as np
 
     kinds = [np.ndarray, np.dtype, type(np.dtype(np.uint32))]
-    with contextlib.suppress(AttributeError):
-        kinds.append(np._core.multiarray._reconstruct)
+    with contextlib.suppress(ImportError):
+        kinds.append(import_module("numpy._core.multiarray")._reconstruct)
     return kinds
 
 

@@ -37,7 +37,8 @@ def score(
     if task.kind == "qa":
         pairs = list(zip(predictions, references, strict=True))
         name = "squad_f1" if task.metric == "squad_f1" else "f1"
-        return {name: _mean([squad_f1(p, r) for p, r in pairs]), "exact_match": _mean([exact_match(p, r) for p, r in pairs])}
+        f1, exact = [squad_f1(p, r) for p, r in pairs], [exact_match(p, r) for p, r in pairs]
+        return {name: _mean(f1), "exact_match": _mean(exact)}
     return paraphrase_scores(sources, predictions)
 
 
@@ -62,7 +63,7 @@ def macro_f1(predictions: Sequence[str], references: Sequence[str]) -> float:
 
 def _label_f1(label: str, predictions: Sequence[str], references: Sequence[str]) -> float:
     both = sum(p == r == label for p, r in zip(predictions, references, strict=True))
-    said, true = predictions.count(label), references.count(label)  # type: ignore[attr-defined]
+    said, true = sum(p == label for p in predictions), sum(r == label for r in references)
     return 200.0 * both / (said + true) if said + true else 0.0
 
 
@@ -118,7 +119,7 @@ def paraphrase_scores(sources: Sequence[str], predictions: Sequence[str]) -> dic
 
 def self_bleu(source: str, prediction: str) -> float:
     """Sentence BLEU (sacrebleu, smoothed) of the paraphrase against its source, percent."""
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     return float(BLEU(effective_order=True).sentence_score(prediction, [source]).score)
 
