@@ -25,7 +25,7 @@ from budgetsim.store.fits import load_fit
 from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.query import ComputeRow, choose_evidence, load_compute, load_measurements
 from budgetsim.surface import Surface, TaskFit
-from budgetsim.tasks import TASKS, Task
+from budgetsim.tasks import Task, get_task
 
 CHEAP_STUDENTS = ("overlap", "tfidf-lr", "encoder-lr")
 Say = Callable[[str], None]
@@ -144,12 +144,12 @@ def _answer_point(evidence: Evidence, point: Point, card: RateCard, compute: Com
     try:
         fit = task_fit(evidence, point.task, say)
         if point.strategy == "constant":
-            return answer_constant(point, TASKS[point.task])
+            return answer_constant(point, get_task(point.task))
         surface = find_surface(fit, point)
     except NoEvidenceError as error:
         return unanswered(point, str(error))
     try:
-        option = _option(evidence, surface, TASKS[point.task], card, compute, 0.0)
+        option = _option(evidence, surface, get_task(point.task), card, compute, 0.0)
     except MissingPriceError:
         option = "no price"
     cost = None if isinstance(option, str) else option.cost
@@ -174,7 +174,7 @@ def choices(
     students : those to choose among; empty for all
     raises : MissingPriceError, NoEvidenceError
     """
-    facts = TASKS[task]
+    facts = get_task(task)
     fit = task_fit(evidence, task, say)
     options, notes = [], list(fit.warnings)
     missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]
