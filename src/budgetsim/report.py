@@ -213,7 +213,8 @@ def _all_notes(
 
 def _sentence(text: str) -> str:
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+    start = text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text  # names of models stay as they are
+    return start + ("" if text.endswith((".", "?")) else ".")
 
 
 def _rival_notes(answer: TaskAnswer, rivals: Sequence[Rival]) -> list[str]:
