@@ -22,6 +22,7 @@ def test_the_papers_card_restated():
         "multipit_id": Decimal("0.2"),
         "multipit_gen": Decimal("0.371"),
         "nq": Decimal("0.129"),
+        "wlp_typing": Decimal("0.129"),  # not the paper's: a public price list
     }
     assert CARD.gpu is not None
     assert float(CARD.gpu.usd_per_device_hour) == PAPER_GPU_USD_PER_HOUR == 1.875
@@ -52,5 +53,5 @@ def test_several_mistakes_are_told_at_once():
         parse_rates(bad, "my.yaml")
     lines = str(caught.value).splitlines()
     assert lines[0] == "my.yaml, line 10, labels.wlp.usd_per_label: found -1, wanted 0 or more"
-    assert lines[1].startswith("my.yaml, line 37, gpu.cuont: found an unknown key, wanted one of as_of, count")
+    assert lines[1].startswith("my.yaml, line 42, gpu.cuont: found an unknown key, wanted one of as_of, count")
     assert len(lines) == 2

@@ -246,8 +246,9 @@ def test_evidence_is_chosen_by_name_or_published_first(store):
         replace(rows[0], key="x", evidence_set="measured-cpu-a"),
         replace(rows[0], key="y", evidence_set="measured-gpu"),
     ]
-    assert choose_evidence(rows, None) == choose_evidence(rows, "published") == "published-kang2023"
-    assert choose_evidence(rows, "measured-cpu") == "measured-cpu-a"
+    task = rows[0].task
+    assert choose_evidence(rows, None)[task] == choose_evidence(rows, "published")[task] == "published-kang2023"
+    assert choose_evidence(rows, "measured-cpu") == {task: "measured-cpu-a"}
     with pytest.raises(InputError, match="fits measured-cpu-a, measured-gpu"):
         choose_evidence(rows, "measured")
     with pytest.raises(NoEvidenceError, match="No evidence set is called 'other'"):

@@ -71,7 +71,7 @@ def simulate(
     for a in silent:
         say(f"No answer: {a.reason}")
     if as_json:
-        print_json({"evidence_set": found.set, "rates": card.name, "points": points_json(answers)})
+        print_json({"rates": card.name, "points": points_json(answers)})
     else:
         print_page([points_grid(answers)])
 

@@ -13,6 +13,7 @@ import numpy as np
 from budgetsim.costs import CostModel
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
 from budgetsim.errors import InputError, NoEvidenceError
+from budgetsim.optimize import CLASS_SHARES, EvidenceNote
 from budgetsim.simulate import predict
 from budgetsim.surface import Kind, Surface, TaskFit
 from budgetsim.tasks import Task
@@ -48,6 +49,7 @@ class PointAnswer:
     kind: Kind | None = None
     factor: float | None = None
     source: str | None = None
+    evidence_set: str | None = None
     cost_usd: float | None = None
     reason: str | None = None
 
@@ -146,7 +148,7 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
     )
 
 
-def answer_point(point: Point, surface: Surface, source: str, cost: CostModel | None) -> PointAnswer:
+def answer_point(point: Point, surface: Surface, note: EvidenceNote, cost: CostModel | None) -> PointAnswer:
     """Predict one new run at a point."""
     (p,) = predict(surface, np.array([point.inputs], dtype=np.float64))
     named = dict(zip(surface.inputs, point.inputs, strict=True))
@@ -157,7 +159,8 @@ def answer_point(point: Point, surface: Surface, source: str, cost: CostModel | 
         upper=100 * p.upper,
         kind=p.kind,
         factor=p.factor,
-        source=source,
+        source=note.source,
+        evidence_set=note.set,
         cost_usd=None if cost is None else float(cost.total(named)),
     )
 
@@ -166,7 +169,15 @@ def answer_constant(point: Point, task: Task) -> PointAnswer:
     """The constant answer: free, and known from the class shares."""
     score = 100 * task.constant_score
     return PointAnswer(
-        point=point, score=score, lower=score, upper=score, kind="observed", factor=1.0, source="measured", cost_usd=0.0
+        point=point,
+        score=score,
+        lower=score,
+        upper=score,
+        kind="observed",
+        factor=1.0,
+        source="measured",
+        evidence_set=CLASS_SHARES,
+        cost_usd=0.0,
     )
 
 
@@ -190,6 +201,7 @@ def points_of(answers: Sequence[PointAnswer]) -> list[dict[str, object]]:
             "kind": a.kind,
             "factor": a.factor,
             "source": a.source,
+            "evidence_set": a.evidence_set,
             "cost_usd": a.cost_usd,
             "reason": a.reason,
         }

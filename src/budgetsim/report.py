@@ -184,7 +184,8 @@ def answer_page(answer: TaskAnswer, choices: Choices, card: RateCard, rivals: Se
     """An answer for people."""
     fit, metric = choices.fit, choices.task.metric
     lines: Page = [
-        f"{answer.task} at {usd(answer.budget_usd)}: card {card.name}, evidence {fit.evidence_set}, compute {compute}",
+        f"{answer.task} at {usd(answer.budget_usd)}: card {card.name}, evidence {fit.evidence_set}, "
+        f"compute {_compute_model(choices, compute)}",
         recommendation(answer, metric),
         allocation_grid(answer, metric),
     ]
@@ -294,7 +295,7 @@ def answer_json(
         "metric": choices.task.metric,
         "rates": card.name,
         "evidence_set": choices.fit.evidence_set,
-        "compute": {"model": compute, **_utilisation(choices, card)},
+        "compute": {"model": _compute_model(choices, compute), **_utilisation(choices, card)},
         "allocations": [_allocation_json(a) for a in answer.allocations],
         "changes": [asdict(c) for c in answer.changes],
         "stop_here": None if answer.stop_here is None else asdict(answer.stop_here),
@@ -305,6 +306,11 @@ def answer_json(
         data["pure"] = [_corner_json(c, best) for c in answer.corners]
     rounded_data: dict[str, Any] = rounded(data)
     return rounded_data
+
+
+def _compute_model(choices: Choices, asked: str) -> str:
+    """The compute model that was asked for; measured evidence has hours of its own."""
+    return "measured" if any(o.hours and o.hours.model == "measured" for o in choices.options) else asked
 
 
 def _utilisation(choices: Choices, card: RateCard) -> dict[str, Any]:
