@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from budgetsim.curves import FAMILIES, Frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from budgetsim.curves import FAMILIES, Frame
 
 FRAME = Frame(first=-3.0, last=3.0, level=0.7, highest=1.5)
 LOG_SIZES = np.linspace(-3.0, 6.0, 40)

@@ -1,0 +1,102 @@
+"""What every command shares: options, reading files, printing results and progress."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from budgetsim.rates import RateCard
+    from budgetsim.report import Page
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, with schema_version.")]
+Store = Annotated[Path | None, typer.Option("--store", help="DuckDB file of the evidence store.", show_default=False)]
+Rates = Annotated[
+    Path | None,
+    typer.Option("--rates", help="Rate card; ./rates.yaml, else the paper's prices.", show_default=False),
+]
+EvidenceName = Annotated[
+    str | None,
+    typer.Option("--evidence", help="Evidence set, or the start of its name.", show_default="published first"),
+]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option("--task", help="Task name, e.g. stance; may be given again.", show_default="all with evidence"),
+]
+
+
+def read_text(path: Path, what: str) -> str:
+    """Text of a file somebody named.
+
+    raises : InputError where it is missing, a folder, unreadable or not UTF-8
+    """
+    from budgetsim.errors import InputError
+
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"There is no {what} {path}; check the name.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder; name the {what} in it.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+
+
+def read_rates(path: Path | None) -> RateCard:
+    """The rate card somebody named, else ./rates.yaml, else the paper's."""
+    from budgetsim.rates import parse_rates
+    from budgetsim.store.location import package_data
+
+    if path is None:
+        local = Path("rates.yaml")
+        path = local if local.exists() else package_data("rates.yaml")
+    return parse_rates(read_text(path, "rate card"), path.name)
+
+
+def check_amount(value: float, option: str, *, above_zero: bool = False) -> float:
+    """A finite number of zero or more from the command line.
+
+    raises : InputError
+    """
+    from budgetsim.errors import InputError
+
+    wanted = "a finite number above zero" if above_zero else "a finite number of zero or more"
+    if not math.isfinite(value) or value < 0 or (above_zero and value == 0):
+        raise InputError(f"{option}: found {value:g}, wanted {wanted}.")
+    return value
+
+
+def say(text: str) -> None:
+    """Progress and warnings: one line on stderr."""
+    typer.echo(text, err=True)
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """One JSON object on stdout, with its schema version first."""
+    from budgetsim.report import SCHEMA_VERSION
+
+    typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_page(page: Page) -> None:
+    """Paragraphs and tables on stdout: rich on a terminal, plain text in a pipe."""
+    if not sys.stdout.isatty():
+        for part in page:
+            typer.echo(part if isinstance(part, str) else "\n" + "\n".join(part.lines()) + "\n")
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for part in page:
+        if isinstance(part, str):
+            console.print(part, markup=False)
+        else:
+            console.print(part.table())

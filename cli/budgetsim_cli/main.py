@@ -1,0 +1,65 @@
+"""The entry point: registers the commands, turns expected errors into a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from budgetsim.errors import BudgetsimError
+from budgetsim_cli import fit, frontier, optimize, rates, simulate, store, tasks
+
+EPILOG = (
+    "Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 infeasible budget, 4 no evidence for that task, "
+    "5 store locked, 130 interrupted."
+)
+
+app = typer.Typer(
+    name="budgetsim",
+    help="How much of a budget buys labels, how much compute to distil a large teacher, and what score comes out.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(optimize.optimize)
+app.command()(simulate.simulate)
+app.command()(frontier.frontier)
+app.command()(fit.fit)
+app.add_typer(store.app, name="store")
+app.add_typer(rates.app, name="rates")
+app.add_typer(tasks.app, name="tasks")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from budgetsim import __version__
+        from budgetsim.store.database import migrations
+
+        typer.echo(f"budgetsim {__version__} (store schema {migrations()[-1][0]})")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def main() -> None:
+    """Run the commands; an expected error becomes one line on stderr and its own exit code."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # none is used, and the search takes time
+    try:
+        app()
+    except BudgetsimError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,50 @@
+"""`budgetsim rates`: start, show and check a rate card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from budgetsim_cli.console import Json, Rates, print_json, print_page, read_rates
+
+app = typer.Typer(help="Rate cards: start one, show it, check it.", no_args_is_help=True)
+
+
+@app.command()
+def init(file: Annotated[Path, typer.Argument(help="File to write.")] = Path("rates.yaml")) -> None:
+    """Write the paper's rate card to start from."""
+    from budgetsim.errors import InputError
+    from budgetsim.store.location import package_data
+
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write(package_data("rates.yaml").read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise InputError(f"{file} exists; name another file, or remove it first.") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be written ({error.strerror}); name a file in a folder that exists.") from None
+    typer.echo(str(file))
+
+
+@app.command()
+def show(file: Rates = None, as_json: Json = False) -> None:
+    """Show the prices of a card with their sources."""
+    from budgetsim.report import rates_grid
+
+    card = read_rates(file)
+    if as_json:
+        print_json({"rates": card.model_dump(mode="json", exclude_none=True)})
+    else:
+        print_page([rates_grid(card)])
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="Rate card.")], as_json: Json = False) -> None:
+    """Check a card: unknown keys, prices that are missing, negative or without source and date."""
+    card = read_rates(file)
+    if as_json:
+        print_json({"file": str(file), "name": card.name, "ok": True})
+    else:
+        print_page([f"{file}: card {card.name} is in order; prices of {', '.join(card.labels)}."])

@@ -1,0 +1,88 @@
+"""`budgetsim simulate`: the score of one point, or of a file of points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from budgetsim_cli.console import (
+    EvidenceName,
+    Json,
+    Rates,
+    Store,
+    print_json,
+    print_page,
+    read_rates,
+    read_text,
+    say,
+)
+from budgetsim_cli.optimize import Compute, check_compute
+
+if TYPE_CHECKING:
+    from budgetsim.points import Point
+
+Count = Annotated[str | None, typer.Option(show_default=False)]
+
+
+def simulate(
+    task: Annotated[str | None, typer.Option("--task", help="Task name, e.g. stance.", show_default=False)] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="E.g. distill.", show_default=False)] = None,
+    n_labels: Count = None,
+    n_llm_labels: Count = None,
+    n_unlabeled: Count = None,
+    teacher: Annotated[str | None, typer.Option(help="Teacher.", show_default="the paper's")] = None,
+    student: Annotated[str | None, typer.Option(help="Student.", show_default="the paper's")] = None,
+    points: Annotated[
+        Path | None,
+        typer.Option(
+            "--points", help="CSV of points: task, strategy, teacher, student, n_labels, ...", show_default=False
+        ),
+    ] = None,
+    rates: Rates = None,
+    compute: Compute = "published",
+    evidence: EvidenceName = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Predict the score of one new run at points nobody need have run."""
+    from budgetsim.advise import answer_points, load_evidence
+    from budgetsim.errors import NoEvidenceError
+    from budgetsim.report import points_grid, points_json
+    from budgetsim.store.location import locate
+
+    one = {
+        "strategy": strategy,
+        "teacher": teacher,
+        "student": student,
+        "n_labels": n_labels,
+        "n_llm_labels": n_llm_labels,
+        "n_unlabeled": n_unlabeled,
+    }
+    asked = _asked(one, points, task)
+    model = check_compute(compute)
+    card = read_rates(rates)
+    found = load_evidence(locate(store), evidence, say)
+    answers = answer_points(found, asked, card, compute=model, say=say)
+    silent = [a for a in answers if a.score is None]
+    if len(silent) == len(answers):
+        raise NoEvidenceError(silent[0].reason or "nothing is known of these points")
+    for a in silent:
+        say(f"No answer: {a.reason}")
+    if as_json:
+        print_json({"evidence_set": found.set, "rates": card.name, "points": points_json(answers)})
+    else:
+        print_page([points_grid(answers)])
+
+
+def _asked(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:
+    from budgetsim.errors import InputError
+    from budgetsim.points import make_point, parse_points
+
+    if file is None:
+        return [make_point({**one, "task": task}, "command line")]
+    given = [f"--{name.replace('_', '-')}" for name, value in one.items() if value is not None]
+    if given:
+        raise InputError(f"--points FILE and {given[0]} were both given; the file says it all, leave {given[0]} out.")
+    return parse_points(read_text(file, "points file"), file.name, task=task)

@@ -1,0 +1,174 @@
+"""`budgetsim store`: look into the evidence, bring some in, build the database anew."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from budgetsim_cli.console import Json, Store, print_json, print_page, say
+
+if TYPE_CHECKING:
+    from budgetsim.store.merge import MergeReport
+    from budgetsim.store.query import Table
+
+app = typer.Typer(help="The evidence store: query, describe, import, merge, rebuild.", no_args_is_help=True)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SQL statement; reads the store only.")],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Run SQL on the store, read-only and shut off from files and network."""
+    from budgetsim.store.database import open_reader
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import seed
+    from budgetsim.store.query import run_sql
+
+    paths = locate(store)
+    seed(paths)
+    with open_reader(paths.database, locked_down=True) as connection:
+        table = run_sql(connection, sql)
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows(table.rows)
+    else:
+        _print(table, as_json)
+
+
+@app.command()
+def describe(store: Store = None, as_json: Json = False) -> None:
+    """Say what every table, view and column holds."""
+    from budgetsim.store.database import open_reader
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import seed
+    from budgetsim.store.query import describe as describe_store
+
+    paths = locate(store)
+    seed(paths)
+    with open_reader(paths.database) as connection:
+        _print(describe_store(connection), as_json)
+
+
+@app.command()
+def check(store: Store = None, as_json: Json = False) -> None:
+    """Check that the database and its text files agree."""
+    from budgetsim.errors import StoreError
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import check as check_store
+
+    paths = locate(store)
+    problems = check_store(paths)
+    if as_json:
+        print_json({"database": str(paths.database), "problems": problems})
+    elif not problems:
+        print_page([f"{paths.database} agrees with its text files."])
+    if problems:
+        raise StoreError("\n".join(problems))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV in the columns of results/evidence/kang2023.csv.")],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Bring in a published table of results."""
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import import_published, seed
+
+    paths = locate(store)
+    seed(paths)
+    _report(import_published(paths, file), as_json)
+
+
+@app.command()
+def merge(
+    folder: Annotated[Path, typer.Argument(help="Another store's folder, or a folder of run files (*.jsonl).")],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Bring in runs that were measured elsewhere."""
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import merge_folder, seed
+
+    paths = locate(store)
+    seed(paths)
+    _report(merge_folder(paths, folder), as_json)
+
+
+@app.command()
+def rebuild(store: Store = None, as_json: Json = False) -> None:
+    """Build the database anew from the text files."""
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import rebuild as rebuild_store
+
+    paths = locate(store)
+    report = rebuild_store(paths)
+    say(f"Built {paths.database}")
+    _report(report, as_json)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder for a CSV file a table and view.")], store: Store = None
+) -> None:
+    """Write every table and view as CSV."""
+    from budgetsim.store.database import open_reader
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import seed
+    from budgetsim.store.query import export_csv
+
+    paths = locate(store)
+    seed(paths)
+    with open_reader(paths.database) as connection:
+        for file in export_csv(connection, folder):
+            typer.echo(str(file))
+
+
+@app.command()
+def path(store: Store = None, as_json: Json = False) -> None:
+    """Say where the store lies."""
+    from budgetsim.store.location import locate
+
+    paths = locate(store)
+    if as_json:
+        print_json({"database": str(paths.database), "exists": paths.database.exists(), "fits": str(paths.fits)})
+    else:
+        typer.echo(str(paths.database))
+
+
+def _print(table: Table, as_json: bool) -> None:
+    from budgetsim.report import Grid
+
+    if as_json:
+        print_json({"columns": table.columns, "rows": [[_plain(v) for v in row] for row in table.rows]})
+        return
+    numeric = {i for i in range(len(table.columns)) if all(isinstance(r[i], int | float | None) for r in table.rows)}
+    rows = tuple(tuple("" if v is None else str(v) for v in row) for row in table.rows)
+    text = frozenset(range(len(table.columns))) - numeric
+    print_page([Grid(title="", headings=tuple(table.columns), rows=rows, text_columns=text)])
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; what JSON lacks becomes text."""
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _report(report: MergeReport, as_json: bool) -> None:
+    if as_json:
+        print_json({"added": report.added})
+    else:
+        added = ", ".join(f"{n} {table}" for table, n in report.added.items() if n)
+        print_page([f"Added {added}." if added else "Nothing new: the store has it all."])
