@@ -73,6 +73,15 @@ class Residual:
         out: Floats = amplitude[:, None] ** 2 * (solved @ correlation(self.at, at, self.lengths))
         return out
 
+    def conditional(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the process at each new size, (particles, m) both."""
+        variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
+        cross = self.vectors.T @ correlation(self.at, at, self.lengths)
+        scale = amplitude[:, None] ** 2
+        mean: Floats = scale * (((left_over @ self.vectors) / variance) @ cross)
+        gone = scale**2 * ((1 / variance) @ cross**2)
+        return mean, np.sqrt(np.maximum(scale - gone, 0.0))
+
     def draw(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats, rng: np.random.Generator) -> Floats:
         """One draw a particle of the process at new sizes, given what was left over at the old.
 
