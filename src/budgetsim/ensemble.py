@@ -30,6 +30,7 @@ class Options:
     tails: tuple[float, ...] = (0.5,)  # noise falls as size^-tail; of several the likelihood chooses
     n_starts: int = 6  # for each tail
     n_steps: int = 40
+    robust_rounds: int = 0  # times that rows far off are given less weight
     n_draws: int = 400
     noise_prior: float = 0.01  # relative deviation of a run
     noise_rows: float = 2.0  # what that is worth in observations
@@ -96,6 +97,8 @@ def search(
         start[part, :p] = _starts(f, centre, sd, lx, y, k, rng)
         rows[part] = by_start if f.has_origin else np.where(x > 0, by_start, 0.0)
 
+    by_row = rows
+
     def model(theta: Floats) -> tuple[Floats, Floats]:
         out, jac = np.empty((n, len(x))), np.zeros((n, len(x), width))
         for i, f in enumerate(families):
@@ -113,10 +116,22 @@ def search(
     )
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         solution = solve(model, start, problem, n_steps=options.n_steps)
+        for _ in range(options.robust_rounds):
+            rows = _doubted(model(solution.theta)[0] - y, by_row)
+            problem = replace(problem, weight=rows)
+            solution = solve(model, solution.theta, problem, n_steps=options.n_steps // 4)
     with np.errstate(divide="ignore"):
         bonus = 0.5 * np.where(rows > 0, np.log(rows), 0.0).sum(axis=1)
     solution = replace(solution, cost=solution.cost - bonus)
-    return [_basins(f, solution, slice(i * k, (i + 1) * k), by_start) for i, f in enumerate(families)]
+    return [_basins(f, solution, slice(i * k, (i + 1) * k), rows) for i, f in enumerate(families)]
+
+
+def _doubted(r: Floats, weight: Floats) -> Floats:
+    """Weights of rows, less for those far off: the soft absolute loss with a robust scale of 2."""
+    size = np.abs(r) * np.sqrt(weight)
+    scale = 1.4826 * np.median(size, axis=1, keepdims=True) + 1e-6
+    out: Floats = weight / np.sqrt(1.0 + (size / (2.0 * scale)) ** 2)
+    return out
 
 
 def prior_of(family: Family, frame: Frame, options: Options) -> tuple[Floats, Floats]:
@@ -152,7 +167,7 @@ def _slope(lx: Floats, y: Floats) -> float:
     return float(-(at * v).sum() / max(float((at * at).sum()), 1e-9))
 
 
-def _basins(family: Family, solution: Solution, part: slice, by_start: Floats) -> Found:
+def _basins(family: Family, solution: Solution, part: slice, rows: Floats) -> Found:
     """The best end points of a family that differ from each other."""
     p = family.n_parameters
     cost = solution.cost[part]
@@ -166,7 +181,7 @@ def _basins(family: Family, solution: Solution, part: slice, by_start: Floats) -
     hessian = solution.hessian[part][kept][:, :p, :p]
     agree = float((cost < cost[order[0]] + 0.1).mean())
     noise = float(solution.noise[part][order[0]])
-    return Found(family, theta, cost[kept], hessian, by_start[kept], noise, agree)
+    return Found(family, theta, cost[kept], hessian, rows[part][kept], noise, agree)
 
 
 def screen(found: Sequence[Found], n: int, options: Options) -> tuple[list[Found], Floats]:

@@ -25,9 +25,9 @@ from budgetsim.surface import Kind
 
 Floats = NDArray[np.float64]
 
-HELD_OUT: Final = 0.25  # share of the rows, the dearest, that screening predicts from the others
+HELD_OUT: Final = (0.2, 0.3)  # shares of the rows, the dearest, that screening predicts from the others
 TOLERATED: Final = 2.0  # forms whose error there exceeds the best's by more are dropped
-SURFACE: Final = replace(DEFAULT, tails=(0.0,), n_starts=12, n_steps=80, prior="weak")
+SURFACE: Final = replace(DEFAULT, tails=(0.5,), length=1.0, robust_rounds=4, n_starts=12, n_steps=80, prior="weak")
 _MOST_ROWS = 300  # of the residual process
 
 
@@ -39,7 +39,7 @@ class SurfaceFit:
     points: Floats  # (rows, inputs) as given
     errors: Floats
     families: tuple[str, ...]
-    screened: Mapping[str, float]  # error of each form on the dearest rows, root mean square of logs
+    screened: Mapping[str, float]  # mean absolute log error of each form on the dearest rows
     warnings: tuple[str, ...]
     options: Options
     seed: int
@@ -49,7 +49,7 @@ class SurfaceFit:
     _frame: Frame
     _found: tuple[Found, ...]
     _theta: tuple[Floats, ...]
-    _residual: Residual
+    _residuals: tuple[Residual, ...]
     _left: tuple[Floats, ...]  # what each family's best leaves over
     _left_draws: tuple[Floats, ...]
     _amplitude: tuple[Floats, ...]
@@ -84,20 +84,22 @@ class SurfaceFit:
 
     def _centre(self, at: Floats) -> Floats:
         out = np.zeros(len(at))
-        for f, left, amplitude, noise in zip(self._found, self._left, self._amplitude, self._noise, strict=True):
+        for f, residual, left, amplitude, noise in zip(
+            self._found, self._residuals, self._left, self._amplitude, self._noise, strict=True
+        ):
             pairs, count = np.unique(np.stack([amplitude, noise], axis=1), axis=0, return_counts=True)
             many = np.repeat(left, len(pairs), axis=0)
-            path = count @ self._residual.mean(at, many, pairs[:, 0], pairs[:, 1]) / count.sum()
+            path = count @ residual.mean(at, many, pairs[:, 0], pairs[:, 1]) / count.sum()
             out += f.family.log_error(f.theta[:1], at, self._frame)[0][0] + path
         return out / len(self._found)
 
     def _draws(self, at: Floats, beyond: Floats, centre: Floats) -> Floats:
         rng = np.random.default_rng([self.seed, 1])
         parts = []
-        for f, theta, left, amplitude, noise in zip(
-            self._found, self._theta, self._left_draws, self._amplitude, self._noise, strict=True
+        for f, residual, theta, left, amplitude, noise in zip(
+            self._found, self._residuals, self._theta, self._left_draws, self._amplitude, self._noise, strict=True
         ):
-            mean, sd = self._residual.conditional(at, left, amplitude, noise)
+            mean, sd = residual.conditional(at, left, amplitude, noise)
             run = np.hypot(sd, noise[:, None]) * rng.standard_normal(mean.shape)
             parts.append(f.family.log_error(theta, at, self._frame)[0] + mean + run)
         out = np.concatenate(parts)
@@ -143,10 +145,11 @@ def fit_surface(
     rng = np.random.default_rng([seed, 0])
     found = _search(families, at, y, frame, options, rng)
     residual_rows = _thin(len(y))
-    residual = Residual.over(at[residual_rows], (options.length,) * at.shape[1])
+    lengths = (options.length,) * at.shape[1]
+    residuals = [Residual.over(at[residual_rows], lengths, f.weight[0][residual_rows]) for f in found]
     share = np.diff(np.linspace(0, options.n_draws, len(found) + 1).round().astype(int))
     theta, left, left_draws, amplitudes, noises = [], [], [], [], []
-    for f, n in zip(found, share, strict=True):
+    for f, n, residual in zip(found, share, residuals, strict=True):
         draws = draw_parameters(f, int(n), at, y, np.ones(len(y), dtype=bool), frame, options, rng)
         seen, target = at[residual_rows], y[residual_rows]
         amplitude, noise = process(f, residual, seen, target, frame, options, int(n), rng)
@@ -170,7 +173,7 @@ def fit_surface(
         _frame=frame,
         _found=tuple(found),
         _theta=tuple(theta),
-        _residual=residual,
+        _residuals=tuple(residuals),
         _left=tuple(left),
         _left_draws=tuple(left_draws),
         _amplitude=tuple(amplitudes),
@@ -240,7 +243,9 @@ def _frame(at: Floats, y: Floats, unit: float, floor: float | None, ceiling: flo
 def _search(
     families: Sequence[Family], at: Floats, y: Floats, frame: Frame, options: Options, rng: np.random.Generator
 ) -> list[Found]:
-    return search(families, np.ones(len(y)), at, y, np.ones((len(options.tails), len(y))), frame, options, rng)
+    cost = at.mean(axis=1)
+    weight = np.exp(2 * np.array(options.tails)[:, None] * (cost - cost.max()))
+    return search(families, np.ones(len(y)), at, y, weight, frame, options, rng)
 
 
 def _candidates(k: int) -> list[Family]:
@@ -255,17 +260,21 @@ def _screened(
 ) -> tuple[list[Family], dict[str, float]]:
     """Forms that predict the dearest rows about as well as the best does, and how well each did."""
     forms = _candidates(at.shape[1])
-    cost = at.sum(axis=1)
-    dear = cost > np.quantile(cost, 1 - HELD_OUT)
-    if len(forms) == 1 or (~dear).sum() < max(f.n_parameters for f in forms) or not dear.any():
+    if len(forms) == 1 or 0.7 * len(y) < max(f.n_parameters for f in forms):
         return forms[:2], {}
-    rng = np.random.default_rng([seed, 2])
-    found = _search(forms, at[~dear], y[~dear], frame, options, rng)
-    miss = [
-        float(np.sqrt(np.mean((f.family.log_error(f.theta[:1], at[dear], frame)[0] - y[dear]) ** 2))) for f in found
-    ]
-    kept = [f for f, m in zip(forms, miss, strict=True) if m <= TOLERATED * min(miss)]
-    return kept, {f.name: round(m, 5) for f, m in zip(forms, miss, strict=True)}
+    miss = np.mean([_miss_dearest(forms, at, y, frame, share, options, seed) for share in HELD_OUT], axis=0)
+    kept = [f for f, m in zip(forms, miss, strict=True) if m <= TOLERATED * miss.min()]
+    return kept, {f.name: round(float(m), 5) for f, m in zip(forms, miss, strict=True)}
+
+
+def _miss_dearest(
+    forms: Sequence[Family], at: Floats, y: Floats, frame: Frame, share: float, options: Options, seed: int
+) -> list[float]:
+    """Error of each form, fitted to the cheaper rows, on the dearest share of them."""
+    cost = at.sum(axis=1)
+    dear = cost > np.quantile(cost, 1 - share)
+    found = _search(forms, at[~dear], y[~dear], frame, options, np.random.default_rng([seed, 2]))
+    return [float(np.abs(f.family.log_error(f.theta[:1], at[dear], frame)[0] - y[dear]).mean()) for f in found]
 
 
 def _thin(n: int) -> NDArray[np.intp]:

@@ -40,7 +40,7 @@ def _family(name: str, k: int, pairs: list[tuple[int, int]]) -> Family:
 
     def prior(frame: Frame) -> tuple[Floats, Floats]:
         mean = np.concatenate([[0.5, frame.level - 1.0], np.full(k, np.log(0.3)), np.zeros(len(pairs))])
-        return mean, np.concatenate([[2.0, 2.0], np.full(k, 0.8), np.full(len(pairs), 0.05)])
+        return mean, np.concatenate([[2.0, 2.0], np.full(k, 0.8), np.full(len(pairs), 0.02)])
 
     names = [f"exponent_{i}" for i in range(k)] + [f"cross_{i}_{j}" for i, j in pairs]
     return Family(name=name, parameters=("floor", "level", *names), log_error=log_error, prior=prior)
