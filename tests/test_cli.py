@@ -123,7 +123,7 @@ def test_points_without_evidence_say_so_and_the_others_are_answered(tmp_path):
     known, unknown = json.loads(done.stdout)["points"]
     assert known["score"] > 60
     assert unknown["score"] is None
-    assert "no fitted annotate t5-v1_1-base on fever" in unknown["reason"]
+    assert "no fitted annotate (t5-v1_1-base) on fever" in unknown["reason"]
     assert "No answer" in done.stderr
 
 

@@ -48,7 +48,7 @@ def test_token_prices_in_scientific_notation_are_numbers():
 
 
 def test_several_mistakes_are_told_at_once():
-    bad = TEXT.replace("usd_per_label: 0.260", "usd_per_label: -1").replace("count: 1", "cuont: 1")
+    bad = TEXT.replace("usd_per_label: 0.260", "usd_per_label: -1").replace("  count: 1\n", "  cuont: 1\n")
     with pytest.raises(RateCardError) as caught:
         parse_rates(bad, "my.yaml")
     lines = str(caught.value).splitlines()

@@ -262,8 +262,8 @@ _SIZE_OF = {"distill": "n_unlabeled", "llm_annotate": "n_llm_labels"}  # what a 
 
 def _measured(evidence: Evidence, surface: Surface, task: str) -> Hours | None:
     """Hours of the stages that the runs of a surface rest on, whatever the compute model asked for."""
-    group = (surface.strategy, surface.teacher, surface.student)
-    stages = [s for s in evidence.stages if s.task == task and (s.strategy, s.teacher, s.student) == group]
+    group = surface.group
+    stages = [s for s in evidence.stages if s.task == task and (s.strategy, s.teacher, s.labeler, s.student) == group]
     size = _SIZE_OF.get(surface.strategy, "n_labels")
     return measured_hours(
         [

@@ -44,8 +44,7 @@ class Option:
     @property
     def label(self) -> str:
         """Strategy and models in words."""
-        s = self.surface
-        return label_of(s.strategy, s.teacher, s.student)
+        return label_of(*self.surface.group)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +54,7 @@ class Allocation:
     strategy: str
     teacher: str | None
     student: str | None
+    labeler: str | None = None
     n_labels: int | None = None
     n_llm_labels: int | None = None
     n_unlabeled: int | None = None
@@ -75,7 +75,7 @@ class Allocation:
     @property
     def label(self) -> str:
         """Strategy and models in words."""
-        return label_of(self.strategy, self.teacher, self.student)
+        return label_of(self.strategy, self.teacher, self.labeler, self.student)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +178,7 @@ def _entry(option: Option, choice: Choice, budget_usd: float) -> Allocation:
             strategy=s.strategy,
             teacher=s.teacher,
             student=s.student,
+            labeler=s.labeler,
             feasible=False,
             reason=reason,
             evidence=option.evidence,
@@ -201,6 +202,7 @@ def allocation_at(option: Option, counts: Floats) -> Allocation:
         strategy=s.strategy,
         teacher=s.teacher,
         student=s.student,
+        labeler=s.labeler,
         n_labels=units.get("n_labels", 0),
         n_llm_labels=units.get("n_llm_labels", 0),
         n_unlabeled=units.get("n_unlabeled", 0),
@@ -347,14 +349,19 @@ def _first_change(winner: Callable[[float], str], now: str) -> tuple[float, str]
     return high, other
 
 
-def label_of(strategy: str, teacher: str | None, student: str | None) -> str:
+def label_of(strategy: str, teacher: str | None, labeler: str | None, student: str | None) -> str:
     """A strategy and its models in words.
 
-    >>> label_of("distill", "t5-v1_1-xxl", "t5-v1_1-small")
+    >>> label_of("distill", "t5-v1_1-xxl", None, "t5-v1_1-small")
     'distill (t5-v1_1-xxl into t5-v1_1-small)'
+    >>> label_of("llm_annotate", None, "gpt-3.5", "t5-v1_1-small")
+    'llm_annotate (gpt-3.5 for t5-v1_1-small)'
     """
-    models = f"{teacher} into {student}" if teacher else student
-    return f"{strategy} ({models})" if models else strategy
+    if student is None:
+        return strategy
+    if teacher:
+        return f"{strategy} ({teacher} into {student})"
+    return f"{strategy} ({labeler} for {student})" if labeler else f"{strategy} ({student})"
 
 
 def _corner(task: Task, options: Sequence[Option], initial: int, budget_usd: float) -> Corner:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from budgetsim.advise import Choices, Rival
 from budgetsim.compute import T5_SHAPES
 from budgetsim.frontier import Frontier
-from budgetsim.optimize import Allocation, Corner, TaskAnswer
+from budgetsim.optimize import Allocation, Corner, TaskAnswer, label_of
 from budgetsim.points import PointAnswer, points_of
 from budgetsim.rates import RateCard
 from budgetsim.surface import TaskFit
@@ -410,7 +410,7 @@ def fit_page(fit: TaskFit) -> Page:
         forms = ", ".join(f"{f['form']} {f['weight']:.2f}" for f in d.get("forms", []))
         rows.append(
             (
-                f"{s.strategy} {s.student}",
+                label_of(*s.group),
                 str(s.n_rows),
                 forms,
                 "-" if d.get("loo_rmse_points") is None else f"{d['loo_rmse_points']:.2f}",
@@ -441,6 +441,7 @@ def fit_json(fit: TaskFit) -> dict[str, Any]:
                 "strategy": s.strategy,
                 "teacher": s.teacher,
                 "student": s.student,
+                "labeler": s.labeler,
                 "n_rows": s.n_rows,
                 "diagnostics": dict(s.diagnostics),
             }

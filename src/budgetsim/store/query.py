@@ -96,6 +96,7 @@ class StageRow:
     strategy: str
     student: str
     teacher: str | None
+    labeler: str | None
     kind: str
     n_labels: float
     n_llm_labels: float
@@ -107,16 +108,16 @@ class StageRow:
 def load_stages(connection: Connection) -> list[StageRow]:
     """Every measured stage, once for each strategy, teacher and student that rests on it."""
     rows = connection.execute(
-        "SELECT DISTINCT r.evidence_set, r.task, r.strategy, r.student, r.teacher, s.stage_id, s.kind, "
+        "SELECT DISTINCT r.evidence_set, r.task, r.strategy, r.student, r.teacher, r.labeler, s.stage_id, s.kind, "
         "coalesce(s.n_labels, 0), coalesce(s.n_llm_labels, 0), coalesce(s.n_unlabeled, 0), coalesce(s.examples, 0), "
         "s.seconds * coalesce(s.n_devices, 1) / 3600 "
         "FROM runs r JOIN run_stages USING (run_id) JOIN stages s USING (stage_id) "
-        "WHERE s.seconds IS NOT NULL ORDER BY s.stage_id, r.strategy, r.student, r.teacher"
+        "WHERE s.seconds IS NOT NULL ORDER BY s.stage_id, r.strategy, r.student, r.teacher, r.labeler"
     ).fetchall()
     return [
         StageRow(
-            evidence_set=row[0], task=row[1], strategy=row[2], student=row[3], teacher=row[4], kind=row[6],
-            n_labels=row[7], n_llm_labels=row[8], n_unlabeled=row[9], examples=row[10], hours=row[11],
+            evidence_set=row[0], task=row[1], strategy=row[2], student=row[3], teacher=row[4], labeler=row[5],
+            kind=row[7], n_labels=row[8], n_llm_labels=row[9], n_unlabeled=row[10], examples=row[11], hours=row[12],
         )
         for row in rows
     ]  # fmt: skip
