@@ -190,9 +190,7 @@ def _cheap_student(run: _Run) -> tuple[dict[str, float], list[Stage]]:
     return _read_scores(stage), [*before, stage]
 
 
-def _cheap_answers(
-    run: _Run, rows: Sequence[Row], labels: Sequence[str], features: Sequence[np.ndarray]
-) -> list[str]:
+def _cheap_answers(run: _Run, rows: Sequence[Row], labels: Sequence[str], features: Sequence[np.ndarray]) -> list[str]:
     from budgetsim.train import baselines, encoder
 
     sources = [row.source for row in run.evaluated]

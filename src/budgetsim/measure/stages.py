@@ -70,9 +70,7 @@ class StageStore:
     def __init__(self, folder: Path, device: Device, known: Mapping[str, StageRecord] | None = None) -> None:
         self.folder, self.device, self.known = folder, device, dict(known or {})
 
-    def get(
-        self, kind: str, depends_on: Mapping[str, Any], build: Callable[[Path], Work], **about: Any
-    ) -> Stage:
+    def get(self, kind: str, depends_on: Mapping[str, Any], build: Callable[[Path], Work], **about: Any) -> Stage:
         """The stage of that kind and content, built now if nobody has; others wait for it meanwhile.
 
         about : fields of the StageRecord known beforehand (task, model, n_labels, seed, ...)
@@ -102,9 +100,7 @@ class StageStore:
         logger.warning("%s is damaged (%s); it was put aside as %s and is made again.", place.name, problem, aside.name)
         return None
 
-    def _make(
-        self, kind: str, key: str, place: Path, build: Callable[[Path], Work], about: Mapping[str, Any]
-    ) -> Stage:
+    def _make(self, kind: str, key: str, place: Path, build: Callable[[Path], Work], about: Mapping[str, Any]) -> Stage:
         building = place.with_name(place.name + ".partial")
         building.mkdir(exist_ok=True)
         wall, cpu = time.perf_counter(), time.process_time()
@@ -214,5 +210,3 @@ def _peak_memory(gpu: bool) -> int:
 
         return int(torch.cuda.max_memory_allocated())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
