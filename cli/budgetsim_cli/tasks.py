@@ -11,6 +11,7 @@ import typer
 from budgetsim_cli.console import Json, Store, print_json, print_page
 
 if TYPE_CHECKING:
+    from budgetsim.report import Page
     from budgetsim.tasks import Task
     from budgetsim.train.custom import Findings
 
@@ -76,9 +77,9 @@ def _known(store: Path | None) -> list[Task]:
     return list(known_tasks())
 
 
-def _findings_page(task: Task, found: Findings) -> list[str]:
+def _findings_page(task: Task, found: Findings) -> Page:
     labels = ", ".join(f"{label} {n}" for label, n in list(found.labels.items())[:10])
-    lines = [
+    lines: Page = [
         f"{task.name}: {found.n_train:,} train, {found.n_test:,} test, {found.n_unlabeled:,} unlabelled; "
         f"metric {task.metric}.",
     ]

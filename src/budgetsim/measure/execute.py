@@ -283,10 +283,9 @@ def _soft_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[T
 
 
 def _label_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
-    import torch
     from safetensors.numpy import load_file
 
-    from budgetsim.train.distill import LabelHead, check_label_tokens, label_probabilities
+    from budgetsim.train.distill import LabelHead, check_label_tokens, label_probabilities, one_hot
 
     assert run.pool is not None
     labels = run.task.labels
@@ -297,15 +296,15 @@ def _label_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[
     teacher = _encoder_teacher(run, before)
     soft = _encoder_soft_labels(run, teacher, before)
     temperature = run.spec.recipe.temperature
-    logits = torch.from_numpy(load_file(soft.folder / "logits.safetensors")["logits"])[run.text_order]
-    probs = label_probabilities(logits, temperature).float()
+    logits = load_file(soft.folder / "logits.safetensors")["logits"][run.text_order]
+    probs = label_probabilities(logits, temperature)
     rows = [run.pool.rows[i] for i in run.text_order]
     best = logits.argmax(1).tolist()
     hard = _examples(run, codec, rows, [labels[i] for i in best])
     examples = [_with_probs(e, p) for e, p in zip(hard, probs, strict=True)]
     if run.spec.recipe.gold:
         gold = run.labelled
-        sure = torch.eye(len(labels))[[labels.index(row.target) for row in gold]]
+        sure = one_hot([labels.index(row.target) for row in gold], len(labels))
         made = _examples(run, codec, gold, [row.target for row in gold])
         examples += [_with_probs(e, p) for e, p in zip(made, sure, strict=True)]
     return examples, LabelHead(tokens, temperature)

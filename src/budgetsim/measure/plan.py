@@ -80,7 +80,9 @@ def plan_paper(tasks: Sequence[str], card: RateCard, progress: Callable[[str], N
     """
     speed = _speed(card)
     usd = float(card.device("gpu").usd_per_device_hour)
-    sizes, stages, gaps = [], [], []
+    sizes: list[SizePlan] = []
+    stages: list[StagePlan] = []
+    gaps: list[dict[str, Any]] = []
     for name in tasks:
         task = get_task(name)
         counted = {}

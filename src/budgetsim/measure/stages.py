@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import os
-import resource
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ import filelock
 from budgetsim.design import canonical_hash
 from budgetsim.errors import BudgetsimError
 from budgetsim.store.records import StageRecord
+from budgetsim.train.device import peak_memory_bytes
 
 CACHE_VARIABLE: Final = "BUDGETSIM_CACHE_DIR"
 DONE: Final = "done.json"
@@ -137,7 +137,7 @@ class StageStore:
             flops=work.flops,
             examples=work.examples,
             tokens=work.tokens,
-            peak_memory_bytes=_peak_memory(gpu),
+            peak_memory_bytes=peak_memory_bytes(self.device.kind),
             metric=work.metric,
             score=work.score,
             finished_at=datetime.now(UTC).replace(microsecond=0),
@@ -202,11 +202,3 @@ def _verify(place: Path) -> tuple[str | None, StageRecord | None]:
         return f"{Path(str(error.filename)).name} is missing", None
     except (ValueError, KeyError, TypeError, OSError) as error:
         return f"{DONE} cannot be read ({type(error).__name__})", None
-
-
-def _peak_memory(gpu: bool) -> int:
-    if gpu:
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
