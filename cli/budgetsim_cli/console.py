@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +14,6 @@ import typer
 if TYPE_CHECKING:
     from budgetsim.rates import RateCard
     from budgetsim.report import Page
-
-PIPED_WIDTH = 120  # columns where the output is no terminal and COLUMNS says nothing
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, with schema_version.")]
 Store = Annotated[Path | None, typer.Option("--store", help="DuckDB file of the evidence store.", show_default=False)]
@@ -56,7 +53,7 @@ def read_text(path: Path, what: str) -> str:
 def read_rates(path: Path | None) -> RateCard:
     """The rate card somebody named, else ./rates.yaml, else the paper's."""
     from budgetsim.rates import parse_rates
-    from budgetsim.store import package_data
+    from budgetsim.store.location import package_data
 
     if path is None:
         local = Path("rates.yaml")
@@ -90,11 +87,14 @@ def print_json(data: Mapping[str, Any]) -> None:
 
 
 def print_page(page: Page) -> None:
-    """Paragraphs and tables on stdout; no colour where it is piped."""
+    """Paragraphs and tables on stdout: rich on a terminal, plain text in a pipe."""
+    if not sys.stdout.isatty():
+        for part in page:
+            typer.echo(part if isinstance(part, str) else "\n" + "\n".join(part.lines()) + "\n")
+        return
     from rich.console import Console
 
-    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    console = Console(width=PIPED_WIDTH if piped else None, highlight=False)
+    console = Console(highlight=False)
     for part in page:
         if isinstance(part, str):
             console.print(part, markup=False)

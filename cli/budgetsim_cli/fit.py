@@ -20,7 +20,8 @@ def fit(
     """Fit learning curves and surfaces to the evidence and store their draws."""
     from budgetsim.advise import load_evidence, stored_fit
     from budgetsim.report import fit_json, fit_page
-    from budgetsim.store import locate, save_fit
+    from budgetsim.store.fits import save_fit
+    from budgetsim.store.location import locate
 
     found = load_evidence(locate(store), evidence, say)
     objects, page = {}, []

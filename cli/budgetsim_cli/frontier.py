@@ -37,7 +37,7 @@ def frontier(
     from budgetsim.advise import choices, load_evidence
     from budgetsim.frontier import trace_frontier
     from budgetsim.report import frontier_json, frontier_page
-    from budgetsim.store import locate
+    from budgetsim.store.location import locate
 
     check_amount(max_budget, "--max-budget", above_zero=True)
     owned = check_amount(owned_labels, "--owned-labels")

@@ -6,7 +6,6 @@ import os
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from budgetsim.errors import BudgetsimError
@@ -16,7 +15,6 @@ EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 infeasible budget, 4 no evidence for that task, "
     "5 store locked, 130 interrupted."
 )
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="budgetsim",
@@ -39,7 +37,7 @@ app.add_typer(tasks.app, name="tasks")
 def _version(wanted: bool) -> None:
     if wanted:
         from budgetsim import __version__
-        from budgetsim.store import migrations
+        from budgetsim.store.database import migrations
 
         typer.echo(f"budgetsim {__version__} (store schema {migrations()[-1][0]})")
         raise typer.Exit
@@ -57,23 +55,11 @@ def options(
 def main() -> None:
     """Run the commands; an expected error becomes one line on stderr and its own exit code."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # none is used, and the search takes time
-    sys.exit(_run())
-
-
-def _run() -> int:
     try:
-        outcome = app(standalone_mode=False)
-        sys.stdout.flush()
+        app()
     except BudgetsimError as error:
         typer.echo(str(error), err=True)
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        typer.echo("Interrupted; what was finished is kept.", err=True)
-        return INTERRUPTED
+        sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return outcome if isinstance(outcome, int) else 0
+        sys.exit(1)

@@ -55,7 +55,7 @@ def optimize(
     from budgetsim.errors import InfeasibleBudgetError
     from budgetsim.optimize import optimize_task
     from budgetsim.report import answer_json, answer_page
-    from budgetsim.store import locate
+    from budgetsim.store.location import locate
 
     check_amount(budget, "--budget")
     owned = check_amount(owned_labels, "--owned-labels")

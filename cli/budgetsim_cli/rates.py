@@ -16,7 +16,7 @@ app = typer.Typer(help="Rate cards: start one, show it, check it.", no_args_is_h
 def init(file: Annotated[Path, typer.Argument(help="File to write.")] = Path("rates.yaml")) -> None:
     """Write the paper's rate card to start from."""
     from budgetsim.errors import InputError
-    from budgetsim.store import package_data
+    from budgetsim.store.location import package_data
 
     try:
         with file.open("x", encoding="utf-8") as out:

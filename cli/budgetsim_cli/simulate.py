@@ -50,7 +50,7 @@ def simulate(
     from budgetsim.advise import answer_points, load_evidence
     from budgetsim.errors import NoEvidenceError
     from budgetsim.report import points_grid, points_json
-    from budgetsim.store import locate
+    from budgetsim.store.location import locate
 
     one = {
         "strategy": strategy,

@@ -12,7 +12,8 @@ import typer
 from budgetsim_cli.console import Json, Store, print_json, print_page, say
 
 if TYPE_CHECKING:
-    from budgetsim.store import MergeReport, Table
+    from budgetsim.store.merge import MergeReport
+    from budgetsim.store.query import Table
 
 app = typer.Typer(help="The evidence store: query, describe, import, merge, rebuild.", no_args_is_help=True)
 
@@ -25,7 +26,10 @@ def query(
     as_json: Json = False,
 ) -> None:
     """Run SQL on the store, read-only and shut off from files and network."""
-    from budgetsim.store import locate, open_reader, run_sql, seed
+    from budgetsim.store.database import open_reader
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import seed
+    from budgetsim.store.query import run_sql
 
     paths = locate(store)
     seed(paths)
@@ -42,8 +46,10 @@ def query(
 @app.command()
 def describe(store: Store = None, as_json: Json = False) -> None:
     """Say what every table, view and column holds."""
-    from budgetsim.store import describe as describe_store
-    from budgetsim.store import locate, open_reader, seed
+    from budgetsim.store.database import open_reader
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import seed
+    from budgetsim.store.query import describe as describe_store
 
     paths = locate(store)
     seed(paths)
@@ -55,8 +61,8 @@ def describe(store: Store = None, as_json: Json = False) -> None:
 def check(store: Store = None, as_json: Json = False) -> None:
     """Check that the database and its text files agree."""
     from budgetsim.errors import StoreError
-    from budgetsim.store import check as check_store
-    from budgetsim.store import locate
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import check as check_store
 
     paths = locate(store)
     problems = check_store(paths)
@@ -75,7 +81,8 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Bring in a published table of results."""
-    from budgetsim.store import import_published, locate, seed
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import import_published, seed
 
     paths = locate(store)
     seed(paths)
@@ -89,7 +96,8 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Bring in runs that were measured elsewhere."""
-    from budgetsim.store import locate, merge_folder, seed
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import merge_folder, seed
 
     paths = locate(store)
     seed(paths)
@@ -99,8 +107,8 @@ def merge(
 @app.command()
 def rebuild(store: Store = None, as_json: Json = False) -> None:
     """Build the database anew from the text files."""
-    from budgetsim.store import locate
-    from budgetsim.store import rebuild as rebuild_store
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import rebuild as rebuild_store
 
     paths = locate(store)
     report = rebuild_store(paths)
@@ -113,7 +121,10 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Folder for a CSV file a table and view.")], store: Store = None
 ) -> None:
     """Write every table and view as CSV."""
-    from budgetsim.store import export_csv, locate, open_reader, seed
+    from budgetsim.store.database import open_reader
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import seed
+    from budgetsim.store.query import export_csv
 
     paths = locate(store)
     seed(paths)
@@ -125,7 +136,7 @@ def export(
 @app.command()
 def path(store: Store = None, as_json: Json = False) -> None:
     """Say where the store lies."""
-    from budgetsim.store import locate
+    from budgetsim.store.location import locate
 
     paths = locate(store)
     if as_json:

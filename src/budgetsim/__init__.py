@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.rates import RateCard, parse_rates
     from budgetsim.simulate import chance_of_best, expected_regret, predict, run_interval
-    from budgetsim.store import StorePaths, locate
+    from budgetsim.store.location import StorePaths, locate
     from budgetsim.surface import Support, Surface, TaskFit
     from budgetsim.tasks import TASKS, Task, get_task
 
@@ -83,8 +83,8 @@ _HOME = {
     "expected_regret": "simulate",
     "predict": "simulate",
     "run_interval": "simulate",
-    "StorePaths": "store",
-    "locate": "store",
+    "StorePaths": "store.location",
+    "locate": "store.location",
     "Support": "surface",
     "Surface": "surface",
     "TaskFit": "surface",

@@ -20,17 +20,10 @@ from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.optimize import EvidenceNote, Option
 from budgetsim.points import Point, PointAnswer, answer_constant, answer_point, find_surface, unanswered
 from budgetsim.rates import RateCard
-from budgetsim.store import (
-    ComputeRow,
-    StorePaths,
-    choose_evidence,
-    load_compute,
-    load_fit,
-    load_measurements,
-    open_reader,
-    package_data,
-    seed,
-)
+from budgetsim.store.database import open_reader
+from budgetsim.store.fits import load_fit
+from budgetsim.store.location import StorePaths, package_data
+from budgetsim.store.query import ComputeRow, choose_evidence, load_compute, load_measurements
 from budgetsim.surface import Surface, TaskFit
 from budgetsim.tasks import TASKS, Task
 
@@ -85,7 +78,7 @@ def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambd
     wanted : evidence set, or the start of its name
     raises : StoreError, StoreLockedError, NoEvidenceError, InputError
     """
-    if seed(paths):
+    if ensure_store(paths):
         say(f"Made the store {paths.database} from the published evidence that ships with budgetsim.")
     with open_reader(paths.database) as connection:
         measurements = load_measurements(connection)
@@ -99,6 +92,15 @@ def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambd
         cheap=tuple(m for m in measurements if m.student in CHEAP_STUDENTS),
         compute=tuple(compute),
     )
+
+
+def ensure_store(paths: StorePaths) -> bool:
+    """Make the store from the evidence in the package where there is none; say whether it was made."""
+    if paths.database.exists():
+        return False
+    from budgetsim.store.merge import seed  # writing is rare
+
+    return seed(paths)
 
 
 def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:

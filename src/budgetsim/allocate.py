@@ -10,6 +10,7 @@ candidate that a budget reaches, a larger one reaches too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,14 +19,16 @@ from budgetsim.costs import CostModel
 from budgetsim.surface import Floats, Surface, axis_scale, interpolate
 
 FINE = 24  # candidates of the primary input between two knots
-COARSE = 1
+EASY = 6  # enough where thousands of budgets and prices are tried
+_COARSE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The best inputs for each budget.
 
-    counts : (budgets, n_inputs), whole units; NaN where the budget buys nothing
+    counts : (budgets, n_inputs), whole units; NaN where the budget buys nothing. Empty for a search
+        in every world at once, which knows values only
     value : (..., budgets), the score there, in the unit of the table; -inf where it buys nothing
     """
 
@@ -34,7 +37,26 @@ class Choice:
 
     @property
     def feasible(self) -> NDArray[np.bool_]:
+        """Whether each budget buys anything."""
         return np.isfinite(self.value)
+
+
+class Search(Protocol):
+    """A table of scores made ready to be searched at many budgets and prices."""
+
+    def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
+        """The inputs with the highest score that each budget (n,) in US dollars pays for."""
+        ...
+
+
+def prepare(surface: Surface, table: Floats, cost: CostModel, fine: int = FINE) -> Search:
+    """Make a table ready: (*grid) for means, (n_draws, *grid) for every world at once.
+
+    cost : its limits bound the inputs; its prices may change from search to search
+    """
+    if len(surface.inputs) == 1:
+        return _OneInput.of(surface, table)
+    return _TwoInputs.of(surface, table, cost, fine)
 
 
 def allocate(surface: Surface, cost: CostModel, budgets: ArrayLike, *, fine: int = FINE) -> Choice:
@@ -42,11 +64,7 @@ def allocate(surface: Surface, cost: CostModel, budgets: ArrayLike, *, fine: int
 
     budgets : (n,), US dollars
     """
-    money = np.atleast_1d(np.asarray(budgets, dtype=np.float64)) - cost.fixed_usd
-    table = surface.mean_table()
-    if len(surface.inputs) == 1:
-        return _one_input(surface, cost, money, table)
-    return _two_inputs(surface, cost, money, table, fine)
+    return prepare(surface, surface.mean_table(), cost, fine).best(cost, budgets)
 
 
 def best_per_draw(surface: Surface, cost: CostModel, budget: float) -> Floats:
@@ -55,89 +73,123 @@ def best_per_draw(surface: Surface, cost: CostModel, budget: float) -> Floats:
     Searched on the knots of the primary input, so it is a little below the true optimum; where even
     that buys nothing, -inf.
     """
-    money = np.array([budget - cost.fixed_usd])
-    if len(surface.inputs) == 1:
-        return _one_input(surface, cost, money, surface.draws).value[..., 0]
-    return _two_inputs(surface, cost, money, surface.draws, COARSE).value[..., 0]
+    return prepare(surface, surface.draws, cost, _COARSE).best(cost, [budget]).value[..., 0]
 
 
-def _one_input(surface: Surface, cost: CostModel, money: Floats, table: Floats) -> Choice:
-    (name,), (knots,) = surface.inputs, _positive(surface)
-    most = cost.affordable(name, money)
-    values = interpolate(surface.knots, table, knots[:, None])  # (..., knots)
-    top, top_at = _running_max(values)
-    last = np.searchsorted(knots, most, side="right") - 1
-    at_most = interpolate(surface.knots, table, np.maximum(most, 1)[:, None])
-    inside = np.where(last >= 0, top[..., np.maximum(last, 0)], -np.inf)
-    value = np.where(most >= 1, np.maximum(inside, at_most), -np.inf)
-    if table.ndim > 1:
-        return Choice(np.empty((0, 1)), value)
-    counts = np.where(inside >= at_most, knots[top_at[np.maximum(last, 0)]], most)
-    return Choice(np.where(most >= 1, counts, np.nan)[:, None], value)
+def _money(cost: CostModel, budgets: ArrayLike) -> Floats:
+    return np.atleast_1d(np.asarray(budgets, dtype=np.float64)) - cost.fixed_usd
 
 
-def _two_inputs(surface: Surface, cost: CostModel, money: Floats, table: Floats, fine: int) -> Choice:
-    names, knots = surface.inputs, _positive(surface)
-    limit = cost.limit(names[1])
-    second = np.unique(np.append(knots[1][knots[1] <= limit], min(limit, knots[1][-1])))
-    first = _candidates(knots[0], fine)
-    first = first[first <= cost.limit(names[0])]
-    grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
-    values = interpolate(surface.knots, table, grid).reshape(*table.shape[:-2], len(first), len(second))
+@dataclass(frozen=True, slots=True)
+class _OneInput:
+    """Scores at whole counts, and the best up to each."""
 
-    along_path = _on_candidates(names, cost, money, first, second, values)
-    at_ends = _on_second_knots(surface, cost, money, table, second)
-    value = np.maximum(along_path[0], at_ends[0])
-    if table.ndim > 2:
-        return Choice(np.empty((0, 2)), value)
-    counts = np.where((along_path[0] >= at_ends[0])[:, None], along_path[1], at_ends[1])
-    return Choice(np.where(np.isfinite(value)[:, None], counts, np.nan), value)
+    name: str
+    axis: tuple[Floats, ...]
+    table: Floats  # (..., knots of the surface)
+    counts: Floats  # (k,)
+    top: Floats  # (..., k), best score up to each count
+    top_at: NDArray[np.intp]  # where it stands
 
+    @classmethod
+    def of(cls, surface: Surface, table: Floats) -> _OneInput:
+        (knots,) = surface.knots
+        counts = _whole(knots)
+        top, top_at = _running_max(interpolate(surface.knots, table, counts[:, None]))
+        return cls(surface.inputs[0], surface.knots, table, counts, top, top_at)
 
-def _on_candidates(
-    names: tuple[str, ...], cost: CostModel, money: Floats, first: Floats, second: Floats, values: Floats
-) -> tuple[Floats, Floats]:
-    """Best over a fixed set of primary counts, the rest of the money (or less) in the second input."""
-    left = money[:, None] - cost.input_usd(names[0], first)[None, :]
-    most = np.where(left >= 0, cost.affordable(names[1], left), -1.0)  # (budgets, first)
-    most = np.minimum(most, second[-1])
-    top, top_at = _running_max(values)
-    last = np.searchsorted(second, most, side="right") - 1
-    low = np.maximum(last, 0)
-    rows = np.arange(len(first))[None, :]
-    inside = np.where(last >= 0, top[..., rows, low], -np.inf)
-    end = _between(values, second, np.maximum(most, 1), low, rows)
-    reached = np.where(most >= 1, np.maximum(inside, end), -np.inf)  # (..., budgets, first)
-    best = reached.argmax(axis=-1)
-    value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
-    if values.ndim > 2:
-        return value, np.empty(0)
-    line = np.arange(len(money))
-    from_knot = inside[line, best] >= end[line, best]
-    units = np.where(from_knot, second[top_at[best, low[line, best]]], most[line, best])
-    return value, np.stack([first[best], units], axis=-1)
+    def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
+        most = cost.affordable(self.name, _money(cost, budgets))
+        last = np.searchsorted(self.counts, most, side="right") - 1
+        low = np.maximum(last, 0)
+        at_most = interpolate(self.axis, self.table, np.maximum(most, 1)[:, None])
+        inside = np.where(last >= 0, self.top[..., low], -np.inf)
+        value = np.where(most >= 1, np.maximum(inside, at_most), -np.inf)
+        if value.ndim > 1:
+            return Choice(np.empty((0, 1)), value)
+        counts = np.where(inside >= at_most, self.counts[self.top_at[low]], most)
+        return Choice(np.where(most >= 1, counts, np.nan)[:, None], value)
 
 
-def _on_second_knots(
-    surface: Surface, cost: CostModel, money: Floats, table: Floats, second: Floats
-) -> tuple[Floats, Floats]:
-    """Best with the second input at one of its knots and as much of the first as that leaves."""
-    first_name, second_name = surface.inputs
-    left = money[:, None] - cost.input_usd(second_name, second)[None, :]
-    most = np.where(left >= 0, cost.affordable(first_name, left), -1.0)  # (budgets, second)
-    points = np.stack([np.maximum(most, 1), np.broadcast_to(second, most.shape)], axis=-1)
-    scores = interpolate(surface.knots, table, points.reshape(-1, 2)).reshape(*table.shape[:-2], *most.shape)
-    reached = np.where(most >= 1, scores, -np.inf)
-    best = reached.argmax(axis=-1)
-    value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
-    if table.ndim > 2:
-        return value, np.empty(0)
-    return value, points[np.arange(len(money)), best]
+@dataclass(frozen=True, slots=True)
+class _TwoInputs:
+    """Scores on a fixed set of primary counts and on the knots of the secondary input."""
+
+    names: tuple[str, ...]
+    axes: tuple[Floats, ...]
+    table: Floats  # (..., knots of the surface)
+    first: Floats  # (p,)
+    second: Floats  # (s,)
+    values: Floats  # (..., p, s)
+    top: Floats  # (..., p, s), best score up to each secondary count
+    top_at: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, surface: Surface, table: Floats, cost: CostModel, fine: int) -> _TwoInputs:
+        names, limit = surface.inputs, cost.limit(surface.inputs[1])
+        knots = _whole(surface.knots[1])
+        second = _ascending(np.append(knots[knots <= limit], min(limit, knots[-1])))
+        first = _candidates(_whole(surface.knots[0]), fine)
+        first = first[first <= cost.limit(names[0])]
+        grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
+        values = interpolate(surface.knots, table, grid).reshape(*table.shape[:-2], len(first), len(second))
+        top, top_at = _running_max(values)
+        return cls(names, surface.knots, table, first, second, values, top, top_at)
+
+    def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
+        money = _money(cost, budgets)
+        along, along_counts = self._along_path(cost, money)
+        ends, end_counts = self._at_second_knots(cost, money)
+        value = np.maximum(along, ends)
+        if value.ndim > 1:
+            return Choice(np.empty((0, 2)), value)
+        counts = np.where((along >= ends)[:, None], along_counts, end_counts)
+        return Choice(np.where(np.isfinite(value)[:, None], counts, np.nan), value)
+
+    def _along_path(self, cost: CostModel, money: Floats) -> tuple[Floats, Floats]:
+        """Over a fixed set of primary counts, the rest of the money (or less) in the second input."""
+        left = money[:, None] - cost.input_usd(self.names[0], self.first)[None, :]
+        most = np.where(left >= 0, cost.affordable(self.names[1], left), -1.0)  # (budgets, p)
+        most = np.minimum(most, self.second[-1])
+        last = np.searchsorted(self.second, most, side="right") - 1
+        low, rows = np.maximum(last, 0), np.arange(len(self.first))[None, :]
+        inside = np.where(last >= 0, self.top[..., rows, low], -np.inf)
+        end = _between(self.values, self.second, np.maximum(most, 1), low, rows)
+        reached = np.where(most >= 1, np.maximum(inside, end), -np.inf)  # (..., budgets, p)
+        best = reached.argmax(axis=-1)
+        value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
+        if value.ndim > 1:
+            return value, np.empty(0)
+        line = np.arange(len(money))
+        knot = self.second[self.top_at[best, low[line, best]]]
+        units = np.where(inside[line, best] >= end[line, best], knot, most[line, best])
+        return value, np.stack([self.first[best], units], axis=-1)
+
+    def _at_second_knots(self, cost: CostModel, money: Floats) -> tuple[Floats, Floats]:
+        """The second input at one of its knots, and as much of the first as that leaves."""
+        left = money[:, None] - cost.input_usd(self.names[1], self.second)[None, :]
+        most = np.where(left >= 0, cost.affordable(self.names[0], left), -1.0)  # (budgets, s)
+        points = np.stack([np.maximum(most, 1), np.broadcast_to(self.second, most.shape)], axis=-1)
+        scores = interpolate(self.axes, self.table, points.reshape(-1, 2))
+        scores = scores.reshape(*self.table.shape[:-2], *most.shape)
+        reached = np.where(most >= 1, scores, -np.inf)
+        best = reached.argmax(axis=-1)
+        value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
+        if value.ndim > 1:
+            return value, np.empty(0)
+        return value, points[np.arange(len(money)), best]
 
 
-def _positive(surface: Surface) -> tuple[Floats, ...]:
-    """Knots of at least one unit: a strategy without its inputs is no strategy."""
-    return tuple(np.unique(np.floor(k[k >= 1])) for k in surface.knots)
+def _ascending(values: Floats) -> Floats:
+    """Sorted, each once (np.unique would import masked arrays: 40 ms of a command's start)."""
+    ordered = np.sort(values)
+    out: Floats = ordered[np.append(True, np.diff(ordered) > 0)]
+    return out
+
+
+def _whole(knots: Floats) -> Floats:
+    """Knots as whole counts of at least one: a strategy without its inputs is no strategy."""
+    return _ascending(np.floor(knots[knots >= 1]))
 
 
 def _candidates(knots: Floats, fine: int) -> Floats:
@@ -145,7 +197,7 @@ def _candidates(knots: Floats, fine: int) -> Floats:
     scale = axis_scale(knots)
     steps = np.arange(fine) / fine
     between = (scale[:-1, None] + steps[None, :] * np.diff(scale)[:, None]).ravel()
-    return np.unique(np.append(np.floor(np.expm1(between) + 1e-6), np.floor(knots)).clip(1))
+    return _ascending(np.append(np.floor(np.expm1(between) + 1e-6).clip(1), knots))
 
 
 def _running_max(values: Floats) -> tuple[Floats, NDArray[np.intp]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.curves import FAMILIES, Family, Frame
+from budgetsim.curves.priors import PRIORS
 from budgetsim.errors import InputError
 from budgetsim.levenberg import Problem, Solution, solve
 from budgetsim.residual import Residual
@@ -27,18 +28,22 @@ Floats = NDArray[np.float64]
 class Options:
     """The one frozen default; benches change a field to show what it is worth."""
 
-    families: tuple[str, ...] = ("power_floor", "shifted_power", "bounded_power", "rectified", "one_break")
-    tail: float = 0.25  # noise falls as (size / largest)^-tail
-    n_starts: int = 6
+    families: tuple[str, ...] = ("power_floor", "shifted_power", "bounded_power", "rectified")
+    tails: tuple[float, ...] = (0.5,)  # noise falls as size^-tail; of several the likelihood chooses
+    n_starts: int = 6  # for each tail
     n_steps: int = 40
     n_draws: int = 400
     noise_prior: float = 0.01  # relative deviation of a run
     noise_rows: float = 2.0  # what that is worth in observations
-    length: float = 1.5  # of the residual process, e-folds
+    length: float = 3.0  # of the residual process, e-folds
     amplitude_prior: float = 0.01
-    grow: float = 0.01  # discrepancy a e-fold beyond the data
-    grow_slope: float = 0.2  # the same, as a share of the local slope
-    prior: str = "weak"
+    spike: float = 3.0  # prior odds that nothing is left over but noise
+    grow: float = 0.02  # discrepancy (log error) one e-fold beyond the data
+    grow_slope: float = 0.25  # the same, as a share of the slope at the end of the data
+    grow_power: float = 1.5  # how it grows with e-folds
+    tolerate: float = 1.5  # excess residual, as a ratio to the best, that costs no weight
+    screen: float = 0.0  # families weigh as their residual to the power of minus this
+    prior: str = "finetuning"
 
 
 DEFAULT: Final = Options()
@@ -66,6 +71,7 @@ class CurveFit:
     sizes: Floats  # as given, finite and sorted
     errors: Floats
     families: tuple[str, ...]
+    weights: tuple[float, ...]  # of the families in the average
     agree: tuple[float, ...]  # share of starts of each family that found its best
     warnings: tuple[str, ...]
     noise: float  # relative deviation of one run at the largest size
@@ -113,8 +119,7 @@ class CurveFit:
             beyond = np.where(x < np.exp(self._frame.first) * self._scale.x0, 0.0, beyond)
         factor = np.where(seen, 1.0, np.exp(np.where(beyond < 0.005, 0.0, beyond)))
         kinds: list[Kind] = [
-            "observed" if s else "interpolated" if f == 1 else "extrapolated"
-            for s, f in zip(seen, factor, strict=True)
+            "observed" if s else "interpolated" if f == 1 else "extrapolated" for s, f in zip(seen, factor, strict=True)
         ]
         return kinds, factor
 
@@ -123,7 +128,7 @@ class CurveFit:
             FAMILIES[name].log_error(best[None], lx, self._frame)[0][0] + np.interp(lx, self._knots, path)
             for name, best, path in zip(self.families, self._best, self._centre_path, strict=True)
         ]
-        out: Floats = np.mean(each, axis=0)
+        out: Floats = np.average(each, axis=0, weights=self.weights)
         return out
 
     def _draws(self, lx: Floats, beyond: Floats, centre: Floats) -> Floats:
@@ -133,12 +138,11 @@ class CurveFit:
         )
         paths = _interpolate(lx, self._knots, self._paths)
         n = len(curves)
-        step = 0.25
-        slope = np.abs(self._centre(lx) - self._centre(lx - step)) / step
+        end = self._centre(np.array([self._frame.last - 1.0, self._frame.last]))
         o = self.options
-        drift = np.hypot(o.grow * beyond, o.grow_slope * slope * beyond)
+        drift = np.hypot(o.grow, o.grow_slope * abs(end[1] - end[0])) * beyond**o.grow_power
         run = self._noise_draws[:, None] * rng.standard_normal((n, len(lx)))
-        out: Floats = curves + paths + rng.standard_normal((n, 1)) * drift + run
+        out: Floats = curves + paths + rng.standard_t(4, size=(n, 1)) * drift + run
         return out - (np.median(out, axis=0) - centre)
 
 
@@ -196,9 +200,9 @@ def fit_curve(
     lx, y = scale.log_size(x), np.log(e / scale.unit)
     frame = _frame(x, lx, y, scale, floor, ceiling)
     rng = np.random.default_rng([seed, 0])
-    weight = _weights(x, lx, e, counted, frame, options)
+    weight = np.array([_weights(x, lx, e, counted, frame, options, tail) for tail in options.tails])
     found = _search(_chosen(x, options), x, lx, y, weight, frame, options, rng)
-    return _assemble(x, e, lx, y, weight, scale, frame, found, floor, ceiling, options, seed, rng)
+    return _assemble(x, e, lx, y, scale, frame, found, floor, ceiling, options, seed, rng)
 
 
 def _read(
@@ -227,16 +231,16 @@ def _read(
     if (e <= 0).any():
         raise InputError("an error is zero or below; its log is needed. Give n_test, or drop the row.")
     if floor is not None and not 0 <= floor <= e.min():
-        raise InputError(f"floor is {floor}; the smallest error is {e.min():.6g}, and a floor lies in between 0 and it.")
+        raise InputError(
+            f"floor is {floor}; the smallest error is {e.min():.6g}, and a floor lies in between 0 and it."
+        )
     if ceiling is not None and not ceiling > e.min():
         raise InputError(f"ceiling is {ceiling}; it must lie above the smallest error, {e.min():.6g}.")
     order = np.lexsort((e, x))
     return x[order], e[order], None if counted is None else counted[order]
 
 
-def _frame(
-    x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None, ceiling: float | None
-) -> Frame:
+def _frame(x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None, ceiling: float | None) -> Frame:
     trained = x > 0
     at = lx[trained]
     return Frame(
@@ -252,16 +256,15 @@ def _frame(
 def _chosen(x: Floats, options: Options) -> list[Family]:
     """Families with no more parameters than the sizes can bear; priors carry the rest."""
     n = len(np.unique(x[x > 0]))
-    if n < 6:
-        return [FAMILIES[name] for name in ("power_floor", "rectified")]
-    return [FAMILIES[name] for name in options.families if FAMILIES[name].n_parameters <= n - 2]
+    wanted = [FAMILIES[name] for name in options.families]
+    return [f for f in wanted if f.n_parameters <= max(n - 2, 4)]
 
 
 def _weights(
-    x: Floats, lx: Floats, e: Floats, counted: Floats | None, frame: Frame, options: Options
+    x: Floats, lx: Floats, e: Floats, counted: Floats | None, frame: Frame, options: Options, tail: float
 ) -> Floats:
     """Relative precision of each row: late sizes are steadier, counted error rates noisier."""
-    weight = np.exp(2 * options.tail * (np.maximum(lx, frame.first) - frame.last))
+    weight = np.exp(2 * tail * (np.maximum(lx, frame.first) - frame.last))
     if counted is not None:
         binomial = np.clip(1 - e, 0.0, 1.0) / (counted * e)
         weight /= 1 + weight * binomial / options.noise_prior**2
@@ -278,6 +281,7 @@ class _Found:
     theta: Floats  # (basins, p)
     cost: Floats  # (basins,)
     hessian: Floats  # (basins, p, p)
+    weight: Floats  # (basins, rows)
     noise: float
     agree: float
 
@@ -293,7 +297,8 @@ def _search(
     rng: np.random.Generator,
 ) -> list[_Found]:
     """Every family from every start, in one batch padded to the widest family."""
-    width, k = max(f.n_parameters for f in families), options.n_starts
+    width, k = max(f.n_parameters for f in families), options.n_starts * len(options.tails)
+    by_start = np.repeat(weight, options.n_starts, axis=0)
     n = len(families) * k
     mean, precision = np.zeros((n, width)), np.ones((n, width))
     start, rows = np.zeros((n, width)), np.empty((n, len(x)))
@@ -302,7 +307,7 @@ def _search(
         centre, sd = prior_of(f, frame, options)
         mean[part, :p], precision[part, :p] = centre, sd**-2.0
         start[part, :p] = _starts(f, centre, sd, lx, y, k, rng)
-        rows[part] = weight if f.has_origin else np.where(x > 0, weight, 0.0)
+        rows[part] = by_start if f.has_origin else np.where(x > 0, by_start, 0.0)
 
     def model(theta: Floats) -> tuple[Floats, Floats]:
         out, jac = np.empty((n, len(x))), np.zeros((n, len(x), width))
@@ -321,12 +326,23 @@ def _search(
     )
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         solution = solve(model, start, problem, n_steps=options.n_steps)
-    return [_basins(f, solution, slice(i * k, (i + 1) * k)) for i, f in enumerate(families)]
+    with np.errstate(divide="ignore"):
+        bonus = 0.5 * np.where(rows > 0, np.log(rows), 0.0).sum(axis=1)
+    solution = replace(solution, cost=solution.cost - bonus)
+    return [_basins(f, solution, slice(i * k, (i + 1) * k), by_start) for i, f in enumerate(families)]
 
 
 def prior_of(family: Family, frame: Frame, options: Options) -> tuple[Floats, Floats]:
     """Prior mean and standard deviation of a family's parameters."""
-    return family.prior(frame)
+    mean, sd = family.prior(frame)
+    for name, (centre, spread) in PRIORS.get(options.prior, {}).get(family.name, {}).items():
+        i = family.parameters.index(name)
+        mean[i], sd[i] = centre, spread
+        if name == "log_shift":
+            mean[i] -= frame.last
+        if name == "top" and frame.ceiling is not None:
+            mean[i], sd[i] = family.prior(frame)[0][i], family.prior(frame)[1][i]
+    return mean, sd
 
 
 def _starts(
@@ -349,7 +365,7 @@ def _slope(lx: Floats, y: Floats) -> float:
     return float(-(at * v).sum() / max(float((at * at).sum()), 1e-9))
 
 
-def _basins(family: Family, solution: Solution, part: slice) -> _Found:
+def _basins(family: Family, solution: Solution, part: slice, by_start: Floats) -> _Found:
     """The best end points of a family that differ from each other."""
     p = family.n_parameters
     cost = solution.cost[part]
@@ -362,7 +378,8 @@ def _basins(family: Family, solution: Solution, part: slice) -> _Found:
     theta = solution.theta[part][kept, :p]
     hessian = solution.hessian[part][kept][:, :p, :p]
     agree = float((cost < cost[order[0]] + 0.1).mean())
-    return _Found(family, theta, cost[kept], hessian, float(solution.noise[part][order[0]]), agree)
+    noise = float(solution.noise[part][order[0]])
+    return _Found(family, theta, cost[kept], hessian, by_start[kept], noise, agree)
 
 
 def _assemble(
@@ -370,7 +387,6 @@ def _assemble(
     e: Floats,
     lx: Floats,
     y: Floats,
-    weight: Floats,
     scale: _Scale,
     frame: Frame,
     found: Sequence[_Found],
@@ -383,10 +399,11 @@ def _assemble(
     trained = x > 0
     residual = Residual.over(lx[trained][:, None], (options.length,))
     knots = _knots(frame, options)
-    share = np.diff(np.linspace(0, options.n_draws, len(found) + 1).round().astype(int))
+    found, share_of = _screen(found, len(x), options)
+    share = np.diff(np.round(options.n_draws * np.concatenate([[0.0], np.cumsum(share_of)])).astype(int))
     theta, centre_path, paths, noises = [], [], [], []
     for f, n in zip(found, share, strict=True):
-        draws = _draw_parameters(f, int(n), lx, y, weight, trained, frame, options, rng)
+        draws = _draw_parameters(f, int(n), lx, y, trained, frame, options, rng)
         amplitude, noise = _process(f, residual, lx[trained], y[trained], frame, options, int(n), rng)
         left = y[trained] - f.family.log_error(draws, lx[trained], frame)[0]
         best_left = y[trained] - f.family.log_error(f.theta[:1], lx[trained], frame)[0]
@@ -399,6 +416,7 @@ def _assemble(
         sizes=x,
         errors=e,
         families=tuple(f.family.name for f in found),
+        weights=tuple(float(v) for v in share_of),
         agree=tuple(f.agree for f in found),
         warnings=tuple(_warnings(x, y)),
         noise=float(np.sqrt((noise_draws**2).mean())),
@@ -416,6 +434,17 @@ def _assemble(
     )
 
 
+def _screen(found: Sequence[_Found], n: int, options: Options) -> tuple[list[_Found], Floats]:
+    """Families worth averaging, with weights: less for one that leaves more over than the best."""
+    rows = n + options.noise_rows
+    spread = np.array([f.noise * np.sqrt(rows / max(rows - f.family.n_parameters, 1.0)) for f in found])
+    excess = np.maximum(spread / spread.min() / options.tolerate, 1.0)
+    weight = excess**-options.screen
+    keep = weight > 0.02 * weight.max()
+    weight = weight[keep] / weight[keep].sum()
+    return [f for f, k in zip(found, keep, strict=True) if k], weight
+
+
 def _knots(frame: Frame, options: Options) -> Floats:
     """Log sizes at which the residual is drawn: fine among the data, out to where it has died away."""
     reach = 5 * options.length
@@ -430,7 +459,6 @@ def _draw_parameters(
     n: int,
     lx: Floats,
     y: Floats,
-    weight: Floats,
     trained: NDArray[np.bool_],
     frame: Frame,
     options: Options,
@@ -448,7 +476,7 @@ def _draw_parameters(
     use = trained if not f.family.has_origin else np.ones_like(trained)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         r = f.family.log_error(theta, lx[use], frame)[0] - y[use]
-    spread = options.noise_rows * options.noise_prior**2 + (weight[use] * r * r).sum(axis=1)
+    spread = options.noise_rows * options.noise_prior**2 + (f.weight[basin][:, use] * r * r).sum(axis=1)
     rows = options.noise_rows + use.sum()
     log_post = -0.5 * rows * np.log(spread) - 0.5 * (((theta - mean) / sd) ** 2).sum(axis=1)
     log_weight = np.where(np.isfinite(log_post), log_post, -np.inf) + 0.5 * (z * z).sum(axis=1)
@@ -480,6 +508,8 @@ def _process(
     log_post = residual.log_likelihood(np.repeat(left, len(amplitude), axis=0), amplitude, noise)
     log_post = log_post - 0.5 * (np.log(amplitude / options.amplitude_prior)) ** 2
     log_post = log_post - 0.5 * (np.log(noise / options.noise_prior)) ** 2
+    absent = amplitude == amplitude.min()
+    log_post = log_post + np.where(absent, 4.5 + np.log(options.spike), 0.0)
     w = np.exp(log_post - log_post.max())
     pick = rng.choice(len(w), size=n, p=w / w.sum())
     return amplitude[pick], noise[pick]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from budgetsim.allocate import allocate
-from budgetsim.optimize import Allocation, Option, allocation_at, best_values, constant_allocation
+from budgetsim.allocate import FINE, allocate
+from budgetsim.optimize import Allocation, Option, allocation_at, best_values, constant_allocation, searches, winners
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
 
@@ -49,10 +49,10 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
     Nothing at or below the constant answer is on the frontier.
     """
     budgets = np.geomspace(max_usd / 1000, max_usd, n_budgets)
-    values = best_values(task, options, budgets)
-    winners = _winners(values)
-    regions = _regions(budgets, winners, [*(_name(o) for o in options), "constant"])
-    chosen = [_chosen(task, options, winner, budget) for winner, budget in zip(winners, budgets, strict=True)]
+    values = best_values(task, [o.cost for o in options], searches(options, FINE), budgets)
+    won = winners(values)
+    regions = _regions(budgets, won, [*(o.label for o in options), "constant"])
+    chosen = [_chosen(task, options, winner, budget) for winner, budget in zip(won, budgets, strict=True)]
     kept = _undominated([a for a, _ in chosen])
     bands = _bands([chosen[i] for i in kept])
     points = tuple(
@@ -77,28 +77,15 @@ def pareto_front(cost: Floats, score: Floats) -> list[int]:
     return kept
 
 
-def _winners(values: Floats) -> list[int]:
-    """Option with the highest value at each budget; the constant (last) wins ties, as it is free."""
-    last = len(values) - 1
-    return [
-        last if values[last, b] >= values[:, b].max() else int(values[:, b].argmax()) for b in range(values.shape[1])
-    ]
-
-
-def _regions(budgets: Floats, winners: Sequence[int], names: Sequence[str]) -> tuple[Region, ...]:
+def _regions(budgets: Floats, won: Sequence[int], names: Sequence[str]) -> tuple[Region, ...]:
     regions: list[Region] = []
-    for budget, winner in zip(budgets.tolist(), winners, strict=True):
+    for budget, winner in zip(budgets.tolist(), won, strict=True):
         if regions and regions[-1].label == names[winner]:
             regions[-1] = Region(from_usd=regions[-1].from_usd, to_usd=budget, label=names[winner])
         else:
             start = regions[-1].to_usd if regions else 0.0
             regions.append(Region(from_usd=start, to_usd=budget, label=names[winner]))
     return tuple(regions)
-
-
-def _name(option: Option) -> str:
-    s = option.surface
-    return Allocation(strategy=s.strategy, teacher=s.teacher, student=s.student, evidence=option.evidence).label
 
 
 def _chosen(task: Task, options: Sequence[Option], winner: int, budget: float) -> tuple[Allocation, Floats]:

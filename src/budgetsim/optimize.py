@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from budgetsim.allocate import FINE, Choice, allocate, best_per_draw
+from budgetsim.allocate import EASY, Choice, Search, allocate, best_per_draw, prepare
 from budgetsim.compute import Hours
 from budgetsim.costs import CostModel
 from budgetsim.simulate import chance_of_best, expected_regret, run_interval
@@ -15,8 +16,8 @@ from budgetsim.surface import Floats, Kind, Surface
 from budgetsim.tasks import Task
 
 STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the best
-_EASY = 6  # candidates between knots where thousands of budgets are tried
 _FACTORS = (2.0, 4.0, 8.0, 16.0, 32.0)  # price changes that are tried
+_HALVINGS = 5  # of a factor 2: to about 2 %
 COMPUTE_STAGES = ("teacher", "labelling", "distillation", "student")
 
 
@@ -40,10 +41,10 @@ class Option:
     hours: Hours | None = None
 
     @property
-    def name(self) -> str:
+    def label(self) -> str:
+        """Strategy and models in words."""
         s = self.surface
-        models = f"{s.teacher} into {s.student}" if s.teacher else s.student
-        return f"{s.strategy} {models}"
+        return label_of(s.strategy, s.teacher, s.student)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +74,7 @@ class Allocation:
     @property
     def label(self) -> str:
         """Strategy and models in words."""
-        models = f"{self.teacher} into {self.student}" if self.teacher else self.student
-        return f"{self.strategy} ({models})" if models else self.strategy
+        return label_of(self.strategy, self.teacher, self.student)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,15 +135,14 @@ def optimize_task(
     judged = _judge(task, options, choices, entries, budget_usd)
     # a constant answer that ties is the better buy: it costs nothing
     ordered = sorted(judged, key=lambda a: (not a.feasible, -(a.score or 0.0), a.cost_usd or 0.0))
-    recommended = 0 if ordered[0].feasible else None
-    best = ordered[0]
+    best, ready = ordered[0], searches(options)
     return TaskAnswer(
         task=task.name,
         budget_usd=budget_usd,
         allocations=tuple(ordered),
-        recommended=recommended,
-        changes=_changes(task, options, budget_usd, best),
-        stop_here=_stop_here(task, options, budget_usd),
+        recommended=0 if best.feasible else None,
+        changes=_changes(task, options, ready, budget_usd, best),
+        stop_here=_stop_here(task, options, ready, budget_usd),
         corners=tuple(_corner(task, options, n, budget_usd) for n in initial_sizes),
         notes=_task_notes(task, best),
     )
@@ -266,63 +265,72 @@ def _task_notes(task: Task, best: Allocation) -> tuple[str, ...]:
     return ()
 
 
-def best_values(task: Task, options: Sequence[Option], budgets: Floats, *, fine: int = FINE) -> Floats:
+def best_values(task: Task, costs: Sequence[CostModel], searches: Sequence[Search], budgets: ArrayLike) -> Floats:
     """Best mean score of each option and of the constant answer (last row) at each budget.
 
+    budgets : (n_budgets,), US dollars
     returns : (n_options + 1, n_budgets), fractions; -inf where an option is not affordable
     """
-    rows = [allocate(o.surface, o.cost, budgets, fine=fine).value for o in options]
-    return np.stack([*rows, np.full(len(budgets), task.constant_score)])
+    rows = [search.best(cost, budgets).value for cost, search in zip(costs, searches, strict=True)]
+    return np.stack([*rows, np.full(np.size(budgets), task.constant_score)])
 
 
-def _stop_here(task: Task, options: Sequence[Option], budget_usd: float) -> StopHere | None:
+def searches(options: Sequence[Option], fine: int = EASY) -> list[Search]:
+    """The tables of mean scores of some options, made ready."""
+    return [prepare(o.surface, o.surface.mean_table(), o.cost, fine) for o in options]
+
+
+def _stop_here(task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float) -> StopHere | None:
     """Search a geometric grid of budgets, then the gap in which the aim is first reached."""
     if budget_usd <= 0 or not options:
         return None
+    costs = [o.cost for o in options]
     grid = np.geomspace(budget_usd / 1000, budget_usd, 41)
-    values = best_values(task, options, grid, fine=_EASY)
+    values = best_values(task, costs, ready, grid)
     aim = values[:, -1].max() - STOP_WITHIN
     if task.constant_score >= aim:
         return StopHere(budget_usd=0.0, score=100 * task.constant_score, label="constant")
     first = int(np.argmax(values.max(axis=0) >= aim))
     gap = np.geomspace(grid[max(first - 1, 0)], grid[first], 17)
-    values = best_values(task, options, gap, fine=_EASY)
+    values = best_values(task, costs, ready, gap)
     first = int(np.argmax(values.max(axis=0) >= aim))
-    option = options[int(values[:, first].argmax())]
-    choice = allocate(option.surface, option.cost, [gap[first]], fine=_EASY)
-    a = allocation_at(option, choice.counts[0])
+    row = int(values[:, first].argmax())
+    a = allocation_at(options[row], ready[row].best(costs[row], [gap[first]]).counts[0])
     return StopHere(budget_usd=float(a.cost_usd or 0.0), score=float(a.score or 0.0), label=a.label)
 
 
-def _changes(task: Task, options: Sequence[Option], budget_usd: float, best: Allocation) -> tuple[PriceChange, ...]:
+def _changes(
+    task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
+) -> tuple[PriceChange, ...]:
     """For labels and compute, up and down: the nearest price at which another option is best."""
-    if not options:
-        return ()
+    names = [*(o.label for o in options), "constant"]
     found = []
     for price, stages in (("labels", ("labels",)), ("compute", COMPUTE_STAGES)):
         for up in (True, False):
-            change = _change(task, options, budget_usd, best.label, price, stages, up)
-            found += [change] if change else []
+
+            def winner(factor: float, stages: tuple[str, ...] = stages, up: bool = up) -> str:
+                costs = [o.cost.scaled(stages, factor if up else 1 / factor) for o in options]
+                return names[winners(best_values(task, costs, ready, [budget_usd]))[0]]
+
+            change = _first_change(winner, best.label)
+            if change is not None:
+                factor, instead = change
+                found.append(PriceChange(price=price, factor=factor if up else 1 / factor, instead=instead))
     return tuple(found)
 
 
-def _change(
-    task: Task,
-    options: Sequence[Option],
-    budget_usd: float,
-    now: str,
-    price: str,
-    stages: Iterable[str],
-    up: bool,
-) -> PriceChange | None:
-    def winner(factor: float) -> str:
-        scale = factor if up else 1 / factor
-        dearer = [replace(o, cost=o.cost.scaled(stages, scale)) for o in options]
-        values = best_values(task, dearer, np.array([budget_usd]), fine=_EASY)[:, 0]
-        at = int(values.argmax())
-        same = values[-1] >= values[at]
-        return "constant" if same else _label(options[at])
+def winners(values: Floats) -> list[int]:
+    """Row with the highest value in each column; the last (the constant answer) wins ties: it is free.
 
+    >>> winners(np.array([[0.5, 0.6], [0.5, 0.5]]))
+    [1, 0]
+    """
+    best = values.argmax(axis=0)
+    return [int(i) for i in np.where(values[-1] >= values.max(axis=0), len(values) - 1, best)]
+
+
+def _first_change(winner: Callable[[float], str], now: str) -> tuple[float, str] | None:
+    """The smallest factor tried at which somebody else wins, narrowed by bisection, and who."""
     low = 1.0
     for high in _FACTORS:
         other = winner(high)
@@ -331,16 +339,21 @@ def _change(
         low = high
     else:
         return None
-    for _ in range(5):
+    for _ in range(_HALVINGS):
         middle = (low * high) ** 0.5
         seen = winner(middle)
-        low, high, other = (low, middle, seen) if seen != now else (middle, high, other)
-    return PriceChange(price=price, factor=high if up else 1 / high, instead=other)
+        low, high, other = (middle, high, other) if seen == now else (low, middle, seen)
+    return high, other
 
 
-def _label(option: Option) -> str:
-    s = option.surface
-    return Allocation(strategy=s.strategy, teacher=s.teacher, student=s.student, evidence=option.evidence).label
+def label_of(strategy: str, teacher: str | None, student: str | None) -> str:
+    """A strategy and its models in words.
+
+    >>> label_of("distill", "t5-v1_1-xxl", "t5-v1_1-small")
+    'distill (t5-v1_1-xxl into t5-v1_1-small)'
+    """
+    models = f"{teacher} into {student}" if teacher else student
+    return f"{strategy} ({models})" if models else strategy
 
 
 def _corner(task: Task, options: Sequence[Option], initial: int, budget_usd: float) -> Corner:

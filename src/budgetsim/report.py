@@ -32,8 +32,21 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     text_columns: frozenset[int] = frozenset({0})
 
+    def lines(self) -> list[str]:
+        """The grid as plain text, two blanks between columns, for pipes and files."""
+        cells = [self.headings, *self.rows]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self.headings))]
+        drawn = ["  ".join(self._padded(row, widths)).rstrip() for row in cells]
+        return [*([self.title] if self.title else []), drawn[0], "  ".join("-" * w for w in widths), *drawn[1:]]
+
+    def _padded(self, row: Sequence[str], widths: Sequence[int]) -> list[str]:
+        return [
+            cell.ljust(width) if i in self.text_columns else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+
     def table(self) -> Table:
-        """The grid as a rich table."""
+        """The grid as a rich table, for a terminal."""
         from rich import box
         from rich.table import Table
 
@@ -228,7 +241,7 @@ def size_notes(answer: TaskAnswer) -> list[str]:
         return []
     students = [a.student for a in answer.allocations if a.feasible and a.student]
     sizes = {name: T5_SHAPES[name].n_parameters for name in students if name in T5_SHAPES}
-    least, own = min(sizes.values()), sizes[best.student]
+    least, own = min(sizes.values()), sizes[best.student or ""]
     if own == least:
         return []
     small = next(a for a in answer.allocations if a.feasible and sizes.get(a.student or "") == least)
@@ -256,10 +269,12 @@ def compute_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
 def coverage_note(fit: TaskFit) -> str | None:
     """How far the intervals have held on rows left out of the fit."""
     inside = n = 0.0
+    seen = []  # surfaces that were fitted as one share one check
     for surface in fit.surfaces:
         checked = surface.diagnostics.get("checked") or {}
         share, count = (checked.get("coverage") or {}).get("90"), checked.get("n")
-        if share is not None and count:
+        if share is not None and count and checked not in seen:
+            seen.append(checked)
             inside, n = inside + share * count, n + count
     if not n:
         return None

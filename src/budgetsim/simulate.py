@@ -48,8 +48,19 @@ def run_interval(means: ArrayLike, run_noise: ArrayLike, level: float = LEVEL) -
     """
     runs = np.clip(np.asarray(means) + np.asarray(run_noise)[:, None], 0.0, 1.0)
     tail = (1 - level) / 2
-    lower, upper = np.quantile(runs, [tail, 1 - tail], axis=0)
+    lower, upper = _quantiles(runs, np.array([tail, 1 - tail]))
     return lower, upper
+
+
+def _quantiles(values: Floats, at: Floats) -> Floats:
+    """As `np.quantile(values, at, axis=0)`, which would import masked arrays: 40 ms of a command's start."""
+    ordered = np.sort(values, axis=0)
+    place = at * (len(ordered) - 1)
+    low = np.floor(place).astype(np.intp)
+    high = np.minimum(low + 1, len(ordered) - 1)
+    share = (place - low)[:, None]
+    out: Floats = ordered[low] * (1 - share) + ordered[high] * share
+    return out
 
 
 def expected_regret(score: ArrayLike, best: ArrayLike | None = None) -> NDArray[np.float64]:

@@ -7,9 +7,7 @@ from budgetsim.curves.power_floor import POWER_FLOOR
 from budgetsim.curves.rectified import RECTIFIED
 from budgetsim.curves.shifted_power import SHIFTED_POWER
 
-FAMILIES: dict[str, Family] = {
-    f.name: f for f in (POWER_FLOOR, SHIFTED_POWER, BOUNDED_POWER, RECTIFIED, ONE_BREAK)
-}
+FAMILIES: dict[str, Family] = {f.name: f for f in (POWER_FLOOR, SHIFTED_POWER, BOUNDED_POWER, RECTIFIED, ONE_BREAK)}
 
 __all__ = [
     "BOUNDED_POWER",

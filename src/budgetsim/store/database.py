@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -96,8 +95,8 @@ def _first_line(error: Exception) -> str:
 
 def migrations() -> list[tuple[int, str, str]]:
     """The numbered migrations: number, name, SQL."""
-    folder = resources.files("budgetsim.store") / "migrations"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    folder = Path(__file__).parent / "migrations"
+    files = sorted(folder.glob("*.sql"))
     return [(int(f.name.split("_")[0]), f.name, f.read_text(encoding="utf-8")) for f in files]
 
 

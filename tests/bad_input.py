@@ -1,0 +1,124 @@
+"""Bad cards, files, points and arguments: what the user sees, and the exit code.
+
+`python tests/bad_input.py` prints the table; `test_bad_input.py` checks every row of it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from made import ROOT, run_cli
+
+CARD = (ROOT / "rates.yaml").read_text(encoding="utf-8")
+TABLE = (ROOT / "results" / "evidence" / "kang2023.csv").read_text(encoding="utf-8")
+OPTIMIZE = ("optimize", "--budget", "2000", "--task", "stance")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command with `{file}` for the bad file, what it holds, and what must come of it."""
+
+    name: str
+    command: tuple[str, ...]
+    exit_code: int
+    message: str  # part of what stands on stderr
+    text: str | bytes | None = None  # of the file; None: there is no file
+    suffix: str = ".yaml"
+
+
+def card(name: str, old: str, new: str, message: str, *, command: tuple[str, ...] = OPTIMIZE) -> Case:
+    assert old in CARD, old
+    return Case(name, (*command, "--rates", "{file}"), 2, message, CARD.replace(old, new, 1))
+
+
+def points(name: str, text: str, message: str, exit_code: int = 2) -> Case:
+    return Case(name, ("simulate", "--points", "{file}"), exit_code, message, text, ".csv")
+
+
+def table(name: str, text: str | bytes, message: str) -> Case:
+    return Case(name, ("store", "import", "{file}"), 2, message, text, ".csv")
+
+
+CASES = [
+    card("negative price", "usd_per_label: 0.364", "usd_per_label: -0.364", "line 14, labels.stance.usd_per_label: found -0.364, wanted 0 or more"),
+    card("NaN price", "usd_per_hour: 1.875", "usd_per_hour: .nan", "gpu.usd_per_hour: found nan, wanted a finite number"),
+    card("infinite price", "usd_per_hour: 1.875", "usd_per_hour: .inf", "gpu.usd_per_hour: found inf, wanted a finite number"),
+    card("quoted price", "usd_per_label: 0.364", "usd_per_label: '0.364'", "found '0.364', wanted a number, without quotes"),
+    card("price that is text", "usd_per_label: 0.364", "usd_per_label: cheap", "found 'cheap', wanted a number"),
+    card("price that is yes", "usd_per_label: 0.364", "usd_per_label: true", "found True, wanted a number"),
+    card("unknown key", "count: 1", "cuont: 1", "line 37, gpu.cuont: found an unknown key, wanted one of as_of, count"),
+    card("unknown section", "pools:", "pool:", "pool: found an unknown key, wanted one of cpu, currency"),
+    card("duplicate key", "  count: 1\n", "  count: 1\n  count: 2\n", "line 38, count: the key stands twice"),
+    card("price without source", '  scope: per device\n  price_type: not stated\n  source: "ACL 2023 poster of arXiv 2305.01645: dollars per A100-hour"\n', "", "gpu.source: found nothing, wanted a value"),
+    card("price without date", "    as_of: 2023-07\n  stance:", "  stance:", "labels.wlp.as_of: found nothing, wanted a value"),
+    card("date that is none", "as_of: 2023-04-11", "as_of: last spring", "llm.as_of: found 'last spring', wanted the day"),
+    card("no labels at all", CARD[CARD.index("labels:"):CARD.index("gpu:")], "labels: {}\n", "labels: found {}, wanted at least one entry"),
+    card("asked task without price", "  stance:\n    usd_per_label: 0.364", "  stanse:\n    usd_per_label: 0.364", "no label price for stance", command=(*OPTIMIZE, "--strategy", "annotate")),
+    card("asked strategy without price", CARD[CARD.index("llm:"):CARD.index("pools:")], "", "no price for an LLM; add an `llm:`", command=(*OPTIMIZE, "--strategy", "llm_annotate")),
+    card("other currency", "currency: USD", "currency: EUR", "currency: found 'EUR', wanted 'USD'"),
+    card("half a pool", "size: 100000", "size: 0.5", "pools.default.size: found 0.5, wanted a whole number"),
+    card("utilisation above one", "teacher_training: 0.24", "teacher_training: 24", "utilisation.teacher_training: found 24, wanted 1 or less"),
+    card("not YAML", "gpu:\n", "gpu: [\n", "not YAML"),
+    Case("empty card", (*OPTIMIZE, "--rates", "{file}"), 2, "found nothing, wanted keys and values", ""),
+    Case("card in Latin-1", (*OPTIMIZE, "--rates", "{file}"), 2, "is not UTF-8", "name: caf\xe9".encode("latin-1")),
+    Case("card that is not there", (*OPTIMIZE, "--rates", "{file}"), 2, "There is no rate card"),
+    Case("card that is a folder", (*OPTIMIZE, "--rates", "."), 2, "is a folder"),
+    Case("negative budget", ("optimize", "--budget", "-1"), 2, "--budget: found -1, wanted a finite number of zero or more"),
+    Case("budget that is no number", ("optimize", "--budget", "2k"), 2, "--budget"),
+    Case("NaN budget", ("optimize", "--budget", "nan"), 2, "--budget: found nan"),
+    Case("no budget", ("optimize",), 2, "--budget"),
+    Case("budget of nothing", ("optimize", "--budget", "0", "--task", "nq"), 3, "$0.00 buys no trained model on nq"),
+    Case("unknown task", ("optimize", "--budget", "9", "--task", "stanse"), 4, "no evidence on task 'stanse'; this set has fever"),
+    Case("unknown strategy", (*OPTIMIZE, "--strategy", "destill"), 2, "--strategy: found 'destill', wanted annotate"),
+    Case("unknown compute model", (*OPTIMIZE, "--compute", "free"), 2, "--compute: found 'free', wanted published, cached, modern"),
+    Case("unknown student", (*OPTIMIZE, "--student", "bert"), 4, "no fitted student bert"),
+    Case("unknown evidence", (*OPTIMIZE, "--evidence", "mine"), 4, "No evidence set is called 'mine'"),
+    Case("negative owned labels", (*OPTIMIZE, "--owned-labels", "-5"), 2, "--owned-labels: found -5"),
+    Case("unknown option", (*OPTIMIZE, "--bugdet", "3"), 2, "No such option"),
+    Case("unknown command", ("optimise",), 2, "No such command"),
+    Case("point without strategy", ("simulate", "--task", "nq"), 2, "no strategy; give one of annotate"),
+    Case("point without its input", ("simulate", "--task", "nq", "--strategy", "distill", "--n-labels", "9"), 2, "n_unlabeled: distill needs it"),
+    Case("point with a stray input", ("simulate", "--task", "nq", "--strategy", "annotate", "--n-labels", "9", "--n-unlabeled", "9"), 2, "annotate has no such input"),
+    points("points without strategy", "task,n_labels\nnq,5\n", "line 1: found no column strategy"),
+    points("points with unknown column", "task,strategy,labels\nnq,annotate,5\n", "line 1: found unknown column 'labels'"),
+    points("negative count", "task,strategy,n_labels\nnq,annotate,5\nnq,annotate,-5\n", "line 3, n_labels: found '-5', wanted a whole number"),
+    points("half a label", "task,strategy,n_labels\nnq,annotate,2.5\n", "line 2, n_labels: found '2.5', wanted a whole number"),
+    points("count that is text", "task,strategy,n_labels\nnq,annotate,many\n", "line 2, n_labels: found 'many'"),
+    points("row too long", "task,strategy,n_labels\nnq,annotate,5,6\n", "line 2: found another number of cells"),
+    points("no points", "task,strategy,n_labels\n", "no points below the header"),
+    points("points on nothing known", "task,strategy,n_labels\nmine,annotate,5\n", "has nothing on mine", 4),
+    table("score above 100", TABLE.replace(",50,,printed", ",500,,printed", 1), "line 2, score: found '500', wanted a number from 0 to 100"),
+    table("table without ids", TABLE.replace("record_id,", "id,", 1), "lacks record_id"),
+    table("copy of nothing", TABLE.replace("kang2023-194,kang2023-006", "kang2023-194,gone", 1), "same_as gone, which is not in the table"),
+    table("table in UTF-16", TABLE.encode("utf-16"), "is not UTF-8"),
+    Case("table that is not there", ("store", "import", "{file}"), 2, "There is no file", suffix=".csv"),
+    Case("query that writes", ("store", "query", "DELETE FROM runs"), 2, "The store refused the query"),
+    Case("query of a file", ("store", "query", "SELECT * FROM read_csv('rates.yaml')"), 2, "The store refused the query"),
+    Case("query that is no SQL", ("store", "query", "SELEKT"), 2, "The store refused the query"),
+    Case("card over a card", ("rates", "init", "rates.yaml"), 2, "rates.yaml exists"),
+]  # fmt: skip
+
+
+def run_case(case: Case, folder: Path) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a case; `{file}` lies in the folder."""
+    file = folder / f"bad{case.suffix}"
+    if case.text is not None:
+        file.write_bytes(case.text if isinstance(case.text, bytes) else case.text.encode("utf-8"))
+    done = run_cli(*(part.replace("{file}", str(file)) for part in case.command))
+    return done.returncode, done.stdout, done.stderr.replace(f"{folder}/", "")
+
+
+def main() -> None:
+    """Print the table."""
+    for case in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            code, _, error = run_case(case, Path(folder))
+        lines = [line for line in error.splitlines() if line.strip() and not line.startswith(("Usage", "Try"))]
+        print(f"{case.name:32} {code}  {lines[0] if lines else ''}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

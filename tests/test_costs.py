@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgetsim.compute import Hours
+from budgetsim.costs import CostModel, Steps, cost_model, llm_usd_per_label
+from budgetsim.errors import MissingPriceError
+from budgetsim.rates import LlmPrice, parse_rates
+from budgetsim.tasks import TASKS
+
+CARD = """
+schema_version: 1
+name: made
+currency: USD
+labels:
+  stance: {usd_per_label: 0.3, annotators_per_item: 3, rejected_share: 0.1, source: s, as_of: 2026}
+  wlp: {seconds_per_label: 36, usd_per_hour: 20, source: s, as_of: 2026}
+gpu: {model: A100, usd_per_hour: 16, count: 8, source: s, as_of: 2026}
+llm: {model: m, usd_per_mtok_input: 1, usd_per_mtok_output: 4, prompt_examples: 2, source: s, as_of: 2026}
+pools:
+  default: {size: 5000, usd_per_text: 0.01, source: s, as_of: 2026}
+overheads: {dev_labels: 100, test_labels: 200, runs_per_model: 5, fixed_usd: 50}
+"""
+HOURS = Hours(
+    model="published",
+    device_class="gpu",
+    teacher_n=(100.0, 1000.0),
+    teacher_hours=(2.0, 4.0),
+    label_text=0.001,
+    train_text=0.002,
+    train_label=0.0005,
+)
+
+
+def test_a_bill_restated_by_hand():
+    """2,000 labels, 4,000 texts, five runs on an 8-GPU machine of $16 an hour."""
+    model = cost_model("distill", TASKS["stance"], parse_rates(CARD), HOURS, owned_labels=500)
+    bill = {k: float(v) for k, v in model.stages({"n_labels": 2000, "n_unlabeled": 4000}).items()}
+    label = 0.3 * 3 / 0.9  # three annotators, a tenth thrown away
+    teacher_hours = 4 + (4 - 2) / 900 * 1000  # beyond the last size, on along the last slope
+    assert bill == pytest.approx(
+        {
+            "fixed": 50,
+            "dev_and_test_labels": 300 * label,
+            "labels": 1500 * label,
+            "teacher": teacher_hours * 2 * 5,
+            "texts": 40,
+            "labelling": 4000 * 0.001 * 2 * 5,
+            "distillation": 4000 * 0.002 * 2 * 5,
+        }
+    )
+    assert float(model.total({"n_labels": 2000, "n_unlabeled": 4000})) == pytest.approx(sum(bill.values()))
+    assert model.limit("n_unlabeled") == 5000
+
+
+def test_a_label_by_time_and_wage():
+    assert float(parse_rates(CARD).labels["wlp"].usd) == pytest.approx(0.20)
+
+
+def test_an_llm_label_is_its_tokens():
+    task = TASKS["stance"]
+    price = LlmPrice(
+        model="m", usd_per_mtok_input=1, usd_per_mtok_output=4, prompt_examples=2, source="s", as_of="2026"
+    )
+    tokens_in = 3 * task.source_tokens + 2 * task.target_tokens
+    assert llm_usd_per_label(price, task) == pytest.approx((tokens_in + 4 * task.target_tokens) / 1e6)
+
+
+def test_training_the_student_can_be_switched_off():
+    free = parse_rates(CARD.replace("fixed_usd: 50", "fixed_usd: 50, charge_student_training: false"))
+    bill = cost_model("annotate", TASKS["stance"], free, HOURS).stages({"n_labels": 10})
+    assert "student" not in bill
+    charged = cost_model("annotate", TASKS["stance"], parse_rates(CARD), HOURS).stages({"n_labels": 10})
+    assert float(charged["student"]) == pytest.approx(10 * 0.0005 * 2 * 5)
+
+
+def test_a_missing_price_is_an_error_never_zero():
+    card = parse_rates(CARD)
+    with pytest.raises(MissingPriceError, match=r"labels\.fever"):
+        cost_model("annotate", TASKS["fever"], card, None)
+    with pytest.raises(MissingPriceError, match="add an `llm:`"):
+        cost_model("llm_annotate", TASKS["stance"], card.model_copy(update={"llm": None}), None)
+    with pytest.raises(MissingPriceError, match="no price for a cpu"):
+        cost_model("annotate", TASKS["stance"], card, Hours(model="measured", device_class="cpu", train_label=1))
+
+
+COST = CostModel(
+    per_unit={"n_labels": {"labels": 0.37, "student": 0.001}, "n_unlabeled": {"distillation": 0.002}},
+    owned={"n_labels": 250},
+    steps={"teacher": Steps((100.0, 500.0, 1000.0), (4.0, 4.0, 9.0))},
+    limits={"n_unlabeled": 100_000},
+)
+
+
+@given(st.floats(0, 1e5))
+def test_affordable_is_the_largest_count_that_fits(usd):
+    for name in ("n_labels", "n_unlabeled"):
+        n = float(COST.affordable(name, usd))
+        slack = 1e-6 * max(usd, 1)
+        if n < 0:
+            assert float(COST.input_usd(name, 0)) > usd - slack
+        else:
+            assert float(COST.input_usd(name, n)) <= usd + slack
+            assert n == COST.limit(name) or float(COST.input_usd(name, n + 1)) > usd - slack
+
+
+@given(st.floats(0, 1e4), st.floats(0, 1e4))
+def test_more_of_an_input_never_costs_less(a, b):
+    low, high = sorted((a, b))
+    assert float(COST.input_usd("n_labels", low)) <= float(COST.input_usd("n_labels", high)) + 1e-9
+
+
+def test_steps_are_flat_below_and_go_on_beyond():
+    steps = COST.steps["teacher"]
+    assert steps.at([1, 100, 300, 750, 2000]) == pytest.approx([4, 4, 4, 6.5, 9 + 10])
+
+
+def test_scaled_prices_scale_their_stages_only():
+    dearer = COST.scaled(["teacher"], 2)
+    counts = {"n_labels": 1000, "n_unlabeled": 10}
+    before, after = COST.stages(counts), dearer.stages(counts)
+    assert {k: float(after[k] / before[k]) for k in before} == pytest.approx(
+        {"labels": 1, "student": 1, "teacher": 2, "distillation": 1}
+    )
+    assert np.ndim(after["labels"]) == 0

@@ -1,0 +1,131 @@
+"""What the shipped evidence says, and what any answer from it must obey."""
+
+import numpy as np
+import pytest
+
+from budgetsim.advise import answer_points, choices, load_evidence, stored_fit
+from budgetsim.design import STRATEGY_INPUTS
+from budgetsim.optimize import best_values, optimize_task, searches
+from budgetsim.points import make_point
+from budgetsim.rates import parse_rates
+from budgetsim.store.location import StorePaths
+from budgetsim.tasks import TASKS
+from made import ROOT
+
+CARD = parse_rates((ROOT / "rates.yaml").read_text())
+EVIDENCE = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), "published")
+OPEN = {task: choices(EVIDENCE, task, CARD) for task in EVIDENCE.tasks}
+BUDGETS = np.geomspace(5, 20_000, 60)
+
+
+def answer(task, budget, **more):
+    open_to = choices(EVIDENCE, task, CARD, **more) if more else OPEN[task]
+    return optimize_task(open_to.task, open_to.options, budget)
+
+
+def values(task, **more):
+    open_to = choices(EVIDENCE, task, more.pop("card", CARD), **more)
+    costs = [o.cost for o in open_to.options]
+    return best_values(open_to.task, costs, searches(open_to.options), BUDGETS).max(axis=0)
+
+
+def test_every_shipped_fit_is_fresh():
+    assert sorted(EVIDENCE.tasks) == sorted(TASKS)
+    assert all(stored_fit(EVIDENCE, task) is not None for task in EVIDENCE.tasks)
+
+
+def test_stance_at_2000_dollars_is_distilled():
+    best = answer("stance", 2000).best
+    assert best.strategy == "distill"
+    assert 1000 <= best.n_labels <= 5200
+    assert 55 <= best.score <= 62
+    assert best.cost_usd <= 2000 + 1e-6
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_the_spread_of_an_answer_is_honest(task):
+    for a in answer(task, 1000).allocations:
+        if a.feasible and a.strategy != "constant":
+            assert a.lower < a.score < a.upper
+            # a published point scatters by half a point a run: no interval of a run is narrower
+            assert a.upper - a.lower >= 2 * 1.645 * 0.5 * 0.9
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_more_budget_never_lowers_the_best_mean_score(task):
+    assert (np.diff(values(task)) >= 0).all()
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_owned_labels_never_hurt(task):
+    assert (values(task, owned_labels=700) >= values(task)).all()
+
+
+@pytest.mark.parametrize("model", ["cached", "modern"])
+def test_cheaper_compute_never_hurts(model):
+    for task in TASKS:
+        assert (values(task, compute=model) >= values(task) - 1e-12).all()
+
+
+def test_dearer_prices_and_a_larger_budget_cancel():
+    text = (ROOT / "rates.yaml").read_text()
+    lines = []
+    for line in text.splitlines():
+        for key in ("usd_per_label", "usd_per_hour", "usd_per_mtok_input", "usd_per_mtok_output"):
+            if line.strip().startswith(key):
+                head, value = line.split(": ")
+                line = f"{head}: {float(value) * 4}"
+        lines.append(line)
+    dear = parse_rates("\n".join(lines))
+    for task in ("stance", "wlp"):
+        a = optimize_task(TASKS[task], OPEN[task].options, 500)
+        b = optimize_task(TASKS[task], choices(EVIDENCE, task, dear).options, 2000)
+        assert [x.score for x in a.allocations] == pytest.approx([x.score for x in b.allocations])
+        assert [x.n_labels for x in a.allocations] == [x.n_labels for x in b.allocations]
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_an_observed_point_returns_its_mean_within_noise(task):
+    """Every row of the fitted groups, asked back: within 4 standard deviations of a run."""
+    fit = OPEN[task].fit
+    for surface in fit.surfaces:
+        for row in EVIDENCE.rows(task):
+            inputs = [getattr(row, name) for name in STRATEGY_INPUTS[row.strategy]]
+            if row.group != (surface.strategy, surface.teacher, surface.student) or None in inputs:
+                continue
+            mean = surface.at([inputs])[:, 0].mean()
+            spread = max(np.std(surface.run_noise), 0.005)
+            assert abs(mean - row.score) < 4 * spread + 0.005, (row.key, mean, row.score)
+
+
+def test_intervals_widen_off_the_data():
+    point = {"task": "stance", "strategy": "distill", "n_labels": "1000"}
+    asked = [make_point({**point, "n_unlabeled": str(u)}, "test") for u in (10_000, 300, 3_000_000)]
+    inside, below, beyond = answer_points(EVIDENCE, asked, CARD)
+    assert (inside.kind, below.kind, beyond.kind) == ("observed", "extrapolated", "extrapolated")
+    width = inside.upper - inside.lower
+    assert below.upper - below.lower > 1.5 * width
+    assert beyond.upper - beyond.lower > 1.5 * width
+
+
+def test_a_hidden_onset_is_owned_up_to():
+    """Between 2,500 labels (54 %) and 5,000 (77 %) of multipit_id lies a jump whose place is not known."""
+    at = [
+        make_point({"task": "multipit_id", "strategy": "annotate", "n_labels": str(n)}, "test") for n in (3500, 10_000)
+    ]
+    jump, beyond = answer_points(EVIDENCE, at, CARD)
+    assert jump.upper - jump.lower > 2 * (beyond.upper - beyond.lower)
+
+
+def test_a_mix_beats_both_printed_strategies():
+    """WLP: 100 labels + $300 gives 47.6 or 49.9; 1,000 labels and 10,000 texts give 70.2 for $319.50."""
+    best = answer("wlp", 326, students=("t5-v1_1-small",)).best
+    assert best.strategy == "distill"
+    assert best.score > 65
+
+
+def test_no_strategy_without_price_is_quietly_free():
+    without = CARD.model_copy(update={"llm": None})
+    open_to = choices(EVIDENCE, "stance", without)
+    assert {o.surface.strategy for o in open_to.options} == {"annotate", "distill"}
+    assert any("no price for an LLM" in note for note in open_to.notes)

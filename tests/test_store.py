@@ -1,0 +1,293 @@
+"""The store: what is built from text, how often, by whom, and what a query may touch."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+
+from budgetsim.design import DesignPoint
+from budgetsim.errors import InputError, NoEvidenceError, StoreError, StoreLockedError
+from budgetsim.store import database
+from budgetsim.store.database import migrate, migrations, open_reader, open_writer, schema_version
+from budgetsim.store.location import StorePaths, locate, package_data
+from budgetsim.store.merge import check, import_published, merge, merge_folder, rebuild, seed
+from budgetsim.store.query import choose_evidence, describe, export_csv, load_compute, load_measurements, run_sql
+from budgetsim.store.records import RunRecord, Score, StageRecord, read_shards, write_shard
+from made import ROOT
+
+DESIGN = DesignPoint(task="stance", split_id="ab" * 32, strategy="distill", student="nano", teacher="big", n_labels=30)
+STAGES = (
+    StageRecord(stage_id="teach", kind="finetune_teacher", task="stance", seconds=3600, gpu_hours=4.0),
+    StageRecord(stage_id="train", kind="train_student", task="stance", seconds=1800, gpu_hours=0.5),
+)
+
+
+def made_run(seed: int = 0, stages: tuple[str, ...] = ("teach", "train")) -> RunRecord:
+    return RunRecord(
+        design=replace(DESIGN, seed=seed),
+        scores=(Score(metric="f1", value=51.25, n_test=100), Score(metric="macro_f1", value=40.0, is_main=False)),
+        stages=stages,
+        model_family="tiny",
+        device_class="cpu",
+        device="a cpu",
+        recipe={"lr": 0.002},
+        finished_at=datetime(2026, 11, 22, 12, tzinfo=UTC),
+        git_commit="0" * 40,
+        git_dirty=False,
+        versions={"numpy": "2"},
+        host="here",
+        data_hash="d" * 64,
+    )
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return StorePaths(tmp_path / "budgetsim.duckdb")
+
+
+def count(paths, table):
+    with open_reader(paths.database) as connection:
+        return run_sql(connection, f"SELECT count(*) FROM {table}").rows[0][0]
+
+
+def test_two_hundred_and_three_distinct_results(store):
+    assert count(store, "runs") == 221
+    assert count(store, "points") == 203
+    with open_reader(store.database) as connection:
+        assert len(load_measurements(connection)) == 202  # one more cannot pay for its teacher
+        assert len(load_compute(connection)) == 36
+
+
+def test_merging_twice_changes_nothing(store):
+    assert merge(store).total == 0
+
+
+def test_the_committed_database_agrees_with_its_text_files():
+    assert check(StorePaths(ROOT / "results" / "budgetsim.duckdb")) == []
+
+
+def test_rebuilding_gives_the_same_rows(paths):
+    seed(paths)
+    with open_reader(paths.database) as connection:
+        before = run_sql(connection, "SELECT * FROM points ORDER BY run_id").rows
+    rebuild(paths)
+    with open_reader(paths.database) as connection:
+        assert run_sql(connection, "SELECT * FROM points ORDER BY run_id").rows == before
+    assert check(paths) == []
+
+
+def test_check_tells_what_differs(paths):
+    seed(paths)
+    with open_writer(paths.database, paths.lock) as connection:
+        connection.execute("DELETE FROM scores WHERE run_id = 'kang2023-001'")
+        connection.execute("UPDATE runs SET n_labels = 7 WHERE run_id = 'kang2023-003'")
+    problems = check(paths)
+    assert any(p.startswith("scores: 1 rows of the text files are not in the database") for p in problems)
+    assert any(p.startswith("runs: 1 rows of the database are in no text file") for p in problems)
+
+
+def test_every_table_view_and_column_has_a_comment(store):
+    with open_reader(store.database) as connection:
+        silent = [row[:2] for row in describe(connection).rows if not row[3]]
+    assert silent == []
+
+
+def test_a_run_comes_back_from_its_file(tmp_path):
+    run = made_run()
+    file = write_shard(tmp_path, run, STAGES)
+    assert read_shards(tmp_path) == ([run], list(STAGES))
+    assert file.name == f"{run.design.run_id[:20]}.jsonl"
+    assert [p.name for p in tmp_path.iterdir()] == [file.name]  # no temporary file is left
+
+
+def test_shared_stages_are_neither_lost_nor_counted_twice(paths):
+    """Two runs on one teacher: each costs teacher and student, the campaign pays the teacher once."""
+    write_shard(paths.runs, made_run(0), STAGES)
+    other = replace(STAGES[1], stage_id="train2")
+    write_shard(paths.runs, made_run(1, ("teach", "train2")), (STAGES[0], other))
+    merge(paths)
+    with open_reader(paths.database) as connection:
+        rows = run_sql(connection, "SELECT hours, gpu_hours FROM points").rows
+        campaign = run_sql(connection, "SELECT sum(gpu_hours) FROM stages").rows
+    assert rows == [(1.5, 4.5), (1.5, 4.5)]
+    assert campaign == [(5.0,)]
+
+
+def test_identity_is_the_design_not_the_provenance(paths):
+    """The same design measured on another machine is the same run: the first one stays."""
+    write_shard(paths.runs, made_run(), STAGES)
+    merge(paths)
+    again = replace(made_run(), host="elsewhere", git_commit="1" * 40, scores=(Score(metric="f1", value=60.0),))
+    assert again.design.run_id == made_run().design.run_id
+    write_shard(paths.runs.parent / "other", again, STAGES)
+    with pytest.raises(InputError, match="already holds another run file of that name"):
+        merge_folder(paths, paths.runs.parent / "other")
+    assert count(paths, "runs") == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda text: text[: len(text) // 2], "not a run or stage of schema 1"),
+        (lambda text: text.replace('"n_labels": 30', '"n_labels": 31'), "is not the hash of its design point"),
+        (lambda text: text.replace('"value": 51.25', '"value": 151.25'), "not a percentage"),
+        (lambda text: text.replace('"host"', '"hots"'), "unknown keys hots"),
+        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "schema 2"),
+    ],
+)
+def test_a_torn_or_altered_run_file_is_named(paths, spoil, message):
+    file = write_shard(paths.runs, made_run(), STAGES)
+    file.write_text(spoil(file.read_text()))
+    with pytest.raises(StoreError, match=message) as caught:
+        merge(paths)
+    assert file.name in str(caught.value)
+
+
+def test_a_run_without_its_stage_is_refused(paths):
+    write_shard(paths.runs, made_run(stages=("teach", "gone")), STAGES)
+    with pytest.raises(StoreError, match="rests on stage gone"):
+        merge(paths)
+
+
+def test_an_open_shell_blocks_nothing_but_the_merge(paths, monkeypatch):
+    """Somebody holds the database: the run's file is safe, the merge says so, and goes through later."""
+    seed(paths)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", f"import duckdb, sys; c = duckdb.connect({str(paths.database)!r}, read_only=True); "
+         "print('open', flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        write_shard(paths.runs, made_run(), STAGES)
+        with (
+            pytest.raises(StoreLockedError, match="finished runs are safe"),
+            open_writer(paths.database, paths.lock, wait_seconds=0.3),
+        ):
+            pass
+    finally:
+        holder.communicate("")
+    assert merge(paths).added["runs"] == 1
+
+
+def test_a_damaged_database_is_no_loss(paths):
+    seed(paths)
+    paths.database.write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreError, match="store rebuild"), open_reader(paths.database):
+        pass
+    paths.database.unlink()
+    rebuild(paths)
+    assert count(paths, "points") == 203
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY points TO 'out.csv'",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('results/evidence/kang2023.csv')",
+        "ATTACH 'other.duckdb'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "DELETE FROM runs",
+        "CREATE TABLE t (i INTEGER)",
+    ],
+)
+def test_a_query_reads_the_store_and_nothing_else(store, sql):
+    with open_reader(store.database, locked_down=True) as connection, pytest.raises(InputError, match="refused"):
+        run_sql(connection, sql)
+
+
+def test_migrations_run_once_and_a_newer_store_is_refused(paths):
+    seed(paths)
+    with open_writer(paths.database, paths.lock) as connection:
+        assert schema_version(connection) == migrations()[-1][0]
+        migrate(connection)
+        connection.execute("INSERT INTO schema_version VALUES (99, 'from the future')")
+    with pytest.raises(StoreError, match="has schema 99"), open_writer(paths.database, paths.lock):
+        pass
+
+
+def test_a_migration_that_fails_leaves_nothing(paths, monkeypatch):
+    broken = [*migrations(), (3, "0003_broken.sql", "CREATE TABLE extra (i INTEGER); SELECT nonsense FROM nowhere")]
+    monkeypatch.setattr(database, "migrations", lambda: broken)
+    with pytest.raises(duckdb.Error), open_writer(paths.database, paths.lock):
+        pass
+    monkeypatch.undo()
+    with open_writer(paths.database, paths.lock) as connection:
+        assert schema_version(connection) == 2
+        tables = run_sql(connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'extra'")
+        assert tables.rows == [(0,)]
+
+
+def test_where_the_store_is_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BUDGETSIM_STORE", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert locate().database == tmp_path / "data" / "budgetsim" / "budgetsim.duckdb"
+    (tmp_path / "results" / "evidence").mkdir(parents=True)
+    assert locate().database.as_posix() == "results/budgetsim.duckdb"
+    assert locate().fits.as_posix() == "fits"
+    monkeypatch.setenv("BUDGETSIM_STORE", str(tmp_path / "mine.duckdb"))
+    assert locate().database == tmp_path / "mine.duckdb"
+    assert locate(tmp_path / "asked.duckdb").database == tmp_path / "asked.duckdb"
+
+
+def test_evidence_is_chosen_by_name_or_published_first(store):
+    with open_reader(store.database) as connection:
+        rows = load_measurements(connection)
+    rows += [
+        replace(rows[0], key="x", evidence_set="measured-cpu-a"),
+        replace(rows[0], key="y", evidence_set="measured-gpu"),
+    ]
+    assert choose_evidence(rows, None) == choose_evidence(rows, "published") == "published-kang2023"
+    assert choose_evidence(rows, "measured-cpu") == "measured-cpu-a"
+    with pytest.raises(InputError, match="fits measured-cpu-a, measured-gpu"):
+        choose_evidence(rows, "measured")
+    with pytest.raises(NoEvidenceError, match="No evidence set is called 'other'"):
+        choose_evidence(rows, "other")
+    with pytest.raises(NoEvidenceError, match="holds no evidence"):
+        choose_evidence([], None)
+
+
+def test_a_table_of_ones_own_is_imported_and_kept_apart(paths, tmp_path):
+    seed(paths)
+    mine = tmp_path / "mine.csv"
+    mine.write_text("record_id,task,strategy,student,n_labels,metric,score\nm1,stance,annotate,x,10,f1,40\n")
+    assert import_published(paths, mine).added["runs"] == 1
+    assert import_published(paths, mine).total == 0
+    assert (paths.evidence / "mine.csv").exists()
+    assert check(paths) == []
+    clash = tmp_path / "clash.csv"
+    clash.write_text("record_id,task,strategy,student,n_labels,metric,score\nkang2023-001,stance,annotate,x,10,f1,40\n")
+    with pytest.raises(InputError, match="already belongs to published:kang2023"):
+        import_published(paths, clash)
+
+
+def test_export_writes_a_file_a_table(store, tmp_path):
+    with open_reader(store.database) as connection:
+        files = export_csv(connection, tmp_path / "out")
+    assert {"runs.csv", "points.csv", "learning_curves.csv"} <= {f.name for f in files}
+    assert len((tmp_path / "out" / "points.csv").read_text().splitlines()) == 204
+
+
+def test_package_data_is_the_projects_own():
+    assert (package_data("evidence") / "kang2023.csv").read_bytes() == (
+        ROOT / "results/evidence/kang2023.csv"
+    ).read_bytes()
+    assert package_data("rates.yaml").read_bytes() == (ROOT / "rates.yaml").read_bytes()
+
+
+def test_a_copy_of_the_text_files_makes_the_same_store(store, tmp_path):
+    shutil.copytree(store.evidence, tmp_path / "evidence")
+    elsewhere = StorePaths(tmp_path / "budgetsim.duckdb")
+    merge(elsewhere)
+    with open_reader(store.database) as a, open_reader(elsewhere.database) as b:
+        sql = "SELECT * FROM points ORDER BY run_id"
+        assert json.dumps(run_sql(a, sql).rows, default=str) == json.dumps(run_sql(b, sql).rows, default=str)
