@@ -59,7 +59,7 @@ def measure(
     from budgetsim.measure.plan import plan_json, plan_page, plan_paper
     from budgetsim.measure.show import baseline_rows, outcome_page
     from budgetsim.measure.stages import default_cache
-    from budgetsim.store import locate
+    from budgetsim.store.location import locate
     from budgetsim.train.custom import register_custom_tasks
     from budgetsim.train.data import Access
 

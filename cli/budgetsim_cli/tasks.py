@@ -56,7 +56,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Check files of your own, say what is in them, and remember them as a task."""
-    from budgetsim.store import locate
+    from budgetsim.store.location import locate
     from budgetsim.train.custom import TaskFiles, add_task
 
     files = TaskFiles(train=train, test=test, unlabeled=unlabeled, text_column=text_column, label_column=label_column)
@@ -69,7 +69,7 @@ def add(
 
 
 def _known(store: Path | None) -> list[Task]:
-    from budgetsim.store import locate
+    from budgetsim.store.location import locate
     from budgetsim.tasks import known_tasks
     from budgetsim.train.custom import register_custom_tasks
 

@@ -20,7 +20,7 @@ from budgetsim.store.records import Score
 from budgetsim.tasks import Task, get_task
 from budgetsim.train import metrics
 from budgetsim.train.data import Access, load_task
-from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
+from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, model_id
 from budgetsim.train.rows import Row
 from budgetsim.train.splits import Split, nested_order, split_task
 
@@ -271,7 +271,7 @@ def _evaluated(run: _Run, codec: Codec, trained: Stage, name: str, key: dict[str
 
     counts = {"n_labels": run.spec.n_labels, "seed": run.spec.seed}
     return run.bench.stages.get(
-        "evaluate", {**key, "part": run.bench.part}, build, **run.about(name, **counts)
+        "evaluate", {**key, "part": run.bench.part}, build, **run.about(model_id(name), **counts)
     )  # fmt: skip
 
 
@@ -358,7 +358,7 @@ def _encoder_soft_labels(run: _Run, teacher: Stage, before: list[Stage]) -> Stag
 
     stage = run.bench.stages.get(
         "soft_label", {"teacher": teacher.key, "pool": run.pool.pool_id, "cache": "label"}, build,
-        **run.about(run.spec.teacher, n_labels=run.spec.n_labels, n_unlabeled=n, seed=run.spec.seed),
+        **run.about(model_id(_teacher_name(run.spec)), n_labels=run.spec.n_labels, n_unlabeled=n, seed=run.spec.seed),
     )  # fmt: skip
     before += [encoded, stage]
     return stage
@@ -445,7 +445,7 @@ def _state_soft_labels(run: _Run, codec: Codec, teacher: Stage, before: list[Sta
 
     stage = run.bench.stages.get(
         "soft_label", {"teacher": teacher.key, "pool": run.pool.pool_id, "cache": "full"}, build,
-        **run.about(run.spec.teacher, n_labels=run.spec.n_labels, n_unlabeled=len(rows), seed=run.spec.seed),
+        **run.about(model_id(_teacher_name(run.spec)), n_labels=run.spec.n_labels, n_unlabeled=len(rows), seed=run.spec.seed),
     )  # fmt: skip
     before.append(stage)
     return stage
@@ -598,19 +598,19 @@ def _teacher_name(spec: RunSpec) -> str:
 def _teacher_key(run: _Run) -> dict[str, Any]:
     spec = run.spec
     return {
-        "split": run.split.split_id, "task": run.task.name, "teacher": spec.teacher, "n_labels": spec.n_labels,
+        "split": run.split.split_id, "task": run.task.name, "teacher": model_id(_teacher_name(spec)), "n_labels": spec.n_labels,
         "seed": spec.seed, "recipe": spec.recipe.teacher_identity(_teacher_name(spec)), "part": run.bench.part,
     }  # fmt: skip
 
 
 def _teacher_about(run: _Run) -> dict[str, Any]:
-    return run.about(run.spec.teacher, n_labels=run.spec.n_labels, seed=run.spec.seed)
+    return run.about(model_id(_teacher_name(run.spec)), n_labels=run.spec.n_labels, seed=run.spec.seed)
 
 
 def _student_about(run: _Run) -> dict[str, Any]:
     spec = run.spec
     return run.about(
-        spec.student, n_labels=spec.n_labels, n_llm_labels=spec.n_llm_labels, n_unlabeled=spec.n_unlabeled,
+        model_id(spec.student), n_labels=spec.n_labels, n_llm_labels=spec.n_llm_labels, n_unlabeled=spec.n_unlabeled,
         seed=spec.seed,
     )  # fmt: skip
 
