@@ -13,7 +13,6 @@ pytest.importorskip("transformers")
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the libraries warn, not we
 
 import torch  # noqa: E402
-from tiny import save_tiny_t5, write_tiny_task  # noqa: E402
 
 from budgetsim.compute import T5_SHAPES, forward_flops  # noqa: E402
 from budgetsim.errors import InputError  # noqa: E402
@@ -30,6 +29,7 @@ from budgetsim.train.custom import TaskFiles, add_task  # noqa: E402
 from budgetsim.train.data import Access  # noqa: E402
 from budgetsim.train.distill import LabelHead, StateCache, StateHead, cache_states, kl_tokens, label_loss  # noqa: E402
 from budgetsim.train.evaluate import first_tokens, generate  # noqa: E402
+from tiny import save_tiny_t5, write_tiny_task  # noqa: E402
 
 UNTIED = {
     "t5-v1_1-small": 76_961_152,
@@ -97,7 +97,9 @@ def test_cached_states_give_the_loss_of_a_teacher_inside_the_step(tiny: Path) ->
     torch.nn.init.normal_(student.lm_head.weight, std=0.5)
     sources = [[5, 9, 4, 1], [7, 1], [8, 8, 8, 8, 1]]
     cache = cache_states(teacher, sources, max_tokens=5, batch=2)
-    examples = [finetune.TrainExample(s, q, states=r) for s, q, r in zip(sources, cache.sequences, cache.rows(), strict=True)]
+    examples = [
+        finetune.TrainExample(s, q, states=r) for s, q, r in zip(sources, cache.sequences, cache.rows(), strict=True)
+    ]
     batch = finetune.collate(examples)
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
     with torch.no_grad():
@@ -109,7 +111,7 @@ def test_cached_states_give_the_loss_of_a_teacher_inside_the_step(tiny: Path) ->
     head = StateHead(cache.matrix.float(), cache.scale, 2.0)
     cached = state_loss(said, batch["labels"], batch["states"], batch["is_gold"], head)
     assert float(cached) == pytest.approx(float(inline), rel=2e-3)
-    assert 0 < float(inline)
+    assert float(inline) > 0
 
 
 def test_the_cache_survives_the_disk(tiny: Path, tmp_path: Path) -> None:
@@ -232,7 +234,7 @@ def test_a_vocabulary_mismatch_names_the_way_out(tiny: Path, paths: StorePaths, 
         task="tiny_mismatch", strategy="distill", student=str(tiny), teacher="nano", n_labels=40, n_unlabeled=24,
         recipe=tiny_paper(tiny),
     )  # fmt: skip
-    with pytest.raises(InputError, match="different vocabularies.*encoder teacher"):
+    with pytest.raises(InputError, match=r"different vocabularies.*encoder teacher"):
         measure_one(spec, open_bench(paths, tmp_path / "cache", Access(download=False)), paths)
 
 

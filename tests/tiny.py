@@ -19,12 +19,12 @@ def save_tiny_t5(folder: Path, *, d_model: int = 16, seed: int = 0) -> Path:
     from budgetsim.train.models import build_random_t5
 
     vocab = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *LABELS, *WORDS])}
-    plain = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
+    unknown = "<unk>"
+    plain = Tokenizer(models.WordLevel(vocab, unk_token=unknown))
     plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     plain.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=plain, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    )
+    marks = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": unknown}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, **marks)
     config = T5Config(
         vocab_size=len(vocab), d_model=d_model, d_kv=8, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2,
         feed_forward_proj="gated-gelu", dropout_rate=0.0, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,

@@ -25,7 +25,7 @@ def fit(
 
     found = load_evidence(locate(store), evidence, say)
     objects, page = {}, []
-    for name in check_tasks(task, found.tasks):
+    for name in check_tasks(task, found):
         fitted = None if force else stored_fit(found, name)
         if fitted is None:
             from budgetsim.fittask import fit_task

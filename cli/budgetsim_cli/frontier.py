@@ -46,7 +46,7 @@ def frontier(
     card = read_rates(rates)
     found = load_evidence(locate(store), evidence, say)
     objects, page = {}, []
-    for name in check_tasks(task, found.tasks):
+    for name in check_tasks(task, found):
         open_to = choices(
             found,
             name,

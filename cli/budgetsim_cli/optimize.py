@@ -20,6 +20,7 @@ from budgetsim_cli.console import (
 )
 
 if TYPE_CHECKING:
+    from budgetsim.advise import Evidence
     from budgetsim.compute import ComputeModel
     from budgetsim.report import Page
 
@@ -63,7 +64,7 @@ def optimize(
     check_strategies(strategy)
     card = read_rates(rates)
     found = load_evidence(locate(store), evidence, say)
-    tasks = check_tasks(task, found.tasks)
+    tasks = check_tasks(task, found)
     objects: dict[str, object] = {}
     page: Page = []
     bought = False
@@ -121,17 +122,17 @@ def check_strategies(names: list[str] | None) -> None:
             raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.")
 
 
-def check_tasks(names: list[str] | None, known: list[str]) -> list[str]:
-    """Tasks somebody asked for, or all that have evidence.
+def check_tasks(names: list[str] | None, found: Evidence) -> list[str]:
+    """Tasks somebody asked for, or all of the evidence set.
 
     raises : NoEvidenceError
     """
     from budgetsim.errors import NoEvidenceError
 
     for name in names or ():
-        if name not in known:
+        if name not in found.sets:
             raise NoEvidenceError(
-                f"There is no evidence on task {name!r}; this set has {', '.join(known)}. "
+                f"There is no evidence on task {name!r}; this set has {', '.join(found.tasks)}. "
                 f"Measure it with `budgetsim measure --task {name}`, or choose another with --evidence."
             )
-    return list(dict.fromkeys(names or known))
+    return list(dict.fromkeys(names or found.tasks))

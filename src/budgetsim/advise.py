@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from budgetsim.compute import (
     ComputeModel,
     Hours,
+    MeasuredStage,
     ModelledSpeed,
     PublishedHours,
     distill_hours,
+    measured_hours,
     published_hours,
     student_only,
 )
@@ -23,9 +25,9 @@ from budgetsim.rates import RateCard
 from budgetsim.store.database import open_reader
 from budgetsim.store.fits import load_fit
 from budgetsim.store.location import StorePaths, package_data
-from budgetsim.store.query import ComputeRow, choose_evidence, load_compute, load_measurements
+from budgetsim.store.query import ComputeRow, choose_evidence, choose_sets, load_compute, load_measurements, load_timed
 from budgetsim.surface import Surface, TaskFit
-from budgetsim.tasks import TASKS, Task
+from budgetsim.tasks import Task, get_task
 
 CHEAP_STUDENTS = ("overlap", "tfidf-lr", "encoder-lr")
 Say = Callable[[str], None]
@@ -36,18 +38,24 @@ class Evidence:
     """Everything one answer rests on: a set of measurements, and published compute."""
 
     paths: StorePaths
-    set: str
-    measurements: tuple[Measurement, ...]  # of that set
+    set: str  # the set that answers, or the start of the names of those that do
+    sets: Mapping[str, str]  # task -> the set that answers it
+    measurements: tuple[Measurement, ...]  # of those sets
     cheap: tuple[Measurement, ...]  # of cheap students, whatever their set
     compute: tuple[ComputeRow, ...]
+    timed: Mapping[tuple[str, str], list[MeasuredStage]]  # (set, task) -> stages of its runs
 
     @property
     def tasks(self) -> list[str]:
-        """Tasks with evidence, in the order of their names."""
-        return sorted({m.task for m in self.measurements})
+        """Tasks of the set that was asked for, or of the main one, in the order of their names."""
+        return sorted(task for task, name in self.sets.items() if name.startswith(self.set))
 
     def rows(self, task: str) -> list[Measurement]:
         return [m for m in self.measurements if m.task == task]
+
+    def set_of(self, task: str) -> str:
+        """The set that answers a task."""
+        return self.sets.get(task, self.set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +88,25 @@ def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambd
     """
     if ensure_store(paths):
         say(f"Made the store {paths.database} from the published evidence that ships with budgetsim.")
+    if (paths.folder / "tasks").is_dir():
+        from budgetsim.train.custom import register_custom_tasks  # tasks of one's own, where there are any
+
+        register_custom_tasks(paths.folder / "tasks")
     with open_reader(paths.database) as connection:
         measurements = load_measurements(connection)
         compute = load_compute(connection)
+        timed = load_timed(connection)
     trained = [m for m in measurements if m.student not in CHEAP_STUDENTS]
-    name = choose_evidence(trained, wanted)
+    sets = choose_sets(trained, wanted)
+    main = wanted if wanted and len(set(sets.values())) > 1 else choose_evidence(trained, wanted)
     return Evidence(
         paths=paths,
-        set=name,
-        measurements=tuple(m for m in trained if m.evidence_set == name),
+        set=main,
+        sets=sets,
+        measurements=tuple(m for m in trained if sets.get(m.task) == m.evidence_set),
         cheap=tuple(m for m in measurements if m.student in CHEAP_STUDENTS),
         compute=tuple(compute),
+        timed=timed,
     )
 
 
@@ -125,7 +141,7 @@ def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFi
 
 def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
     """The fit that lies beside the store or ships with the package, if it is of these very rows."""
-    return load_fit([evidence.paths.fits, package_data("fits")], evidence.set, task, evidence.rows(task))
+    return load_fit([evidence.paths.fits, package_data("fits")], evidence.set_of(task), task, evidence.rows(task))
 
 
 def answer_points(
@@ -144,16 +160,16 @@ def _answer_point(evidence: Evidence, point: Point, card: RateCard, compute: Com
     try:
         fit = task_fit(evidence, point.task, say)
         if point.strategy == "constant":
-            return answer_constant(point, TASKS[point.task])
+            return answer_constant(point, get_task(point.task))
         surface = find_surface(fit, point)
     except NoEvidenceError as error:
         return unanswered(point, str(error))
     try:
-        option = _option(evidence, surface, TASKS[point.task], card, compute, 0.0)
+        option = _option(evidence, surface, get_task(point.task), card, compute, 0.0)
     except MissingPriceError:
         option = "no price"
     cost = None if isinstance(option, str) else option.cost
-    return answer_point(point, surface, _note(evidence, surface).source, cost)
+    return answer_point(point, surface, _note(evidence, point.task, surface).source, cost)
 
 
 def choices(
@@ -174,7 +190,7 @@ def choices(
     students : those to choose among; empty for all
     raises : MissingPriceError, NoEvidenceError
     """
-    facts = TASKS[task]
+    facts = get_task(task)
     fit = task_fit(evidence, task, say)
     options, notes = [], list(fit.warnings)
     missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]
@@ -218,12 +234,16 @@ def _option(
     return Option(
         surface=surface,
         cost=cost_model(surface.strategy, task, card, hours, owned_labels=owned_labels),
-        evidence=_note(evidence, surface),
+        evidence=_note(evidence, task.name, surface),
         hours=hours,
     )
 
 
 def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, compute: ComputeModel) -> Hours | None:
+    name = evidence.set_of(task.name)
+    timed = evidence.timed.get((name, task.name))
+    if timed:
+        return measured_hours(timed, surface.strategy, surface.teacher, surface.student, name.split("-")[1])
     speed = modelled_speed(card)
     if surface.strategy != "distill":
         if not card.overheads.charge_student_training:
@@ -236,7 +256,7 @@ def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, com
 
 
 def _published(evidence: Evidence, task: str, teacher: str, student: str) -> PublishedHours | None:
-    source = evidence.set.replace("published-", "published:", 1)
+    source = evidence.set_of(task).replace("published-", "published:", 1)
     return published_hours(
         [
             (row.kind, row.n_labels, row.gpu_hours)
@@ -260,11 +280,12 @@ def modelled_speed(card: RateCard) -> ModelledSpeed | None:
     )
 
 
-def _note(evidence: Evidence, surface: Surface) -> EvidenceNote:
-    published = evidence.set.startswith("published")
-    device = None if published else evidence.set.split("-")[1]
+def _note(evidence: Evidence, task: str, surface: Surface) -> EvidenceNote:
+    name = evidence.set_of(task)
+    published = name.startswith("published")
+    device = None if published else name.split("-")[1]
     return EvidenceNote(
-        set=evidence.set,
+        set=name,
         source="published" if published else "measured",
         device=device,
         n_rows=surface.n_rows,

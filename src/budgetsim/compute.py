@@ -168,6 +168,7 @@ class Hours:
     label_text: float = 0.0
     train_text: float = 0.0
     train_label: float = 0.0
+    train_run: float = 0.0  # hours of training the student whatever the counts: a fixed number of steps
     modelled: tuple[str, ...] = ()  # which of them are modelled rather than read off bills or clocks
 
     def teacher_at(self, n_labels: ArrayLike) -> Floats:
@@ -259,3 +260,52 @@ def published_hours(rows: Sequence[tuple[str, int, float]]) -> PublishedHours | 
         teacher_hours=tuple(float(h) for h in np.maximum.accumulate([h for _, h in teacher])),
         distill_text=texts[0],
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredStage:
+    """A stage that was timed, as part of a run of one strategy."""
+
+    kind: str  # encode, finetune_teacher, soft_label, train_student
+    strategy: str
+    teacher: str | None
+    student: str
+    n_labels: int
+    n_examples: int  # labels and texts the student trained on, or texts the stage processed
+    hours: float  # of devices
+    fixed_steps: bool  # whether the student took a fixed number of steps, whatever the counts
+
+
+def measured_hours(
+    stages: Sequence[MeasuredStage], strategy: str, teacher: str | None, student: str, device_class: str
+) -> Hours | None:
+    """Hours of a strategy as its own runs took them, means over runs; None where nothing was timed.
+
+    A frozen encoder's pass is charged by text: to the teacher for its labels, to labelling for its texts.
+    """
+    own = [s for s in stages if (s.strategy, s.teacher, s.student) == (strategy, teacher, student)]
+    trained = [s for s in own if s.kind == "train_student"]
+    if not trained:
+        return None
+    fixed = all(s.fixed_steps for s in trained)
+    per_run = float(np.mean([s.hours for s in trained])) if fixed else 0.0
+    per_example = 0.0 if fixed else float(np.mean([s.hours / s.n_examples for s in trained]))
+    encode, label = _per_example(own, "encode"), _per_example(own, "soft_label")
+    sizes = sorted({s.n_labels for s in own if s.kind == "finetune_teacher"})
+    fits = [float(np.mean([s.hours for s in own if s.kind == "finetune_teacher" and s.n_labels == n])) for n in sizes]
+    return Hours(
+        model="measured",
+        device_class=device_class,
+        teacher_n=tuple(float(n) for n in sizes),
+        teacher_hours=tuple(h + n * encode for n, h in zip(sizes, fits, strict=True)),
+        label_text=encode + label if strategy == "distill" else 0.0,
+        train_text=per_example if strategy == "distill" else 0.0,
+        train_label=per_example if strategy != "distill" else 0.0,
+        train_run=per_run,
+    )
+
+
+def _per_example(stages: Sequence[MeasuredStage], kind: str) -> float:
+    found = [s for s in stages if s.kind == kind]
+    done = sum(s.n_examples for s in found)
+    return sum(s.hours for s in found) / done if done else 0.0

@@ -167,7 +167,7 @@ def cost_model(
             limits[name] = float(pool.size)
     steps = _add_compute(strategy, card, hours, per_unit)
     return CostModel(
-        fixed=_fixed(card, task),
+        fixed=_fixed(card, task) | _per_run(strategy, card, hours),
         per_unit=per_unit,
         owned={"n_labels": owned_labels} if "n_labels" in uses else {},
         steps=steps,
@@ -205,6 +205,14 @@ def _add_compute(
         for name in per_unit:
             per_unit[name]["student"] = usd * hours.train_label
     return {}
+
+
+def _per_run(strategy: str, card: RateCard, hours: Hours | None) -> dict[str, float]:
+    """Dollars of training a student for a fixed number of steps."""
+    if hours is None or not hours.train_run or not (strategy == "distill" or card.overheads.charge_student_training):
+        return {}
+    usd = float(card.device(hours.device_class).usd_per_device_hour) * card.overheads.runs_per_model
+    return {"distillation" if strategy == "distill" else "student": usd * hours.train_run}
 
 
 def _fixed(card: RateCard, task: Task) -> dict[str, float]:

@@ -20,7 +20,7 @@ from budgetsim.hull import support_of
 from budgetsim.residual import Residual
 from budgetsim.sampler import temper
 from budgetsim.surface import Surface, TaskFit, axis_scale
-from budgetsim.tasks import TASKS
+from budgetsim.tasks import known_tasks
 
 Floats = NDArray[np.float64]
 
@@ -104,8 +104,9 @@ def _usable(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[str]]:
 
 
 def _floors(task: str, used: Sequence[Measurement]) -> Floors:
-    if task in TASKS:
-        known = TASKS[task].floors
+    known_task = next((t for t in known_tasks() if t.name == task), None)
+    if known_task is not None:
+        known = known_task.floors
         return Floors(min(known), max(known), True)
     return Floors(0.0, max(min(m.score for m in used), 1e-3), False)
 

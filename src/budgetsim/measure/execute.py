@@ -358,7 +358,7 @@ def _encoder_soft_labels(run: _Run, teacher: Stage, before: list[Stage]) -> Stag
 
     stage = run.bench.stages.get(
         "soft_label", {"teacher": teacher.key, "pool": run.pool.pool_id, "cache": "label"}, build,
-        **run.about(model_id(_teacher_name(run.spec)), n_labels=run.spec.n_labels, n_unlabeled=n, seed=run.spec.seed),
+        **_teacher_about(run), n_unlabeled=n,
     )  # fmt: skip
     before += [encoded, stage]
     return stage
@@ -445,7 +445,7 @@ def _state_soft_labels(run: _Run, codec: Codec, teacher: Stage, before: list[Sta
 
     stage = run.bench.stages.get(
         "soft_label", {"teacher": teacher.key, "pool": run.pool.pool_id, "cache": "full"}, build,
-        **run.about(model_id(_teacher_name(run.spec)), n_labels=run.spec.n_labels, n_unlabeled=len(rows), seed=run.spec.seed),
+        **_teacher_about(run), n_unlabeled=len(rows),
     )  # fmt: skip
     before.append(stage)
     return stage
@@ -598,7 +598,8 @@ def _teacher_name(spec: RunSpec) -> str:
 def _teacher_key(run: _Run) -> dict[str, Any]:
     spec = run.spec
     return {
-        "split": run.split.split_id, "task": run.task.name, "teacher": model_id(_teacher_name(spec)), "n_labels": spec.n_labels,
+        "split": run.split.split_id, "task": run.task.name, "teacher": model_id(_teacher_name(spec)),
+        "n_labels": spec.n_labels,
         "seed": spec.seed, "recipe": spec.recipe.teacher_identity(_teacher_name(spec)), "part": run.bench.part,
     }  # fmt: skip
 

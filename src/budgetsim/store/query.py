@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from budgetsim.compute import MeasuredStage
 from budgetsim.design import Measurement
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
@@ -85,6 +86,56 @@ def load_compute(connection: Connection) -> list[ComputeRow]:
         ComputeRow(source=s, task=t, teacher=te, student=st, kind=k, n_labels=n, gpu_hours=h)
         for s, t, te, st, k, n, h in rows
     ]
+
+
+_TIMED = """
+SELECT r.evidence_set, r.task, g.kind, r.strategy, r.teacher, r.student, coalesce(r.n_labels, 0),
+       CASE WHEN g.kind = 'train_student'
+            THEN coalesce(r.n_labels, 0) * (r.strategy <> 'distill')::INT + coalesce(r.n_llm_labels, 0)
+                 + coalesce(r.n_unlabeled, 0)
+            ELSE g.examples END,
+       g.seconds * coalesce(g.n_devices, 1) / 3600, json_exists(r.recipe, '$.steps')
+FROM runs r JOIN run_stages rs USING (run_id) JOIN stages g USING (stage_id)
+WHERE g.kind IN ('encode', 'finetune_teacher', 'soft_label', 'train_student')
+  AND g.seconds IS NOT NULL AND g.examples > 0 AND r.source = 'measured'
+ORDER BY r.run_id, g.stage_id
+"""
+
+
+def load_timed(connection: Connection) -> dict[tuple[str, str], list[MeasuredStage]]:
+    """Timed stages by evidence set and task, each once for every run that rests on it."""
+    out: dict[tuple[str, str], list[MeasuredStage]] = {}
+    for name, task, kind, strategy, teacher, student, n_labels, n, hours, fixed in connection.execute(
+        _TIMED
+    ).fetchall():
+        stage = MeasuredStage(
+            kind=kind, strategy=strategy, teacher=teacher, student=student, n_labels=n_labels, n_examples=n,
+            hours=hours, fixed_steps=fixed,
+        )  # fmt: skip
+        out.setdefault((name, task), []).append(stage)
+    return out
+
+
+def choose_sets(measurements: Sequence[Measurement], wanted: str | None) -> dict[str, str]:
+    """The evidence set to answer each task from; tasks that the wanted sets do not cover are left out.
+
+    wanted : a set, or the start of the names of several that share no task; None: the published set
+        where there is one, and a task's only other set where there is not
+
+    raises : NoEvidenceError where there is none, InputError where several sets of one task fit
+    """
+    main = None if wanted else choose_evidence(measurements, None)
+    sets: dict[str, str] = {}
+    for task in sorted({m.task for m in measurements}):
+        rows = [m for m in measurements if m.task == task]
+        names = {m.evidence_set for m in rows}
+        if main in names:
+            sets[task] = main
+        elif wanted is None or any(n.startswith(wanted) for n in names):
+            sets[task] = choose_evidence(rows, wanted)
+    if not sets:
+        choose_evidence(measurements, wanted)  # says which sets there are
+    return sets
 
 
 def choose_evidence(measurements: Sequence[Measurement], wanted: str | None) -> str:
