@@ -22,9 +22,13 @@ Task = Annotated[
 
 def measure(
     task: Task = None,
-    preset: Annotated[str | None, typer.Option(help="Recipe: cpu (miniature) or paper.", show_default="the grid's")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Recipe: cpu (miniature) or paper.", show_default="the grid's")
+    ] = None,
     grid: Annotated[str, typer.Option(help="Which points: a grid's name, or a YAML file.")] = "pilot",
-    strategy: Annotated[str | None, typer.Option(help="One strategy instead of a grid; distill+gold adds the labels.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="One strategy instead of a grid; distill+gold adds the labels.")
+    ] = None,
     student: Annotated[str | None, typer.Option(help="Student; with --strategy.")] = None,
     teacher: Annotated[str | None, typer.Option(help="Teacher; with --strategy.")] = None,
     llm: Annotated[str | None, typer.Option(help="Who labels, e.g. simulated:accuracy=0.8; with --strategy.")] = None,
@@ -35,11 +39,15 @@ def measure(
         str, typer.Option(help="Texts to label: pool, FILE or task:NAME, with a share, e.g. task:fever:share=0.5.")
     ] = "pool",
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="Seed; with --strategy.", show_default="0")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one a core, two at most")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one a core, two at most")
+    ] = None,
     max_hours: Annotated[float | None, typer.Option(help="Stop before this many hours have passed.")] = None,
     max_cost: Annotated[float | None, typer.Option(help="Stop before this many US dollars are spent.")] = None,
     rates: Rates = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and what it takes; do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it takes; do nothing.")
+    ] = False,
     trust_first_use: Annotated[
         bool, typer.Option("--trust-first-use", help="Download files whose hash is not pinned, and record it.")
     ] = False,
@@ -51,7 +59,7 @@ def measure(
     from budgetsim.measure.plan import plan_json, plan_page, plan_paper
     from budgetsim.measure.show import baseline_rows, outcome_page
     from budgetsim.measure.stages import default_cache
-    from budgetsim.store import locate
+    from budgetsim.store.location import locate
     from budgetsim.train.custom import register_custom_tasks
     from budgetsim.train.data import Access
 
@@ -132,5 +140,3 @@ def _failure(messages: list[str]) -> Exception:
     from budgetsim.errors import BudgetsimError
 
     return BudgetsimError(f"{len(messages)} of the runs failed; first: {messages[0]}")
-
-

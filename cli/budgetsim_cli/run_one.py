@@ -22,8 +22,8 @@ def run_one(
     from budgetsim.measure.spec import read_spec
     from budgetsim.measure.stages import default_cache
     from budgetsim.measure.worker import open_bench
-    from budgetsim.store import locate
-    from budgetsim.store import merge as merge_store
+    from budgetsim.store.location import locate
+    from budgetsim.store.merge import merge as merge_store
     from budgetsim.train.custom import register_custom_tasks
     from budgetsim.train.data import Access
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from budgetsim.errors import BudgetsimError, InputError, StoreLockedError
+from budgetsim.errors import BudgetsimError, InputError, MissingExtraError, StoreLockedError
 from budgetsim.measure.estimate import Estimator
 from budgetsim.measure.execute import Bench, check_sizes
 from budgetsim.measure.spec import RunSpec, to_json
@@ -117,6 +117,8 @@ def run_campaign(campaign: Campaign, tell: Tell) -> Outcome:
     finally:
         crew.close()
         locked = _merge(campaign.paths, tell) if crew.finished or there else None
+    if crew.refused is not None:
+        raise crew.refused
     if locked is not None:
         raise locked
     estimator = crew.estimator
@@ -156,6 +158,7 @@ class _Crew:
         self.finished: list[dict[str, Any]] = []
         self.failed: list[str] = []
         self.stopped: str | None = None
+        self.refused: BudgetsimError | None = None
         self.start = time.monotonic()
         self.worked = 0.0
         self.restarts = 0
@@ -188,6 +191,9 @@ class _Crew:
         elif kind == "error":
             self._fail(worker, event)
             self._next(worker)
+        elif kind == "refused":
+            self.refused = MissingExtraError(event["message"])
+            self._stop("the workers cannot start")
         elif kind == "ended":
             self._ended(worker)
 

@@ -20,7 +20,7 @@ from budgetsim.store.records import Score
 from budgetsim.tasks import Task, get_task
 from budgetsim.train import metrics
 from budgetsim.train.data import Access, load_task
-from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
+from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, model_id
 from budgetsim.train.rows import Row
 from budgetsim.train.splits import Split, nested_order, split_task
 
@@ -190,9 +190,7 @@ def _cheap_student(run: _Run) -> tuple[dict[str, float], list[Stage]]:
     return _read_scores(stage), [*before, stage]
 
 
-def _cheap_answers(
-    run: _Run, rows: Sequence[Row], labels: Sequence[str], features: Sequence[np.ndarray]
-) -> list[str]:
+def _cheap_answers(run: _Run, rows: Sequence[Row], labels: Sequence[str], features: Sequence[np.ndarray]) -> list[str]:
     from budgetsim.train import baselines, encoder
 
     sources = [row.source for row in run.evaluated]
@@ -273,7 +271,7 @@ def _evaluated(run: _Run, codec: Codec, trained: Stage, name: str, key: dict[str
 
     counts = {"n_labels": run.spec.n_labels, "seed": run.spec.seed}
     return run.bench.stages.get(
-        "evaluate", {**key, "part": run.bench.part}, build, **run.about(name, **counts)
+        "evaluate", {**key, "part": run.bench.part}, build, **run.about(model_id(name), **counts)
     )  # fmt: skip
 
 
@@ -285,10 +283,9 @@ def _soft_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[T
 
 
 def _label_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
-    import torch
     from safetensors.numpy import load_file
 
-    from budgetsim.train.distill import LabelHead, check_label_tokens, label_probabilities
+    from budgetsim.train.distill import LabelHead, check_label_tokens, label_probabilities, one_hot
 
     assert run.pool is not None
     labels = run.task.labels
@@ -299,15 +296,15 @@ def _label_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[
     teacher = _encoder_teacher(run, before)
     soft = _encoder_soft_labels(run, teacher, before)
     temperature = run.spec.recipe.temperature
-    logits = torch.from_numpy(load_file(soft.folder / "logits.safetensors")["logits"])[run.text_order]
-    probs = label_probabilities(logits, temperature).float()
+    logits = load_file(soft.folder / "logits.safetensors")["logits"][run.text_order]
+    probs = label_probabilities(logits, temperature)
     rows = [run.pool.rows[i] for i in run.text_order]
     best = logits.argmax(1).tolist()
     hard = _examples(run, codec, rows, [labels[i] for i in best])
     examples = [_with_probs(e, p) for e, p in zip(hard, probs, strict=True)]
     if run.spec.recipe.gold:
         gold = run.labelled
-        sure = torch.eye(len(labels))[[labels.index(row.target) for row in gold]]
+        sure = one_hot([labels.index(row.target) for row in gold], len(labels))
         made = _examples(run, codec, gold, [row.target for row in gold])
         examples += [_with_probs(e, p) for e, p in zip(made, sure, strict=True)]
     return examples, LabelHead(tokens, temperature)
@@ -361,7 +358,7 @@ def _encoder_soft_labels(run: _Run, teacher: Stage, before: list[Stage]) -> Stag
 
     stage = run.bench.stages.get(
         "soft_label", {"teacher": teacher.key, "pool": run.pool.pool_id, "cache": "label"}, build,
-        **run.about(run.spec.teacher, n_labels=run.spec.n_labels, n_unlabeled=n, seed=run.spec.seed),
+        **_teacher_about(run), n_unlabeled=n,
     )  # fmt: skip
     before += [encoded, stage]
     return stage
@@ -448,7 +445,7 @@ def _state_soft_labels(run: _Run, codec: Codec, teacher: Stage, before: list[Sta
 
     stage = run.bench.stages.get(
         "soft_label", {"teacher": teacher.key, "pool": run.pool.pool_id, "cache": "full"}, build,
-        **run.about(run.spec.teacher, n_labels=run.spec.n_labels, n_unlabeled=len(rows), seed=run.spec.seed),
+        **_teacher_about(run), n_unlabeled=len(rows),
     )  # fmt: skip
     before.append(stage)
     return stage
@@ -601,19 +598,20 @@ def _teacher_name(spec: RunSpec) -> str:
 def _teacher_key(run: _Run) -> dict[str, Any]:
     spec = run.spec
     return {
-        "split": run.split.split_id, "task": run.task.name, "teacher": spec.teacher, "n_labels": spec.n_labels,
+        "split": run.split.split_id, "task": run.task.name, "teacher": model_id(_teacher_name(spec)),
+        "n_labels": spec.n_labels,
         "seed": spec.seed, "recipe": spec.recipe.teacher_identity(_teacher_name(spec)), "part": run.bench.part,
     }  # fmt: skip
 
 
 def _teacher_about(run: _Run) -> dict[str, Any]:
-    return run.about(run.spec.teacher, n_labels=run.spec.n_labels, seed=run.spec.seed)
+    return run.about(model_id(_teacher_name(run.spec)), n_labels=run.spec.n_labels, seed=run.spec.seed)
 
 
 def _student_about(run: _Run) -> dict[str, Any]:
     spec = run.spec
     return run.about(
-        spec.student, n_labels=spec.n_labels, n_llm_labels=spec.n_llm_labels, n_unlabeled=spec.n_unlabeled,
+        model_id(spec.student), n_labels=spec.n_labels, n_llm_labels=spec.n_llm_labels, n_unlabeled=spec.n_unlabeled,
         seed=spec.seed,
     )  # fmt: skip
 

@@ -21,11 +21,11 @@ from budgetsim.compute import (
 )
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import MissingPriceError
+from budgetsim.published import PAPER_GPU_USD_PER_HOUR
 from budgetsim.rates import RateCard
 from budgetsim.report import Grid, Page
 from budgetsim.store.location import package_data
 from budgetsim.store.merge import read_published_file
-from budgetsim.published import PAPER_GPU_USD_PER_HOUR
 from budgetsim.tasks import Task, get_task
 
 GRID_N: Final = 1000
@@ -80,7 +80,9 @@ def plan_paper(tasks: Sequence[str], card: RateCard, progress: Callable[[str], N
     """
     speed = _speed(card)
     usd = float(card.device("gpu").usd_per_device_hour)
-    sizes, stages, gaps = [], [], []
+    sizes: list[SizePlan] = []
+    stages: list[StagePlan] = []
+    gaps: list[dict[str, Any]] = []
     for name in tasks:
         task = get_task(name)
         counted = {}
@@ -94,7 +96,9 @@ def plan_paper(tasks: Sequence[str], card: RateCard, progress: Callable[[str], N
             stages += [] if hours is None else [_stage_plan(task, hours, u, usd) for u in GRID_U]
         if bills is not None:
             gaps.append(_gap(task, counted, bills.distill_text, bills.teacher_hours[-1], bills.teacher_n[-1], speed))
-    return Plan(sizes=tuple(sizes), stages=tuple(stages), published_gap=tuple(gaps), assumptions=_assumptions(speed, card))
+    return Plan(
+        sizes=tuple(sizes), stages=tuple(stages), published_gap=tuple(gaps), assumptions=_assumptions(speed, card)
+    )
 
 
 def _size_plan(task: Task, name: str) -> SizePlan:
@@ -181,8 +185,8 @@ def _assumptions(speed: ModelledSpeed, card: RateCard) -> tuple[str, ...]:
         f"Utilisation: teacher training {speed.teacher_training:g}, labelling {speed.labelling:g}, student training "
         f"{speed.student_training:g} of {speed.peak_tflops:g} TFLOP/s; a student step takes at least "
         f"{speed.seconds_per_step:g} s (card {card.name}).",
-        f"Epochs: teacher {TEACHER_EPOCHS}, annotate {ANNOTATE_EPOCHS}, distill {DISTILL_EPOCHS}. Lengths are the tasks' "
-        f"means, characters / 4; no attention mask is counted; generation is counted as one forward pass.",
+        f"Epochs: teacher {TEACHER_EPOCHS}, annotate {ANNOTATE_EPOCHS}, distill {DISTILL_EPOCHS}. Lengths are the "
+        f"tasks' means, characters / 4; no attention mask is counted; generation is counted as one forward pass.",
         "Memory leaves activations out. Adafactor: bf16 weights and gradients, factored state; AdamW: all in fp32; "
         "LoRA: rank 16, adapters in fp32 with two moments.",
         "Nothing ran on a GPU: counts come from the meta device, hours of `published` from the paper's bills, the rest "
@@ -227,7 +231,15 @@ def plan_page(plan: Plan) -> Page:
         "LoRA", "cache 100K",
     )  # fmt: skip
     stage_heads = ("task", "compute", "labels", "texts", "teacher GPU-h", "texts GPU-h", "compute $")
-    gap_heads = ("task", "billed h/1K texts", "modelled", "implied use", "billed h/1K labels", "modelled", "implied use")
+    gap_heads = (
+        "task",
+        "billed h/1K texts",
+        "modelled",
+        "implied use",
+        "billed h/1K labels",
+        "modelled",
+        "implied use",
+    )
     return [
         _grid("One example, counted on the meta device; memory and cache in GiB", size_heads, sizes, 2),
         _grid(f"{PAPER_TEACHER} into {PAPER_STUDENT}", stage_heads, stages, 2),

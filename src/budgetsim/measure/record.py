@@ -15,7 +15,6 @@ from typing import Final
 
 from budgetsim.measure.execute import Bench, Result, execute
 from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stages import Device
 from budgetsim.store.location import StorePaths
 from budgetsim.store.records import RunRecord, StageRecord, write_shard
 
@@ -98,22 +97,3 @@ def _git(root: Path, *words: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def find_device() -> Device:
-    """The device torch will use: all visible GPUs of one kind as one device, else the CPU."""
-    import torch
-
-    if torch.cuda.is_available():
-        return Device("gpu", torch.cuda.get_device_name(0))
-    return Device("cpu", cpu_name())
-
-
-def cpu_name() -> str:
-    """Name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.machine()

@@ -72,10 +72,26 @@ def _runs_grid(task: str, runs: list[RunRecord]) -> Grid:
         key = (d.strategy, d.teacher or d.labeler or "", d.student, d.n_labels, d.n_llm_labels, d.n_unlabeled)
         cells.setdefault(key, []).append(next(s.value for s in run.scores if s.is_main))
     rows = tuple(
-        (*map(str, key[:3]), *(f"{n:,}" if n else "" for n in key[3:]), f"{fmean(found):.1f}", _range(found), str(len(found)))
+        (
+            *map(str, key[:3]),
+            *(f"{n:,}" if n else "" for n in key[3:]),
+            f"{fmean(found):.1f}",
+            _range(found),
+            str(len(found)),
+        )
         for key, found in sorted(cells.items(), key=lambda item: (is_cheap(item[0][2]), item[0]))
     )
-    headings = ("strategy", "teacher or labeler", "student", "labels", "LLM labels", "texts", get_task(task).metric, "range", "runs")
+    headings = (
+        "strategy",
+        "teacher or labeler",
+        "student",
+        "labels",
+        "LLM labels",
+        "texts",
+        get_task(task).metric,
+        "range",
+        "runs",
+    )
     return Grid(title=f"{task}, measured here", headings=headings, rows=rows, text_columns=frozenset({0, 1, 2}))
 
 
@@ -85,7 +101,9 @@ def _range(found: list[float]) -> str:
 
 def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> str:
     text = ", ".join(f"{name} {value:.1f}" for name, value in trivial.items())
-    best = max((next(s.value for s in r.scores if s.is_main) for r in runs if not is_cheap(r.design.student)), default=None)
+    best = max(
+        (next(s.value for s in r.scores if s.is_main) for r in runs if not is_cheap(r.design.student)), default=None
+    )
     beaten = best is not None and best <= max(trivial.values())
     moot = f" No T5 run here beats them (best {best:.1f}): do not pay for one on this task." if beaten else ""
     return f"Beside them on {task}: {text}.{moot}"
@@ -94,8 +112,8 @@ def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> s
 def summary(outcome: Outcome) -> str:
     """One paragraph: what was done, how long it took, how good the predictions were."""
     words = [
-        f"{outcome.done} runs done in {outcome.seconds / 60:.1f} min ({outcome.worker_seconds / 3600:.2f} worker-hours); "
-        f"{outcome.there_before} of {outcome.planned} were there before."
+        f"{outcome.done} runs done in {outcome.seconds / 60:.1f} min "
+        f"({outcome.worker_seconds / 3600:.2f} worker-hours); {outcome.there_before} of {outcome.planned} were there before."
     ]
     if outcome.prediction_error is not None and outcome.prediction_bias is not None:
         words.append(
@@ -137,13 +155,14 @@ def predict_campaign(campaign: Campaign) -> dict[str, Any]:
 def dry_run_page(predicted: Mapping[str, Any]) -> Page:
     """The prediction for people."""
     rows = tuple(
-        (c["task"], c["strategy"], c["student"], str(c["runs"]), f"{60 * c['worker_hours']:.1f}") for c in predicted["cells"]
+        (c["task"], c["strategy"], c["student"], str(c["runs"]), f"{60 * c['worker_hours']:.1f}")
+        for c in predicted["cells"]
     )
     headings = ("task", "strategy", "student", "runs", "worker-min")
     grid = Grid(title="Would run", headings=headings, rows=rows, text_columns=frozenset({0, 1, 2}))
     cost = "" if predicted["cost_usd"] is None else f", ${predicted['cost_usd']:,.2f}"
     return [
         grid,
-        f"{predicted['missing']} runs to do, {predicted['there']} in the store: about {60 * predicted['wall_hours']:.0f} min "
-        f"({predicted['worker_hours']:.2f} worker-hours{cost}).",
+        f"{predicted['missing']} runs to do, {predicted['there']} in the store: about "
+        f"{60 * predicted['wall_hours']:.0f} min ({predicted['worker_hours']:.2f} worker-hours{cost}).",
     ]

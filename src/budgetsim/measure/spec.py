@@ -10,6 +10,7 @@ from typing import Any, Final
 from budgetsim.design import TRAINED_STRATEGIES, DesignPoint, canonical_hash
 from budgetsim.errors import InputError
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
+from budgetsim.train.names import model_id
 
 SCHEMA_VERSION: Final = 1
 
@@ -47,8 +48,8 @@ class RunSpec:
             task=self.task,
             split_id=split_id,
             strategy=self.strategy,
-            student=self.student,
-            teacher=self.teacher,
+            student=model_id(self.student),
+            teacher=None if self.teacher is None else model_id(self.teacher),
             labeler=self.labeler,
             n_labels=self.n_labels,
             n_llm_labels=self.n_llm_labels,

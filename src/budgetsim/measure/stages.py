@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import os
-import resource
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ import filelock
 from budgetsim.design import canonical_hash
 from budgetsim.errors import BudgetsimError
 from budgetsim.store.records import StageRecord
+from budgetsim.train.device import peak_memory_bytes
 
 CACHE_VARIABLE: Final = "BUDGETSIM_CACHE_DIR"
 DONE: Final = "done.json"
@@ -70,9 +70,7 @@ class StageStore:
     def __init__(self, folder: Path, device: Device, known: Mapping[str, StageRecord] | None = None) -> None:
         self.folder, self.device, self.known = folder, device, dict(known or {})
 
-    def get(
-        self, kind: str, depends_on: Mapping[str, Any], build: Callable[[Path], Work], **about: Any
-    ) -> Stage:
+    def get(self, kind: str, depends_on: Mapping[str, Any], build: Callable[[Path], Work], **about: Any) -> Stage:
         """The stage of that kind and content, built now if nobody has; others wait for it meanwhile.
 
         about : fields of the StageRecord known beforehand (task, model, n_labels, seed, ...)
@@ -102,9 +100,7 @@ class StageStore:
         logger.warning("%s is damaged (%s); it was put aside as %s and is made again.", place.name, problem, aside.name)
         return None
 
-    def _make(
-        self, kind: str, key: str, place: Path, build: Callable[[Path], Work], about: Mapping[str, Any]
-    ) -> Stage:
+    def _make(self, kind: str, key: str, place: Path, build: Callable[[Path], Work], about: Mapping[str, Any]) -> Stage:
         building = place.with_name(place.name + ".partial")
         building.mkdir(exist_ok=True)
         wall, cpu = time.perf_counter(), time.process_time()
@@ -141,7 +137,7 @@ class StageStore:
             flops=work.flops,
             examples=work.examples,
             tokens=work.tokens,
-            peak_memory_bytes=_peak_memory(gpu),
+            peak_memory_bytes=peak_memory_bytes(self.device.kind),
             metric=work.metric,
             score=work.score,
             finished_at=datetime.now(UTC).replace(microsecond=0),
@@ -206,13 +202,3 @@ def _verify(place: Path) -> tuple[str | None, StageRecord | None]:
         return f"{Path(str(error.filename)).name} is missing", None
     except (ValueError, KeyError, TypeError, OSError) as error:
         return f"{DONE} cannot be read ({type(error).__name__})", None
-
-
-def _peak_memory(gpu: bool) -> int:
-    if gpu:
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from budgetsim.errors import BudgetsimError
-from budgetsim.measure.record import find_device, measure_one
+from budgetsim.measure.execute import Bench
+from budgetsim.measure.record import measure_one
 from budgetsim.measure.spec import RunSpec, from_json
-from budgetsim.measure.stages import StageStore, disk_is_full, full_disk
+from budgetsim.measure.stages import Device, StageStore, disk_is_full, full_disk
 from budgetsim.store.location import StorePaths
+from budgetsim.store.records import read_shards
 from budgetsim.train.custom import register_custom_tasks
 from budgetsim.train.data import Access
+from budgetsim.train.device import find_device, prepare
 
 
 def main() -> None:
@@ -29,44 +32,29 @@ def main() -> None:
     events = _claim_stdout()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Warnings(events)])
     paths = StorePaths(Path(settings["database"]))
-    bench = open_bench(paths, Path(settings["cache"]), Access(**settings["access"]), threads=settings["threads"])
+    try:
+        bench = open_bench(paths, Path(settings["cache"]), Access(**settings["access"]), threads=settings["threads"])
+    except BudgetsimError as error:
+        _tell(events, "refused", message=str(error), kind=type(error).__name__)
+        return
     bench.progress = lambda what, done, of: _tell(events, "progress", stage=what, done=done, of=of)
     _tell(events, "ready", device=bench.stages.device.name, device_class=bench.stages.device.kind)
     for line in sys.stdin:
         _serve(from_json(line), bench, paths, events)
 
 
-def open_bench(paths: StorePaths, cache: Path, access: Access, *, threads: int = 1) -> Any:
-    """What a process needs to run specs: stages on disk, the device, threads, the user's own tasks."""
-    from budgetsim.measure.execute import Bench
-    from budgetsim.store.records import read_shards
+def open_bench(paths: StorePaths, cache: Path, access: Access, *, threads: int = 1) -> Bench:
+    """What a process needs to run specs: stages on disk, the device, threads, the user's own tasks.
 
-    quiet_libraries()
-    import torch
-
-    torch.set_num_threads(threads)
+    raises : MissingExtraError where torch or transformers is not installed
+    """
+    prepare(threads)
     register_custom_tasks(paths.folder / "tasks")
     known = {stage.stage_id: stage for stage in read_shards(paths.runs)[1]}
-    return Bench(StageStore(cache, find_device(), known), access)
+    return Bench(StageStore(cache, Device(*find_device()), known), access)
 
 
-def quiet_libraries() -> None:
-    """Settings that libraries read when they are imported: no telemetry, no bars, no forks' warnings."""
-    for name, value in {
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "TRANSFORMERS_VERBOSITY": "error",
-    }.items():
-        os.environ.setdefault(name, value)
-    from transformers.utils import logging as library
-
-    quiet: Any = library
-    quiet.set_verbosity_error()
-    quiet.disable_progress_bar()
-
-
-def _serve(spec: RunSpec, bench: Any, paths: StorePaths, events: IO[str]) -> None:
+def _serve(spec: RunSpec, bench: Bench, paths: StorePaths, events: IO[str]) -> None:
     try:
         finished = measure_one(spec, bench, paths)
         scores = {s.metric: s.value for s in finished.record.scores}

@@ -56,7 +56,7 @@ def typing_rows(rows: Sequence[Row], labels: Sequence[str], seed: int = 0) -> li
         mentions = [m for m in _located(row) if m[2] in labels]
         if mentions:
             start, entity, label = mentions[int(rng.integers(len(mentions)))]
-            marked = f"{row.source[:start]}<< {entity} >>{row.source[start + len(entity):]}"
+            marked = f"{row.source[:start]}<< {entity} >>{row.source[start + len(entity) :]}"
             made.append(Row(f"entity: {entity} sentence: {marked}", label, row.group))
     return made
 

@@ -30,9 +30,7 @@ class AuthorFile:
 
 
 TRAIN_FILES: Final[dict[str, AuthorFile]] = {
-    "wlp": AuthorFile(
-        "wlp", "wlp_train_all.json", "f79f544390275efd367fc5bc27b8ec8c95f8996a7fe13e3e9b75b7e0d43ba15c"
-    ),
+    "wlp": AuthorFile("wlp", "wlp_train_all.json", "f79f544390275efd367fc5bc27b8ec8c95f8996a7fe13e3e9b75b7e0d43ba15c"),
     "stance": AuthorFile("stanceosaurus", "stanceosaurus_train_all.json"),
     "fever": AuthorFile("fever", "fever_train_all.json"),
     "multipit_id": AuthorFile("multipit_id", "multipit_id_train_all.json"),
@@ -40,9 +38,7 @@ TRAIN_FILES: Final[dict[str, AuthorFile]] = {
     "nq": AuthorFile("nq", "nq_train_all.json"),
 }
 TEST_FILES: Final[dict[str, AuthorFile]] = {
-    "wlp": AuthorFile(
-        "wlp", "wlp_test_all.json", "b68810f05da2f651454141d4057f3457e93501a345e91a8a0376223123f859b0"
-    ),
+    "wlp": AuthorFile("wlp", "wlp_test_all.json", "b68810f05da2f651454141d4057f3457e93501a345e91a8a0376223123f859b0"),
     "stance": AuthorFile(
         "stanceosaurus",
         "stanceosaurus_test_all.json",
