@@ -165,11 +165,14 @@ def test_a_stale_fit_is_made_again_and_a_store_elsewhere_works(tmp_path):
 
 
 def test_sql_on_the_store():
-    data = json_of("store", "query", "SELECT count(*) AS n FROM points")
+    data = json_of("store", "query", "SELECT count(*) AS n FROM points WHERE source = 'published:kang2023'")
     assert data["columns"] == ["n"]
     assert data["rows"] == [[203]]
     done = run_cli(
-        "store", "query", "--csv", "SELECT task, count(*) AS n FROM points GROUP BY ALL ORDER BY ALL LIMIT 2"
+        "store",
+        "query",
+        "--csv",
+        "SELECT task, count(*) AS n FROM points WHERE source LIKE 'published%' GROUP BY ALL ORDER BY ALL LIMIT 2",
     )
     assert done.stdout == "task,n\nfever,15\nmultipit_gen,15\n"
 

@@ -6,13 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from budgetsim.design import Measurement
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
+
+if TYPE_CHECKING:
+    import pandas
 
 _MEASUREMENTS = """
 SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels,
@@ -168,6 +171,12 @@ def run_sql(connection: Connection, sql: str) -> Table:
             f"The store refused the query: {words} Queries read the store's own tables and views; "
             f"`budgetsim store describe` lists them."
         ) from None
+
+
+def points_frame(connection: Connection) -> pandas.DataFrame:
+    """The view `points` as a data frame: every distinct result, scores in percent."""
+    frame: pandas.DataFrame = connection.execute("SELECT * FROM points ORDER BY run_id").df()
+    return frame
 
 
 def describe(connection: Connection) -> Table:
