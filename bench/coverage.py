@@ -197,7 +197,11 @@ def report(title: str, records: Sequence[Record], draws: Floats) -> None:
 def reliability_svg(records: Sequence[Record], draws: Floats) -> str:
     """A reliability diagram: nominal against observed coverage, inside and beyond."""
     at = np.array([r.horizon for r in records])
-    groups = (("inside", at == 0, "#1b6ca8"), ("2x and 4x", (at == 1) | (at == 2), "#2e8b57"), ("8x to 64x", at > 2, "#c0392b"))
+    groups = (
+        ("inside", at == 0, "#1b6ca8"),
+        ("2x and 4x", (at == 1) | (at == 2), "#2e8b57"),
+        ("8x to 64x", at > 2, "#c0392b"),
+    )
     levels = np.linspace(0.05, 0.95, 19)
     lines = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 420 420" font-family="sans-serif" font-size="12">',

@@ -43,7 +43,9 @@ def main() -> None:
         verdict = "reached" if means[0] <= law else "missed"
         body.append([task, *means.tolist(), law, vanilla, verdict])
     print("# In-sample RMSD of log loss, 14 sizes")
-    print_table(["task", "ours", "rectified here", "power + floor here", "rectified paper", "power + floor paper", ""], body)
+    print_table(
+        ["task", "ours", "rectified here", "power + floor here", "rectified paper", "power + floor paper", ""], body
+    )
     print("\n# RMSLE beyond the data")
     body = []
     for n, horizon in ((11, "8x, 11 points"), (8, "64x, 8 points"), (5, "512x, 5 points")):

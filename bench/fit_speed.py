@@ -67,7 +67,9 @@ def main() -> None:
             theirs.append(time.perf_counter() - start)
     mean, worst = statistics.mean(ours), max(ours)
     print(f"mean over {N_CURVES} curves {mean:.4f} s (goal {GOALS[0]}), slowest alone {worst:.4f} s (goal {GOALS[1]})")
-    print(f"scipy curve_fit, {len(theirs)} of the curves: {statistics.mean(theirs):.4f} s, ours is {statistics.mean(theirs) / mean:.1f} times faster")
+    print(
+        f"scipy curve_fit, {len(theirs)} of the curves: {statistics.mean(theirs):.4f} s, ours is {statistics.mean(theirs) / mean:.1f} times faster"
+    )
 
 
 if __name__ == "__main__":
