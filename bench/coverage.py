@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
+
 from budgetsim.curves import RECTIFIED, Frame
 from budgetsim.ensemble import DEFAULT
 from budgetsim.fitcurve import fit_curve
 from budgetsim.levenberg import Problem, solve
 from curve_data import Curve, Floats, lcdb11, rectified_sft, revisiting_nsl
-from scipy.interpolate import PchipInterpolator
 from scoring import cluster_range, crps, interval_score, print_table
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -61,7 +62,8 @@ def targets() -> list[Curve]:
 
 def horizon(factor: Floats) -> list[int]:
     """Index into HORIZONS."""
-    return np.where(factor > 1, np.clip(np.round(np.log2(factor)), 1, 6), 0).astype(int).tolist()
+    out: list[int] = np.where(factor > 1, np.clip(np.round(np.log2(factor)), 1, 6), 0).astype(int).tolist()
+    return out
 
 
 def ours(curve: Curve, prior: str) -> list[Record]:
@@ -171,7 +173,8 @@ def left_out(by_task: bool, curves: Sequence[Curve]) -> tuple[list[Record], Floa
 def held(draws: Floats, level: float) -> Floats:
     """Whether the central interval of each column holds zero, the truth."""
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return ((low <= 0) & (high >= 0)).astype(np.float64)
+    out: Floats = ((low <= 0) & (high >= 0)).astype(np.float64)
+    return out
 
 
 def report(title: str, records: Sequence[Record], draws: Floats) -> None:

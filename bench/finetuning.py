@@ -1,8 +1,9 @@
-"""Fine-tuning losses (rectified_sft): in-sample, 8x and 64x beyond, with the task's own curves left out of the prior."""
+"""Fine-tuning losses (rectified_sft): in-sample, 8x and 64x beyond; a task's curves are not in its prior."""
 
 from __future__ import annotations
 
 import numpy as np
+
 from baselines import FORMS, one_start
 from budgetsim.fitcurve import fit_curve
 from curve_data import Curve, published, rectified_sft

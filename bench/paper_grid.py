@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS, Measurement
 from budgetsim.fittask import fit_task
 from budgetsim.published import PublishedRow, imply_counts, parse_compute, parse_published
 from budgetsim.surface import interpolate
-from numpy.typing import NDArray
 from scoring import best_width, crps, crps_normal, print_table
 
 Floats = NDArray[np.float64]
@@ -82,7 +83,8 @@ def log_linear(fitted: Sequence[Measurement], later: Sequence[Measurement]) -> F
     values = np.empty(tuple(len(k) for k in knots))
     for row, m in zip(x, fitted, strict=True):
         values[tuple(int(np.searchsorted(k, v)) for k, v in zip(knots, row, strict=True))] = m.score
-    return interpolate(knots, values[None], inputs(later))[0]
+    out: Floats = interpolate(knots, values[None], inputs(later))[0]
+    return out
 
 
 def score(task: str, seed: int, rows: Sequence[tuple[str, Measurement]]) -> list[Score]:
@@ -99,8 +101,8 @@ def score(task: str, seed: int, rows: Sequence[tuple[str, Measurement]]) -> list
         low, high = np.quantile(runs, [0.05, 0.95], axis=0)
         table = log_linear([m for m in grid if m.strategy == surface.strategy], later)
         held = ((low <= seen) & (seen <= high)).astype(np.float64)
-        values = (seen, draws.mean(axis=0), table, crps(runs, seen))
-        out.append(Score(task, surface.strategy, *(100 * v for v in values), held))
+        mean, value = 100 * draws.mean(axis=0), 100 * crps(runs, seen)
+        out.append(Score(task, surface.strategy, 100 * seen, mean, 100 * table, value, held))
     return out
 
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from budgetsim.ensemble import DEFAULT
 from budgetsim.errors import InputError
 from budgetsim.fitcurve import fit_curve
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SIZES = 100.0 * 2.0 ** np.arange(9)
 LATER = np.array([0.0, 50.0, 300.0, 1e5, 1e9])

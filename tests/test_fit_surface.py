@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from budgetsim.errors import InputError
 from budgetsim.fitsurface import fit_surface
 

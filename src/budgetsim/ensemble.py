@@ -227,7 +227,8 @@ def draw_parameters(
     w = np.minimum(w, w.mean() * np.sqrt(many))
     comb = (np.arange(n) + rng.random()) / n
     pick = np.searchsorted(np.cumsum(w) / w.sum(), comb).clip(0, many - 1)
-    return theta[pick]
+    chosen: Floats = theta[pick]
+    return chosen
 
 
 _RATIOS = np.exp(np.linspace(-4.5, 4.5, 13))  # of amplitude and noise to what is expected of them
@@ -269,7 +270,8 @@ def process(
 
 def expected(processes: Sequence[Process], at: Floats, left: Floats) -> Floats:
     """Mean of the residual at log sizes (m, axes), averaged over its settings: (m,)."""
-    total, count_all = np.zeros(len(at)), 0
+    total: Floats = np.zeros(len(at))
+    count_all = 0
     for p in processes:
         pairs, count = np.unique(np.stack([p.amplitude, p.noise], axis=1), axis=0, return_counts=True)
         many = np.repeat(left[None], len(pairs), axis=0)
