@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from budgetsim.curves import BOUNDED_POWER, ONE_BREAK, POWER_FLOOR, RECTIFIED, SHIFTED_POWER, Family, Frame
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
+
+from budgetsim.curves import BOUNDED_POWER, ONE_BREAK, POWER_FLOOR, RECTIFIED, SHIFTED_POWER, Family, Frame
 
 Floats = NDArray[np.float64]
 Curve = Callable[[Floats], Floats]
@@ -38,7 +39,8 @@ def one_start(family: Family, sizes: Floats, errors: Floats) -> Curve:
     start, sd = family.prior(frame)
 
     def residual(theta: Floats) -> Floats:
-        return np.clip(np.nan_to_num(family.log_error(theta[None], lx, frame)[0][0] - y, nan=1e3), -1e3, 1e3)
+        out: Floats = np.clip(np.nan_to_num(family.log_error(theta[None], lx, frame)[0][0] - y, nan=1e3), -1e3, 1e3)
+        return out
 
     with np.errstate(all="ignore"):
         found = least_squares(residual, start, x_scale=sd, max_nfev=400)

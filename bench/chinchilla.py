@@ -6,10 +6,11 @@ Sum of Huber losses (delta 1e-3) of the log residuals of E + A N^-a + B D^-b; fi
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import minimize
+
 from budgetsim.curves.additive import additive
 from budgetsim.curves.family import Frame
 from curve_data import Floats, column, folder, published, rows
-from scipy.optimize import minimize
 from scoring import print_table
 
 DELTA = 1e-3
@@ -46,7 +47,7 @@ def fit(at: Floats, y: Floats, seed: int = 0) -> tuple[float, Floats, float]:
     starts = mean + sd * rng.standard_normal((N_STARTS, len(mean)))
     options = {"maxiter": 3000, "gtol": 1e-10}
     with np.errstate(all="ignore"):
-        found = [minimize(objective, s, jac=True, method="BFGS", options=options) for s in starts]
+        found = [minimize(objective, s, jac=True, method="BFGS", options=options) for s in starts]  # type: ignore[call-overload]
     best = min(found, key=lambda r: float(r.fun))
     share = float(np.mean([r.fun < best.fun * (1 + 1e-5) for r in found]))
     t, levels, exponents = best.x[0], best.x[1:3], np.exp(best.x[3:])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
+
 from baselines import all_forms
 from budgetsim.fitcurve import fit_curve
 from curve_data import Curve, published, revisiting_nsl, thin

@@ -1,8 +1,9 @@
-"""Fine-tuning losses (rectified_sft): in-sample, 8x and 64x beyond, with the task's own curves left out of the prior."""
+"""Fine-tuning losses (rectified_sft): in-sample, 8x and 64x beyond; a task's curves are not in its prior."""
 
 from __future__ import annotations
 
 import numpy as np
+
 from baselines import FORMS, one_start
 from budgetsim.fitcurve import fit_curve
 from curve_data import Curve, published, rectified_sft
@@ -43,7 +44,9 @@ def main() -> None:
         verdict = "reached" if means[0] <= law else "missed"
         body.append([task, *means.tolist(), law, vanilla, verdict])
     print("# In-sample RMSD of log loss, 14 sizes")
-    print_table(["task", "ours", "rectified here", "power + floor here", "rectified paper", "power + floor paper", ""], body)
+    print_table(
+        ["task", "ours", "rectified here", "power + floor here", "rectified paper", "power + floor paper", ""], body
+    )
     print("\n# RMSLE beyond the data")
     body = []
     for n, horizon in ((11, "8x, 11 points"), (8, "64x, 8 points"), (5, "512x, 5 points")):

@@ -38,7 +38,9 @@ def crps_normal(mean: Floats, sd: Floats | float, seen: Floats) -> Floats:
 def best_width(mean: Floats, seen: Floats) -> float:
     """The one standard deviation that, with hindsight, scores a point forecast best."""
     found = minimize_scalar(
-        lambda log_sd: float(crps_normal(mean, float(np.exp(log_sd)), seen).mean()), bounds=(-8.0, 4.0), method="bounded"
+        lambda log_sd: float(crps_normal(mean, float(np.exp(log_sd)), seen).mean()),
+        bounds=(-8.0, 4.0),
+        method="bounded",
     )
     return float(np.exp(found.x))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+
 from budgetsim.fitsurface import SurfaceFit, fit_surface
 from curve_data import Floats, column, folder, published, rows
 from scoring import print_table
@@ -31,7 +32,8 @@ def predictions(name: str) -> Iterator[tuple[str, SurfaceFit, Floats, Floats, Fl
         fit = fit_surface({k: column(fit_rows, k) for k in INPUTS[name]}, column(fit_rows, "loss"))
         found = fit.predict({k: column(test_rows, k) for k in INPUTS[name]})
         seen = column(test_rows, "loss")
-        yield group, fit, found.mean, (found.lower <= seen) & (seen <= found.upper), seen
+        held = ((found.lower <= seen) & (seen <= found.upper)).astype(np.float64)
+        yield group, fit, found.mean, held, seen
 
 
 def main() -> None:

@@ -34,8 +34,9 @@ class Options:
     n_draws: int = 400
     noise_prior: float = 0.01  # relative deviation of a run
     noise_rows: float = 2.0  # what that is worth in observations
-    length: float = 3.0  # of the residual process, e-folds
+    lengths: tuple[float, ...] = (3.0, 1.0)  # of the residual process, e-folds; the likelihood weighs them
     amplitude_prior: float = 0.01
+    vague: float = 1.5  # log standard deviation of both expectations
     spike: float = 3.0  # prior odds that nothing is left over but noise
     grow: float = 0.02  # discrepancy (log error) one e-fold beyond the data
     grow_slope: float = 0.25  # the same, as a share of the slope at the end of the data
@@ -226,39 +227,54 @@ def draw_parameters(
     w = np.minimum(w, w.mean() * np.sqrt(many))
     comb = (np.arange(n) + rng.random()) / n
     pick = np.searchsorted(np.cumsum(w) / w.sum(), comb).clip(0, many - 1)
-    return theta[pick]
+    chosen: Floats = theta[pick]
+    return chosen
 
 
-_RATIOS = np.exp(np.linspace(-3.0, 3.0, 9))
+_RATIOS = np.exp(np.linspace(-4.5, 4.5, 13))  # of amplitude and noise to what is expected of them
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Draws of the residual process's settings, one a draw of the family."""
+
+    residual: Residual
+    amplitude: Floats  # (draws,)
+    noise: Floats  # (draws,)
 
 
 def process(
-    f: Found,
-    residual: Residual,
-    lx: Floats,
-    y: Floats,
-    frame: Frame,
-    options: Options,
-    n: int,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Amplitude and noise of the residual process, drawn from their posterior on a grid."""
-    left = y - f.family.log_error(f.theta[:1], lx, frame)[0]
+    f: Found, residuals: Sequence[Residual], left: Floats, options: Options, n: int, rng: np.random.Generator
+) -> list[Process]:
+    """Length, amplitude and noise drawn from their posterior on a grid, n draws in all, grouped by length.
+
+    left : (rows,) what the family's best leaves over
+    """
     amplitude = np.repeat(options.amplitude_prior * _RATIOS, len(_RATIOS))
     noise = np.tile(options.noise_prior * _RATIOS, len(_RATIOS))
-    log_post = residual.log_likelihood(np.repeat(left, len(amplitude), axis=0), amplitude, noise)
-    log_post = log_post - 0.5 * (np.log(amplitude / options.amplitude_prior)) ** 2
-    log_post = log_post - 0.5 * (np.log(noise / options.noise_prior)) ** 2
+    many = np.repeat(left[None], len(amplitude), axis=0)
+    prior = -0.5 * (np.log(amplitude / options.amplitude_prior) / options.vague) ** 2
+    prior -= 0.5 * (np.log(noise / options.noise_prior) / options.vague) ** 2
     absent = amplitude == amplitude.min()
-    log_post = log_post + np.where(absent, 4.5 + np.log(options.spike), 0.0)
+    prior += np.where(absent, 0.5 * (4.5 / options.vague) ** 2 + np.log(options.spike), 0.0)
+    log_post = np.concatenate([r.log_likelihood(many, amplitude, noise) + prior for r in residuals])
     w = np.exp(log_post - log_post.max())
-    pick = rng.choice(len(w), size=n, p=w / w.sum())
-    return amplitude[pick], noise[pick]
+    pick = np.sort(rng.choice(len(w), size=n, p=w / w.sum()))
+    which, cell = np.divmod(pick, len(amplitude))
+    return [
+        Process(residual, amplitude[cell[which == i]], noise[cell[which == i]])
+        for i, residual in enumerate(residuals)
+        if (which == i).any()
+    ]
 
 
-def expected(residual: Residual, knots: Floats, left: Floats, amplitude: Floats, noise: Floats) -> Floats:
-    """Mean of the residual process at the knots, averaged over its hyper-parameters."""
-    pairs, count = np.unique(np.stack([amplitude, noise], axis=1), axis=0, return_counts=True)
-    mean = residual.mean(knots[:, None], np.repeat(left, len(pairs), axis=0), pairs[:, 0], pairs[:, 1])
-    out: Floats = count @ mean / count.sum()
-    return out
+def expected(processes: Sequence[Process], at: Floats, left: Floats) -> Floats:
+    """Mean of the residual at log sizes (m, axes), averaged over its settings: (m,)."""
+    total: Floats = np.zeros(len(at))
+    count_all = 0
+    for p in processes:
+        pairs, count = np.unique(np.stack([p.amplitude, p.noise], axis=1), axis=0, return_counts=True)
+        many = np.repeat(left[None], len(pairs), axis=0)
+        total += count @ p.residual.mean(at, many, pairs[:, 0], pairs[:, 1])
+        count_all += int(count.sum())
+    return total / count_all

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.curves import FAMILIES, Family, Frame
+from budgetsim.curves.priors import PRIORS
 from budgetsim.ensemble import DEFAULT, Found, Options, Prediction, draw_parameters, expected, process, screen, search
 from budgetsim.errors import InputError
 from budgetsim.residual import Residual
@@ -21,6 +22,7 @@ from budgetsim.surface import Kind
 
 Floats = NDArray[np.float64]
 
+_FAR = 300.0  # log errors are cut here
 _ORIGIN = -60.0  # log size that stands for zero
 _ORIGIN_NOISE = 0.1  # how far a run without training lies off the curve, log error
 
@@ -54,7 +56,10 @@ class CurveFit:
         sizes : (n,), positive, or 0 for no training
         raises : InputError if a size is negative or not finite, or level is not within (0, 1)
         """
-        x = np.atleast_1d(np.asarray(sizes, dtype=np.float64)).ravel()
+        try:
+            x = np.atleast_1d(np.asarray(sizes, dtype=np.float64)).ravel()
+        except (TypeError, ValueError) as problem:
+            raise InputError(f"sizes to predict at must be numbers ({problem}).") from None
         if not (np.isfinite(x).all() and (x >= 0).all()):
             raise InputError("sizes to predict at must be finite and not negative; drop the others.")
         if not 0 < level < 1:
@@ -67,8 +72,18 @@ class CurveFit:
         unit = self._scale.unit
         lo, hi = self._limits
         kinds, factor = self._kinds(x, beyond)
-        back = [np.clip(unit * np.exp(v), lo, hi) for v in (centre, low, high, draws)]
+        back = [np.clip(unit * np.exp(np.clip(v, -_FAR, _FAR)), lo, hi) for v in (centre, low, high, draws)]
         return Prediction(back[0], back[1], back[2], back[3], kinds, factor)
+
+    def parameters(self, family: str) -> dict[str, Floats]:
+        """Draws of a family's parameters, without bounds, in the units of `curves.Frame`.
+
+        raises : InputError if the family is not in the average
+        """
+        if family not in self.families:
+            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
+        draws = self._theta[self.families.index(family)]
+        return dict(zip(FAMILIES[family].parameters, draws.T, strict=True))
 
     def _beyond(self, lx: Floats) -> Floats:
         out: Floats = np.maximum(lx - self._frame.last, 0.0) + np.maximum(self._frame.first - lx, 0.0)
@@ -157,6 +172,8 @@ def fit_curve(
     """
     x, e, counted = _read(sizes, errors, n_test, floor, ceiling)
     options = options if prior is None else replace(options, prior=prior)
+    if options.prior not in PRIORS:
+        raise InputError(f"there is no prior {options.prior!r}; known are {', '.join(sorted(PRIORS))}.")
     scale = _Scale(float(np.exp(np.log(x[x > 0]).mean())), float(e.min()))
     lx, y = scale.log_size(x), np.log(e / scale.unit)
     frame = _frame(x, lx, y, scale, floor, ceiling)
@@ -249,20 +266,23 @@ def _assemble(
     rng: np.random.Generator,
 ) -> CurveFit:
     trained = x > 0
-    residual = Residual.over(lx[trained][:, None], (options.length,))
+    at, target = lx[trained], y[trained]
+    residuals = [Residual.over(at[:, None], (length,)) for length in options.lengths]
     knots = _knots(frame, options)
     found, share_of = screen(found, len(x), options)
     share = np.diff(np.round(options.n_draws * np.concatenate([[0.0], np.cumsum(share_of)])).astype(int))
     theta, centre_path, paths, noises = [], [], [], []
     for f, n in zip(found, share, strict=True):
         draws = draw_parameters(f, int(n), lx, y, trained, frame, options, rng)
-        amplitude, noise = process(f, residual, lx[trained], y[trained], frame, options, int(n), rng)
-        left = y[trained] - f.family.log_error(draws, lx[trained], frame)[0]
-        best_left = y[trained] - f.family.log_error(f.theta[:1], lx[trained], frame)[0]
-        centre_path.append(expected(residual, knots, best_left, amplitude, noise))
-        paths.append(residual.draw(knots[:, None], left, amplitude, noise, rng))
+        left = target - f.family.log_error(draws, at, frame)[0]
+        best_left = target - f.family.log_error(f.theta[:1], at, frame)[0][0]
+        processes = process(f, residuals, best_left, options, int(n), rng)
+        centre_path.append(expected(processes, knots[:, None], best_left))
+        stops = np.cumsum([0, *(len(p.noise) for p in processes)])
+        for p, start, stop in zip(processes, stops[:-1], stops[1:], strict=True):
+            paths.append(p.residual.draw(knots[:, None], left[start:stop], p.amplitude, p.noise, rng))
+            noises.append(p.noise)
         theta.append(draws)
-        noises.append(noise)
     noise_draws = np.concatenate(noises)
     return CurveFit(
         sizes=x,
@@ -288,8 +308,8 @@ def _assemble(
 
 def _knots(frame: Frame, options: Options) -> Floats:
     """Log sizes at which the residual is drawn: fine among the data, out to where it has died away."""
-    reach = 5 * options.length
-    n = int(np.clip(round((frame.last - frame.first) / (0.2 * options.length)), 2, 60)) + 1
+    reach = 5 * max(options.lengths)
+    n = int(np.clip(round((frame.last - frame.first) / (0.2 * min(options.lengths))), 2, 60)) + 1
     inside = np.linspace(frame.first, frame.last, n)
     out = reach * np.array([0.04, 0.1, 0.2, 0.35, 0.6, 1.0])
     return np.concatenate([frame.first - out[::-1], inside, frame.last + out])

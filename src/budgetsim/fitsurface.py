@@ -18,7 +18,7 @@ from budgetsim.curves.additive import additive
 from budgetsim.curves.crossed import crossed, product
 from budgetsim.curves.family import Family, Frame
 from budgetsim.curves.series import series
-from budgetsim.ensemble import DEFAULT, Found, Options, Prediction, draw_parameters, process, search
+from budgetsim.ensemble import DEFAULT, Found, Options, Prediction, Process, draw_parameters, expected, process, search
 from budgetsim.errors import InputError
 from budgetsim.residual import Residual
 from budgetsim.surface import Kind
@@ -27,7 +27,8 @@ Floats = NDArray[np.float64]
 
 HELD_OUT: Final = (0.2, 0.3)  # shares of the rows, the dearest, that screening predicts from the others
 TOLERATED: Final = 2.0  # forms whose error there exceeds the best's by more are dropped
-SURFACE: Final = replace(DEFAULT, tails=(0.5,), length=1.0, robust_rounds=4, n_starts=12, n_steps=80, prior="weak")
+SURFACE: Final = replace(DEFAULT, tails=(0.5,), lengths=(1.0,), robust_rounds=4, n_starts=12, n_steps=80, prior="weak")
+_FAR = 300.0  # log errors are cut here
 _MOST_ROWS = 300  # of the residual process
 
 
@@ -49,11 +50,9 @@ class SurfaceFit:
     _frame: Frame
     _found: tuple[Found, ...]
     _theta: tuple[Floats, ...]
-    _residuals: tuple[Residual, ...]
     _left: tuple[Floats, ...]  # what each family's best leaves over
     _left_draws: tuple[Floats, ...]
-    _amplitude: tuple[Floats, ...]
-    _noise: tuple[Floats, ...]
+    _processes: tuple[tuple[Process, ...], ...]
     _faces: Floats  # half-spaces around the log inputs, normals and offsets
     _limits: tuple[float, float]
 
@@ -73,35 +72,30 @@ class SurfaceFit:
         draws = self._draws(at, beyond, centre)
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
         lo, hi = self._limits
-        back = [np.clip(self._unit * np.exp(v), lo, hi) for v in (centre, low, high, draws)]
+        back = [np.clip(self._unit * np.exp(np.clip(v, -_FAR, _FAR)), lo, hi) for v in (centre, low, high, draws)]
         seen = (np.abs(np.log(x)[:, None] - np.log(self.points)[None]).max(axis=2) < 0.005).any(axis=1)
         factor = np.where(seen, 1.0, np.exp(beyond))
         kinds: list[Kind] = [
-            "observed" if s else "interpolated" if f == 1 else "extrapolated"
-            for s, f in zip(seen, factor, strict=True)
+            "observed" if s else "interpolated" if f == 1 else "extrapolated" for s, f in zip(seen, factor, strict=True)
         ]
         return Prediction(back[0], back[1], back[2], back[3], kinds, factor)
 
     def _centre(self, at: Floats) -> Floats:
         out = np.zeros(len(at))
-        for f, residual, left, amplitude, noise in zip(
-            self._found, self._residuals, self._left, self._amplitude, self._noise, strict=True
-        ):
-            pairs, count = np.unique(np.stack([amplitude, noise], axis=1), axis=0, return_counts=True)
-            many = np.repeat(left, len(pairs), axis=0)
-            path = count @ residual.mean(at, many, pairs[:, 0], pairs[:, 1]) / count.sum()
-            out += f.family.log_error(f.theta[:1], at, self._frame)[0][0] + path
+        for f, left, processes in zip(self._found, self._left, self._processes, strict=True):
+            out += f.family.log_error(f.theta[:1], at, self._frame)[0][0] + expected(processes, at, left)
         return out / len(self._found)
 
     def _draws(self, at: Floats, beyond: Floats, centre: Floats) -> Floats:
         rng = np.random.default_rng([self.seed, 1])
         parts = []
-        for f, residual, theta, left, amplitude, noise in zip(
-            self._found, self._residuals, self._theta, self._left_draws, self._amplitude, self._noise, strict=True
-        ):
-            mean, sd = residual.conditional(at, left, amplitude, noise)
-            run = np.hypot(sd, noise[:, None]) * rng.standard_normal(mean.shape)
-            parts.append(f.family.log_error(theta, at, self._frame)[0] + mean + run)
+        for f, theta, left, processes in zip(self._found, self._theta, self._left_draws, self._processes, strict=True):
+            curves = f.family.log_error(theta, at, self._frame)[0]
+            stops = np.cumsum([0, *(len(p.noise) for p in processes)])
+            for p, start, stop in zip(processes, stops[:-1], stops[1:], strict=True):
+                mean, sd = p.residual.conditional(at, left[start:stop], p.amplitude, p.noise)
+                run = np.hypot(sd, p.noise[:, None]) * rng.standard_normal(mean.shape)
+                parts.append(curves[start:stop] + mean + run)
         out = np.concatenate(parts)
         o = self.options
         slope = (self._frame.highest + 1e-9) / max(self._frame.last - self._frame.first, 1.0)
@@ -145,19 +139,17 @@ def fit_surface(
     rng = np.random.default_rng([seed, 0])
     found = _search(families, at, y, frame, options, rng)
     residual_rows = _thin(len(y))
-    lengths = (options.length,) * at.shape[1]
-    residuals = [Residual.over(at[residual_rows], lengths, f.weight[0][residual_rows]) for f in found]
     share = np.diff(np.linspace(0, options.n_draws, len(found) + 1).round().astype(int))
-    theta, left, left_draws, amplitudes, noises = [], [], [], [], []
-    for f, n, residual in zip(found, share, residuals, strict=True):
+    theta, left, left_draws, processes = [], [], [], []
+    for f, n in zip(found, share, strict=True):
         draws = draw_parameters(f, int(n), at, y, np.ones(len(y), dtype=bool), frame, options, rng)
         seen, target = at[residual_rows], y[residual_rows]
-        amplitude, noise = process(f, residual, seen, target, frame, options, int(n), rng)
+        weight = f.weight[0][residual_rows]
+        residuals = [Residual.over(seen, (length,) * at.shape[1], weight) for length in options.lengths]
         theta.append(draws)
-        left.append(target - f.family.log_error(f.theta[:1], seen, frame)[0])
+        left.append(target - f.family.log_error(f.theta[:1], seen, frame)[0][0])
         left_draws.append(target - f.family.log_error(draws, seen, frame)[0])
-        amplitudes.append(amplitude)
-        noises.append(noise)
+        processes.append(tuple(process(f, residuals, left[-1], options, int(n), rng)))
     return SurfaceFit(
         inputs=names,
         points=x,
@@ -173,11 +165,9 @@ def fit_surface(
         _frame=frame,
         _found=tuple(found),
         _theta=tuple(theta),
-        _residuals=tuple(residuals),
         _left=tuple(left),
         _left_draws=tuple(left_draws),
-        _amplitude=tuple(amplitudes),
-        _noise=tuple(noises),
+        _processes=tuple(processes),
         _faces=_faces(at),
         _limits=(floor or 0.0, np.inf if ceiling is None else max(ceiling, float(e.max()))),
     )
@@ -271,8 +261,9 @@ def _miss_dearest(
     forms: Sequence[Family], at: Floats, y: Floats, frame: Frame, share: float, options: Options, seed: int
 ) -> list[float]:
     """Error of each form, fitted to the cheaper rows, on the dearest share of them."""
-    cost = at.sum(axis=1)
-    dear = cost > np.quantile(cost, 1 - share)
+    order = np.argsort(at.sum(axis=1), kind="stable")
+    dear = np.zeros(len(y), dtype=bool)
+    dear[order[-max(int(share * len(y)), 1) :]] = True
     found = _search(forms, at[~dear], y[~dear], frame, options, np.random.default_rng([seed, 2]))
     return [float(np.abs(f.family.log_error(f.theta[:1], at[dear], frame)[0] - y[dear]).mean()) for f in found]
 
@@ -292,9 +283,7 @@ def _faces(at: Floats) -> Floats:
         except QhullError:
             pass
     unit = np.eye(k)
-    box: Floats = np.concatenate(
-        [np.column_stack([unit, -at.max(axis=0)]), np.column_stack([-unit, at.min(axis=0)])]
-    )
+    box: Floats = np.concatenate([np.column_stack([unit, -at.max(axis=0)]), np.column_stack([-unit, at.min(axis=0)])])
     return box
 
 
