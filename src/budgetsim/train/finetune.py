@@ -118,8 +118,11 @@ def train(
     checkpoints: Path | None = None,
     checkpoint_every: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    trainer: Callable[..., KDTrainer] = KDTrainer,
 ) -> Trained:
     """Train a model in place; with `checkpoints`, go on from the newest one that is whole.
+
+    trainer : what makes the trainer, for another loss
 
     The same model, examples and `how` give the same weights, to the bit, on one machine with one thread.
     """
@@ -130,7 +133,7 @@ def train(
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer = KDTrainer(
+        at_work = trainer(
             model=model,
             args=_arguments(how, checkpoints or Path(scratch), checkpoint_every if checkpoints else 0),
             train_dataset=Ordered(examples, order.tolist()),
@@ -138,8 +141,8 @@ def train(
             soft=soft,
             callbacks=[_Progress(progress)] if progress else None,
         )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        at_work.remove_callback(PrinterCallback)
+        at_work.train(resume_from_checkpoint=str(resume) if resume else None)
     seconds = time.perf_counter() - start
     return Trained(seconds, len(order), _tokens(examples, order.tolist(), how.batch), _step(resume))
 
