@@ -258,7 +258,7 @@ def test_where_the_store_is_looked_for(tmp_path, monkeypatch):
 
 def test_evidence_is_chosen_by_name_or_published_first(store):
     with open_reader(store.database) as connection:
-        rows = load_measurements(connection)
+        rows = [m for m in load_measurements(connection) if m.source.startswith("published")]
     rows += [
         replace(rows[0], key="x", evidence_set="measured-cpu-a"),
         replace(rows[0], key="y", evidence_set="measured-gpu"),
