@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu,plot]'
 	touch $@
 
 demo: $(VENV)/.ready  ## set up and answer the question, in a store of its own
