@@ -75,7 +75,7 @@ def _checked(measurements: Sequence[Measurement]) -> list[Measurement]:
     for m in rows:
         if not 0.0 <= m.score <= 1.0:
             raise InputError(f"Row {m.key} has score {m.score}; a score is a fraction from 0 to 1.")
-    return rows
+    return sorted(rows, key=lambda m: (m.key, m.strategy, m.student, m.score))
 
 
 def _inputs(m: Measurement) -> list[float | None]:
@@ -193,7 +193,7 @@ def _posterior(
         _leave_one_out(residual, score - form.score(s.z, at), forms.amplitude(s.z), forms.noise(s.z), score)
         for form, s in zip(forms.forms, samples, strict=True)
     ]
-    diagnostics, warnings = _diagnose(key, forms, weight, checks, score, z, floors)
+    diagnostics, warnings = _diagnose(key, members, forms, weight, checks, score, z, floors)
     return _Posterior(
         kind=kind,
         forms=forms,
@@ -228,8 +228,26 @@ def _leave_one_out(
     return error, below
 
 
+def _falls(members: Sequence[Measurement], tolerated: float) -> list[str]:
+    """The largest fall of a score where every input grew, if noise does not explain it."""
+    out = []
+    for strategy in sorted({m.strategy for m in members}):
+        mine = [m for m in members if m.strategy == strategy]
+        x, score = np.array([_inputs(m) for m in mine], dtype=np.float64), np.array([m.score for m in mine])
+        grew = (x[None] >= x[:, None]).all(axis=2)
+        fall = np.where(grew, score[:, None] - score[None], 0.0)
+        i, j = np.unravel_index(int(fall.argmax()), fall.shape)
+        if fall[i, j] > np.sqrt(2.0) * tolerated:
+            out.append(
+                f"{strategy} falls from {100 * score[i]:.1f} to {100 * score[j]:.1f} "
+                f"({mine[i].key} to {mine[j].key}) as inputs grow; kept as seen."
+            )
+    return out
+
+
 def _diagnose(
     key: Family,
+    members: Sequence[Measurement],
     forms: Forms,
     weight: Floats,
     checks: Sequence[tuple[Floats, Floats]],
@@ -242,7 +260,7 @@ def _diagnose(
     held = {str(round(100 * v)): round(float((np.abs(below - 0.5) <= v / 2).mean()), 3) for v in LEVELS}
     noise = forms.noise(z)
     name = " ".join(k for k in key if k)
-    warnings = []
+    warnings = [f"{name}: {fall}" for fall in _falls(members, 3 * float(np.median(noise)))]
     if len(score) < 4:
         warnings.append(f"{name}: {len(score)} rows; the interval rests on the prior. Measure more sizes.")
     diagnostics = {

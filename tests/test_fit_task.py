@@ -1,0 +1,184 @@
+"""fit_task: what is fitted, what is left out and said, and that draws are one world."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from budgetsim.design import Measurement
+from budgetsim.errors import InputError, NoEvidenceError
+from budgetsim.fittask import fit_task
+from budgetsim.surface import TaskFit
+
+BASE = Measurement(
+    key="",
+    task="stance",
+    strategy="annotate",
+    student="small",
+    teacher=None,
+    labeler=None,
+    n_labels=None,
+    n_llm_labels=None,
+    n_unlabeled=None,
+    score=0.0,
+    source="measured",
+    evidence_set="made",
+)
+
+
+def _score(n, u=1e9):
+    return 0.352 + 0.4 / (1 + 2000 / n) / (1 + 5000 / u)
+
+
+def annotate(n, noise=0.0, **changes):
+    score = min(max(_score(n) + noise, 0.0), 1.0)
+    return replace(BASE, key=f"a{n}{noise}", n_labels=float(n), score=score, **changes)
+
+
+def distill(n, u, **changes):
+    return replace(
+        BASE,
+        key=f"d{n}-{u}",
+        strategy="distill",
+        teacher="xxl",
+        n_labels=float(n),
+        n_unlabeled=None if u is None else float(u),
+        score=_score(5 * n, u or 1.0),
+        **changes,
+    )
+
+
+SIZES = (100, 300, 1000, 3000, 10_000, 30_000)
+ROWS = [annotate(n) for n in SIZES] + [distill(n, u) for n in SIZES for u in (1000, 10_000, 100_000)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fewer_particles():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("budgetsim.fittask.N_PARTICLES", 1000)
+        yield
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return fit_task(ROWS, n_draws=200)
+
+
+def test_each_group_gets_a_surface_of_joint_draws(fit):
+    assert [s.strategy for s in fit.surfaces] == ["annotate", "distill"]
+    for s in fit.surfaces:
+        assert s.draws.shape == (200, *(len(k) for k in s.knots))
+        assert s.run_noise.shape == (200,)
+        assert s.draws.min() >= 0
+        assert s.draws.max() <= 1
+        assert np.isfinite(s.draws).all()
+
+
+def test_observed_points_return_their_mean_within_noise(fit):
+    curve, surface = fit.surfaces
+    found = curve.at([[n] for n in SIZES]).mean(axis=0)
+    assert np.abs(found - [_score(n) for n in SIZES]).max() < 0.015
+    at = [[m.n_labels, m.n_unlabeled] for m in ROWS[len(SIZES) :]]
+    assert np.abs(surface.at(at).mean(axis=0) - [m.score for m in ROWS[len(SIZES) :]]).max() < 0.02
+
+
+def test_intervals_widen_outside_the_data(fit):
+    curve, surface = fit.surfaces
+    inside, outside = curve.at([[5000.0], [1e6]]).std(axis=0)
+    assert outside > 2 * inside
+    near, by_n, by_u = surface.at([[3000.0, 30_000.0], [1e6, 30_000.0], [3000.0, 10.0]]).std(axis=0)
+    assert by_n > 1.5 * near
+    assert by_u > 1.5 * near
+
+
+def test_a_run_never_scatters_less_than_half_a_point(fit):
+    for s in fit.surfaces:
+        assert s.run_noise.std() >= 0.0045
+        assert abs(s.run_noise.mean()) < 0.002
+
+
+def test_the_fit_survives_its_file(fit):
+    again = TaskFit.from_json(fit.to_json())
+    for one, two in zip(fit.surfaces, again.surfaces, strict=True):
+        np.testing.assert_allclose(one.draws, two.draws, atol=1e-4)
+        assert one.diagnostics == two.diagnostics
+
+
+def test_the_same_seed_gives_the_same_bits_and_order_does_not_matter(fit):
+    again = fit_task(ROWS, n_draws=200)
+    for one, two in zip(fit.surfaces, again.surfaces, strict=True):
+        np.testing.assert_array_equal(one.draws, two.draws)
+    turned = fit_task(ROWS[::-1], n_draws=200)
+    assert turned.rows_hash == fit.rows_hash
+    for one, two in zip(fit.surfaces, turned.surfaces, strict=True):
+        np.testing.assert_array_equal(one.draws, two.draws)
+
+
+def test_support_says_where_evidence_lies(fit):
+    kinds, factor = fit.surfaces[1].support.classify([[300.0, 1000.0], [500.0, 5000.0], [500.0, 1e6]])
+    assert kinds == ["observed", "interpolated", "extrapolated"]
+    assert factor[2] == pytest.approx(10, rel=0.01)
+
+
+def test_diagnostics_tell_how_far_intervals_have_held(fit):
+    for s in fit.surfaces:
+        d = s.diagnostics
+        assert set(d["checked"]["coverage"]) == {"50", "80", "90", "95"}
+        assert d["checked"]["n"] == d["n_observed"]
+        assert sum(f["weight"] for f in d["forms"]) == pytest.approx(1, abs=0.01)
+
+
+def test_rows_with_unknown_inputs_are_left_out_and_told():
+    fit = fit_task([*ROWS[: len(SIZES)], distill(100, None)], n_draws=50)
+    assert [s.strategy for s in fit.surfaces] == ["annotate"]
+    assert any("n_unlabeled not known" in w for w in fit.warnings)
+
+
+def test_llm_labels_share_the_curve_of_human_ones():
+    llm = [
+        replace(BASE, key=f"l{m}", strategy="llm_annotate", n_llm_labels=float(m), score=_score(0.4 * m))
+        for m in (500, 2000, 8000)
+    ]
+    fit = fit_task([*ROWS[: len(SIZES)], *llm], n_draws=200)
+    human, machine = fit.surfaces
+    x = np.corrcoef(human.at([[1e6]])[:, 0], machine.at([[1e6]])[:, 0])[0, 1]
+    assert x > 0.3
+    found = machine.at([[500.0], [2000.0], [8000.0]]).mean(axis=0)
+    assert np.abs(found - [m.score for m in llm]).max() < 0.02
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_rows_give_a_wide_surface_and_say_so(n):
+    fit = fit_task(ROWS[:n], n_draws=100)
+    assert fit.surfaces[0].at([[1e5]]).std() > 0.05
+    assert any("rests on the prior" in w for w in fit.warnings)
+
+
+def test_an_unknown_task_has_its_floor_inferred():
+    fit = fit_task([replace(m, task="mine") for m in ROWS[: len(SIZES)]], n_draws=100)
+    assert fit.surfaces[0].diagnostics["floor"]["known"] is False
+    assert np.abs(fit.surfaces[0].at([[3000.0]]).mean() - _score(3000)) < 0.02
+
+
+def test_evidence_that_falls_is_kept():
+    rows = [annotate(n, noise) for n, noise in zip(SIZES, (0, 0, 0, 0, 0, -0.12), strict=True)]
+    fit = fit_task(rows, n_draws=200)
+    before, last = fit.surfaces[0].at([[10_000.0], [30_000.0]]).mean(axis=0)
+    assert last < before
+    assert any("falls" in w for w in fit.warnings)
+
+
+@pytest.mark.parametrize(
+    ("rows", "error"),
+    [
+        ([], NoEvidenceError),
+        ([distill(100, None)], NoEvidenceError),
+        ([ROWS[0], replace(ROWS[1], task="nq")], InputError),
+        ([ROWS[0], replace(ROWS[1], evidence_set="other")], InputError),
+        ([replace(ROWS[0], score=50.0)], InputError),
+        ([replace(ROWS[0], score=float("nan"))], InputError),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(rows, error):
+    with pytest.raises(error):
+        fit_task(rows)
