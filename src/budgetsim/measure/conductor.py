@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from budgetsim.errors import BudgetsimError, InputError, MissingExtraError, StoreLockedError
 from budgetsim.measure.estimate import Estimator
-from budgetsim.measure.execute import Bench, check_sizes
+from budgetsim.measure.execute import CHECKPOINT_EVERY, Bench, check_sizes
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.stages import Device, StageStore
 from budgetsim.store.location import StorePaths
@@ -58,6 +58,7 @@ class Campaign:
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
     access: Access = field(default_factory=Access)
+    checkpoint_every: int = CHECKPOINT_EVERY  # steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +299,7 @@ class _Worker:
             "database": str(campaign.paths.database),
             "cache": str(campaign.cache),
             "threads": campaign.threads,
+            "checkpoint_every": campaign.checkpoint_every,
             "access": asdict(campaign.access),
         }
         self.process = subprocess.Popen(  # noqa: S603

@@ -113,7 +113,8 @@ def summary(outcome: Outcome) -> str:
     """One paragraph: what was done, how long it took, how good the predictions were."""
     words = [
         f"{outcome.done} runs done in {outcome.seconds / 60:.1f} min "
-        f"({outcome.worker_seconds / 3600:.2f} worker-hours); {outcome.there_before} of {outcome.planned} were there before."
+        f"({outcome.worker_seconds / 3600:.2f} worker-hours); {outcome.there_before} of {outcome.planned} were "
+        f"there before."
     ]
     if outcome.prediction_error is not None and outcome.prediction_bias is not None:
         words.append(
