@@ -200,10 +200,10 @@ The student `pico` is a T5 of 0.45 million parameters trained from scratch; the 
 MiniLM encoder with logistic regression, which is **not a T5**: a strong teacher of another kind, where the paper has
 a bigger model of the same family. What is checked is the pipeline and the shape of the answers, not the paper's
 claim. Every T5 run takes 400 optimiser steps of 32 examples, whatever the strategy. Splits share no sentence, claim
-or text. Learning rate (of 0.001, 0.003, 0.006; on multipit_id and wlp_typing) and penalties (of 1e-4, 1e-3, 1e-2) were chosen
-on the dev split with a seed that no run here uses (`bench/choose_recipe.py`); nothing was chosen on test. Scores are percent; ± is the
-standard deviation over seeds, which redraw labels, texts, initial weights and order. With 2,000 test items the
-binomial standard error is about 1 point: differences below 3 points are noise.
+or text. Learning rate (of 0.001, 0.003, 0.006; on multipit_id and wlp_typing) and penalties (of 1e-4, 1e-3, 1e-2)
+were chosen on the dev split with a seed that no run here uses (`bench/choose_recipe.py`); nothing was chosen on
+test. Scores are percent; ± is the standard deviation over seeds, which redraw labels, texts, initial weights and
+order. With 2,000 test items the binomial standard error is about 1 point: differences below 3 points are noise.
 """
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any, Final
 
-from budgetsim.measure.conductor import Campaign, Outcome, find_missing
+from budgetsim.errors import InputError
+from budgetsim.measure.conductor import Campaign, Outcome, Tell, find_missing
 from budgetsim.measure.estimate import SETUP_GUESS, Estimator
 from budgetsim.measure.execute import Bench
 from budgetsim.measure.spec import RunSpec, to_json
@@ -59,7 +60,10 @@ def _wanted(campaign: Campaign) -> dict[str, list[str]]:
     bench = Bench(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
     found: dict[str, list[str]] = {}
     for spec in campaign.specs:
-        split, pool = bench.split(spec), bench.pool(spec)
+        try:
+            split, pool = bench.split(spec), bench.pool(spec)
+        except InputError:
+            continue  # was left out of the grid
         run_id = spec.design(split.split_id, pool.source if pool else None).run_id
         found.setdefault(spec.task, []).append(run_id)
     return found
@@ -128,9 +132,9 @@ def summary(outcome: Outcome) -> str:
     return " ".join(words)
 
 
-def predict_campaign(campaign: Campaign) -> dict[str, Any]:
+def predict_campaign(campaign: Campaign, tell: Tell) -> dict[str, Any]:
     """What a campaign would do and take: counts, hours by task and strategy, dollars where a price is given."""
-    there, missing = find_missing(campaign)
+    there, missing = find_missing(campaign, tell)
     estimator = Estimator()
     estimator.prime(read_shards(campaign.paths.runs)[1])
     cells: dict[tuple[str, str, str], list[float]] = {}
