@@ -5,9 +5,9 @@ BIN = $(VENV)/bin
 
 .PHONY: demo test test-train check lint types imports test-slow docs rebuild bad-input clean
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu]'
 	touch $@
 
 $(VENV)/.measure: $(VENV)/.ready

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from made import ROOT
 
 import budgetsim
+from made import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
 refresh = importlib.import_module("refresh")
@@ -50,7 +50,11 @@ def test_every_public_name_is_exported_sorted_and_found():
 
 
 def test_every_public_name_is_documented():
-    silent = [name for name in budgetsim.__all__ if callable(getattr(budgetsim, name)) and not getattr(budgetsim, name).__doc__]
+    silent = [
+        name
+        for name in budgetsim.__all__
+        if callable(getattr(budgetsim, name)) and not getattr(budgetsim, name).__doc__
+    ]
     assert silent == []
 
 
@@ -61,7 +65,9 @@ def test_importing_budgetsim_loads_nothing_heavy():
 
 
 def test_nothing_names_a_path_of_some_machine():
-    files = [p for p in ROOT.rglob("*") if p.suffix in {".py", ".md", ".yaml", ".toml", ".csv"} and ".venv" not in p.parts]
+    files = [
+        p for p in ROOT.rglob("*") if p.suffix in {".py", ".md", ".yaml", ".toml", ".csv"} and ".venv" not in p.parts
+    ]
     guilty = [p for p in files if p != Path(__file__) and "/home/" in p.read_text(encoding="utf-8")]
     assert guilty == []
 

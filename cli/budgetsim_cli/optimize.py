@@ -122,17 +122,11 @@ def check_strategies(names: list[str] | None) -> None:
             raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.")
 
 
-def check_tasks(names: list[str] | None, found: Evidence) -> list[str]:
-    """Tasks somebody asked for, or all of the evidence set.
+def check_tasks(names: list[str] | None, evidence: Evidence) -> list[str]:
+    """Tasks somebody asked for, or all that have evidence.
 
     raises : NoEvidenceError
     """
-    from budgetsim.errors import NoEvidenceError
-
     for name in names or ():
-        if name not in found.sets:
-            raise NoEvidenceError(
-                f"There is no evidence on task {name!r}; this set has {', '.join(found.tasks)}. "
-                f"Measure it with `budgetsim measure --task {name}`, or choose another with --evidence."
-            )
-    return list(dict.fromkeys(names or found.tasks))
+        evidence.set_of(name)
+    return list(dict.fromkeys(names or evidence.tasks))

@@ -25,7 +25,14 @@ from budgetsim.rates import RateCard
 from budgetsim.store.database import open_reader
 from budgetsim.store.fits import load_fit
 from budgetsim.store.location import StorePaths, package_data
-from budgetsim.store.query import ComputeRow, choose_evidence, choose_sets, load_compute, load_measurements, load_timed
+from budgetsim.store.query import (
+    ComputeRow,
+    StageRow,
+    choose_evidence,
+    load_compute,
+    load_measurements,
+    load_stages,
+)
 from budgetsim.surface import Surface, TaskFit
 from budgetsim.tasks import Task, get_task
 
@@ -35,27 +42,35 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything one answer rests on: a set of measurements, and published compute."""
+    """Everything an answer rests on: a set of measurements for each task, and compute."""
 
     paths: StorePaths
-    set: str  # the set that answers, or the start of the names of those that do
-    sets: Mapping[str, str]  # task -> the set that answers it
+    sets: Mapping[str, str]  # task -> evidence set
     measurements: tuple[Measurement, ...]  # of those sets
     cheap: tuple[Measurement, ...]  # of cheap students, whatever their set
     compute: tuple[ComputeRow, ...]
-    timed: Mapping[tuple[str, str], list[MeasuredStage]]  # (set, task) -> stages of its runs
+    stages: tuple[StageRow, ...] = ()  # of those sets
 
     @property
     def tasks(self) -> list[str]:
-        """Tasks of the set that was asked for, or of the main one, in the order of their names."""
-        return sorted(task for task, name in self.sets.items() if name.startswith(self.set))
+        """Tasks with evidence of one kind, in the order of their names: published ones where there are any."""
+        published = [task for task, name in self.sets.items() if _is_published(name)]
+        return sorted(published or self.sets)
+
+    def set_of(self, task: str) -> str:
+        """The evidence set of a task.
+
+        raises : NoEvidenceError
+        """
+        if task not in self.sets:
+            raise NoEvidenceError(
+                f"There is no evidence on task {task!r}; there is on {', '.join(sorted(self.sets))}. "
+                f"Measure it with `budgetsim measure --task {task}`, or choose another with --evidence."
+            )
+        return self.sets[task]
 
     def rows(self, task: str) -> list[Measurement]:
         return [m for m in self.measurements if m.task == task]
-
-    def set_of(self, task: str) -> str:
-        """The set that answers a task."""
-        return self.sets.get(task, self.set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,25 +103,19 @@ def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambd
     """
     if ensure_store(paths):
         say(f"Made the store {paths.database} from the published evidence that ships with budgetsim.")
-    if (paths.folder / "tasks").is_dir():
-        from budgetsim.train.custom import register_custom_tasks  # tasks of one's own, where there are any
-
-        register_custom_tasks(paths.folder / "tasks")
     with open_reader(paths.database) as connection:
         measurements = load_measurements(connection)
         compute = load_compute(connection)
-        timed = load_timed(connection)
+        stages = load_stages(connection)
     trained = [m for m in measurements if m.student not in CHEAP_STUDENTS]
-    sets = choose_sets(trained, wanted)
-    main = wanted if wanted and len(set(sets.values())) > 1 else choose_evidence(trained, wanted)
+    sets = choose_evidence(trained, wanted)
     return Evidence(
         paths=paths,
-        set=main,
         sets=sets,
-        measurements=tuple(m for m in trained if sets.get(m.task) == m.evidence_set),
+        measurements=tuple(m for m in trained if m.evidence_set == sets.get(m.task)),
         cheap=tuple(m for m in measurements if m.student in CHEAP_STUDENTS),
         compute=tuple(compute),
-        timed=timed,
+        stages=tuple(s for s in stages if s.evidence_set == sets.get(s.task)),
     )
 
 
@@ -124,19 +133,14 @@ def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFi
 
     raises : NoEvidenceError where the set has no rows of that task
     """
-    rows = evidence.rows(task)
-    if not rows:
-        raise NoEvidenceError(
-            f"Evidence {evidence.set} has nothing on {task}; it has {', '.join(evidence.tasks)}. "
-            f"Measure it with `budgetsim measure --task {task}`."
-        )
+    evidence.set_of(task)
     fit = stored_fit(evidence, task)
     if fit is not None:
         return fit
     from budgetsim.fittask import fit_task  # SciPy, only where a fit is stale
 
     say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
-    return fit_task(rows)
+    return fit_task(evidence.rows(task))
 
 
 def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
@@ -169,7 +173,7 @@ def _answer_point(evidence: Evidence, point: Point, card: RateCard, compute: Com
     except MissingPriceError:
         option = "no price"
     cost = None if isinstance(option, str) else option.cost
-    return answer_point(point, surface, _note(evidence, point.task, surface).source, cost)
+    return answer_point(point, surface, _note(evidence, surface, point.task), cost)
 
 
 def choices(
@@ -195,11 +199,11 @@ def choices(
     options, notes = [], list(fit.warnings)
     missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]
     if missing:
-        raise NoEvidenceError(f"Evidence {evidence.set} has no fitted {missing[0]} on {task}; leave it out.")
+        raise NoEvidenceError(f"Evidence {evidence.set_of(task)} has no fitted {missing[0]} on {task}; leave it out.")
     unknown = [s for s in students if s not in {f.student for f in fit.surfaces}]
     if unknown:
         raise NoEvidenceError(
-            f"Evidence {evidence.set} has no fitted student {unknown[0]} on {task}; it has "
+            f"Evidence {evidence.set_of(task)} has no fitted student {unknown[0]} on {task}; it has "
             f"{', '.join(sorted({f.student for f in fit.surfaces}))}."
         )
     for surface in fit.surfaces:
@@ -234,16 +238,14 @@ def _option(
     return Option(
         surface=surface,
         cost=cost_model(surface.strategy, task, card, hours, owned_labels=owned_labels),
-        evidence=_note(evidence, task.name, surface),
+        evidence=_note(evidence, surface, task.name),
         hours=hours,
     )
 
 
 def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, compute: ComputeModel) -> Hours | None:
-    name = evidence.set_of(task.name)
-    timed = evidence.timed.get((name, task.name))
-    if timed:
-        return measured_hours(timed, surface.strategy, surface.teacher, surface.student, name.split("-")[1])
+    if not _is_published(evidence.set_of(task.name)):
+        return _measured(evidence, surface, task.name)
     speed = modelled_speed(card)
     if surface.strategy != "distill":
         if not card.overheads.charge_student_training:
@@ -253,6 +255,37 @@ def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, com
         return None
     bills = _published(evidence, task.name, surface.teacher, surface.student)
     return distill_hours(compute, surface.teacher, surface.student, task, bills, speed)
+
+
+_SIZE_OF = {"distill": "n_unlabeled", "llm_annotate": "n_llm_labels"}  # what a student trains on; else its labels
+
+
+def _measured(evidence: Evidence, surface: Surface, task: str) -> Hours | None:
+    """Hours of the stages that the runs of a surface rest on, whatever the compute model asked for."""
+    group = surface.group
+    stages = [s for s in evidence.stages if s.task == task and (s.strategy, s.teacher, s.labeler, s.student) == group]
+    size = _SIZE_OF.get(surface.strategy, "n_labels")
+    return measured_hours(
+        [
+            MeasuredStage(
+                kind=s.kind,
+                n=getattr(s, size if s.kind == "train_student" else "n_labels"),
+                examples=s.examples,
+                hours=s.hours,
+            )
+            for s in stages
+        ],
+        _device_class(evidence.set_of(task)),
+    )
+
+
+def _is_published(evidence_set: str) -> bool:
+    return evidence_set.startswith("published")
+
+
+def _device_class(evidence_set: str) -> str:
+    """cpu or gpu: the second word of a measured set's name."""
+    return evidence_set.split("-")[1]
 
 
 def _published(evidence: Evidence, task: str, teacher: str, student: str) -> PublishedHours | None:
@@ -280,14 +313,13 @@ def modelled_speed(card: RateCard) -> ModelledSpeed | None:
     )
 
 
-def _note(evidence: Evidence, task: str, surface: Surface) -> EvidenceNote:
+def _note(evidence: Evidence, surface: Surface, task: str) -> EvidenceNote:
     name = evidence.set_of(task)
-    published = name.startswith("published")
-    device = None if published else name.split("-")[1]
+    published = _is_published(name)
     return EvidenceNote(
         set=name,
         source="published" if published else "measured",
-        device=device,
+        device=None if published else _device_class(name),
         n_rows=surface.n_rows,
     )
 

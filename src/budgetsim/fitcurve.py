@@ -9,59 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.curves import FAMILIES, Family, Frame
 from budgetsim.curves.priors import PRIORS
+from budgetsim.ensemble import DEFAULT, Found, Options, Prediction, draw_parameters, expected, process, screen, search
 from budgetsim.errors import InputError
-from budgetsim.levenberg import Problem, Solution, solve
 from budgetsim.residual import Residual
 from budgetsim.surface import Kind
 
 Floats = NDArray[np.float64]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The one frozen default; benches change a field to show what it is worth."""
-
-    families: tuple[str, ...] = ("power_floor", "shifted_power", "bounded_power", "rectified")
-    tails: tuple[float, ...] = (0.5,)  # noise falls as size^-tail; of several the likelihood chooses
-    n_starts: int = 6  # for each tail
-    n_steps: int = 40
-    n_draws: int = 400
-    noise_prior: float = 0.01  # relative deviation of a run
-    noise_rows: float = 2.0  # what that is worth in observations
-    length: float = 3.0  # of the residual process, e-folds
-    amplitude_prior: float = 0.01
-    spike: float = 3.0  # prior odds that nothing is left over but noise
-    grow: float = 0.02  # discrepancy (log error) one e-fold beyond the data
-    grow_slope: float = 0.25  # the same, as a share of the slope at the end of the data
-    grow_power: float = 1.5  # how it grows with e-folds
-    tolerate: float = 1.5  # excess residual, as a ratio to the best, that costs no weight
-    screen: float = 0.0  # families weigh as their residual to the power of minus this
-    prior: str = "finetuning"
-
-
-DEFAULT: Final = Options()
+_FAR = 300.0  # log errors are cut here
 _ORIGIN = -60.0  # log size that stands for zero
-_BASIN = 3.0  # explanations this much worse than the best are dropped
 _ORIGIN_NOISE = 0.1  # how far a run without training lies off the curve, log error
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What one new run would give at some sizes."""
-
-    mean: Floats  # (sizes,), centre: the exponential of the mean log error
-    lower: Floats  # (sizes,)
-    upper: Floats  # (sizes,)
-    draws: Floats  # (draws, sizes), new runs
-    kind: list[Kind]
-    factor: Floats  # (sizes,), how many fold outside the data, 1 inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +56,10 @@ class CurveFit:
         sizes : (n,), positive, or 0 for no training
         raises : InputError if a size is negative or not finite, or level is not within (0, 1)
         """
-        x = np.atleast_1d(np.asarray(sizes, dtype=np.float64)).ravel()
+        try:
+            x = np.atleast_1d(np.asarray(sizes, dtype=np.float64)).ravel()
+        except (TypeError, ValueError) as problem:
+            raise InputError(f"sizes to predict at must be numbers ({problem}).") from None
         if not (np.isfinite(x).all() and (x >= 0).all()):
             raise InputError("sizes to predict at must be finite and not negative; drop the others.")
         if not 0 < level < 1:
@@ -106,8 +72,18 @@ class CurveFit:
         unit = self._scale.unit
         lo, hi = self._limits
         kinds, factor = self._kinds(x, beyond)
-        back = [np.clip(unit * np.exp(v), lo, hi) for v in (centre, low, high, draws)]
+        back = [np.clip(unit * np.exp(np.clip(v, -_FAR, _FAR)), lo, hi) for v in (centre, low, high, draws)]
         return Prediction(back[0], back[1], back[2], back[3], kinds, factor)
+
+    def parameters(self, family: str) -> dict[str, Floats]:
+        """Draws of a family's parameters, without bounds, in the units of `curves.Frame`.
+
+        raises : InputError if the family is not in the average
+        """
+        if family not in self.families:
+            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
+        draws = self._theta[self.families.index(family)]
+        return dict(zip(FAMILIES[family].parameters, draws.T, strict=True))
 
     def _beyond(self, lx: Floats) -> Floats:
         out: Floats = np.maximum(lx - self._frame.last, 0.0) + np.maximum(self._frame.first - lx, 0.0)
@@ -196,12 +172,14 @@ def fit_curve(
     """
     x, e, counted = _read(sizes, errors, n_test, floor, ceiling)
     options = options if prior is None else replace(options, prior=prior)
+    if options.prior not in PRIORS:
+        raise InputError(f"there is no prior {options.prior!r}; known are {', '.join(sorted(PRIORS))}.")
     scale = _Scale(float(np.exp(np.log(x[x > 0]).mean())), float(e.min()))
     lx, y = scale.log_size(x), np.log(e / scale.unit)
     frame = _frame(x, lx, y, scale, floor, ceiling)
     rng = np.random.default_rng([seed, 0])
     weight = np.array([_weights(x, lx, e, counted, frame, options, tail) for tail in options.tails])
-    found = _search(_chosen(x, options), x, lx, y, weight, frame, options, rng)
+    found = search(_chosen(x, options), x, lx, y, weight, frame, options, rng)
     return _assemble(x, e, lx, y, scale, frame, found, floor, ceiling, options, seed, rng)
 
 
@@ -273,115 +251,6 @@ def _weights(
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What the search found of one family."""
-
-    family: Family
-    theta: Floats  # (basins, p)
-    cost: Floats  # (basins,)
-    hessian: Floats  # (basins, p, p)
-    weight: Floats  # (basins, rows)
-    noise: float
-    agree: float
-
-
-def _search(
-    families: Sequence[Family],
-    x: Floats,
-    lx: Floats,
-    y: Floats,
-    weight: Floats,
-    frame: Frame,
-    options: Options,
-    rng: np.random.Generator,
-) -> list[_Found]:
-    """Every family from every start, in one batch padded to the widest family."""
-    width, k = max(f.n_parameters for f in families), options.n_starts * len(options.tails)
-    by_start = np.repeat(weight, options.n_starts, axis=0)
-    n = len(families) * k
-    mean, precision = np.zeros((n, width)), np.ones((n, width))
-    start, rows = np.zeros((n, width)), np.empty((n, len(x)))
-    for i, f in enumerate(families):
-        part, p = slice(i * k, (i + 1) * k), f.n_parameters
-        centre, sd = prior_of(f, frame, options)
-        mean[part, :p], precision[part, :p] = centre, sd**-2.0
-        start[part, :p] = _starts(f, centre, sd, lx, y, k, rng)
-        rows[part] = by_start if f.has_origin else np.where(x > 0, by_start, 0.0)
-
-    def model(theta: Floats) -> tuple[Floats, Floats]:
-        out, jac = np.empty((n, len(x))), np.zeros((n, len(x), width))
-        for i, f in enumerate(families):
-            part, p = slice(i * k, (i + 1) * k), f.n_parameters
-            out[part], jac[part, :, :p] = f.log_error(theta[part, :p], lx, frame)
-        return out, jac
-
-    problem = Problem(
-        y=y,
-        weight=rows,
-        mean=mean,
-        precision=precision,
-        noise_prior=options.noise_prior,
-        noise_rows=options.noise_rows,
-    )
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        solution = solve(model, start, problem, n_steps=options.n_steps)
-    with np.errstate(divide="ignore"):
-        bonus = 0.5 * np.where(rows > 0, np.log(rows), 0.0).sum(axis=1)
-    solution = replace(solution, cost=solution.cost - bonus)
-    return [_basins(f, solution, slice(i * k, (i + 1) * k), by_start) for i, f in enumerate(families)]
-
-
-def prior_of(family: Family, frame: Frame, options: Options) -> tuple[Floats, Floats]:
-    """Prior mean and standard deviation of a family's parameters."""
-    mean, sd = family.prior(frame)
-    for name, (centre, spread) in PRIORS.get(options.prior, {}).get(family.name, {}).items():
-        i = family.parameters.index(name)
-        mean[i], sd[i] = centre, spread
-        if name == "log_shift":
-            mean[i] -= frame.last
-        if name == "top" and frame.ceiling is not None:
-            mean[i], sd[i] = family.prior(frame)[0][i], family.prior(frame)[1][i]
-    return mean, sd
-
-
-def _starts(
-    family: Family, mean: Floats, sd: Floats, lx: Floats, y: Floats, k: int, rng: np.random.Generator
-) -> Floats:
-    """The prior's centre with the slope of the data, and jittered copies."""
-    start = mean + 0.8 * sd * rng.standard_normal((k, len(mean)))
-    start[0] = mean
-    for i, name in enumerate(family.parameters):
-        if name in ("log_exponent", "log_late_exponent"):
-            start[: k // 2, i] = np.log(np.clip(_slope(lx, y), 0.03, 2.0)) + 0.3 * start[: k // 2, i]
-            start[: k // 2, i] -= 0.3 * mean[i]
-    return start
-
-
-def _slope(lx: Floats, y: Floats) -> float:
-    """Fall of the log error an e-fold of size, over the later half of the sizes."""
-    late = lx >= np.median(lx)
-    at, v = lx[late] - lx[late].mean(), y[late] - y[late].mean()
-    return float(-(at * v).sum() / max(float((at * at).sum()), 1e-9))
-
-
-def _basins(family: Family, solution: Solution, part: slice, by_start: Floats) -> _Found:
-    """The best end points of a family that differ from each other."""
-    p = family.n_parameters
-    cost = solution.cost[part]
-    order = np.argsort(cost, kind="stable")
-    kept: list[int] = []
-    for i in order:
-        near = any(abs(cost[i] - cost[j]) < 0.1 for j in kept)
-        if cost[i] <= cost[order[0]] + _BASIN and not near:
-            kept.append(int(i))
-    theta = solution.theta[part][kept, :p]
-    hessian = solution.hessian[part][kept][:, :p, :p]
-    agree = float((cost < cost[order[0]] + 0.1).mean())
-    noise = float(solution.noise[part][order[0]])
-    return _Found(family, theta, cost[kept], hessian, by_start[kept], noise, agree)
-
-
 def _assemble(
     x: Floats,
     e: Floats,
@@ -389,7 +258,7 @@ def _assemble(
     y: Floats,
     scale: _Scale,
     frame: Frame,
-    found: Sequence[_Found],
+    found: Sequence[Found],
     floor: float | None,
     ceiling: float | None,
     options: Options,
@@ -397,20 +266,23 @@ def _assemble(
     rng: np.random.Generator,
 ) -> CurveFit:
     trained = x > 0
-    residual = Residual.over(lx[trained][:, None], (options.length,))
+    at, target = lx[trained], y[trained]
+    residuals = [Residual.over(at[:, None], (length,)) for length in options.lengths]
     knots = _knots(frame, options)
-    found, share_of = _screen(found, len(x), options)
+    found, share_of = screen(found, len(x), options)
     share = np.diff(np.round(options.n_draws * np.concatenate([[0.0], np.cumsum(share_of)])).astype(int))
     theta, centre_path, paths, noises = [], [], [], []
     for f, n in zip(found, share, strict=True):
-        draws = _draw_parameters(f, int(n), lx, y, trained, frame, options, rng)
-        amplitude, noise = _process(f, residual, lx[trained], y[trained], frame, options, int(n), rng)
-        left = y[trained] - f.family.log_error(draws, lx[trained], frame)[0]
-        best_left = y[trained] - f.family.log_error(f.theta[:1], lx[trained], frame)[0]
-        centre_path.append(_expected(residual, knots, best_left, amplitude, noise))
-        paths.append(residual.draw(knots[:, None], left, amplitude, noise, rng))
+        draws = draw_parameters(f, int(n), lx, y, trained, frame, options, rng)
+        left = target - f.family.log_error(draws, at, frame)[0]
+        best_left = target - f.family.log_error(f.theta[:1], at, frame)[0][0]
+        processes = process(f, residuals, best_left, options, int(n), rng)
+        centre_path.append(expected(processes, knots[:, None], best_left))
+        stops = np.cumsum([0, *(len(p.noise) for p in processes)])
+        for p, start, stop in zip(processes, stops[:-1], stops[1:], strict=True):
+            paths.append(p.residual.draw(knots[:, None], left[start:stop], p.amplitude, p.noise, rng))
+            noises.append(p.noise)
         theta.append(draws)
-        noises.append(noise)
     noise_draws = np.concatenate(noises)
     return CurveFit(
         sizes=x,
@@ -434,93 +306,13 @@ def _assemble(
     )
 
 
-def _screen(found: Sequence[_Found], n: int, options: Options) -> tuple[list[_Found], Floats]:
-    """Families worth averaging, with weights: less for one that leaves more over than the best."""
-    rows = n + options.noise_rows
-    spread = np.array([f.noise * np.sqrt(rows / max(rows - f.family.n_parameters, 1.0)) for f in found])
-    excess = np.maximum(spread / spread.min() / options.tolerate, 1.0)
-    weight = excess**-options.screen
-    keep = weight > 0.02 * weight.max()
-    weight = weight[keep] / weight[keep].sum()
-    return [f for f, k in zip(found, keep, strict=True) if k], weight
-
-
 def _knots(frame: Frame, options: Options) -> Floats:
     """Log sizes at which the residual is drawn: fine among the data, out to where it has died away."""
-    reach = 5 * options.length
-    n = int(np.clip(round((frame.last - frame.first) / (0.2 * options.length)), 2, 60)) + 1
+    reach = 5 * max(options.lengths)
+    n = int(np.clip(round((frame.last - frame.first) / (0.2 * min(options.lengths))), 2, 60)) + 1
     inside = np.linspace(frame.first, frame.last, n)
     out = reach * np.array([0.04, 0.1, 0.2, 0.35, 0.6, 1.0])
     return np.concatenate([frame.first - out[::-1], inside, frame.last + out])
-
-
-def _draw_parameters(
-    f: _Found,
-    n: int,
-    lx: Floats,
-    y: Floats,
-    trained: NDArray[np.bool_],
-    frame: Frame,
-    options: Options,
-    rng: np.random.Generator,
-) -> Floats:
-    """Draws about each basin's best, resampled by how well they fit."""
-    many = 3 * n
-    odds = np.exp(f.cost.min() - f.cost)
-    basin = rng.choice(len(odds), size=many, p=odds / odds.sum())
-    p = f.theta.shape[1]
-    z = rng.standard_normal((many, p))
-    roots = np.linalg.inv(np.linalg.cholesky(f.hessian)).transpose(0, 2, 1)
-    theta = f.theta[basin] + np.einsum("nij,nj->ni", roots[basin], z)
-    mean, sd = prior_of(f.family, frame, options)
-    use = trained if not f.family.has_origin else np.ones_like(trained)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        r = f.family.log_error(theta, lx[use], frame)[0] - y[use]
-    spread = options.noise_rows * options.noise_prior**2 + (f.weight[basin][:, use] * r * r).sum(axis=1)
-    rows = options.noise_rows + use.sum()
-    log_post = -0.5 * rows * np.log(spread) - 0.5 * (((theta - mean) / sd) ** 2).sum(axis=1)
-    log_weight = np.where(np.isfinite(log_post), log_post, -np.inf) + 0.5 * (z * z).sum(axis=1)
-    log_weight -= log_weight.max()
-    w = np.exp(log_weight)
-    w = np.minimum(w, w.mean() * np.sqrt(many))
-    comb = (np.arange(n) + rng.random()) / n
-    pick = np.searchsorted(np.cumsum(w) / w.sum(), comb).clip(0, many - 1)
-    return theta[pick]
-
-
-_RATIOS = np.exp(np.linspace(-3.0, 3.0, 9))
-
-
-def _process(
-    f: _Found,
-    residual: Residual,
-    lx: Floats,
-    y: Floats,
-    frame: Frame,
-    options: Options,
-    n: int,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Amplitude and noise of the residual process, drawn from their posterior on a grid."""
-    left = y - f.family.log_error(f.theta[:1], lx, frame)[0]
-    amplitude = np.repeat(options.amplitude_prior * _RATIOS, len(_RATIOS))
-    noise = np.tile(options.noise_prior * _RATIOS, len(_RATIOS))
-    log_post = residual.log_likelihood(np.repeat(left, len(amplitude), axis=0), amplitude, noise)
-    log_post = log_post - 0.5 * (np.log(amplitude / options.amplitude_prior)) ** 2
-    log_post = log_post - 0.5 * (np.log(noise / options.noise_prior)) ** 2
-    absent = amplitude == amplitude.min()
-    log_post = log_post + np.where(absent, 4.5 + np.log(options.spike), 0.0)
-    w = np.exp(log_post - log_post.max())
-    pick = rng.choice(len(w), size=n, p=w / w.sum())
-    return amplitude[pick], noise[pick]
-
-
-def _expected(residual: Residual, knots: Floats, left: Floats, amplitude: Floats, noise: Floats) -> Floats:
-    """Mean of the residual process at the knots, averaged over its hyper-parameters."""
-    pairs, count = np.unique(np.stack([amplitude, noise], axis=1), axis=0, return_counts=True)
-    mean = residual.mean(knots[:, None], np.repeat(left, len(pairs), axis=0), pairs[:, 0], pairs[:, 1])
-    out: Floats = count @ mean / count.sum()
-    return out
 
 
 def _warnings(x: Floats, y: Floats) -> list[str]:

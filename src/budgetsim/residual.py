@@ -34,17 +34,24 @@ def correlation(left: Floats, right: Floats, lengths: tuple[float, ...]) -> Floa
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """The process seen at the observed sizes `at` (n, axes)."""
+    """The process seen at the observed sizes `at` (n, axes); row i has noise of variance s^2 / root_i^2."""
 
     at: Floats
     lengths: tuple[float, ...]
     values: Floats  # eigenvalues of the correlation, (n,)
     vectors: Floats  # eigenvectors, one a column
+    root: Floats  # square root of each row's weight
 
     @classmethod
-    def over(cls, at: Floats, lengths: tuple[float, ...]) -> Residual:
-        values, vectors = np.linalg.eigh(correlation(at, at, lengths))
-        return cls(at, lengths, np.maximum(values, 0.0), vectors)
+    def over(cls, at: Floats, lengths: tuple[float, ...], weight: Floats | None = None) -> Residual:
+        root = np.ones(len(at)) if weight is None else np.sqrt(weight)
+        values, vectors = np.linalg.eigh(root[:, None] * correlation(at, at, lengths) * root)
+        return cls(at, lengths, np.maximum(values, 0.0), vectors, root)
+
+    def _turn(self, left_over: Floats) -> Floats:
+        """Rows of equal noise, in the eigenbasis."""
+        out: Floats = (left_over * self.root) @ self.vectors
+        return out
 
     def log_likelihood(self, left_over: Floats, amplitude: Floats, noise: Floats) -> Floats:
         """Log density of what curves leave over.
@@ -52,7 +59,7 @@ class Residual:
         left_over : (particles, n); amplitude, noise : (particles,), standard deviations
         """
         variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
-        turned = left_over @ self.vectors
+        turned = self._turn(left_over)
         out: Floats = -0.5 * (turned**2 / variance + np.log(2 * np.pi * variance)).sum(axis=1)
         return out
 
@@ -62,16 +69,25 @@ class Residual:
         source : Rasmussen & Williams (2006), equations 5.10 to 5.12
         """
         variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
-        solved = ((left_over @ self.vectors) / variance) @ self.vectors.T
+        solved = (self._turn(left_over) / variance) @ self.vectors.T
         precision = (1 / variance) @ (self.vectors**2).T
-        return solved / precision, 1 / np.sqrt(precision)
+        return solved / precision / self.root, 1 / np.sqrt(precision) / self.root
 
     def mean(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats) -> Floats:
         """Expected process at new sizes at (m, axes), given what was left over: (particles, m)."""
         variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
-        solved = ((left_over @ self.vectors) / variance) @ self.vectors.T
-        out: Floats = amplitude[:, None] ** 2 * (solved @ correlation(self.at, at, self.lengths))
+        solved = (self._turn(left_over) / variance) @ self.vectors.T
+        out: Floats = amplitude[:, None] ** 2 * ((solved * self.root) @ correlation(self.at, at, self.lengths))
         return out
+
+    def conditional(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the process at each new size, (particles, m) both."""
+        variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
+        cross = (self.vectors.T * self.root) @ correlation(self.at, at, self.lengths)
+        scale = amplitude[:, None] ** 2
+        mean: Floats = scale * ((self._turn(left_over) / variance) @ cross)
+        gone = scale**2 * ((1 / variance) @ cross**2)
+        return mean, np.sqrt(np.maximum(scale - gone, 0.0))
 
     def draw(self, at: Floats, left_over: Floats, amplitude: Floats, noise: Floats, rng: np.random.Generator) -> Floats:
         """One draw a particle of the process at new sizes, given what was left over at the old.
@@ -84,8 +100,8 @@ class Residual:
         root = np.linalg.cholesky(joint + _JITTER * np.eye(len(both)))
         n, particles = len(self.at), len(left_over)
         path = amplitude[:, None] * (rng.standard_normal((particles, len(both))) @ root.T)
-        seen = path[:, :n] + noise[:, None] * rng.standard_normal((particles, n))
+        seen = path[:, :n] + noise[:, None] / self.root * rng.standard_normal((particles, n))
         variance = amplitude[:, None] ** 2 * self.values + noise[:, None] ** 2
-        solved = (((left_over - seen) @ self.vectors) / variance) @ self.vectors.T
+        solved = (self._turn(left_over - seen) / variance) @ self.vectors.T * self.root
         out: Floats = path[:, n:] + amplitude[:, None] ** 2 * (solved @ joint[:n, n:])
         return out

@@ -63,14 +63,14 @@ def label_forms(floors: Floors) -> Forms:
         return out
 
     def smooth(z: Floats, at: Floats) -> Floats:
-        l = size(z, at)
-        floor, top = floors.at(z, l), floors.ceiling(z[:, [_FIRST]])
-        return floor + (top - floor) * _hill(z, l, _FIRST + 1, np.log(2000.0), 1.0)
+        log_n = size(z, at)
+        floor, top = floors.at(z, log_n), floors.ceiling(z[:, [_FIRST]])
+        return floor + (top - floor) * _hill(z, log_n, _FIRST + 1, np.log(2000.0), 1.0)
 
     def onset(z: Floats, at: Floats) -> Floats:
-        l = size(z, at)
-        floor, top = floors.at(z, l), floors.ceiling(z[:, [_FIRST]])
-        return floor + (top - floor) * _gate(z, l, _FIRST + 3) * _hill(z, l, _FIRST + 1, np.log(1000.0), 0.5)
+        log_n = size(z, at)
+        floor, top = floors.at(z, log_n), floors.ceiling(z[:, [_FIRST]])
+        return floor + (top - floor) * _gate(z, log_n, _FIRST + 3) * _hill(z, log_n, _FIRST + 1, np.log(1000.0), 0.5)
 
     return Forms((Form("smooth", smooth), Form("onset", onset)), _FIRST + 7)
 
@@ -79,17 +79,17 @@ def transfer_forms(floors: Floors) -> Forms:
     """Score against the teacher's labels N and the texts U it labels."""
 
     def product(z: Floats, at: Floats) -> Floats:
-        l, u = at[None, :, 0], at[None, :, 1]
-        floor, top = floors.at(z, np.broadcast_to(l, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
-        own = _hill(z, l, _FIRST + 1, np.log(300.0), 0.7) * _gate(z, l, _FIRST + 3)
-        return floor + (top - floor) * own * rise(u, _needed(z, l), _slope(z, _FIRST + 7, 1.0))
+        log_n, log_u = at[None, :, 0], at[None, :, 1]
+        floor, top = floors.at(z, np.broadcast_to(log_n, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
+        own = _hill(z, log_n, _FIRST + 1, np.log(300.0), 0.7) * _gate(z, log_n, _FIRST + 3)
+        return floor + (top - floor) * own * rise(log_u, _needed(z, log_n), _slope(z, _FIRST + 7, 1.0))
 
     def series(z: Floats, at: Floats) -> Floats:
-        l, u = at[None, :, 0], at[None, :, 1]
-        floor, top = floors.at(z, np.broadcast_to(l, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
-        lack_n = _odds(-_slope(z, _FIRST + 2, 0.7) * (l - _middle(z, _FIRST + 1, np.log(300.0))))
-        lack_u = _odds(-_slope(z, _FIRST + 7, 1.0) * (u - _needed(z, l)))
-        return floor + (top - floor) * _gate(z, l, _FIRST + 3) / (1.0 + lack_n + lack_u)
+        log_n, log_u = at[None, :, 0], at[None, :, 1]
+        floor, top = floors.at(z, np.broadcast_to(log_n, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
+        lack_n = _odds(-_slope(z, _FIRST + 2, 0.7) * (log_n - _middle(z, _FIRST + 1, np.log(300.0))))
+        lack_u = _odds(-_slope(z, _FIRST + 7, 1.0) * (log_u - _needed(z, log_n)))
+        return floor + (top - floor) * _gate(z, log_n, _FIRST + 3) / (1.0 + lack_n + lack_u)
 
     return Forms((Form("product", product), Form("series", series)), _FIRST + 8)
 
@@ -103,8 +103,8 @@ def _slope(z: Floats, i: int, median: float) -> Floats:
     return out
 
 
-def _hill(z: Floats, l: Floats, i: int, middle: float, slope: float) -> Floats:
-    return rise(l, _middle(z, i, middle), _slope(z, i + 1, slope))
+def _hill(z: Floats, log_n: Floats, i: int, middle: float, slope: float) -> Floats:
+    return rise(log_n, _middle(z, i, middle), _slope(z, i + 1, slope))
 
 
 def _odds(t: Floats) -> Floats:
@@ -113,11 +113,13 @@ def _odds(t: Floats) -> Floats:
     return out
 
 
-def _gate(z: Floats, l: Floats, i: int) -> Floats:
+def _gate(z: Floats, log_n: Floats, i: int) -> Floats:
     """An onset near 1000 labels (a factor 4.5 either way), over about a third of an e-fold."""
-    return rise(l, np.log(1000.0) + 1.5 * z[:, [i]], 12.0 * np.exp(0.5 * z[:, [i + 1]]))
+    return rise(log_n, np.log(1000.0) + 1.5 * z[:, [i]], 12.0 * np.exp(0.5 * z[:, [i + 1]]))
 
 
-def _needed(z: Floats, l: Floats) -> Floats:
+def _needed(z: Floats, log_n: Floats) -> Floats:
     """Log of the texts at which half the rise is reached; it drifts with the labels."""
-    return np.log(10000.0) + 2.0 * z[:, [_FIRST + 5]] + 0.3 * z[:, [_FIRST + 6]] * (l - np.log(1000.0))
+    drift = 0.3 * z[:, [_FIRST + 6]] * (log_n - np.log(1000.0))
+    out: Floats = np.log(10000.0) + 2.0 * z[:, [_FIRST + 5]] + drift
+    return out

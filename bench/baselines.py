@@ -1,0 +1,53 @@
+"""What the product is compared with, re-written from the equations of the papers.
+
+M1 to M4 of Alabdulmohsin et al. (2022): square log loss, one start, no prior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from budgetsim.curves import BOUNDED_POWER, ONE_BREAK, POWER_FLOOR, RECTIFIED, SHIFTED_POWER, Family, Frame
+
+Floats = NDArray[np.float64]
+Curve = Callable[[Floats], Floats]
+
+FORMS: dict[str, Family] = {
+    "M2": POWER_FLOOR,
+    "M3": SHIFTED_POWER,
+    "M4": BOUNDED_POWER,
+    "rectified": RECTIFIED,
+    "one break": ONE_BREAK,
+}
+
+
+def power(sizes: Floats, errors: Floats) -> Curve:
+    """M1: e = b x^c by linear regression of logs."""
+    slope, level = np.polyfit(np.log(sizes), np.log(errors), 1)
+    return lambda x: np.exp(level + slope * np.log(x))
+
+
+def one_start(family: Family, sizes: Floats, errors: Floats) -> Curve:
+    """A form fitted by least squares of logs from its usual start, nothing else."""
+    x0, unit = float(np.exp(np.log(sizes).mean())), float(errors.min())
+    lx, y = np.log(sizes / x0), np.log(errors / unit)
+    frame = Frame(first=lx.min(), last=lx.max(), level=float(np.interp(0, lx, y)), highest=float(y.max()))
+    start, sd = family.prior(frame)
+
+    def residual(theta: Floats) -> Floats:
+        out: Floats = np.clip(np.nan_to_num(family.log_error(theta[None], lx, frame)[0][0] - y, nan=1e3), -1e3, 1e3)
+        return out
+
+    with np.errstate(all="ignore"):
+        found = least_squares(residual, start, x_scale=sd, max_nfev=400)
+    return lambda x: unit * np.exp(family.log_error(found.x[None], np.log(x / x0), frame)[0][0])
+
+
+def all_forms(sizes: Floats, errors: Floats) -> dict[str, Curve]:
+    """M1 to M4 on one curve."""
+    fitted = {name: one_start(FORMS[name], sizes, errors) for name in ("M2", "M3", "M4")}
+    return {"M1": power(sizes, errors), **fitted}
