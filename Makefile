@@ -3,15 +3,26 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check lint types imports test-slow docs rebuild bad-input clean
+.PHONY: demo test test-train check lint types imports test-slow docs rebuild bad-input clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu,plot]'
 	touch $@
 
-demo: $(VENV)/.ready  ## set up and answer the question, in a store of its own
-	BUDGETSIM_STORE=$$(mktemp -d)/budgetsim.duckdb $(BIN)/budgetsim optimize --budget 2000 --rates rates.yaml
+$(VENV)/.measure: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu]' torch==2.13.0
+	touch $@
+
+demo: $(VENV)/.measure  ## set up, answer the question, train on a generated task and answer from that, in a store of its own
+	home=$$(mktemp -d) && export BUDGETSIM_STORE=$$home/budgetsim.duckdb BUDGETSIM_CACHE_DIR=$$home/cache && \
+	$(BIN)/budgetsim optimize --budget 2000 --rates rates.yaml && \
+	$(BIN)/budgetsim measure --grid demo && \
+	$(BIN)/budgetsim store query "select task, strategy, student, n_labels, n_unlabeled, score from points where source = 'measured' order by all" && \
+	rm -rf $$home
+
+test-train: $(VENV)/.measure  ## the tests that train a tiny T5
+	$(BIN)/python -m pytest -m train
 
 test: $(VENV)/.ready  ## set up and run the tests
 	$(BIN)/python -m pytest

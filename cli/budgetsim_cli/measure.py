@@ -85,6 +85,7 @@ def measure(
         paths=paths,
         cache=default_cache(),
         workers=workers or min(2, os.cpu_count() or 1),
+        leave_out=strategy is None,
         limits=_limits(max_hours, max_cost, rates, recipe),
         access=Access(trust_first_use=trust_first_use),
     )
@@ -132,7 +133,7 @@ def _limits(max_hours: float | None, max_cost: float | None, rates: Path | None,
 def _dry_run(campaign: Campaign, as_json: bool) -> None:
     from budgetsim.measure.show import dry_run_page, predict_campaign
 
-    predicted = predict_campaign(campaign)
+    predicted = predict_campaign(campaign, say)
     print_json(predicted) if as_json else print_page(dry_run_page(predicted))
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from budgetsim.errors import BudgetsimError, InputError, MissingExtraError, StoreLockedError
 from budgetsim.measure.estimate import Estimator
-from budgetsim.measure.execute import Bench, check_sizes
+from budgetsim.measure.execute import CHECKPOINT_EVERY, Bench, check_spec
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.stages import Device, StageStore
 from budgetsim.store.location import StorePaths
@@ -58,6 +58,8 @@ class Campaign:
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
     access: Access = field(default_factory=Access)
+    checkpoint_every: int = CHECKPOINT_EVERY  # steps
+    leave_out: bool = False  # whether runs that the task cannot give are left out instead of refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,22 +78,39 @@ class Outcome:
     scores: tuple[dict[str, Any], ...]
 
 
-def find_missing(campaign: Campaign) -> tuple[list[RunSpec], list[RunSpec]]:
+def find_missing(campaign: Campaign, tell: Tell = lambda _: None) -> tuple[list[RunSpec], list[RunSpec]]:
     """The runs that are in the store's files already, and those that are not.
 
-    raises : InputError where a run asks for more rows than there are, StoreError for torn files
+    raises : InputError where a run asks for what the task cannot give (of a grid such runs are left
+        out, and said), StoreError for torn files
     """
     refuse_toys(campaign)
     done = {run.design.run_id for run in read_shards(campaign.paths.runs)[0]}
     bench = Bench(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
     there: list[RunSpec] = []
     missing: list[RunSpec] = []
+    refused: dict[str, list[RunSpec]] = {}
     for spec in campaign.specs:
-        split, pool = bench.split(spec), bench.pool(spec)
-        check_sizes(spec, split, pool)
-        design = spec.design(split.split_id, pool.source if pool else None)
+        bench.split(spec)  # a task that cannot be read is an error, never left out
+        try:
+            check_spec(spec, bench)
+        except InputError as error:
+            if not campaign.leave_out:
+                raise
+            refused.setdefault(_what(spec, error), []).append(spec)
+            continue
+        pool = bench.pool(spec)
+        design = spec.design(bench.split(spec).split_id, pool.source if pool else None)
         (there if design.run_id in done else missing).append(spec)
+    for words, specs in refused.items():
+        tell(f"Left out of the grid, {len(specs)} runs: {words}")
+    if campaign.specs and not there and not missing:
+        raise InputError(f"Nothing of the grid can be run: {next(iter(refused))}")
     return there, missing
+
+
+def _what(spec: RunSpec, error: InputError) -> str:
+    return str(error).replace(spec.title, f"{spec.task} {spec.strategy}")
 
 
 def refuse_toys(campaign: Campaign) -> None:
@@ -109,8 +128,8 @@ def run_campaign(campaign: Campaign, tell: Tell) -> Outcome:
 
     raises : StoreLockedError at the end, when everything is done, where the database stayed locked
     """
-    there, missing = find_missing(campaign)
-    tell(f"{len(campaign.specs)} runs planned: {len(there)} in the store, {len(missing)} to do.")
+    there, missing = find_missing(campaign, tell)
+    tell(f"{len(there) + len(missing)} runs planned: {len(there)} in the store, {len(missing)} to do.")
     crew = _Crew(campaign, missing, tell)
     try:
         crew.work()
@@ -123,7 +142,7 @@ def run_campaign(campaign: Campaign, tell: Tell) -> Outcome:
         raise locked
     estimator = crew.estimator
     return Outcome(
-        planned=len(campaign.specs),
+        planned=len(there) + len(missing),
         there_before=len(there),
         done=len(crew.finished),
         failed=tuple(crew.failed),
@@ -298,6 +317,7 @@ class _Worker:
             "database": str(campaign.paths.database),
             "cache": str(campaign.cache),
             "threads": campaign.threads,
+            "checkpoint_every": campaign.checkpoint_every,
             "access": asdict(campaign.access),
         }
         self.process = subprocess.Popen(  # noqa: S603

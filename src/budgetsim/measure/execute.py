@@ -19,6 +19,7 @@ from budgetsim.measure.stages import Stage, StageStore, Work
 from budgetsim.store.records import Score
 from budgetsim.tasks import Task, get_task
 from budgetsim.train import metrics
+from budgetsim.train.baselines import has_overlap_rule
 from budgetsim.train.data import Access, load_task
 from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, model_id
 from budgetsim.train.rows import Row
@@ -83,8 +84,8 @@ def execute(spec: RunSpec, bench: Bench) -> Result:
 
     raises : InputError where the task has too few rows, or student and teacher do not fit together
     """
+    check_spec(spec, bench)
     run = _Run(spec, bench)
-    check_sizes(spec, run.split, run.pool)
     scores, stages = _cheap_student(run) if is_cheap(spec.student) else _seq2seq_student(run)
     part = getattr(run.split, bench.part)
     listed = [
@@ -94,8 +95,12 @@ def execute(spec: RunSpec, bench: Bench) -> Result:
     return Result(tuple(listed), tuple(stages))
 
 
-def check_sizes(spec: RunSpec, split: Split, pool: Pool | None) -> None:
-    """Refuse more labels or texts than there are, saying how many there are."""
+def check_spec(spec: RunSpec, bench: Bench) -> None:
+    """Refuse what the task's rows cannot give, or the models cannot learn.
+
+    raises : InputError saying how many rows there are, or which student or teacher would do
+    """
+    split, pool = bench.split(spec), bench.pool(spec)
     wanted = {"n_labels": (spec.n_labels, len(split.train), "labelled rows")}
     if pool is not None:
         wanted["n_unlabeled"] = (spec.n_unlabeled, len(pool.rows), "unlabelled texts")
@@ -103,6 +108,19 @@ def check_sizes(spec: RunSpec, split: Split, pool: Pool | None) -> None:
     for name, (asked, there, what) in wanted.items():
         if asked > there:
             raise InputError(f"{spec.title}: {name} is {asked}, but {spec.task} has {there} {what} in this split.")
+    _check_models(spec, get_task(spec.task))
+
+
+def _check_models(spec: RunSpec, task: Task) -> None:
+    if is_cheap(spec.student) and (task.kind != "classification" or spec.strategy == "distill"):
+        raise InputError(
+            f"{spec.student} learns hard labels of a classification; {task.name} is {task.kind}, the strategy "
+            f"{spec.strategy}. Use a seq2seq student."
+        )
+    if spec.student == "overlap" and not has_overlap_rule(task):
+        raise InputError(f"overlap answers tasks of two texts and two labels; {task.name} is none.")
+    if spec.teacher in ENCODER_TEACHERS and not task.labels:
+        raise InputError(f"{spec.teacher} teaches classifications; {task.name} is {task.kind}. Use a seq2seq teacher.")
 
 
 @dataclass(slots=True)
@@ -163,11 +181,6 @@ class _Run:
 
 def _cheap_student(run: _Run) -> tuple[dict[str, float], list[Stage]]:
     spec = run.spec
-    if run.task.kind != "classification" or spec.strategy == "distill":
-        raise InputError(
-            f"{spec.student} learns hard labels of a classification; {run.task.name} is {run.task.kind}, the strategy "
-            f"{spec.strategy}. Use a seq2seq student."
-        )
     before: list[Stage] = []
     rows, labels = _hard_labels(run, before)
     features: list[tuple[np.ndarray, Stage]] = []
@@ -195,8 +208,6 @@ def _cheap_answers(run: _Run, rows: Sequence[Row], labels: Sequence[str], featur
 
     sources = [row.source for row in run.evaluated]
     if run.spec.student == "overlap":
-        if not baselines.has_overlap_rule(run.task):
-            raise InputError(f"overlap answers tasks of two texts and two labels; {run.task.name} is none.")
         return baselines.overlap_answers(
             run.task, [Row(r.source, label, "") for r, label in zip(rows, labels, strict=True)], sources
         )
@@ -289,8 +300,6 @@ def _label_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[
 
     assert run.pool is not None
     labels = run.task.labels
-    if not labels:
-        raise InputError(f"{run.spec.teacher} teaches classifications; {run.task.name} is {run.task.kind}.")
     words = codec.encode_labels(labels)
     tokens = check_label_tokens([ids[0] for ids in words], labels)
     teacher = _encoder_teacher(run, before)

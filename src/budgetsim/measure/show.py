@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any, Final
 
-from budgetsim.measure.conductor import Campaign, Outcome, find_missing
+from budgetsim.errors import InputError
+from budgetsim.measure.conductor import Campaign, Outcome, Tell, find_missing
 from budgetsim.measure.estimate import SETUP_GUESS, Estimator
 from budgetsim.measure.execute import Bench
 from budgetsim.measure.spec import RunSpec, to_json
@@ -59,7 +60,10 @@ def _wanted(campaign: Campaign) -> dict[str, list[str]]:
     bench = Bench(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
     found: dict[str, list[str]] = {}
     for spec in campaign.specs:
-        split, pool = bench.split(spec), bench.pool(spec)
+        try:
+            split, pool = bench.split(spec), bench.pool(spec)
+        except InputError:
+            continue  # was left out of the grid
         run_id = spec.design(split.split_id, pool.source if pool else None).run_id
         found.setdefault(spec.task, []).append(run_id)
     return found
@@ -113,7 +117,8 @@ def summary(outcome: Outcome) -> str:
     """One paragraph: what was done, how long it took, how good the predictions were."""
     words = [
         f"{outcome.done} runs done in {outcome.seconds / 60:.1f} min "
-        f"({outcome.worker_seconds / 3600:.2f} worker-hours); {outcome.there_before} of {outcome.planned} were there before."
+        f"({outcome.worker_seconds / 3600:.2f} worker-hours); {outcome.there_before} of {outcome.planned} were "
+        f"there before."
     ]
     if outcome.prediction_error is not None and outcome.prediction_bias is not None:
         words.append(
@@ -127,9 +132,9 @@ def summary(outcome: Outcome) -> str:
     return " ".join(words)
 
 
-def predict_campaign(campaign: Campaign) -> dict[str, Any]:
+def predict_campaign(campaign: Campaign, tell: Tell) -> dict[str, Any]:
     """What a campaign would do and take: counts, hours by task and strategy, dollars where a price is given."""
-    there, missing = find_missing(campaign)
+    there, missing = find_missing(campaign, tell)
     estimator = Estimator()
     estimator.prime(read_shards(campaign.paths.runs)[1])
     cells: dict[tuple[str, str, str], list[float]] = {}

@@ -37,6 +37,7 @@ def main() -> None:
     except BudgetsimError as error:
         _tell(events, "refused", message=str(error), kind=type(error).__name__)
         return
+    bench.checkpoint_every = settings["checkpoint_every"]
     bench.progress = lambda what, done, of: _tell(events, "progress", stage=what, done=done, of=of)
     _tell(events, "ready", device=bench.stages.device.name, device_class=bench.stages.device.kind)
     for line in sys.stdin:
