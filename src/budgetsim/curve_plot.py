@@ -64,9 +64,8 @@ def _curve(surface: Surface, cut: float | None, rows: Sequence[Measurement]) -> 
     at = n[:, None] if cut is None else np.stack([n, np.full(_POINTS, cut)], axis=1)
     means = surface.at(at)
     lower, upper = run_interval(means, surface.run_noise)
-    seen = [
-        (getattr(m, surface.inputs[0]), m.score) for m in rows if cut is None or getattr(m, surface.inputs[1]) == cut
-    ]
+    on_cut = [m for m in rows if cut is None or getattr(m, surface.inputs[1]) == cut]
+    seen = [(getattr(m, surface.inputs[0]), m.score) for m in on_cut]
     name = label_of(*surface.group)
     return Curve(
         label=name if cut is None else f"{name}, {surface.inputs[1]} {cut:,.0f}",
@@ -84,17 +83,13 @@ def text_plot(curve: Curve, metric: str) -> list[str]:
     """A curve as plain text: `+` the expected score, `.` the 90 % interval of a run, `o` rows."""
     from uniplot import plot_to_string
 
-    shown = [
-        ("90 % of runs, lower", curve.n, curve.lower),
-        ("upper", curve.n, curve.upper),
-        ("mean", curve.n, curve.mean),
-    ]
+    shown = [(curve.n, curve.lower, "."), (curve.n, curve.upper, "."), (curve.n, curve.mean, "+")]
     if len(curve.seen_n):
-        shown.append(("rows", curve.seen_n, curve.seen_score))
+        shown.append((curve.seen_n, curve.seen_score, "o"))
     text = plot_to_string(
-        xs=[np.log10(x) for _, x, _ in shown],
-        ys=[y for _, _, y in shown],
-        force_ascii_characters=[".", ".", "+", "o"][: len(shown)],
+        xs=[np.log10(x) for x, _, _ in shown],
+        ys=[y for _, y, _ in shown],
+        force_ascii_characters=[mark for _, _, mark in shown],
         character_set="ascii",
         color=False,
         width=72,
