@@ -199,8 +199,8 @@ def main() -> None:
             best, best_score = cached(setting, epochs, grouped=True)
             print(
                 f"  {epochs:3d} epochs: inline {slow:6.1f} s ({slow_score:.1f}), cached {fast:6.1f} s "
-                f"({fast_score:.1f}), ratio {slow / fast:.2f}, bound {bound:.2f} ({100 * slow / fast / bound:.0f} %); grouped by length "
-                f"{best:6.1f} s ({best_score:.1f}), ratio {slow / best:.2f}",
+                f"({fast_score:.1f}), ratio {slow / fast:.2f}, bound {bound:.2f} "
+                f"({100 * slow / fast / bound:.0f} %); grouped by length {best:6.1f} s ({best_score:.1f}), ratio {slow / best:.2f}",
                 flush=True,
             )
 

@@ -293,20 +293,19 @@ def test_a_cap_in_dollars_needs_a_price() -> None:
         Limits(max_cost_usd=5.0)
 
 
-def test_measured_hours_charge_the_encoder_by_text() -> None:
-    def stage(kind: str, n: int, hours: float) -> MeasuredStage:
-        return MeasuredStage(
-            kind=kind, strategy="distill", teacher="t", student="s", n_labels=100, n_examples=n, hours=hours,
-            fixed_steps=True,
-        )  # fmt: skip
+def test_a_fixed_number_of_steps_costs_the_same_whatever_the_counts() -> None:
+    def stage(kind: str, n: int, examples: int, hours: float) -> MeasuredStage:
+        return MeasuredStage(kind=kind, n=n, examples=examples, hours=hours)
 
-    timed = [stage("encode", 1000, 1.0), stage("finetune_teacher", 100, 0.5), stage("soft_label", 1000, 2.0)]
-    hours = measured_hours([*timed, stage("train_student", 500, 3.0)], "distill", "t", "s", "cpu")
+    timed = [stage("encode", 100, 1000, 1.0), stage("finetune_teacher", 100, 100, 0.5)]
+    timed += [stage("soft_label", 100, 1000, 2.0)]
+    trained = [stage("train_student", n, 12_800, 3.0) for n in (500, 1500, 4500)]
+    hours = measured_hours([*timed, *trained], "cpu")
     assert hours is not None
     assert hours.teacher_hours == (0.5 + 100 * 0.001,)
     assert hours.label_text == pytest.approx(0.003)
-    assert (hours.train_text, hours.train_run) == (0.0, 3.0)
-    assert measured_hours(timed, "distill", "t", "s", "cpu") is None
+    assert (hours.train_text, hours.train_fixed) == (0.0, 3.0)
+    assert measured_hours(timed, "cpu") is None
 
 
 def test_the_command_line_plans_and_refuses(tmp_path: Path) -> None:
