@@ -85,6 +85,13 @@ class CurveFit:
         draws = self._theta[self.families.index(family)]
         return dict(zip(FAMILIES[family].parameters, draws.T, strict=True))
 
+    def best(self, family: str) -> dict[str, float]:
+        """A family's best parameters, as `parameters` names them."""
+        if family not in self.families:
+            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
+        found = self._best[self.families.index(family)]
+        return dict(zip(FAMILIES[family].parameters, found.tolist(), strict=True))
+
     def _beyond(self, lx: Floats) -> Floats:
         out: Floats = np.maximum(lx - self._frame.last, 0.0) + np.maximum(self._frame.first - lx, 0.0)
         return np.minimum(out, 25.0)
