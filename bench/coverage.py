@@ -240,7 +240,7 @@ def main() -> None:
     for title, method in (("PCHIP, constant width", pchip), ("residual bootstrap of the rectified law", bootstrap)):
         found = [r for c in curves for r in method(c)]
         report(title, found, np.column_stack([_same(r.draws) for r in found]))
-    found = [r for c in revisiting_nsl() for r in ours(c, DEFAULT.prior)]
+    found = [r for c in revisiting_nsl() for r in ours(c, "finetuning")]
     report("ours on revisiting_nsl, used for nothing", found, widened(found, default))
 
 
