@@ -71,7 +71,7 @@ def main() -> None:
     mean, worst = statistics.mean(ours), max(ours)
     print(f"mean over {N_CURVES} curves {mean:.4f} s (goal {GOALS[0]}), slowest alone {worst:.4f} s (goal {GOALS[1]})")
     theirs_mean = statistics.mean(theirs)
-    print(f"scipy curve_fit on {len(theirs)} of them {theirs_mean:.4f} s: ours is {theirs_mean / mean:.1f} times faster")
+    print(f"scipy curve_fit on {len(theirs)} of them {theirs_mean:.4f} s: {theirs_mean / mean:.1f} times ours")
 
 
 if __name__ == "__main__":

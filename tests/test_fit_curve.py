@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from budgetsim.ensemble import DEFAULT
 from budgetsim.errors import InputError
 from budgetsim.fitcurve import fit_curve
+from budgetsim.pooling import pool_prior
 
 SIZES = 100.0 * 2.0 ** np.arange(9)
 LATER = np.array([0.0, 50.0, 300.0, 1e5, 1e9])
@@ -160,3 +161,18 @@ def test_exponents_are_recovered_at_the_nominal_rate():
 def test_an_absent_family_has_no_parameters():
     with pytest.raises(InputError, match="not in this fit"):
         fit_curve(SIZES, _errors()).parameters("one_break")
+
+
+def test_a_prior_pooled_from_related_curves_carries_few_points_further():
+    related = [(SIZES, _errors(seed, c=0.5)) for seed in range(6)]
+    truth = 0.1 + 3.0 * SIZES[-1] ** -0.5
+    gap = []
+    for prior in ("weak", pool_prior([related])):
+        found = fit_curve(SIZES[:4], _errors(9)[:4], prior=prior).predict(SIZES[-1:])
+        gap.append(abs(float(np.log(found.mean[0] / truth))))
+    assert gap[1] < gap[0]
+
+
+def test_too_few_curves_are_not_pooled():
+    with pytest.raises(InputError, match="at least 4 curves"):
+        pool_prior([[(SIZES, _errors())]])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.curves.family import Family, Frame
-from budgetsim.curves.priors import PRIORS
+from budgetsim.curves.priors import PRIORS, Table
 from budgetsim.levenberg import Problem, Solution, solve
 from budgetsim.residual import Residual
 from budgetsim.surface import Kind
@@ -43,7 +43,7 @@ class Options:
     grow_power: float = 1.5  # how it grows with e-folds
     tolerate: float = 1.5  # excess residual, as a ratio to the best, that costs no weight
     screen: float = 0.0  # families weigh as their residual to the power of minus this
-    prior: str = "finetuning"
+    prior: str | Table = "finetuning"  # of `curves.priors`, or pooled from related curves
 
 
 DEFAULT: Final = Options()
@@ -138,7 +138,8 @@ def _doubted(r: Floats, weight: Floats) -> Floats:
 def prior_of(family: Family, frame: Frame, options: Options) -> tuple[Floats, Floats]:
     """Prior mean and standard deviation of a family's parameters."""
     mean, sd = family.prior(frame)
-    for name, (centre, spread) in PRIORS.get(options.prior, {}).get(family.name, {}).items():
+    table = PRIORS[options.prior] if isinstance(options.prior, str) else options.prior
+    for name, (centre, spread) in table.get(family.name, {}).items():
         i = family.parameters.index(name)
         mean[i], sd[i] = centre, spread
         if name == "log_shift":

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.curves import FAMILIES, Family, Frame
-from budgetsim.curves.priors import PRIORS
+from budgetsim.curves.priors import PRIORS, Table
 from budgetsim.ensemble import DEFAULT, Found, Options, Prediction, draw_parameters, expected, process, screen, search
 from budgetsim.errors import InputError
 from budgetsim.residual import Residual
@@ -85,6 +85,13 @@ class CurveFit:
         draws = self._theta[self.families.index(family)]
         return dict(zip(FAMILIES[family].parameters, draws.T, strict=True))
 
+    def best(self, family: str) -> dict[str, float]:
+        """A family's best parameters, as `parameters` names them."""
+        if family not in self.families:
+            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
+        found = self._best[self.families.index(family)]
+        return dict(zip(FAMILIES[family].parameters, found.tolist(), strict=True))
+
     def _beyond(self, lx: Floats) -> Floats:
         out: Floats = np.maximum(lx - self._frame.last, 0.0) + np.maximum(self._frame.first - lx, 0.0)
         return np.minimum(out, 25.0)
@@ -150,7 +157,7 @@ def fit_curve(
     n_test: ArrayLike | None = None,
     floor: float | None = None,
     ceiling: float | None = None,
-    prior: str | None = None,
+    prior: str | Table | None = None,
     seed: int = 0,
     options: Options = DEFAULT,
 ) -> CurveFit:
@@ -160,7 +167,8 @@ def fit_curve(
     errors : (n,), positive
     n_test : items each error rate was counted on, one number or one a row; adds their noise
     floor, ceiling : known limits of the error, in its unit
-    prior : name of a set of prior parameters; by default the one of `options`
+    prior : name of a set of prior parameters, or those that `pool_prior` learnt from related
+        curves; by default the one of `options`
     raises : InputError for a row that cannot be used, or no row of positive size
 
     >>> import numpy as np
@@ -172,7 +180,7 @@ def fit_curve(
     """
     x, e, counted = _read(sizes, errors, n_test, floor, ceiling)
     options = options if prior is None else replace(options, prior=prior)
-    if options.prior not in PRIORS:
+    if isinstance(options.prior, str) and options.prior not in PRIORS:
         raise InputError(f"there is no prior {options.prior!r}; known are {', '.join(sorted(PRIORS))}.")
     scale = _Scale(float(np.exp(np.log(x[x > 0]).mean())), float(e.min()))
     lx, y = scale.log_size(x), np.log(e / scale.unit)
@@ -235,7 +243,7 @@ def _chosen(x: Floats, options: Options) -> list[Family]:
     """Families with no more parameters than the sizes can bear; priors carry the rest."""
     n = len(np.unique(x[x > 0]))
     wanted = [FAMILIES[name] for name in options.families]
-    return [f for f in wanted if f.n_parameters <= max(n - 2, 4)]
+    return [f for f in wanted if f.n_parameters <= max(n - 2, 4)] or wanted
 
 
 def _weights(

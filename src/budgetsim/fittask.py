@@ -24,7 +24,7 @@ from budgetsim.tasks import known_tasks
 
 Floats = NDArray[np.float64]
 
-N_PARTICLES: Final = 4000
+N_PARTICLES: Final = 3000
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
 LABEL_STRATEGIES: Final = ("annotate", "llm_annotate", "annotate_plus_llm")
 LABEL_LENGTHS: Final = (3.0, 3.0)  # e-folds of labels, of LLM labels

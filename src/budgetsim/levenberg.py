@@ -58,7 +58,7 @@ def solve(model: Model, start: Floats, problem: Problem, *, n_steps: int = 40) -
         trial = theta - step
         y, jac = model(trial)
         new_cost, new_gradient, new_hessian, new_noise = _normal(problem, trial, y, jac)
-        better = np.atleast_1d(new_cost < cost)
+        better = new_cost < cost
         quiet = np.where(better & (cost - new_cost > 1e-4), 0, quiet + 1)
         theta = np.where(better[:, None], trial, theta)
         gradient = np.where(better[:, None], new_gradient, gradient)
@@ -74,7 +74,7 @@ def solve(model: Model, start: Floats, problem: Problem, *, n_steps: int = 40) -
 def _normal(problem: Problem, theta: Floats, y: Floats, jac: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Cost, gradient, Gauss-Newton matrix and noise at theta."""
     r = y - problem.y
-    bad = ~np.isfinite(r).all(axis=1)
+    bad: NDArray[np.bool_] = np.asarray(~np.isfinite(r).all(axis=1))
     if bad.any():
         r = np.where(bad[:, None], 1e6, r)
         jac = np.where(bad[:, None, None], 0.0, jac)

@@ -39,10 +39,11 @@ class Forms:
 
     forms: tuple[Form, ...]
     n_dimensions: int
+    left_over: float  # median standard deviation of the residual process, a fraction of the metric
 
     def amplitude(self, z: Floats) -> Floats:
-        """Standard deviation of the residual process: median 3 points, a fraction of the metric."""
-        out: Floats = 0.03 * np.exp(0.7 * z[:, N_FLOOR])
+        """Standard deviation of the residual process, a fraction of the metric."""
+        out: Floats = self.left_over * np.exp(0.7 * z[:, N_FLOOR])
         return out
 
     def noise(self, z: Floats) -> Floats:
@@ -72,7 +73,7 @@ def label_forms(floors: Floors) -> Forms:
         floor, top = floors.at(z, log_n), floors.ceiling(z[:, [_FIRST]])
         return floor + (top - floor) * _gate(z, log_n, _FIRST + 3) * _hill(z, log_n, _FIRST + 1, np.log(1000.0), 0.5)
 
-    return Forms((Form("smooth", smooth), Form("onset", onset)), _FIRST + 7)
+    return Forms((Form("smooth", smooth), Form("onset", onset)), _FIRST + 7, 0.03)
 
 
 def transfer_forms(floors: Floors) -> Forms:
@@ -82,16 +83,16 @@ def transfer_forms(floors: Floors) -> Forms:
         log_n, log_u = at[None, :, 0], at[None, :, 1]
         floor, top = floors.at(z, np.broadcast_to(log_n, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
         own = _hill(z, log_n, _FIRST + 1, np.log(300.0), 0.7) * _gate(z, log_n, _FIRST + 3)
-        return floor + (top - floor) * own * rise(log_u, _needed(z, log_n), _slope(z, _FIRST + 7, 1.0))
+        return floor + (top - floor) * own * rise(log_u, _needed(z, log_n), _slope(z, _FIRST + 7, 0.7))
 
     def series(z: Floats, at: Floats) -> Floats:
         log_n, log_u = at[None, :, 0], at[None, :, 1]
         floor, top = floors.at(z, np.broadcast_to(log_n, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
         lack_n = _odds(-_slope(z, _FIRST + 2, 0.7) * (log_n - _middle(z, _FIRST + 1, np.log(300.0))))
-        lack_u = _odds(-_slope(z, _FIRST + 7, 1.0) * (log_u - _needed(z, log_n)))
+        lack_u = _odds(-_slope(z, _FIRST + 7, 0.7) * (log_u - _needed(z, log_n)))
         return floor + (top - floor) * _gate(z, log_n, _FIRST + 3) / (1.0 + lack_n + lack_u)
 
-    return Forms((Form("product", product), Form("series", series)), _FIRST + 8)
+    return Forms((Form("product", product), Form("series", series)), _FIRST + 8, 0.05)
 
 
 def _middle(z: Floats, i: int, median: float) -> Floats:
@@ -121,5 +122,5 @@ def _gate(z: Floats, log_n: Floats, i: int) -> Floats:
 def _needed(z: Floats, log_n: Floats) -> Floats:
     """Log of the texts at which half the rise is reached; it drifts with the labels."""
     drift = 0.3 * z[:, [_FIRST + 6]] * (log_n - np.log(1000.0))
-    out: Floats = np.log(10000.0) + 2.0 * z[:, [_FIRST + 5]] + drift
+    out: Floats = np.log(200_000.0) + 2.0 * z[:, [_FIRST + 5]] + drift
     return out
