@@ -56,10 +56,8 @@ def main() -> None:
     print(f"{'command':22} {'CPU s, median':>14} {'min':>6} {'max':>6} {'ratio':>6} {'goal':>5}")
     for name, seconds in times.items():
         ratio = statistics.median(a / b for a, b in zip(seconds, base, strict=True))
-        goal = f"{GOALS[name]:.1f}" if name in GOALS else ""
-        print(
-            f"{name:22} {statistics.median(seconds):14.3f} {min(seconds):6.3f} {max(seconds):6.3f} {ratio:6.2f} {goal:>5}"
-        )
+        middle, low, high = statistics.median(seconds), min(seconds), max(seconds)
+        print(f"{name:22} {middle:14.3f} {low:6.3f} {high:6.3f} {ratio:6.2f} {GOALS.get(name, '')!s:>5}")
     spied = subprocess.run([sys.executable, "-c", _SPY, *optimize[1:]], capture_output=True, text=True, check=True)
     print(f"torch or SciPy imported: {spied.stderr.strip().splitlines()[-1]}")
 

@@ -123,7 +123,7 @@ def test_points_without_evidence_say_so_and_the_others_are_answered(tmp_path):
     known, unknown = json.loads(done.stdout)["points"]
     assert known["score"] > 60
     assert unknown["score"] is None
-    assert "no fitted annotate t5-v1_1-base on fever" in unknown["reason"]
+    assert "no fitted annotate (t5-v1_1-base) on fever" in unknown["reason"]
     assert "No answer" in done.stderr
 
 
@@ -165,11 +165,14 @@ def test_a_stale_fit_is_made_again_and_a_store_elsewhere_works(tmp_path):
 
 
 def test_sql_on_the_store():
-    data = json_of("store", "query", "SELECT count(*) AS n FROM points")
+    data = json_of("store", "query", "SELECT count(*) AS n FROM points WHERE source = 'published:kang2023'")
     assert data["columns"] == ["n"]
     assert data["rows"] == [[203]]
     done = run_cli(
-        "store", "query", "--csv", "SELECT task, count(*) AS n FROM points GROUP BY ALL ORDER BY ALL LIMIT 2"
+        "store",
+        "query",
+        "--csv",
+        "SELECT task, count(*) AS n FROM points WHERE source LIKE 'published%' GROUP BY ALL ORDER BY ALL LIMIT 2",
     )
     assert done.stdout == "task,n\nfever,15\nmultipit_gen,15\n"
 
@@ -251,4 +254,4 @@ def test_the_same_question_twice_gives_the_same_answer(optimized):
 def test_version():
     done = run_cli("--version")
     assert done.stdout.startswith("budgetsim ")
-    assert "store schema 1" in done.stdout
+    assert "store schema 2" in done.stdout

@@ -22,6 +22,7 @@ def test_the_papers_card_restated():
         "multipit_id": Decimal("0.2"),
         "multipit_gen": Decimal("0.371"),
         "nq": Decimal("0.129"),
+        "wlp_typing": Decimal("0.129"),  # not the paper's: a public price list
     }
     assert CARD.gpu is not None
     assert float(CARD.gpu.usd_per_device_hour) == PAPER_GPU_USD_PER_HOUR == 1.875
@@ -47,10 +48,10 @@ def test_token_prices_in_scientific_notation_are_numbers():
 
 
 def test_several_mistakes_are_told_at_once():
-    bad = TEXT.replace("usd_per_label: 0.260", "usd_per_label: -1").replace("count: 1", "cuont: 1")
+    bad = TEXT.replace("usd_per_label: 0.260", "usd_per_label: -1").replace("  count: 1\n", "  cuont: 1\n")
     with pytest.raises(RateCardError) as caught:
         parse_rates(bad, "my.yaml")
     lines = str(caught.value).splitlines()
     assert lines[0] == "my.yaml, line 10, labels.wlp.usd_per_label: found -1, wanted 0 or more"
-    assert lines[1].startswith("my.yaml, line 37, gpu.cuont: found an unknown key, wanted one of as_of, count")
+    assert lines[1].startswith("my.yaml, line 42, gpu.cuont: found an unknown key, wanted one of as_of, count")
     assert len(lines) == 2

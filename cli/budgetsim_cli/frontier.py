@@ -46,7 +46,7 @@ def frontier(
     card = read_rates(rates)
     found = load_evidence(locate(store), evidence, say)
     objects, page = {}, []
-    for name in check_tasks(task, found.tasks):
+    for name in check_tasks(task, found):
         open_to = choices(
             found,
             name,
@@ -58,9 +58,9 @@ def frontier(
             say=say,
         )
         front = trace_frontier(open_to.task, open_to.options, max_budget)
-        objects[name] = frontier_json(front)
+        objects[name] = {"evidence_set": open_to.fit.evidence_set, **frontier_json(front)}
         page += frontier_page(front, open_to.task.metric)
     if as_json:
-        print_json({"rates": card.name, "evidence_set": found.set, "tasks": objects})
+        print_json({"rates": card.name, "tasks": objects})
     else:
         print_page(page)

@@ -20,6 +20,7 @@ from budgetsim_cli.console import (
 )
 
 if TYPE_CHECKING:
+    from budgetsim.advise import Evidence
     from budgetsim.compute import ComputeModel
     from budgetsim.report import Page
 
@@ -63,7 +64,7 @@ def optimize(
     check_strategies(strategy)
     card = read_rates(rates)
     found = load_evidence(locate(store), evidence, say)
-    tasks = check_tasks(task, found.tasks)
+    tasks = check_tasks(task, found)
     objects: dict[str, object] = {}
     page: Page = []
     bought = False
@@ -121,17 +122,11 @@ def check_strategies(names: list[str] | None) -> None:
             raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.")
 
 
-def check_tasks(names: list[str] | None, known: list[str]) -> list[str]:
+def check_tasks(names: list[str] | None, evidence: Evidence) -> list[str]:
     """Tasks somebody asked for, or all that have evidence.
 
     raises : NoEvidenceError
     """
-    from budgetsim.errors import NoEvidenceError
-
     for name in names or ():
-        if name not in known:
-            raise NoEvidenceError(
-                f"There is no evidence on task {name!r}; this set has {', '.join(known)}. "
-                f"Measure it with `budgetsim measure --task {name}`, or choose another with --evidence."
-            )
-    return list(dict.fromkeys(names or known))
+        evidence.set_of(name)
+    return list(dict.fromkeys(names or evidence.tasks))

@@ -34,6 +34,7 @@ def simulate(
     n_unlabeled: Count = None,
     teacher: Annotated[str | None, typer.Option(help="Teacher.", show_default="the paper's")] = None,
     student: Annotated[str | None, typer.Option(help="Student.", show_default="the paper's")] = None,
+    labeler: Annotated[str | None, typer.Option(help="Who labels besides people.", show_default="the only one")] = None,
     points: Annotated[
         Path | None,
         typer.Option(
@@ -56,6 +57,7 @@ def simulate(
         "strategy": strategy,
         "teacher": teacher,
         "student": student,
+        "labeler": labeler,
         "n_labels": n_labels,
         "n_llm_labels": n_llm_labels,
         "n_unlabeled": n_unlabeled,
@@ -71,7 +73,7 @@ def simulate(
     for a in silent:
         say(f"No answer: {a.reason}")
     if as_json:
-        print_json({"evidence_set": found.set, "rates": card.name, "points": points_json(answers)})
+        print_json({"rates": card.name, "points": points_json(answers)})
     else:
         print_page([points_grid(answers)])
 

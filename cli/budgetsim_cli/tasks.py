@@ -1,36 +1,105 @@
-"""`budgetsim tasks`: what is known of each task."""
+"""`budgetsim tasks`: what is known of each task, and tasks of your own."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import Json, print_json, print_page
+from budgetsim_cli.console import Json, Store, print_json, print_page
 
-app = typer.Typer(help="Tasks: list and show them.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from budgetsim.report import Page
+    from budgetsim.tasks import Task
+    from budgetsim.train.custom import Findings
+
+app = typer.Typer(help="Tasks: list and show them, add your own.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_(as_json: Json = False) -> None:
-    """List the tasks."""
+def list_(store: Store = None, as_json: Json = False) -> None:
+    """List the tasks: the paper's, derived, generated, and your own."""
     from budgetsim.report import tasks_grid
-    from budgetsim.tasks import TASKS
 
+    tasks = _known(store)
     if as_json:
-        print_json({"tasks": [asdict(t) for t in TASKS.values()]})
+        print_json({"tasks": [asdict(t) for t in tasks]})
     else:
-        print_page([tasks_grid(list(TASKS.values()))])
+        print_page([tasks_grid(tasks)])
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="Task name.")], as_json: Json = False) -> None:
+def show(name: Annotated[str, typer.Argument(help="Task name.")], store: Store = None, as_json: Json = False) -> None:
     """Show one task."""
     from budgetsim.tasks import get_task
 
+    _known(store)
     task = get_task(name)
     if as_json:
         print_json({"task": asdict(task)})
     else:
         print_page([f"{key}: {value}" for key, value in asdict(task).items()])
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Name of the new task.")],
+    train: Annotated[Path, typer.Option(help="Labelled rows: CSV or JSONL.")],
+    test: Annotated[Path, typer.Option(help="Labelled rows that are never trained on.")],
+    unlabeled: Annotated[Path | None, typer.Option(help="Texts without labels: a text a line, CSV or JSONL.")] = None,
+    metric: Annotated[str, typer.Option(help="accuracy, f1, macro_f1, squad_f1 or self_ibleu.")] = "accuracy",
+    text_column: Annotated[str, typer.Option(help="Column that holds the text.")] = "text",
+    label_column: Annotated[str, typer.Option(help="Column that holds the label.")] = "label",
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Check files of your own, say what is in them, and remember them as a task."""
+    from budgetsim.store.location import locate
+    from budgetsim.train.custom import TaskFiles, add_task
+
+    files = TaskFiles(train=train, test=test, unlabeled=unlabeled, text_column=text_column, label_column=label_column)
+    _known(store)
+    task, findings = add_task(locate(store).folder / "tasks", name, files, metric)
+    if as_json:
+        print_json({"task": asdict(task), "findings": asdict(findings)})
+    else:
+        print_page(_findings_page(task, findings))
+
+
+def _known(store: Path | None) -> list[Task]:
+    from budgetsim.store.location import locate
+    from budgetsim.tasks import known_tasks
+    from budgetsim.train.custom import register_custom_tasks
+
+    register_custom_tasks(locate(store).folder / "tasks")
+    return list(known_tasks())
+
+
+def _findings_page(task: Task, found: Findings) -> Page:
+    labels = ", ".join(f"{label} {n}" for label, n in list(found.labels.items())[:10])
+    lines: Page = [
+        f"{task.name}: {found.n_train:,} train, {found.n_test:,} test, {found.n_unlabeled:,} unlabelled; "
+        f"metric {task.metric}.",
+    ]
+    if task.labels:
+        lines.append(
+            f"Labels of train: {labels}. "
+            f"Always answering {found.majority_label} scores {100 * found.majority_share:.1f}."
+        )
+    lines += [text for count, text in _worries(found) if count]
+    lines.append(f"Next: budgetsim measure --task {task.name}")
+    return lines
+
+
+def _worries(found: Findings) -> list[tuple[float, str]]:
+    shared, double, torn = found.shared_texts, found.duplicate_train_texts, found.contradicting_texts
+    return [
+        (shared, f"{shared} texts of train stand in test too: they are not trained on."),
+        (double, f"{double} texts of train are duplicates: one of each is kept."),
+        (torn, f"{torn} texts of train have two labels: the first one is kept."),
+        (found.unlabeled_in_test, f"{found.unlabeled_in_test} unlabelled texts stand in test: they are left out."),
+        (len(found.unknown_test_labels), f"Labels only in test: {', '.join(found.unknown_test_labels[:5])}."),
+        (found.long_share >= 0.01, f"{100 * found.long_share:.0f} % of the texts are cut at 128 tokens."),
+    ]

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.rates import RateCard, parse_rates
     from budgetsim.simulate import chance_of_best, expected_regret, predict, run_interval
+    from budgetsim.store.database import open_reader
     from budgetsim.store.location import StorePaths, locate
+    from budgetsim.store.query import points_frame
     from budgetsim.surface import Support, Surface, TaskFit
     from budgetsim.tasks import TASKS, Task, get_task
 
@@ -85,6 +87,8 @@ _HOME = {
     "run_interval": "simulate",
     "StorePaths": "store.location",
     "locate": "store.location",
+    "open_reader": "store.database",
+    "points_frame": "store.query",
     "Support": "surface",
     "Surface": "surface",
     "TaskFit": "surface",
@@ -138,10 +142,12 @@ __all__ = [
     "get_task",
     "load_evidence",
     "locate",
+    "open_reader",
     "optimize_task",
     "pareto_front",
     "parse_points",
     "parse_rates",
+    "points_frame",
     "predict",
     "rivals",
     "run_interval",

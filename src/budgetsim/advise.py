@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from budgetsim.compute import (
     ComputeModel,
     Hours,
+    MeasuredStage,
     ModelledSpeed,
     PublishedHours,
     distill_hours,
+    measured_hours,
     published_hours,
     student_only,
 )
@@ -23,9 +25,16 @@ from budgetsim.rates import RateCard
 from budgetsim.store.database import open_reader
 from budgetsim.store.fits import load_fit
 from budgetsim.store.location import StorePaths, package_data
-from budgetsim.store.query import ComputeRow, choose_evidence, load_compute, load_measurements
+from budgetsim.store.query import (
+    ComputeRow,
+    StageRow,
+    choose_evidence,
+    load_compute,
+    load_measurements,
+    load_stages,
+)
 from budgetsim.surface import Surface, TaskFit
-from budgetsim.tasks import TASKS, Task
+from budgetsim.tasks import Task, get_task
 
 CHEAP_STUDENTS = ("overlap", "tfidf-lr", "encoder-lr")
 Say = Callable[[str], None]
@@ -33,18 +42,32 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything one answer rests on: a set of measurements, and published compute."""
+    """Everything an answer rests on: a set of measurements for each task, and compute."""
 
     paths: StorePaths
-    set: str
-    measurements: tuple[Measurement, ...]  # of that set
+    sets: Mapping[str, str]  # task -> evidence set
+    measurements: tuple[Measurement, ...]  # of those sets
     cheap: tuple[Measurement, ...]  # of cheap students, whatever their set
     compute: tuple[ComputeRow, ...]
+    stages: tuple[StageRow, ...] = ()  # of those sets
 
     @property
     def tasks(self) -> list[str]:
-        """Tasks with evidence, in the order of their names."""
-        return sorted({m.task for m in self.measurements})
+        """Tasks with evidence of one kind, in the order of their names: published ones where there are any."""
+        published = [task for task, name in self.sets.items() if _is_published(name)]
+        return sorted(published or self.sets)
+
+    def set_of(self, task: str) -> str:
+        """The evidence set of a task.
+
+        raises : NoEvidenceError
+        """
+        if task not in self.sets:
+            raise NoEvidenceError(
+                f"There is no evidence on task {task!r}; there is on {', '.join(sorted(self.sets))}. "
+                f"Measure it with `budgetsim measure --task {task}`, or choose another with --evidence."
+            )
+        return self.sets[task]
 
     def rows(self, task: str) -> list[Measurement]:
         return [m for m in self.measurements if m.task == task]
@@ -83,14 +106,16 @@ def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambd
     with open_reader(paths.database) as connection:
         measurements = load_measurements(connection)
         compute = load_compute(connection)
+        stages = load_stages(connection)
     trained = [m for m in measurements if m.student not in CHEAP_STUDENTS]
-    name = choose_evidence(trained, wanted)
+    sets = choose_evidence(trained, wanted)
     return Evidence(
         paths=paths,
-        set=name,
-        measurements=tuple(m for m in trained if m.evidence_set == name),
+        sets=sets,
+        measurements=tuple(m for m in trained if m.evidence_set == sets.get(m.task)),
         cheap=tuple(m for m in measurements if m.student in CHEAP_STUDENTS),
         compute=tuple(compute),
+        stages=tuple(s for s in stages if s.evidence_set == sets.get(s.task)),
     )
 
 
@@ -108,24 +133,19 @@ def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFi
 
     raises : NoEvidenceError where the set has no rows of that task
     """
-    rows = evidence.rows(task)
-    if not rows:
-        raise NoEvidenceError(
-            f"Evidence {evidence.set} has nothing on {task}; it has {', '.join(evidence.tasks)}. "
-            f"Measure it with `budgetsim measure --task {task}`."
-        )
+    evidence.set_of(task)
     fit = stored_fit(evidence, task)
     if fit is not None:
         return fit
     from budgetsim.fittask import fit_task  # SciPy, only where a fit is stale
 
     say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
-    return fit_task(rows)
+    return fit_task(evidence.rows(task))
 
 
 def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
     """The fit that lies beside the store or ships with the package, if it is of these very rows."""
-    return load_fit([evidence.paths.fits, package_data("fits")], evidence.set, task, evidence.rows(task))
+    return load_fit([evidence.paths.fits, package_data("fits")], evidence.set_of(task), task, evidence.rows(task))
 
 
 def answer_points(
@@ -144,16 +164,16 @@ def _answer_point(evidence: Evidence, point: Point, card: RateCard, compute: Com
     try:
         fit = task_fit(evidence, point.task, say)
         if point.strategy == "constant":
-            return answer_constant(point, TASKS[point.task])
+            return answer_constant(point, get_task(point.task))
         surface = find_surface(fit, point)
     except NoEvidenceError as error:
         return unanswered(point, str(error))
     try:
-        option = _option(evidence, surface, TASKS[point.task], card, compute, 0.0)
+        option = _option(evidence, surface, get_task(point.task), card, compute, 0.0)
     except MissingPriceError:
         option = "no price"
     cost = None if isinstance(option, str) else option.cost
-    return answer_point(point, surface, _note(evidence, surface).source, cost)
+    return answer_point(point, surface, _note(evidence, surface, point.task), cost)
 
 
 def choices(
@@ -174,16 +194,16 @@ def choices(
     students : those to choose among; empty for all
     raises : MissingPriceError, NoEvidenceError
     """
-    facts = TASKS[task]
+    facts = get_task(task)
     fit = task_fit(evidence, task, say)
     options, notes = [], list(fit.warnings)
     missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]
     if missing:
-        raise NoEvidenceError(f"Evidence {evidence.set} has no fitted {missing[0]} on {task}; leave it out.")
+        raise NoEvidenceError(f"Evidence {evidence.set_of(task)} has no fitted {missing[0]} on {task}; leave it out.")
     unknown = [s for s in students if s not in {f.student for f in fit.surfaces}]
     if unknown:
         raise NoEvidenceError(
-            f"Evidence {evidence.set} has no fitted student {unknown[0]} on {task}; it has "
+            f"Evidence {evidence.set_of(task)} has no fitted student {unknown[0]} on {task}; it has "
             f"{', '.join(sorted({f.student for f in fit.surfaces}))}."
         )
     for surface in fit.surfaces:
@@ -218,12 +238,14 @@ def _option(
     return Option(
         surface=surface,
         cost=cost_model(surface.strategy, task, card, hours, owned_labels=owned_labels),
-        evidence=_note(evidence, surface),
+        evidence=_note(evidence, surface, task.name),
         hours=hours,
     )
 
 
 def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, compute: ComputeModel) -> Hours | None:
+    if not _is_published(evidence.set_of(task.name)):
+        return _measured(evidence, surface, task.name)
     speed = modelled_speed(card)
     if surface.strategy != "distill":
         if not card.overheads.charge_student_training:
@@ -235,8 +257,39 @@ def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, com
     return distill_hours(compute, surface.teacher, surface.student, task, bills, speed)
 
 
+_SIZE_OF = {"distill": "n_unlabeled", "llm_annotate": "n_llm_labels"}  # what a student trains on; else its labels
+
+
+def _measured(evidence: Evidence, surface: Surface, task: str) -> Hours | None:
+    """Hours of the stages that the runs of a surface rest on, whatever the compute model asked for."""
+    group = surface.group
+    stages = [s for s in evidence.stages if s.task == task and (s.strategy, s.teacher, s.labeler, s.student) == group]
+    size = _SIZE_OF.get(surface.strategy, "n_labels")
+    return measured_hours(
+        [
+            MeasuredStage(
+                kind=s.kind,
+                n=getattr(s, size if s.kind == "train_student" else "n_labels"),
+                examples=s.examples,
+                hours=s.hours,
+            )
+            for s in stages
+        ],
+        _device_class(evidence.set_of(task)),
+    )
+
+
+def _is_published(evidence_set: str) -> bool:
+    return evidence_set.startswith("published")
+
+
+def _device_class(evidence_set: str) -> str:
+    """cpu or gpu: the second word of a measured set's name."""
+    return evidence_set.split("-")[1]
+
+
 def _published(evidence: Evidence, task: str, teacher: str, student: str) -> PublishedHours | None:
-    source = evidence.set.replace("published-", "published:", 1)
+    source = evidence.set_of(task).replace("published-", "published:", 1)
     return published_hours(
         [
             (row.kind, row.n_labels, row.gpu_hours)
@@ -260,13 +313,13 @@ def modelled_speed(card: RateCard) -> ModelledSpeed | None:
     )
 
 
-def _note(evidence: Evidence, surface: Surface) -> EvidenceNote:
-    published = evidence.set.startswith("published")
-    device = None if published else evidence.set.split("-")[1]
+def _note(evidence: Evidence, surface: Surface, task: str) -> EvidenceNote:
+    name = evidence.set_of(task)
+    published = _is_published(name)
     return EvidenceNote(
-        set=evidence.set,
+        set=name,
         source="published" if published else "measured",
-        device=device,
+        device=None if published else _device_class(name),
         n_rows=surface.n_rows,
     )
 

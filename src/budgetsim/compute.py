@@ -126,7 +126,7 @@ def distill_flops(teacher: T5Shape, student: T5Shape, task: Task) -> StepFlops:
     ...     round(distill_flops(big, small, TASKS["stance"]).speedup),
     ...     round(distill_flops(big, small, TASKS["wlp"]).speedup),
     ... )
-    (30, 18)
+    (28, 16)
     """
     t = forward_flops(teacher, task.source_tokens, task.target_tokens)
     s = forward_flops(student, task.source_tokens, task.target_tokens)
@@ -159,6 +159,7 @@ class Hours:
         the first, proportional beyond the last; empty without a teacher
     label_text, train_text : hours for one unlabelled text: labelling it, training the student on it
     train_label : hours of training the student on one label
+    train_fixed : hours of training the student that do not depend on its examples (a set number of steps)
     """
 
     model: str  # published, cached, modern, or measured
@@ -168,6 +169,7 @@ class Hours:
     label_text: float = 0.0
     train_text: float = 0.0
     train_label: float = 0.0
+    train_fixed: float = 0.0
     modelled: tuple[str, ...] = ()  # which of them are modelled rather than read off bills or clocks
 
     def teacher_at(self, n_labels: ArrayLike) -> Floats:
@@ -259,3 +261,65 @@ def published_hours(rows: Sequence[tuple[str, int, float]]) -> PublishedHours | 
         teacher_hours=tuple(float(h) for h in np.maximum.accumulate([h for _, h in teacher])),
         distill_text=texts[0],
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredStage:
+    """A stage that was run: what it was, the size it depends on, and the device-hours it took."""
+
+    kind: str
+    n: float  # labels of a teacher, texts or labels of a student
+    examples: float  # processed, for stages whose hours are proportional to them
+    hours: float
+
+
+def measured_hours(stages: Sequence[MeasuredStage], device_class: str) -> Hours | None:
+    """Hours of one teacher and student from the stages of their runs; None without a trained student.
+
+    Encoding and labelling take hours in proportion to their examples; a student's training is a
+    fixed part and a part in proportion to its size, by least squares with neither below zero.
+    """
+    student = [s for s in stages if s.kind == "train_student"]
+    if not student:
+        return None
+    fixed, slope = _line([s.n for s in student], [s.hours for s in student])
+    encode = _rate(stages, "encode")
+    teacher: dict[float, list[float]] = {}
+    for s in stages:
+        if s.kind == "finetune_teacher":
+            teacher.setdefault(s.n, []).append(s.hours)
+    sizes = tuple(sorted(teacher))
+    return Hours(
+        model="measured",
+        device_class=device_class,
+        teacher_n=sizes,
+        teacher_hours=tuple(float(np.mean(teacher[n])) + encode * n for n in sizes),
+        label_text=_rate(stages, "soft_label") + _rate(stages, "llm_label") + (encode if teacher else 0.0),
+        train_text=slope,
+        train_label=slope,
+        train_fixed=fixed,
+    )
+
+
+def _rate(stages: Sequence[MeasuredStage], kind: str) -> float:
+    """Hours an example of one kind of stage; 0 where there is none."""
+    chosen = [s for s in stages if s.kind == kind]
+    examples = sum(s.examples for s in chosen)
+    return sum(s.hours for s in chosen) / examples if examples else 0.0
+
+
+def _line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+    """Intercept and slope of least squares, neither below zero.
+
+    >>> _line([1, 2, 3], [3, 5, 7]), _line([1, 2], [4, 2]), _line([1, 2], [0, 5])
+    ((1.0, 2.0), (3.0, 0.0), (0.0, 2.0))
+    """
+    at, hours = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    spread = ((at - at.mean()) ** 2).sum()
+    slope = float(((at - at.mean()) * (hours - hours.mean())).sum() / spread) if spread > 0 else 0.0
+    intercept = float(hours.mean() - slope * at.mean())
+    if slope <= 0:
+        return float(hours.mean()), 0.0
+    if intercept < 0:
+        return 0.0, float((at * hours).sum() / (at * at).sum())
+    return round(intercept, 12), round(slope, 12)

@@ -167,7 +167,7 @@ def cost_model(
             limits[name] = float(pool.size)
     steps = _add_compute(strategy, card, hours, per_unit)
     return CostModel(
-        fixed=_fixed(card, task),
+        fixed=_fixed(strategy, card, task, hours),
         per_unit=per_unit,
         owned={"n_labels": owned_labels} if "n_labels" in uses else {},
         steps=steps,
@@ -196,10 +196,12 @@ def _add_compute(
     """Add the dollars of compute to the units, and return those of the teacher."""
     if hours is None:
         return {}
-    usd = float(card.device(hours.device_class).usd_per_device_hour) * card.overheads.runs_per_model
+    usd = _device_usd(card, hours)
     if strategy == "distill":
         per_unit["n_unlabeled"]["labelling"] = usd * hours.label_text
         per_unit["n_unlabeled"]["distillation"] = usd * hours.train_text
+        if not hours.teacher_n:
+            return {}
         return {"teacher": Steps(hours.teacher_n, tuple(float(h) * usd for h in hours.teacher_hours))}
     if card.overheads.charge_student_training:
         for name in per_unit:
@@ -207,11 +209,19 @@ def _add_compute(
     return {}
 
 
-def _fixed(card: RateCard, task: Task) -> dict[str, float]:
+def _device_usd(card: RateCard, hours: Hours) -> float:
+    """Dollars of a device-hour, for every run a final model takes."""
+    return float(card.device(hours.device_class).usd_per_device_hour) * card.overheads.runs_per_model
+
+
+def _fixed(strategy: str, card: RateCard, task: Task, hours: Hours | None) -> dict[str, float]:
     over = card.overheads
     fixed = {}
     if over.fixed_usd:
         fixed["fixed"] = float(over.fixed_usd)
     if over.dev_labels + over.test_labels:
         fixed["dev_and_test_labels"] = (over.dev_labels + over.test_labels) * _label_usd(card, task)
+    charged = strategy == "distill" or over.charge_student_training
+    if hours is not None and hours.train_fixed and charged:
+        fixed["student"] = hours.train_fixed * _device_usd(card, hours)
     return fixed

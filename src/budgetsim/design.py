@@ -57,6 +57,9 @@ class DesignPoint:
         return canonical_hash(asdict(self))
 
 
+Group = tuple[str, str | None, str | None, str]  # strategy, teacher, labeler, student
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """One result as the fits see it; counts may be derived, then `derived` names them."""
@@ -80,6 +83,6 @@ class Measurement:
     derived: tuple[str, ...] = ()  # names of inputs that were computed, not printed
 
     @property
-    def group(self) -> tuple[str, str | None, str]:
-        """Strategy, teacher and student: what one fitted surface describes."""
-        return (self.strategy, self.teacher, self.student)
+    def group(self) -> Group:
+        """Strategy, teacher, labeler and student: what one fitted surface describes."""
+        return (self.strategy, self.teacher, self.labeler, self.student)

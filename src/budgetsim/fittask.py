@@ -13,14 +13,14 @@ from scipy.special import ndtr, ndtri
 
 from budgetsim.curves.onset import Floors
 from budgetsim.curves.score import Forms, label_forms, transfer_forms
-from budgetsim.design import STRATEGY_INPUTS, Measurement
+from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitkey import METHOD, rows_hash
 from budgetsim.hull import support_of
 from budgetsim.residual import Residual
 from budgetsim.sampler import temper
 from budgetsim.surface import Surface, TaskFit, axis_scale
-from budgetsim.tasks import TASKS
+from budgetsim.tasks import known_tasks
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,8 @@ def fit_task(measurements: Sequence[Measurement], *, n_draws: int = 400, seed: i
     for number, (key, members) in enumerate(sorted(_families(used).items(), key=lambda kv: str(kv[0]))):
         rng = np.random.default_rng([seed, number])
         posterior = _posterior(key, members, floors, rng, n_draws)
-        surfaces += _surfaces(posterior, members, n_draws, rng)
+        known = {s.group for s in surfaces}  # human labels alone stand with every labeler
+        surfaces += [s for s in _surfaces(posterior, members, n_draws, rng) if s.group not in known]
         warnings += posterior.warnings
     return TaskFit(
         task=rows[0].task,
@@ -58,7 +59,7 @@ def fit_task(measurements: Sequence[Measurement], *, n_draws: int = 400, seed: i
         rows_hash=rows_hash(rows),
         n_draws=n_draws,
         seed=seed,
-        surfaces=tuple(sorted(surfaces, key=lambda s: (s.strategy, s.teacher or "", s.student))),
+        surfaces=tuple(sorted(surfaces, key=lambda s: tuple(part or "" for part in s.group))),
         warnings=tuple(warnings),
     )
 
@@ -104,9 +105,9 @@ def _usable(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[str]]:
 
 
 def _floors(task: str, used: Sequence[Measurement]) -> Floors:
-    if task in TASKS:
-        known = TASKS[task].floors
-        return Floors(min(known), max(known), True)
+    for known in known_tasks():
+        if known.name == task:
+            return Floors(min(known.floors), max(known.floors), True)
     return Floors(0.0, max(min(m.score for m in used), 1e-3), False)
 
 
@@ -114,11 +115,21 @@ Family = tuple[str, str | None, str]
 
 
 def _families(used: Sequence[Measurement]) -> dict[Family, list[Measurement]]:
-    """Rows that one posterior describes: all labels of a student, or a teacher and a student."""
+    """Rows that one posterior describes: all labels of a student, or a teacher and a student.
+
+    Labelers differ in accuracy: where there are several, each has a posterior with the human labels.
+    """
     out: dict[Family, list[Measurement]] = defaultdict(list)
+    for student in sorted({m.student for m in used}):
+        labels = [m for m in used if m.student == student and m.strategy in LABEL_STRATEGIES]
+        labelers: list[str | None] = [*sorted({m.labeler for m in labels if m.labeler})] or [None]
+        for labeler in labelers:
+            mine = [m for m in labels if m.labeler in (None, labeler)]
+            if mine:
+                out[("labels", labeler if len(labelers) > 1 else None, student)] = mine
     for m in used:
-        kind = "labels" if m.strategy in LABEL_STRATEGIES else "transfer"
-        out[(kind, None if kind == "labels" else m.teacher, m.student)].append(m)
+        if m.strategy not in LABEL_STRATEGIES:
+            out[("transfer", m.teacher, m.student)].append(m)
     return out
 
 
@@ -275,7 +286,7 @@ def _surfaces(
     posterior: _Posterior, members: Sequence[Measurement], n_draws: int, rng: np.random.Generator
 ) -> list[Surface]:
     """One table of draws for each strategy of the family, all from the same draws and residual path."""
-    groups: dict[tuple[str, str | None, str], list[Measurement]] = defaultdict(list)
+    groups: dict[Group, list[Measurement]] = defaultdict(list)
     for m in members:
         groups[m.group].append(m)
     knots = {key: _knots(key[0], rows) for key, rows in groups.items()}
@@ -295,7 +306,8 @@ def _surfaces(
             Surface(
                 strategy=key[0],
                 teacher=key[1],
-                student=key[2],
+                labeler=key[2],
+                student=key[3],
                 inputs=inputs,
                 knots=knots[key],
                 draws=draws[:, start:stop].reshape(n_draws, *(len(k) for k in knots[key])),

@@ -15,6 +15,7 @@ from budgetsim.simulate import chance_of_best, expected_regret, run_interval
 from budgetsim.surface import Floats, Kind, Surface
 from budgetsim.tasks import Task
 
+CLASS_SHARES = "class-shares"  # evidence of the constant answer: counted on the evaluation files
 STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the best
 _FACTORS = (2.0, 4.0, 8.0, 16.0, 32.0)  # price changes that are tried
 _HALVINGS = 5  # of a factor 2: to about 2 %
@@ -43,8 +44,7 @@ class Option:
     @property
     def label(self) -> str:
         """Strategy and models in words."""
-        s = self.surface
-        return label_of(s.strategy, s.teacher, s.student)
+        return label_of(*self.surface.group)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,7 @@ class Allocation:
     strategy: str
     teacher: str | None
     student: str | None
+    labeler: str | None = None
     n_labels: int | None = None
     n_llm_labels: int | None = None
     n_unlabeled: int | None = None
@@ -74,7 +75,7 @@ class Allocation:
     @property
     def label(self) -> str:
         """Strategy and models in words."""
-        return label_of(self.strategy, self.teacher, self.student)
+        return label_of(self.strategy, self.teacher, self.labeler, self.student)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,7 @@ def constant_allocation(task: Task) -> Allocation:
         upper=score,
         kind="observed",
         factor=1.0,
-        evidence=EvidenceNote(set="class-shares", source="measured", device=None, n_rows=task.n_test),
+        evidence=EvidenceNote(set=CLASS_SHARES, source="measured", device=None, n_rows=task.n_test),
         notes=(f"answers {task.constant_answer}",),
     )
 
@@ -177,6 +178,7 @@ def _entry(option: Option, choice: Choice, budget_usd: float) -> Allocation:
             strategy=s.strategy,
             teacher=s.teacher,
             student=s.student,
+            labeler=s.labeler,
             feasible=False,
             reason=reason,
             evidence=option.evidence,
@@ -200,6 +202,7 @@ def allocation_at(option: Option, counts: Floats) -> Allocation:
         strategy=s.strategy,
         teacher=s.teacher,
         student=s.student,
+        labeler=s.labeler,
         n_labels=units.get("n_labels", 0),
         n_llm_labels=units.get("n_llm_labels", 0),
         n_unlabeled=units.get("n_unlabeled", 0),
@@ -346,14 +349,19 @@ def _first_change(winner: Callable[[float], str], now: str) -> tuple[float, str]
     return high, other
 
 
-def label_of(strategy: str, teacher: str | None, student: str | None) -> str:
+def label_of(strategy: str, teacher: str | None, labeler: str | None, student: str | None) -> str:
     """A strategy and its models in words.
 
-    >>> label_of("distill", "t5-v1_1-xxl", "t5-v1_1-small")
+    >>> label_of("distill", "t5-v1_1-xxl", None, "t5-v1_1-small")
     'distill (t5-v1_1-xxl into t5-v1_1-small)'
+    >>> label_of("llm_annotate", None, "gpt-3.5", "t5-v1_1-small")
+    'llm_annotate (gpt-3.5 for t5-v1_1-small)'
     """
-    models = f"{teacher} into {student}" if teacher else student
-    return f"{strategy} ({models})" if models else strategy
+    if student is None:
+        return strategy
+    if teacher:
+        return f"{strategy} ({teacher} into {student})"
+    return f"{strategy} ({labeler} for {student})" if labeler else f"{strategy} ({student})"
 
 
 def _corner(task: Task, options: Sequence[Option], initial: int, budget_usd: float) -> Corner:

@@ -13,12 +13,13 @@ import numpy as np
 from budgetsim.costs import CostModel
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
 from budgetsim.errors import InputError, NoEvidenceError
+from budgetsim.optimize import CLASS_SHARES, EvidenceNote, label_of
 from budgetsim.simulate import predict
 from budgetsim.surface import Kind, Surface, TaskFit
 from budgetsim.tasks import Task
 
-COLUMNS: Final = ("task", "strategy", "teacher", "student", "n_labels", "n_llm_labels", "n_unlabeled")
-_COUNTS: Final = COLUMNS[4:]
+COLUMNS: Final = ("task", "strategy", "teacher", "student", "n_labels", "n_llm_labels", "n_unlabeled", "labeler")
+_COUNTS: Final = COLUMNS[4:7]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Point:
     strategy: str
     teacher: str | None
     student: str | None
+    labeler: str | None  # None takes the only one there is
     counts: Mapping[str, int]
     place: str
 
@@ -48,6 +50,7 @@ class PointAnswer:
     kind: Kind | None = None
     factor: float | None = None
     source: str | None = None
+    evidence_set: str | None = None
     cost_usd: float | None = None
     reason: str | None = None
 
@@ -83,6 +86,7 @@ def make_point(values: Mapping[str, str | None], place: str, *, task: str | None
         strategy=strategy,
         teacher=(values.get("teacher") or PAPER_TEACHER) if strategy == "distill" else None,
         student=(values.get("student") or PAPER_STUDENT) if trained else None,
+        labeler=values.get("labeler") if "n_llm_labels" in wanted else None,
         counts=counts,
         place=place,
     )
@@ -135,18 +139,23 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
 
     raises : NoEvidenceError naming what the evidence has
     """
-    for surface in fit.surfaces:
-        if (surface.strategy, surface.teacher, surface.student) == (point.strategy, point.teacher, point.student):
-            return surface
-    known = "; ".join(f"{s.strategy} {s.teacher + ' into ' if s.teacher else ''}{s.student}" for s in fit.surfaces)
-    models = f"{point.teacher} into {point.student}" if point.teacher else point.student
+    models = (point.strategy, point.teacher, point.student)
+    found = [s for s in fit.surfaces if (s.strategy, s.teacher, s.student) == models]
+    if point.labeler:
+        found = [s for s in found if s.labeler == point.labeler]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        labelers = ", ".join(sorted(s.labeler or "" for s in found))
+        raise InputError(f"{point.place}: {point.strategy} has several labelers: {labelers}; name one as labeler.")
+    known = "; ".join(label_of(*s.group) for s in fit.surfaces)
+    asked = label_of(point.strategy, point.teacher, point.labeler, point.student)
     raise NoEvidenceError(
-        f"{point.place}: evidence {fit.evidence_set} has no fitted {point.strategy} {models} on "
-        f"{fit.task}; it has {known}."
+        f"{point.place}: evidence {fit.evidence_set} has no fitted {asked} on {fit.task}; it has {known}."
     )
 
 
-def answer_point(point: Point, surface: Surface, source: str, cost: CostModel | None) -> PointAnswer:
+def answer_point(point: Point, surface: Surface, note: EvidenceNote, cost: CostModel | None) -> PointAnswer:
     """Predict one new run at a point."""
     (p,) = predict(surface, np.array([point.inputs], dtype=np.float64))
     named = dict(zip(surface.inputs, point.inputs, strict=True))
@@ -157,7 +166,8 @@ def answer_point(point: Point, surface: Surface, source: str, cost: CostModel | 
         upper=100 * p.upper,
         kind=p.kind,
         factor=p.factor,
-        source=source,
+        source=note.source,
+        evidence_set=note.set,
         cost_usd=None if cost is None else float(cost.total(named)),
     )
 
@@ -166,7 +176,15 @@ def answer_constant(point: Point, task: Task) -> PointAnswer:
     """The constant answer: free, and known from the class shares."""
     score = 100 * task.constant_score
     return PointAnswer(
-        point=point, score=score, lower=score, upper=score, kind="observed", factor=1.0, source="measured", cost_usd=0.0
+        point=point,
+        score=score,
+        lower=score,
+        upper=score,
+        kind="observed",
+        factor=1.0,
+        source="measured",
+        evidence_set=CLASS_SHARES,
+        cost_usd=0.0,
     )
 
 
@@ -183,6 +201,7 @@ def points_of(answers: Sequence[PointAnswer]) -> list[dict[str, object]]:
             "strategy": a.point.strategy,
             "teacher": a.point.teacher,
             "student": a.point.student,
+            "labeler": a.point.labeler,
             **a.point.counts,
             "score": a.score,
             "lower": a.lower,
@@ -190,6 +209,7 @@ def points_of(answers: Sequence[PointAnswer]) -> list[dict[str, object]]:
             "kind": a.kind,
             "factor": a.factor,
             "source": a.source,
+            "evidence_set": a.evidence_set,
             "cost_usd": a.cost_usd,
             "reason": a.reason,
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from budgetsim.advise import Choices, Rival
 from budgetsim.compute import T5_SHAPES
 from budgetsim.frontier import Frontier
-from budgetsim.optimize import Allocation, Corner, TaskAnswer
+from budgetsim.optimize import Allocation, Corner, TaskAnswer, label_of
 from budgetsim.points import PointAnswer, points_of
 from budgetsim.rates import RateCard
 from budgetsim.surface import TaskFit
@@ -184,7 +184,8 @@ def answer_page(answer: TaskAnswer, choices: Choices, card: RateCard, rivals: Se
     """An answer for people."""
     fit, metric = choices.fit, choices.task.metric
     lines: Page = [
-        f"{answer.task} at {usd(answer.budget_usd)}: card {card.name}, evidence {fit.evidence_set}, compute {compute}",
+        f"{answer.task} at {usd(answer.budget_usd)}: card {card.name}, evidence {fit.evidence_set}, "
+        f"compute {_compute_model(choices, compute)}",
         recommendation(answer, metric),
         allocation_grid(answer, metric),
     ]
@@ -213,7 +214,8 @@ def _all_notes(
 
 def _sentence(text: str) -> str:
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+    start = text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text  # names of models stay as they are
+    return start + ("" if text.endswith((".", "?")) else ".")
 
 
 def _rival_notes(answer: TaskAnswer, rivals: Sequence[Rival]) -> list[str]:
@@ -269,10 +271,12 @@ def compute_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
 def coverage_note(fit: TaskFit) -> str | None:
     """How far the intervals have held on rows left out of the fit."""
     inside = n = 0.0
+    seen = []  # surfaces that were fitted as one share one check
     for surface in fit.surfaces:
         checked = surface.diagnostics.get("checked") or {}
         share, count = (checked.get("coverage") or {}).get("90"), checked.get("n")
-        if share is not None and count:
+        if share is not None and count and checked not in seen:
+            seen.append(checked)
             inside, n = inside + share * count, n + count
     if not n:
         return None
@@ -291,7 +295,7 @@ def answer_json(
         "metric": choices.task.metric,
         "rates": card.name,
         "evidence_set": choices.fit.evidence_set,
-        "compute": {"model": compute, **_utilisation(choices, card)},
+        "compute": {"model": _compute_model(choices, compute), **_utilisation(choices, card)},
         "allocations": [_allocation_json(a) for a in answer.allocations],
         "changes": [asdict(c) for c in answer.changes],
         "stop_here": None if answer.stop_here is None else asdict(answer.stop_here),
@@ -302,6 +306,11 @@ def answer_json(
         data["pure"] = [_corner_json(c, best) for c in answer.corners]
     rounded_data: dict[str, Any] = rounded(data)
     return rounded_data
+
+
+def _compute_model(choices: Choices, asked: str) -> str:
+    """The compute model that was asked for; measured evidence has hours of its own."""
+    return "measured" if any(o.hours and o.hours.model == "measured" for o in choices.options) else asked
 
 
 def _utilisation(choices: Choices, card: RateCard) -> dict[str, Any]:
@@ -401,7 +410,7 @@ def fit_page(fit: TaskFit) -> Page:
         forms = ", ".join(f"{f['form']} {f['weight']:.2f}" for f in d.get("forms", []))
         rows.append(
             (
-                f"{s.strategy} {s.student}",
+                label_of(*s.group),
                 str(s.n_rows),
                 forms,
                 "-" if d.get("loo_rmse_points") is None else f"{d['loo_rmse_points']:.2f}",
@@ -432,6 +441,7 @@ def fit_json(fit: TaskFit) -> dict[str, Any]:
                 "strategy": s.strategy,
                 "teacher": s.teacher,
                 "student": s.student,
+                "labeler": s.labeler,
                 "n_rows": s.n_rows,
                 "diagnostics": dict(s.diagnostics),
             }

@@ -15,10 +15,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from budgetsim.design import Group
+
 Floats = NDArray[np.float64]
 Kind = Literal["observed", "interpolated", "extrapolated"]
 
-SCHEMA_VERSION = 1  # of the stored form
+SCHEMA_VERSION = 2  # of the stored form
 _UNIT = 1e-4  # scores are stored as whole hundredths of a percent point
 _STORED = np.dtype("<i2")  # which fit in two bytes, low byte first
 _SAME = 0.005  # relative distance within which two sizes are the same point
@@ -76,6 +78,7 @@ class Surface:
     strategy: str
     teacher: str | None
     student: str
+    labeler: str | None = None  # who labels besides people
     inputs: tuple[str, ...]
     knots: tuple[Floats, ...]
     draws: Floats
@@ -87,6 +90,11 @@ class Surface:
     @property
     def n_draws(self) -> int:
         return len(self.draws)
+
+    @property
+    def group(self) -> Group:
+        """What the surface describes, as `Measurement.group`."""
+        return (self.strategy, self.teacher, self.labeler, self.student)
 
     def mean_table(self) -> Floats:
         """Mean over draws at the knots, shape of the grid."""
@@ -187,6 +195,7 @@ def _surface_to_json(s: Surface) -> dict[str, Any]:
         "strategy": s.strategy,
         "teacher": s.teacher,
         "student": s.student,
+        "labeler": s.labeler,
         "inputs": list(s.inputs),
         "n_rows": s.n_rows,
         "knots": [[float(v) for v in k] for k in s.knots],
@@ -208,6 +217,7 @@ def _surface_from_json(d: Mapping[str, Any]) -> Surface:
         strategy=d["strategy"],
         teacher=d["teacher"],
         student=d["student"],
+        labeler=d["labeler"],
         inputs=tuple(d["inputs"]),
         knots=knots,
         draws=_unpack(d["draws"]).reshape(-1, *(len(k) for k in knots)),

@@ -64,7 +64,7 @@ def _user_data_dir() -> Path:
 
 
 def package_data(name: str) -> Path:
-    """A file or folder that ships with the package: `evidence`, `fits` or `rates.yaml`.
+    """A file or folder that ships with the package: `evidence`, `runs`, `fits` or `rates.yaml`.
 
     In a wheel it lies beside the code; in a checkout it is the project's own.
     """
@@ -72,4 +72,4 @@ def package_data(name: str) -> Path:
     if installed.exists():
         return installed
     root = Path(__file__).parents[3]
-    return root / "results" / name if name == "evidence" else root / name
+    return root / "results" / name if name in ("evidence", "runs") else root / name

@@ -147,9 +147,10 @@ def seed(paths: StorePaths) -> bool:
     if paths.database.exists():
         return False
     if not evidence_files(paths.evidence) and not any(paths.runs.glob("*.jsonl")):
-        paths.evidence.mkdir(parents=True, exist_ok=True)
-        for file in sorted(package_data("evidence").glob("*.csv")):
-            shutil.copyfile(file, paths.evidence / file.name)
+        for name, folder in (("evidence", paths.evidence), ("runs", paths.runs)):
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in sorted(package_data(name).glob("*.*")):
+                shutil.copyfile(file, folder / file.name)
     merge(paths)
     return True
 

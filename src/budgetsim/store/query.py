@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from budgetsim.design import Measurement
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
+
+if TYPE_CHECKING:
+    import pandas
 
 _MEASUREMENTS = """
 SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels,
@@ -87,25 +90,70 @@ def load_compute(connection: Connection) -> list[ComputeRow]:
     ]
 
 
-def choose_evidence(measurements: Sequence[Measurement], wanted: str | None) -> str:
-    """The evidence set to answer from: the one named (a prefix will do), else a published one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRow:
+    """A stage that runs of one strategy, teacher and student rest on."""
 
-    raises : NoEvidenceError where there is none, InputError where the name fits several
+    evidence_set: str
+    task: str
+    strategy: str
+    student: str
+    teacher: str | None
+    labeler: str | None
+    kind: str
+    n_labels: float
+    n_llm_labels: float
+    n_unlabeled: float
+    examples: float
+    hours: float
+
+
+def load_stages(connection: Connection) -> list[StageRow]:
+    """Every measured stage, once for each strategy, teacher and student that rests on it."""
+    rows = connection.execute(
+        "SELECT DISTINCT r.evidence_set, r.task, r.strategy, r.student, r.teacher, r.labeler, s.stage_id, s.kind, "
+        "coalesce(s.n_labels, 0), coalesce(s.n_llm_labels, 0), coalesce(s.n_unlabeled, 0), coalesce(s.examples, 0), "
+        "s.seconds * coalesce(s.n_devices, 1) / 3600 "
+        "FROM runs r JOIN run_stages USING (run_id) JOIN stages s USING (stage_id) "
+        "WHERE s.seconds IS NOT NULL ORDER BY s.stage_id, r.strategy, r.student, r.teacher, r.labeler"
+    ).fetchall()
+    return [
+        StageRow(
+            evidence_set=row[0], task=row[1], strategy=row[2], student=row[3], teacher=row[4], labeler=row[5],
+            kind=row[7], n_labels=row[8], n_llm_labels=row[9], n_unlabeled=row[10], examples=row[11], hours=row[12],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def choose_evidence(measurements: Sequence[Measurement], wanted: str | None) -> dict[str, str]:
+    """The evidence set each task is answered from: the one named (a prefix will do), else a published one.
+
+    returns : task -> set, for every task that has one
+    raises : NoEvidenceError where no task has one, InputError where the name fits several sets of a task
     """
-    rows_of: dict[str, int] = {}
+    sets_of: dict[str, dict[str, int]] = {}
     for m in measurements:
-        rows_of[m.evidence_set] = rows_of.get(m.evidence_set, 0) + 1
-    names = sorted(rows_of, key=lambda name: (not name.startswith("published"), -rows_of[name], name))
-    if not names:
+        counts = sets_of.setdefault(m.task, {})
+        counts[m.evidence_set] = counts.get(m.evidence_set, 0) + 1
+    if not sets_of:
         raise NoEvidenceError("The store holds no evidence; run `budgetsim store rebuild` or `budgetsim measure`.")
-    if wanted is None:
-        return names[0]
-    fitting = [n for n in names if n == wanted] or [n for n in names if n.startswith(wanted)]
-    if not fitting:
+    chosen = {task: _choose(task, counts, wanted) for task, counts in sorted(sets_of.items())}
+    found = {task: name for task, name in chosen.items() if name is not None}
+    if not found:
+        names = sorted({name for counts in sets_of.values() for name in counts})
         raise NoEvidenceError(f"No evidence set is called {wanted!r}; the store has {', '.join(names)}.")
+    return found
+
+
+def _choose(task: str, counts: Mapping[str, int], wanted: str | None) -> str | None:
+    """The set of one task: published before measured, then the one with more rows."""
+    if wanted is None:
+        return min(counts, key=lambda name: (not name.startswith("published"), -counts[name], name))
+    fitting = [n for n in counts if n == wanted] or sorted(n for n in counts if n.startswith(wanted))
     if len(fitting) > 1:
-        raise InputError(f"Evidence {wanted!r} fits {', '.join(fitting)}; name one of them.")
-    return fitting[0]
+        raise InputError(f"Evidence {wanted!r} fits {', '.join(fitting)} of {task}; name one of them.")
+    return fitting[0] if fitting else None
 
 
 def run_sql(connection: Connection, sql: str) -> Table:
@@ -123,6 +171,12 @@ def run_sql(connection: Connection, sql: str) -> Table:
             f"The store refused the query: {words} Queries read the store's own tables and views; "
             f"`budgetsim store describe` lists them."
         ) from None
+
+
+def points_frame(connection: Connection) -> pandas.DataFrame:
+    """The view `points` as a data frame: every distinct result, scores in percent."""
+    frame: pandas.DataFrame = connection.execute("SELECT * FROM points ORDER BY run_id").df()
+    return frame
 
 
 def describe(connection: Connection) -> Table:

@@ -1,0 +1,56 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test test-train check lint types imports test-slow docs rebuild bad-input clean
+
+$(VENV)/.ready: Makefile pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu,plot]'
+	touch $@
+
+$(VENV)/.measure: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu]' torch==2.13.0
+	touch $@
+
+demo: $(VENV)/.measure  ## set up, answer the question, train on a generated task and answer from that, in a store of its own
+	home=$$(mktemp -d) && export BUDGETSIM_STORE=$$home/budgetsim.duckdb BUDGETSIM_CACHE_DIR=$$home/cache && \
+	$(BIN)/budgetsim optimize --budget 2000 --rates rates.yaml && \
+	$(BIN)/budgetsim measure --grid demo && \
+	$(BIN)/budgetsim store query "select task, strategy, student, n_labels, n_unlabeled, score from points where source = 'measured' order by all" && \
+	rm -rf $$home
+
+test-train: $(VENV)/.measure  ## the tests that train a tiny T5
+	$(BIN)/python -m pytest -m train
+
+test: $(VENV)/.ready  ## set up and run the tests
+	$(BIN)/python -m pytest
+
+check: lint types imports test  ## everything CI checks
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+imports: $(VENV)/.ready
+	$(BIN)/lint-imports
+
+test-slow: $(VENV)/.ready  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+docs: $(VENV)/.ready  ## refresh docs/cli.md and the outputs in README.md
+	$(BIN)/python docs/refresh.py
+
+rebuild: $(VENV)/.ready  ## the database and the fits anew from the text files
+	$(BIN)/budgetsim store rebuild
+	$(BIN)/budgetsim fit
+
+bad-input: $(VENV)/.ready  ## the table of bad inputs with messages and exit codes
+	$(BIN)/python tests/bad_input.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,209 @@
+"""The published way of distilling against ours: same teacher, student, texts, order, epochs and seed.
+
+    OMP_NUM_THREADS=1 python bench/distill_vs_inline.py [--texts 256] [--epochs 1 10 50]
+
+Published way, written here from its description: the teacher generates an answer to each text when it
+is first met (kept by text), and runs forward inside every step of every epoch; batches in random order.
+Ours: one labelling pass keeps the teacher's last decoder states, exactly; steps rebuild its logits.
+The bound is (g + E (t + s)) / (g + t + E (s + r)) with g, t, s, r measured here, seconds a text.
+Texts are the generated toy task; models are the CPU family: ratios of sizes, not the paper's sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from budgetsim.tasks import get_task
+from budgetsim.train import finetune, models
+from budgetsim.train.codec import PieceCodec, train_pieces
+from budgetsim.train.device import prepare
+from budgetsim.train.distill import StateCache, StateHead, cache_states, kl_tokens
+from budgetsim.train.evaluate import answer, generate
+from budgetsim.train.metrics import score
+from budgetsim.train.toy import toy_rows
+
+PAIRS = (("micro", "pico"), ("mini", "nano"))
+BATCH, TARGET, TEMPERATURE = 32, 4, 2.0
+
+
+@dataclass
+class Setting:
+    """Everything both ways share."""
+
+    codec: PieceCodec
+    teacher: Any
+    student: str
+    sources: list[list[int]]
+    texts: list[str]
+    test: list[Any]
+
+    def fresh(self) -> Any:
+        return models.build_cpu(self.student, self.codec.vocab_size, seed=0)
+
+    def accuracy(self, model: Any) -> float:
+        task = get_task("toy_requests")
+        answers = answer(
+            model, self.codec, [r.source for r in self.test], source_tokens=64, target_tokens=TARGET, batch=128,
+            labels=task.labels,
+        )  # fmt: skip
+        return score(task, [], answers, [r.target for r in self.test])["accuracy"]
+
+
+class InlineTrainer(finetune.KDTrainer):
+    """The teacher inside every step; its answers are kept by text."""
+
+    teacher: Any
+    answers: dict[tuple[int, ...], list[int]]
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        rows = [tuple(ids[ids != 0].tolist()) for ids in inputs["input_ids"]]
+        absent = [list(row) for row in dict.fromkeys(rows) if row not in self.answers]
+        if absent:
+            said = generate(self.teacher, absent, max_tokens=TARGET, batch=BATCH)
+            self.answers |= {tuple(row): ids for row, ids in zip(absent, said, strict=True)}
+        examples = [finetune.TrainExample(list(row), self.answers[row]) for row in rows]
+        labels = finetune.collate(examples)["labels"]
+        given = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"], "labels": labels}
+        with torch.no_grad():
+            taught = self.teacher(**given).logits
+        outputs = model(**given)
+        loss = kl_tokens(outputs.logits, taught, TEMPERATURE)[labels != finetune.IGNORE].mean()
+        return (loss, outputs) if return_outputs else loss
+
+
+def inline(setting: Setting, epochs: int) -> tuple[float, float]:
+    """Seconds and accuracy of the published way."""
+    model, how = setting.fresh(), optimisation(setting, epochs, grouped=False)
+    examples = [finetune.TrainExample(s, [1]) for s in setting.sources]
+
+    def make(**arguments: Any) -> InlineTrainer:
+        trainer = InlineTrainer(**arguments)
+        trainer.teacher, trainer.answers = setting.teacher, {}
+        return trainer
+
+    start = time.perf_counter()
+    finetune.train(model, examples, how, trainer=make)
+    return time.perf_counter() - start, setting.accuracy(model)
+
+
+def cached(setting: Setting, epochs: int, *, grouped: bool) -> tuple[float, float]:
+    """Seconds, the labelling pass included, and accuracy of our way."""
+    model, how = setting.fresh(), optimisation(setting, epochs, grouped=grouped)
+    start = time.perf_counter()
+    cache = cache_states(setting.teacher, setting.sources, max_tokens=TARGET, batch=BATCH)
+    finetune.train(model, examples_of(setting, cache), how, soft=head_of(cache))
+    return time.perf_counter() - start, setting.accuracy(model)
+
+
+def optimisation(setting: Setting, epochs: int, *, grouped: bool) -> finetune.Optimisation:
+    steps = epochs * -(-len(setting.sources) // BATCH)
+    return finetune.Optimisation(steps=steps, batch=BATCH, lr=1e-3, grouped=grouped)
+
+
+def examples_of(setting: Setting, cache: StateCache) -> list[finetune.TrainExample]:
+    rows = zip(setting.sources, cache.sequences, cache.rows(), strict=True)
+    return [finetune.TrainExample(s, q, states=r) for s, q, r in rows]
+
+
+def head_of(cache: StateCache) -> StateHead:
+    return StateHead(cache.matrix.float(), cache.scale, TEMPERATURE)
+
+
+def parts(setting: Setting) -> dict[str, float]:
+    """Seconds a text of generation, teacher forward, student step and rebuilding, in batches in random order."""
+    cache = cache_states(setting.teacher, setting.sources, max_tokens=TARGET, batch=BATCH)
+    examples = examples_of(setting, cache)
+    batches = [finetune.collate(examples[i : i + BATCH]) for i in range(0, len(examples), BATCH)]
+    given = [{n: b[n] for n in ("input_ids", "attention_mask", "labels")} for b in batches]
+    hard = [finetune.TrainExample(e.source, e.target) for e in examples]
+    how = optimisation(setting, 5, grouped=False)
+    head = head_of(cache)
+
+    def generate_all() -> None:
+        for i in range(0, len(setting.sources), BATCH):
+            generate(setting.teacher, setting.sources[i : i + BATCH], max_tokens=TARGET, batch=BATCH)
+
+    def forward_all() -> None:
+        with torch.no_grad():
+            for batch in given:
+                setting.teacher(**batch)
+
+    def rebuild_all() -> None:
+        for batch in batches:
+            kl_tokens(
+                torch.zeros(*batch["labels"].shape, setting.codec.vocab_size), batch["states"] @ head.matrix.T, 2.0
+            )
+
+    n = len(setting.sources)
+    return {
+        "g": seconds(generate_all) / n,
+        "t": seconds(forward_all) / n,
+        "s": seconds(lambda: finetune.train(setting.fresh(), hard, how)) / (how.steps * BATCH),
+        "r": seconds(rebuild_all) / n,
+    }
+
+
+def seconds(work: Callable[[], object], repeats: int = 3) -> float:
+    """Best of some runs."""
+    found = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def prepare_setting(teacher: str, student: str, n_texts: int) -> Setting:
+    """Toy texts, a tokenizer, and a teacher trained on 600 labels."""
+    task = get_task("toy_requests")
+    rows = toy_rows()
+    labelled, texts, test = rows[:600], rows[600 : 600 + n_texts], rows[-800:]
+    codec = PieceCodec(train_pieces([r.source for r in rows[:3000]], task.labels, 1000), task.labels)
+    model = models.build_cpu(teacher, codec.vocab_size, seed=0)
+    answers = dict(zip(task.labels, codec.encode_labels(task.labels), strict=True))
+    sources = codec.encode([r.source for r in labelled], 64)
+    examples = [finetune.TrainExample(s, answers[r.target]) for s, r in zip(sources, labelled, strict=True)]
+    finetune.train(model, examples, finetune.Optimisation(steps=100, batch=BATCH, lr=1e-3))
+    plain = [r.source for r in texts]
+    return Setting(codec, model, student, codec.encode(plain, 64), plain, test)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--texts", type=int, default=256)
+    parser.add_argument("--epochs", type=int, nargs="+", default=[1, 10, 50])
+    chosen = parser.parse_args()
+    prepare(threads=1)
+    for teacher, student in PAIRS:
+        setting = prepare_setting(teacher, student, chosen.texts)
+        sizes = [models.parameters(m) for m in (setting.teacher, setting.fresh())]
+        p = parts(setting)
+        print(
+            f"{teacher} -> {student} ({sizes[0] / sizes[1]:.1f}x the parameters), {chosen.texts} texts; ms a text: "
+            + ", ".join(f"{k} {1000 * v:.3f}" for k, v in p.items()),
+            flush=True,
+        )
+        for epochs in chosen.epochs:
+            bound = (p["g"] + epochs * (p["t"] + p["s"])) / (p["g"] + p["t"] + epochs * (p["s"] + p["r"]))
+            slow, slow_score = inline(setting, epochs)
+            fast, fast_score = cached(setting, epochs, grouped=False)
+            best, best_score = cached(setting, epochs, grouped=True)
+            print(
+                f"  {epochs:3d} epochs: inline {slow:6.1f} s ({slow_score:.1f}), cached {fast:6.1f} s "
+                f"({fast_score:.1f}), ratio {slow / fast:.2f}, bound {bound:.2f} "
+                f"({100 * slow / fast / bound:.0f} %); grouped by length {best:6.1f} s ({best_score:.1f}), ratio {slow / best:.2f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""`budgetsim measure`: train what is missing, and put it into the store."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from budgetsim_cli.console import Json, Rates, Store, print_json, print_page, read_rates, say
+
+if TYPE_CHECKING:
+    from budgetsim.measure import Campaign, Recipe, RunSpec
+
+Task = Annotated[
+    list[str] | None,
+    typer.Option("--task", help="Task to measure; may be given again.", show_default="the grid's"),
+]
+
+
+def measure(
+    task: Task = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Recipe: cpu (miniature) or paper.", show_default="the grid's")
+    ] = None,
+    grid: Annotated[str, typer.Option(help="Which points: a grid's name, or a YAML file.")] = "pilot",
+    strategy: Annotated[
+        str | None, typer.Option(help="One strategy instead of a grid; distill+gold adds the labels.")
+    ] = None,
+    student: Annotated[str | None, typer.Option(help="Student; with --strategy.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="Teacher; with --strategy.")] = None,
+    llm: Annotated[str | None, typer.Option(help="Who labels, e.g. simulated:accuracy=0.8; with --strategy.")] = None,
+    n_labels: Annotated[list[int] | None, typer.Option(help="Labels; with --strategy.")] = None,
+    n_llm_labels: Annotated[list[int] | None, typer.Option(help="LLM labels; with --strategy.")] = None,
+    n_unlabeled: Annotated[list[int] | None, typer.Option(help="Texts; with --strategy.")] = None,
+    unlabeled: Annotated[
+        str, typer.Option(help="Texts to label: pool, FILE or task:NAME, with a share, e.g. task:fever:share=0.5.")
+    ] = "pool",
+    seeds: Annotated[list[int] | None, typer.Option("--seed", help="Seed; with --strategy.", show_default="0")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one a core, two at most")
+    ] = None,
+    max_hours: Annotated[float | None, typer.Option(help="Stop before this many hours have passed.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Stop before this many US dollars are spent.")] = None,
+    rates: Rates = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it takes; do nothing.")
+    ] = False,
+    trust_first_use: Annotated[
+        bool, typer.Option("--trust-first-use", help="Download files whose hash is not pinned, and record it.")
+    ] = False,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Train what a grid asks for and the store lacks; finished runs are kept, whatever happens."""
+    from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
+    from budgetsim.measure.plan import plan_json, plan_page, plan_paper
+    from budgetsim.measure.show import baseline_rows, outcome_page
+    from budgetsim.measure.stages import default_cache
+    from budgetsim.store.location import locate
+    from budgetsim.train.custom import register_custom_tasks
+    from budgetsim.train.data import Access
+
+    paths = locate(store)
+    register_custom_tasks(paths.folder / "tasks")
+    chosen = load_grid(grid)
+    recipe = get_preset(preset or chosen.preset)
+    if dry_run and recipe.preset == "paper":
+        tasks = tuple(task or chosen.tasks)
+        plan = plan_paper(tasks, read_rates(rates), progress=say)
+        print_json(plan_json(plan)) if as_json else print_page(plan_page(plan))
+        return
+    if strategy is None:
+        specs = chosen.specs(task or (), recipe)
+    else:
+        specs = _points(
+            task or [], recipe, strategy, student, teacher, llm, unlabeled,
+            {"n_labels": n_labels, "n_llm_labels": n_llm_labels, "n_unlabeled": n_unlabeled, "seed": seeds or [0]},
+        )  # fmt: skip
+    specs = [replace(spec, unlabeled=unlabeled) if spec.uses_pool and unlabeled != "pool" else spec for spec in specs]
+    campaign = Campaign(
+        specs=specs,
+        paths=paths,
+        cache=default_cache(),
+        workers=workers or min(2, os.cpu_count() or 1),
+        leave_out=strategy is None,
+        limits=_limits(max_hours, max_cost, rates, recipe),
+        access=Access(trust_first_use=trust_first_use),
+    )
+    if dry_run:
+        _dry_run(campaign, as_json)
+        return
+    outcome = run_campaign(campaign, say)
+    beside = baseline_rows(campaign)
+    if as_json:
+        print_json({"outcome": asdict(outcome), "baselines": beside, "store": str(paths.database)})
+    else:
+        print_page(outcome_page(outcome, beside, campaign))
+    if outcome.failed:
+        raise _failure(list(outcome.failed))
+
+
+def _points(
+    tasks: list[str], recipe: Recipe, strategy: str, student: str | None, teacher: str | None, llm: str | None,
+    unlabeled: str, counts: dict[str, list[int] | None],
+) -> list[RunSpec]:  # fmt: skip
+    from budgetsim.errors import InputError
+    from budgetsim.measure import Grid
+
+    if not tasks:
+        raise InputError("--strategy needs --task: name the task to measure.")
+    plain = strategy.removesuffix("+gold")
+    block: dict[str, Any] = {"strategy": plain, "unlabeled": unlabeled, "gold": strategy != plain}
+    block |= {name: value for name, value in {"student": student, "teacher": teacher, "labeler": llm}.items() if value}
+    block |= {name: list(values) for name, values in counts.items() if values}
+    if plain not in ("distill", "llm_annotate", "annotate_plus_llm"):
+        block.pop("unlabeled")
+    grid = Grid(name="arguments", preset=recipe.preset, tasks=tuple(tasks), blocks=(block,))
+    return grid.specs((), recipe)
+
+
+def _limits(max_hours: float | None, max_cost: float | None, rates: Path | None, recipe: Recipe) -> Any:
+    from budgetsim.measure import Limits
+
+    if max_cost is None:
+        return Limits(max_hours=max_hours)
+    device = read_rates(rates).device("cpu" if recipe.preset == "cpu" else "gpu")
+    return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=float(device.usd_per_device_hour))
+
+
+def _dry_run(campaign: Campaign, as_json: bool) -> None:
+    from budgetsim.measure.show import dry_run_page, predict_campaign
+
+    predicted = predict_campaign(campaign, say)
+    print_json(predicted) if as_json else print_page(dry_run_page(predicted))
+
+
+def _failure(messages: list[str]) -> Exception:
+    from budgetsim.errors import BudgetsimError
+
+    return BudgetsimError(f"{len(messages)} of the runs failed; first: {messages[0]}")

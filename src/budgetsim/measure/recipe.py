@@ -1,0 +1,157 @@
+"""Recipes: hyper-parameters, hashed into the identity of a run; a preset is a recipe with a name."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from budgetsim.errors import InputError
+from budgetsim.train.names import ENCODER_TEACHERS, is_cheap
+from budgetsim.train.splits import SplitRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How models are trained; `steps` > 0 gives every strategy as many optimiser steps, else epochs count."""
+
+    preset: str
+    version: int = 1  # raised by hand where the code changes what a run computes
+    family: str  # name of the model family in the evidence set
+    student: str
+    teacher: str
+    source_tokens: int
+    target_tokens: int  # unless the task needs more
+    prefix: bool  # whether a source begins with `<task>: `
+    vocabulary: int  # of the CPU family; checkpoints bring their own
+    batch: int
+    steps: int
+    epochs_annotate: int = 0
+    epochs_distill: int = 0
+    epochs_teacher: int = 0
+    lr: float
+    teacher_lr: float
+    warmup_share: float = 0.06
+    scheduler: str = "linear"
+    optimizer: str = "adamw_torch_fused"
+    precision: str = "fp32"
+    temperature: float = 2.0
+    objective: str = "label"  # what the cache of soft labels holds: label or full
+    gold: bool = False  # distil on the human labels too
+    encoder_l2: float = 1e-3
+    cheap_l2: float = 1e-4
+    lora_rank: int = 0
+    split: SplitRule
+
+    def identity(self, strategy: str, student: str, teacher: str | None) -> dict[str, Any]:
+        """The hyper-parameters that this kind of run depends on: what recipe_id hashes."""
+        common = {"preset": self.preset, "version": self.version}
+        if is_cheap(student):
+            return {**common, "l2": self.cheap_l2 if student == "tfidf-lr" else self.encoder_l2, "kind": student}
+        made: dict[str, Any] = {**common, **self._training(self._epochs(strategy)), "lr": self.lr}
+        if strategy == "distill" and teacher is not None:
+            made |= {
+                "temperature": self.temperature,
+                "objective": self.objective,
+                "gold": self.gold,
+                "teacher": self.teacher_identity(teacher),
+            }
+        return made
+
+    def teacher_identity(self, teacher: str) -> dict[str, Any]:
+        """The hyper-parameters that a teacher depends on."""
+        if teacher in ENCODER_TEACHERS:
+            return {"l2": self.encoder_l2}
+        return {**self._training(self.epochs_teacher), "lr": self.teacher_lr, "lora_rank": self.lora_rank}
+
+    def steps_for(self, n_examples: int, epochs: int) -> int:
+        """Optimiser steps over a training set: fixed, or whole epochs."""
+        return self.steps or max(1, epochs * -(-n_examples // self.batch))
+
+    def epochs(self, strategy: str) -> int:
+        """Epochs of the student in a strategy, where steps are not fixed."""
+        return self._epochs(strategy)
+
+    def _epochs(self, strategy: str) -> int:
+        return self.epochs_distill if strategy == "distill" else self.epochs_annotate
+
+    def _training(self, epochs: int) -> dict[str, Any]:
+        names = (
+            "source_tokens", "target_tokens", "prefix", "vocabulary", "batch", "warmup_share", "scheduler",
+            "optimizer", "precision",
+        )  # fmt: skip
+        length = {"steps": self.steps} if self.steps else {"epochs": epochs}
+        return {name: getattr(self, name) for name in names} | length
+
+
+PRESETS: Final[dict[str, Recipe]] = {
+    # Miniature, and called so: what works on a CPU (see docs/measured.md for how lr and steps were chosen).
+    "cpu": Recipe(
+        preset="cpu",
+        family="mini",
+        student="pico",
+        teacher="minilm-lr",
+        source_tokens=64,
+        target_tokens=8,
+        prefix=False,
+        vocabulary=4000,
+        batch=32,
+        steps=400,
+        lr=1e-3,
+        teacher_lr=1e-3,
+        split=SplitRule(kind="pooled"),
+    ),
+    # The paper's recipe (evidence README), in bf16 where a GPU is there.
+    "paper": Recipe(
+        preset="paper",
+        family="t5v11",
+        student="t5-v1_1-small",
+        teacher="t5-v1_1-xxl",
+        source_tokens=128,
+        target_tokens=8,
+        prefix=True,
+        vocabulary=32128,
+        batch=32,
+        steps=0,
+        epochs_annotate=20,
+        epochs_distill=50,
+        epochs_teacher=20,
+        lr=3e-5,
+        teacher_lr=3e-5,
+        warmup_share=0.0,
+        precision="bf16",
+        objective="full",
+        split=SplitRule(kind="files"),
+    ),
+}
+
+# The answer of these tasks is longer than the presets' target.
+TARGET_TOKENS: Final = {"wlp": 128, "multipit_gen": 64, "nq": 32}
+
+
+def get_preset(name: str, **changes: Any) -> Recipe:
+    """A preset, with changes.
+
+    raises : InputError naming the presets
+
+    >>> get_preset("cpu").student
+    'pico'
+    """
+    if name not in PRESETS:
+        raise InputError(f"There is no preset {name!r}; known are {', '.join(PRESETS)}.")
+    return replace(PRESETS[name], **changes)
+
+
+def recipe_dict(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as plain values, for a spec file."""
+    return asdict(recipe)
+
+
+def recipe_from(values: dict[str, Any]) -> Recipe:
+    """A recipe from the values of a spec file.
+
+    raises : InputError where keys are unknown or missing
+    """
+    try:
+        return Recipe(**{**values, "split": SplitRule(**values["split"])})
+    except (TypeError, KeyError) as error:
+        raise InputError(f"The spec's recipe is not one of this budgetsim ({error}); make it with --dry-run.") from None

@@ -1,0 +1,204 @@
+"""Stages on disk: each is made once, keyed by all it depends on, and is whole or not there at all.
+
+A stage is built in `KEY.partial/` and renamed when its `done.json` is written; a file that changed
+since then is found by its hash, put aside, and the stage is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import filelock
+
+from budgetsim.design import canonical_hash
+from budgetsim.errors import BudgetsimError
+from budgetsim.store.records import StageRecord
+from budgetsim.train.device import peak_memory_bytes
+
+CACHE_VARIABLE: Final = "BUDGETSIM_CACHE_DIR"
+DONE: Final = "done.json"
+FULL_BYTES: Final = 5 * 2**20  # less free space than this is called a full disk
+logger = logging.getLogger("budgetsim.measure")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a stage reports of itself; seconds are measured around it."""
+
+    examples: int | None = None
+    tokens: int | None = None
+    flops: float | None = None
+    metric: str | None = None
+    score: float | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A finished stage: its files and its record."""
+
+    folder: Path
+    record: StageRecord
+
+    @property
+    def key(self) -> str:
+        return self.record.stage_id
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where stages run."""
+
+    kind: str  # cpu or gpu
+    name: str
+    count: int = 1
+
+
+class StageStore:
+    """A folder of finished stages, shared by every process that measures."""
+
+    def __init__(self, folder: Path, device: Device, known: Mapping[str, StageRecord] | None = None) -> None:
+        self.folder, self.device, self.known = folder, device, dict(known or {})
+
+    def get(self, kind: str, depends_on: Mapping[str, Any], build: Callable[[Path], Work], **about: Any) -> Stage:
+        """The stage of that kind and content, built now if nobody has; others wait for it meanwhile.
+
+        about : fields of the StageRecord known beforehand (task, model, n_labels, seed, ...)
+        """
+        key = canonical_hash({"kind": kind, **depends_on})
+        place = self.folder / f"{kind}-{key[:24]}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{place}.lock"):
+            found = self._load(place)
+            if found is not None:
+                return found
+            return self._make(kind, key, place, build, about)
+
+    def drop(self, stage: Stage) -> None:
+        """Delete the files of a stage that nothing will read again."""
+        shutil.rmtree(stage.folder, ignore_errors=True)
+        stage.folder.with_name(stage.folder.name + ".lock").unlink(missing_ok=True)
+
+    def _load(self, place: Path) -> Stage | None:
+        if not place.is_dir():
+            return None
+        problem, record = _verify(place)
+        if problem is None and record is not None:
+            return Stage(place, self.known.get(record.stage_id, record))
+        aside = place.with_name(f"{place.name}.damaged-{time.time_ns()}")
+        place.rename(aside)
+        logger.warning("%s is damaged (%s); it was put aside as %s and is made again.", place.name, problem, aside.name)
+        return None
+
+    def _make(self, kind: str, key: str, place: Path, build: Callable[[Path], Work], about: Mapping[str, Any]) -> Stage:
+        building = place.with_name(place.name + ".partial")
+        building.mkdir(exist_ok=True)
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            work = build(building)
+        except BudgetsimError:
+            raise
+        except Exception as error:
+            if disk_is_full(building, error):
+                raise full_disk(building) from None
+            raise
+        seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
+        record = self._record(kind, key, seconds, cpu_seconds, work, about)
+        try:
+            _finish(building, place, record)
+        except OSError as error:
+            if disk_is_full(building, error):
+                raise full_disk(building) from None
+            raise
+        return Stage(place, self.known.get(key, record))
+
+    def _record(
+        self, kind: str, key: str, seconds: float, cpu_seconds: float, work: Work, about: Mapping[str, Any]
+    ) -> StageRecord:
+        gpu = self.device.kind == "gpu"
+        return StageRecord(
+            stage_id=key,
+            kind=kind,
+            seconds=round(seconds, 4),
+            n_devices=self.device.count,
+            device_class=self.device.kind,
+            device=self.device.name,
+            gpu_hours=round(seconds * self.device.count / 3600, 8) if gpu else 0.0,
+            flops=work.flops,
+            examples=work.examples,
+            tokens=work.tokens,
+            peak_memory_bytes=peak_memory_bytes(self.device.kind),
+            metric=work.metric,
+            score=work.score,
+            finished_at=datetime.now(UTC).replace(microsecond=0),
+            provenance={"cpu_seconds": round(cpu_seconds, 4), **work.provenance},
+            **about,
+        )
+
+
+def default_cache() -> Path:
+    """Where stages are kept: BUDGETSIM_CACHE_DIR, else the user's cache directory."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("budgetsim", appauthor=False)) / "stages"
+
+
+def disk_is_full(place: Path, error: BaseException) -> bool:
+    """Whether an error came of a full disk; libraries wrap it in errors of their own."""
+    if isinstance(error, OSError) and error.errno == 28:
+        return True
+    home = place if place.exists() else place.parent
+    return "No space left" in str(error) or shutil.disk_usage(home).free < FULL_BYTES
+
+
+def full_disk(place: Path) -> BudgetsimError:
+    """The error that says so."""
+    return BudgetsimError(
+        f"The disk of {place.parent} is full. What is finished is safe in the run files; free some space (or set "
+        f"{CACHE_VARIABLE} to another disk) and run the same command again: it goes on from there."
+    )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _finish(building: Path, place: Path, record: StageRecord) -> None:
+    made = [p for p in sorted(building.rglob("*")) if p.is_file() and p.name != DONE]
+    files = {str(p.relative_to(building)): file_hash(p) for p in made}
+    values = {**asdict(record), "finished_at": record.finished_at.isoformat() if record.finished_at else None}
+    with (building / DONE).open("w", encoding="utf-8") as out:
+        json.dump({"record": values, "files": files}, out, sort_keys=True)
+        out.flush()
+        os.fsync(out.fileno())
+    building.rename(place)
+
+
+def _verify(place: Path) -> tuple[str | None, StageRecord | None]:
+    try:
+        done = json.loads((place / DONE).read_text(encoding="utf-8"))
+        for name, wanted in done["files"].items():
+            if file_hash(place / name) != wanted:
+                return f"{name} is not as it was written", None
+        values = done["record"]
+        values["finished_at"] = datetime.fromisoformat(values["finished_at"])
+        return None, StageRecord(**values)
+    except FileNotFoundError as error:
+        return f"{Path(str(error.filename)).name} is missing", None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        return f"{DONE} cannot be read ({type(error).__name__})", None

@@ -1,0 +1,99 @@
+"""A worker process: specs in on standard input, events out on standard output, one JSON line each.
+
+One worker is one thread of one core; the conductor starts as many as it may use. A worker ends when
+its input does, after the run it is at.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import IO, Any
+
+from budgetsim.errors import BudgetsimError
+from budgetsim.measure.execute import Bench
+from budgetsim.measure.record import measure_one
+from budgetsim.measure.spec import RunSpec, from_json
+from budgetsim.measure.stages import Device, StageStore, disk_is_full, full_disk
+from budgetsim.store.location import StorePaths
+from budgetsim.store.records import read_shards
+from budgetsim.train.custom import register_custom_tasks
+from budgetsim.train.data import Access
+from budgetsim.train.device import find_device, prepare
+
+
+def main() -> None:
+    """Serve specs until the input ends. Arguments: one JSON object of settings."""
+    settings = json.loads(sys.argv[1])
+    events = _claim_stdout()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Warnings(events)])
+    paths = StorePaths(Path(settings["database"]))
+    try:
+        bench = open_bench(paths, Path(settings["cache"]), Access(**settings["access"]), threads=settings["threads"])
+    except BudgetsimError as error:
+        _tell(events, "refused", message=str(error), kind=type(error).__name__)
+        return
+    bench.checkpoint_every = settings["checkpoint_every"]
+    bench.progress = lambda what, done, of: _tell(events, "progress", stage=what, done=done, of=of)
+    _tell(events, "ready", device=bench.stages.device.name, device_class=bench.stages.device.kind)
+    for line in sys.stdin:
+        _serve(from_json(line), bench, paths, events)
+
+
+def open_bench(paths: StorePaths, cache: Path, access: Access, *, threads: int = 1) -> Bench:
+    """What a process needs to run specs: stages on disk, the device, threads, the user's own tasks.
+
+    raises : MissingExtraError where torch or transformers is not installed
+    """
+    prepare(threads)
+    register_custom_tasks(paths.folder / "tasks")
+    known = {stage.stage_id: stage for stage in read_shards(paths.runs)[1]}
+    return Bench(StageStore(cache, Device(*find_device()), known), access)
+
+
+def _serve(spec: RunSpec, bench: Bench, paths: StorePaths, events: IO[str]) -> None:
+    try:
+        finished = measure_one(spec, bench, paths)
+        scores = {s.metric: s.value for s in finished.record.scores}
+        _tell(events, "done", run_id=finished.record.design.run_id, scores=scores)
+    except BudgetsimError as error:
+        _tell(events, "error", message=str(error), exit_code=error.exit_code, kind=type(error).__name__)
+    except Exception as error:  # a library's failure: told in full to the log, in one line to the user
+        if disk_is_full(bench.stages.folder, error) or disk_is_full(paths.folder, error):
+            told = str(full_disk(bench.stages.folder / "x"))
+        else:
+            traceback.print_exc(file=sys.stderr)
+            told = f"{spec.title} failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        _tell(events, "error", message=told, exit_code=1, kind=type(error).__name__)
+
+
+def _tell(events: IO[str], event: str, **values: Any) -> None:
+    events.write(json.dumps({"event": event, **values}) + "\n")
+    events.flush()
+
+
+def _claim_stdout() -> IO[str]:
+    """The pipe to the conductor; whatever libraries print goes to standard error instead."""
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return pipe
+
+
+class _Warnings(logging.Handler):
+    """Log records as events."""
+
+    def __init__(self, events: IO[str]) -> None:
+        super().__init__()
+        self.events = events
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("budgetsim"):
+            _tell(self.events, "warning", message=record.getMessage())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Training: the one room with torch and transformers (extra `measure`); nothing is imported here."""

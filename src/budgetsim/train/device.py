@@ -1,0 +1,67 @@
+"""Where training runs, and how a process is prepared for it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from pathlib import Path
+from typing import Any, Final
+
+_SETTINGS: Final = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+
+def prepare(threads: int) -> None:
+    """Threads of this process, and libraries that neither report home nor print bars.
+
+    raises : MissingExtraError where torch or transformers is not installed
+    """
+    from budgetsim.errors import MissingExtraError
+
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        import torch
+        from transformers.utils import logging as library
+    except ImportError as error:
+        raise MissingExtraError(
+            f"Measuring needs {error.name}: pip install 'budgetsim[measure,cpu]' (README says how to get a CPU or a "
+            f"CUDA build of torch)."
+        ) from None
+    quiet: Any = library
+    quiet.set_verbosity_error()
+    quiet.disable_progress_bar()
+    torch.set_num_threads(threads)
+
+
+def find_device() -> tuple[str, str]:
+    """Class and name of the device torch uses: ("gpu", its name), else ("cpu", the processor's)."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "gpu", torch.cuda.get_device_name(0)
+    return "cpu", cpu_name()
+
+
+def cpu_name() -> str:
+    """Name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def peak_memory_bytes(device_class: str) -> int:
+    """Most memory this process has used: on the GPU, or in all."""
+    if device_class == "gpu":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,34 @@
+"""Names of models, known without importing torch."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+CPU_FAMILY: Final = ("pico", "nano", "micro", "mini")
+T5_NAMES: Final = ("t5-v1_1-small", "t5-v1_1-base", "t5-v1_1-large", "t5-v1_1-xl", "t5-v1_1-xxl")
+CHEAP_STUDENTS: Final = ("tfidf-lr", "encoder-lr", "overlap")
+ENCODER_TEACHERS: Final = ("minilm-lr",)
+
+
+def is_cheap(student: str) -> bool:
+    """Whether a student trains in seconds without T5."""
+    return student in CHEAP_STUDENTS
+
+
+def model_id(name: str) -> str:
+    """Name of a model in a run's identity: a folder counts by its last name and what is in it, not by its place."""
+    return _folder_id(str(Path(name).expanduser().resolve())) if Path(name).expanduser().is_dir() else name
+
+
+@cache
+def _folder_id(folder: str) -> str:
+    digest = hashlib.sha256()
+    files = [p for p in sorted(Path(folder).iterdir()) if p.suffix in (".json", ".safetensors", ".model")]
+    for path in files:
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return f"{Path(folder).name}@{digest.hexdigest()[:12]}"

@@ -1,0 +1,80 @@
+"""Documentation cannot drift: commands, outputs, examples, public names, imports."""
+
+import doctest
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import budgetsim
+from made import ROOT
+
+sys.path.insert(0, str(ROOT / "docs"))
+refresh = importlib.import_module("refresh")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = list(refresh.BLOCK.finditer(README))
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda b: b["command"][:60])
+def test_the_readme_shows_what_its_commands_print(block):
+    assert block["output"] == refresh.run(block["command"]), "run `make docs`"
+
+
+def test_the_readme_leads_with_the_question_and_runs_commands():
+    assert README.index("I have $2,000") < README.index("```console")
+    assert len(BLOCKS) >= 4
+
+
+def test_the_python_of_the_readme_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("BUDGETSIM_STORE", raising=False)
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert result.attempted >= 6
+    assert result.failed == 0
+
+
+def test_every_command_is_in_the_reference():
+    assert refresh.cli_page() == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_every_public_name_is_exported_sorted_and_found():
+    ranked = sorted(budgetsim.__all__, key=lambda n: (n.islower(), not n.isupper(), n))
+    assert set(budgetsim.__all__) == set(ranked)
+    assert len(set(budgetsim.__all__)) == len(budgetsim.__all__)
+    for name in budgetsim.__all__:
+        assert getattr(budgetsim, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = budgetsim.nothing
+
+
+def test_every_public_name_is_documented():
+    silent = [
+        name
+        for name in budgetsim.__all__
+        if callable(getattr(budgetsim, name)) and not getattr(budgetsim, name).__doc__
+    ]
+    assert silent == []
+
+
+def test_importing_budgetsim_loads_nothing_heavy():
+    code = "import sys, budgetsim; sys.exit(str([m for m in ('torch', 'numpy', 'duckdb', 'scipy') if m in sys.modules]) if len(set(sys.modules) & {'torch', 'numpy', 'duckdb', 'scipy'}) else 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_names_a_path_of_some_machine():
+    files = [
+        p for p in ROOT.rglob("*") if p.suffix in {".py", ".md", ".yaml", ".toml", ".csv"} and ".venv" not in p.parts
+    ]
+    guilty = [p for p in files if p != Path(__file__) and "/home/" in p.read_text(encoding="utf-8")]
+    assert guilty == []
+
+
+def test_the_citation_is_valid_yaml_with_what_a_citation_needs():
+    from ruamel.yaml import YAML
+
+    citation = YAML().load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "title", "authors", "references", "license"} <= set(citation)
+    assert citation["version"] == budgetsim.__version__
