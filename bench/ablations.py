@@ -12,6 +12,7 @@ import numpy as np
 
 from budgetsim.ensemble import DEFAULT, Options
 from budgetsim.fitcurve import fit_curve
+from coverage import inside
 from curve_data import Curve, lcdb11, rectified_sft, revisiting_nsl
 from scoring import print_table, rmsle
 
@@ -39,6 +40,7 @@ def sets() -> dict[str, list[Curve]]:
         for curve in rectified_sft(n):
             out[f"{curve.task} {horizon}"].append(curve)
     out["lcdb 8x"] = lcdb11(8)[::3]
+    out["lcdb inside"] = [inside(curve) for curve in lcdb11(1)[::3]]
     for curve in revisiting_nsl():
         out[curve.collection].append(curve)
     return out

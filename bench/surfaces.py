@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from budgetsim.fitsurface import SurfaceFit, fit_surface
+from budgetsim.ensemble import Options
+from budgetsim.fitsurface import SURFACE, SurfaceFit, fit_surface
 from curve_data import Floats, column, folder, published, rows
 from scoring import print_table
 
@@ -23,17 +25,41 @@ def r_squared(predicted: Floats, seen: Floats) -> float:
     return float(1 - ((predicted - seen) ** 2).sum() / ((seen - seen.mean()) ** 2).sum())
 
 
-def predictions(name: str) -> Iterator[tuple[str, SurfaceFit, Floats, Floats, Floats]]:
+def predictions(name: str, options: Options = SURFACE) -> Iterator[tuple[str, SurfaceFit, Floats, Floats, Floats]]:
     """For every group of a surface: its fit, predictions, whether the interval held, and the truth."""
     root = folder("scalebench")
     train, test = (rows(root / f"{name}_scaling_law.{part}.csv") for part in ("train", "test"))
     for group in sorted({r["group"] for r in train}):
         fit_rows, test_rows = ([r for r in table if r["group"] == group] for table in (train, test))
-        fit = fit_surface({k: column(fit_rows, k) for k in INPUTS[name]}, column(fit_rows, "loss"))
+        fit = fit_surface({k: column(fit_rows, k) for k in INPUTS[name]}, column(fit_rows, "loss"), options=options)
         found = fit.predict({k: column(test_rows, k) for k in INPUTS[name]})
         seen = column(test_rows, "loss")
         held = ((found.lower <= seen) & (seen <= found.upper)).astype(np.float64)
         yield group, fit, found.mean, held, seen
+
+
+VARIANTS = {
+    "far-off rows count in full": replace(SURFACE, robust_rounds=0),
+    "residual length 3": replace(SURFACE, lengths=(3.0,)),
+    "no residual": replace(SURFACE, amplitude_prior=1e-6),
+    "tail 0": replace(SURFACE, tails=(0.0,)),
+    "tail 0.25": replace(SURFACE, tails=(0.25,)),
+    **{f"{name} alone": replace(SURFACE, families=(name,)) for name in ("additive", "product", "crossed", "series")},
+}
+
+
+def ablate() -> None:
+    """R2 with one part changed."""
+    print("\n# R2 with one part changed")
+    body: list[list[object]] = []
+    for variant, options in VARIANTS.items():
+        row: list[object] = [variant]
+        for name in INPUTS:
+            groups = list(predictions(name, options))
+            mean, seen = (np.concatenate([g[i] for g in groups]) for i in (2, 4))
+            row.append(r_squared(mean, seen))
+        body.append(row)
+    print_table(["variant", *INPUTS], body)
 
 
 def main() -> None:
@@ -51,6 +77,7 @@ def main() -> None:
         for group, fit, *_ in groups:
             print(f"{name}, {group}: mean absolute log error on the dearest rows {fit.screened}; kept {fit.families}")
     print_table(["surface", "R2", "worst group", "90 % held", "paper mean", "paper best", "goal", ""], body)
+    ablate()
 
 
 if __name__ == "__main__":

@@ -27,7 +27,10 @@ Floats = NDArray[np.float64]
 
 HELD_OUT: Final = (0.2, 0.3)  # shares of the rows, the dearest, that screening predicts from the others
 TOLERATED: Final = 2.0  # forms whose error there exceeds the best's by more are dropped
-SURFACE: Final = replace(DEFAULT, tails=(0.5,), lengths=(1.0,), robust_rounds=4, n_starts=12, n_steps=80, prior="weak")
+FORMS: Final = {"additive": additive, "product": product, "crossed": crossed, "series": series}
+SURFACE: Final = replace(
+    DEFAULT, families=tuple(FORMS), tails=(0.5,), lengths=(1.0,), robust_rounds=4, n_starts=12, n_steps=80, prior="weak"
+)
 _FAR = 300.0  # log errors are cut here
 _MOST_ROWS = 300  # of the residual process
 
@@ -238,18 +241,18 @@ def _search(
     return search(families, np.ones(len(y)), at, y, weight, frame, options, rng)
 
 
-def _candidates(k: int) -> list[Family]:
-    """Forms for a number of inputs."""
+def _candidates(k: int, options: Options) -> list[Family]:
+    """Forms for a number of inputs: with one they are all the same, with two series is additive."""
     if k == 1:
         return [additive(1)]
-    return [additive(k), product(k), crossed(k)] + ([series(k)] if k > 2 else [])
+    return [FORMS[name](k) for name in options.families if name != "series" or k > 2] or [additive(k)]
 
 
 def _screened(
     at: Floats, y: Floats, frame: Frame, options: Options, seed: int
 ) -> tuple[list[Family], dict[str, float]]:
     """Forms that predict the dearest rows about as well as the best does, and how well each did."""
-    forms = _candidates(at.shape[1])
+    forms = _candidates(at.shape[1], options)
     if len(forms) == 1 or 0.7 * len(y) < max(f.n_parameters for f in forms):
         return forms[:2], {}
     miss = np.mean([_miss_dearest(forms, at, y, frame, share, options, seed) for share in HELD_OUT], axis=0)

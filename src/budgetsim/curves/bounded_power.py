@@ -13,15 +13,20 @@ import numpy as np
 from budgetsim.curves.family import Family, Floats, Frame, floor_of, sigmoid
 
 _STEPS = 12
+_CLOSE = 1e-8  # of the logit; Newton squares what is left
 
 
 def _solve(z: Floats, a: Floats) -> Floats:
     """The logit t of u with log u - a log(1 - u) = z."""
     t = np.where(z < 0, z, z / a)
     for _ in range(_STEPS):
-        below = np.logaddexp(0.0, t)  # -log(1 - u); log u = t - below
-        u = sigmoid(t)
-        t = t - ((t - below) + a * below - z) / ((1 - u) + a * u)
+        small = np.exp(-np.abs(t))
+        below = np.maximum(t, 0.0) + np.log1p(small)  # -log(1 - u); log u = t - below
+        u = np.where(t < 0, small, 1.0) / (1.0 + small)
+        step = ((t - below) + a * below - z) / ((1 - u) + a * u)
+        t = t - step
+        if np.abs(step).max() < _CLOSE:
+            break
     return t
 
 
