@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from budgetsim_cli.console import EvidenceName, Json, Store, Tasks, print_json, print_page, say
-from budgetsim_cli.optimize import check_tasks
 
 if TYPE_CHECKING:
     from budgetsim.advise import Evidence
@@ -34,7 +33,7 @@ def fit(
     from budgetsim.store.location import locate
 
     found = load_evidence(locate(store), evidence, say)
-    tasks = check_tasks(task, found)
+    tasks = list(dict.fromkeys(task or found.tasks))
     if plot is not None and len(tasks) > 1:
         raise InputError(f"--plot: draws one task; name one of {', '.join(tasks)} with --task.")
     objects = {}

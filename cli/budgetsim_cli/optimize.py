@@ -20,14 +20,13 @@ from budgetsim_cli.console import (
 )
 
 if TYPE_CHECKING:
-    from budgetsim.advise import Evidence
     from budgetsim.compute import ComputeModel
     from budgetsim.report import Page
 
 PURE_SIZES = (100, 500, 1000, 5000, 10_000)  # initial labels of the paper's own comparison
 
 Budget = Annotated[float, typer.Option("--budget", help="US dollars to spend.")]
-Owned = Annotated[float, typer.Option("--owned-labels", help="Labels already paid for.")]
+Owned = Annotated[int, typer.Option("--owned-labels", min=0, help="Labels already paid for.")]
 Compute = Annotated[str, typer.Option("--compute", help="How compute is billed: published, cached or modern.")]
 Strategies = Annotated[
     list[str] | None,
@@ -42,7 +41,7 @@ def optimize(
     budget: Budget,
     task: Tasks = None,
     rates: Rates = None,
-    owned_labels: Owned = 0.0,
+    owned_labels: Owned = 0,
     pure: Annotated[bool, typer.Option("--pure", help="Beside it, the paper's own comparison.")] = False,
     compute: Compute = "published",
     strategy: Strategies = None,
@@ -52,37 +51,35 @@ def optimize(
     as_json: Json = False,
 ) -> None:
     """Split a budget over labels and compute for the highest expected score."""
-    from budgetsim.advise import choices, load_evidence, rivals
+    from budgetsim.advise import load_evidence, open_choices, rivals
     from budgetsim.errors import InfeasibleBudgetError
     from budgetsim.optimize import optimize_task
     from budgetsim.report import answer_json, answer_page
     from budgetsim.store.location import locate
 
     check_amount(budget, "--budget")
-    owned = check_amount(owned_labels, "--owned-labels")
     model = check_compute(compute)
     check_strategies(strategy)
     card = read_rates(rates)
     found = load_evidence(locate(store), evidence, say)
-    tasks = check_tasks(task, found)
+    asked = open_choices(
+        found,
+        task or None,
+        card,
+        compute=model,
+        owned_labels=owned_labels,
+        strategies=strategy or (),
+        students=student or (),
+        say=say,
+    )
+    starts = ((owned_labels,) if owned_labels else PURE_SIZES) if pure else ()
     objects: dict[str, object] = {}
     page: Page = []
-    bought = False
-    for name in tasks:
-        open_to = choices(
-            found,
-            name,
-            card,
-            compute=model,
-            owned_labels=owned,
-            strategies=strategy or (),
-            students=student or (),
-            say=say,
-        )
-        starts = ((round(owned),) if owned else PURE_SIZES) if pure else ()
+    bought = strategy == ["constant"]
+    for open_to in asked:
         answer = optimize_task(open_to.task, open_to.options, budget, initial_sizes=starts)
-        others = rivals(found, name, card)
-        objects[name] = answer_json(answer, open_to, card, others, model)
+        others = rivals(found, answer.task, card)
+        objects[answer.task] = answer_json(answer, open_to, card, others, model)
         page += ["", *answer_page(answer, open_to, card, others, model)]
         bought |= any(a.feasible and a.strategy != "constant" for a in answer.allocations)
     if as_json:
@@ -91,7 +88,7 @@ def optimize(
         print_page(page[1:])
     if not bought:
         raise InfeasibleBudgetError(
-            f"${budget:,.2f} buys no trained model on {', '.join(tasks)}; the answer says why. Raise --budget."
+            f"${budget:,.2f} buys no trained model on {', '.join(objects)}; the answer says why. Raise --budget."
         )
 
 
@@ -120,13 +117,3 @@ def check_strategies(names: list[str] | None) -> None:
     for name in names or ():
         if name not in STRATEGIES:
             raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.")
-
-
-def check_tasks(names: list[str] | None, evidence: Evidence) -> list[str]:
-    """Tasks somebody asked for, or all that have evidence.
-
-    raises : NoEvidenceError
-    """
-    for name in names or ():
-        evidence.set_of(name)
-    return list(dict.fromkeys(names or evidence.tasks))

@@ -17,10 +17,11 @@ from budgetsim.compute import (
     published_hours,
     student_only,
 )
-from budgetsim.costs import cost_model
+from budgetsim.costs import cost_model, llm_usd_per_label
 from budgetsim.design import Measurement
-from budgetsim.errors import MissingPriceError, NoEvidenceError
+from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
 from budgetsim.optimize import EvidenceNote, Option
+from budgetsim.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
 from budgetsim.rates import RateCard
 from budgetsim.store.database import open_reader
 from budgetsim.store.fits import load_fit
@@ -37,12 +38,13 @@ from budgetsim.store.query import (
     load_stages,
 )
 from budgetsim.surface import Surface, TaskFit
-from budgetsim.tasks import Task, get_task
+from budgetsim.tasks import Task, get_task, known_tasks
 
 if TYPE_CHECKING:
     from budgetsim.points import Point, PointAnswer
 
 CHEAP_STUDENTS = ("overlap", "tfidf-lr", "encoder-lr")
+NOT_CHARGED = "not charged"  # compute model of a student whose training is free
 Say = Callable[[str], None]
 
 
@@ -60,8 +62,9 @@ class Evidence:
     @property
     def tasks(self) -> list[str]:
         """Tasks with evidence of one kind, in the order of their names: published ones where there are any."""
-        published = [task for task, name in self.sets.items() if _is_published(name)]
-        return sorted(published or self.sets)
+        known = {task.name for task in known_tasks()}
+        published = [task for task, name in self.sets.items() if _is_published(name) and task in known]
+        return sorted(published or known & set(self.sets))
 
     def set_of(self, task: str) -> str:
         """The evidence set of a task.
@@ -97,7 +100,7 @@ class Rival:
     n_labels: int
     score: float
     n_runs: int
-    cost_usd: float
+    cost_usd: float | None  # None where the card has no price of a label
     evidence_set: str
 
 
@@ -162,25 +165,72 @@ def answer_points(
     say: Say = lambda _: None,
 ) -> list[PointAnswer]:
     """Answer points in their order; one that no evidence covers says so in its reason."""
-    return [_answer_point(evidence, point, card, compute, say) for point in points]
+    fits: dict[str, TaskFit] = {}  # a stale fit is made again once, not once a point
+    return [_answer_point(evidence, point, card, compute, fits, say) for point in points]
 
 
-def _answer_point(evidence: Evidence, point: Point, card: RateCard, compute: ComputeModel, say: Say) -> PointAnswer:
+def _answer_point(
+    evidence: Evidence, point: Point, card: RateCard, compute: ComputeModel, fits: dict[str, TaskFit], say: Say
+) -> PointAnswer:
     from budgetsim.points import answer_constant, answer_point, find_surface, unanswered  # only `simulate` needs it
 
     try:
-        fit = task_fit(evidence, point.task, say)
         if point.strategy == "constant":
             return answer_constant(point, get_task(point.task))
-        surface = find_surface(fit, point)
+        if point.task not in fits:
+            fits[point.task] = task_fit(evidence, point.task, say)
+        surface = find_surface(fits[point.task], point)
     except NoEvidenceError as error:
         return unanswered(point, str(error))
+    note = _note(evidence, surface, point.task)
     try:
         option = _option(evidence, surface, get_task(point.task), card, compute, 0.0)
-    except MissingPriceError:
-        option = "no price"
-    cost = None if isinstance(option, str) else option.cost
-    return answer_point(point, surface, _note(evidence, surface, point.task), cost)
+    except MissingPriceError as error:
+        return answer_point(point, surface, note, None, reason=f"no cost: {error}")
+    return answer_point(point, surface, note, option.cost)
+
+
+def open_choices(
+    evidence: Evidence,
+    tasks: Sequence[str] | None,
+    card: RateCard,
+    *,
+    compute: ComputeModel = "published",
+    owned_labels: float = 0.0,
+    strategies: Sequence[str] = (),
+    students: Sequence[str] = (),
+    say: Say = lambda _: None,
+) -> list[Choices]:
+    """What money can buy on several tasks.
+
+    tasks : those asked for by name; None for all with evidence, of which those that cannot be
+        answered are passed over with a word
+    raises : as `choices`, for a task that was asked for, or where no task can be answered
+    """
+    found: list[Choices] = []
+    refused: BudgetsimError | None = None
+    for name in dict.fromkeys(evidence.tasks if tasks is None else tasks):
+        try:
+            found.append(
+                choices(
+                    evidence,
+                    name,
+                    card,
+                    compute=compute,
+                    owned_labels=owned_labels,
+                    strategies=strategies,
+                    students=students,
+                    say=say,
+                )
+            )
+        except (MissingPriceError, NoEvidenceError) as error:
+            if tasks is not None:
+                raise
+            refused = error
+            say(f"{name} passed over: {error}")
+    if not found and refused is not None:
+        raise refused
+    return found
 
 
 def choices(
@@ -213,34 +263,59 @@ def choices(
             f"Evidence {evidence.set_of(task)} has no fitted student {unknown[0]} on {task}; it has "
             f"{', '.join(sorted({f.student for f in fit.surfaces}))}."
         )
+    refused: MissingPriceError | None = None
     for surface in fit.surfaces:
         if (strategies and surface.strategy not in strategies) or (students and surface.student not in students):
             continue
         try:
-            option = _option(evidence, surface, facts, card, compute, owned_labels)
+            options.append(_option(evidence, surface, facts, card, compute, owned_labels))
         except MissingPriceError as error:
             if strategies:
                 raise
+            refused = error
             notes.append(f"{surface.strategy} left out: {error}")
-            continue
-        if isinstance(option, str):
-            if strategies:
-                raise MissingPriceError(f"{surface.strategy} on {task}: {option}")
-            notes.append(f"{surface.strategy} left out: {option}")
-        else:
-            options.append(option)
+    if not options and refused is not None:
+        raise refused  # nothing at all has a price: no answer is better than a wrong one
+    notes += _assumptions(evidence, facts, card, options)
     return Choices(task=facts, fit=fit, options=tuple(options), notes=tuple(dict.fromkeys(notes)))
+
+
+def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequence[Option]) -> list[str]:
+    """What an answer takes for granted, said with it."""
+    notes = []
+    strategies = {o.surface.strategy for o in options}
+    derived = [m for m in evidence.rows(task.name) if m.derived]
+    llm = [m for m in derived if "n_llm_labels" in m.derived]
+    texts = [m for m in derived if "n_unlabeled" in m.derived]
+    if llm and card.llm is not None and strategies & {"llm_annotate", "annotate_plus_llm"}:
+        notes.append(
+            f"the paper prints dollars, not LLM labels: their number is implied by a prompt of {PAPER_PROMPT_TEXTS} "
+            f"texts at ${PAPER_LLM_USD_PER_MTOK:g} a million tokens; here one costs "
+            f"${llm_usd_per_label(card.llm, task):.3g} ({card.llm.model})."
+        )
+    if texts and "distill" in strategies:
+        capped = sum("capped:n_unlabeled" in m.derived for m in texts)
+        notes.append(
+            f"the texts of {len(texts)} distilled rows are implied by dollars, {capped} of them cut at the pool of "
+            f"{PAPER_POOL_SIZE:,}."
+        )
+    if any(o.hours and o.hours.model == NOT_CHARGED for o in options) and card.overheads.charge_student_training:
+        notes.append("training the student on labels is not charged: the card has no utilisation to model it with.")
+    return notes
 
 
 def _option(
     evidence: Evidence, surface: Surface, task: Task, card: RateCard, compute: ComputeModel, owned_labels: float
-) -> Option | str:
-    """The priced option, or why it has no price."""
+) -> Option:
+    """The priced option.
+
+    raises : MissingPriceError where a price or the hours of its compute are not known
+    """
     hours = _hours(evidence, surface, task, card, compute)
     if hours is None:
-        return (
-            f"no {compute} compute is known for {surface.teacher or 'no teacher'} and {surface.student} "
-            f"(a utilisation on the card, or --compute published, may help)"
+        raise MissingPriceError(
+            f"no {compute} compute is known for {surface.teacher} into {surface.student} on {task.name}; "
+            f"give the card a utilisation, or choose another --compute."
         )
     return Option(
         surface=surface,
@@ -255,9 +330,8 @@ def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, com
         return _measured(evidence, surface, task.name)
     speed = modelled_speed(card)
     if surface.strategy != "distill":
-        if not card.overheads.charge_student_training:
-            return Hours(model="not charged", device_class="gpu")
-        return student_only(surface.student, task, speed)
+        modelled = student_only(surface.student, task, speed) if card.overheads.charge_student_training else None
+        return modelled or Hours(model=NOT_CHARGED, device_class="gpu")
     if surface.teacher is None:
         return None
     bills = _published(evidence, task.name, surface.teacher, surface.student)
@@ -334,17 +408,16 @@ def _note(evidence: Evidence, surface: Surface, task: str) -> EvidenceNote:
 def rivals(evidence: Evidence, task: str, card: RateCard) -> list[Rival]:
     """Cheap students measured on the task, best first; their labels priced by the card."""
     price = card.label_price(task)
-    usd = float(price.usd) if price else 0.0
     found = [
         Rival(
             student=row.student,
             n_labels=row.n_labels,
             score=row.score,
             n_runs=row.n_runs,
-            cost_usd=row.n_labels * usd,
+            cost_usd=None if price is None else row.n_labels * float(price.usd),
             evidence_set=row.evidence_set,
         )
         for row in evidence.cheap
         if row.task == task
     ]
-    return sorted(found, key=lambda r: (-r.score, r.cost_usd))
+    return sorted(found, key=lambda r: (-r.score, r.n_labels))

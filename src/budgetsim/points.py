@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,7 @@ from budgetsim.tasks import Task
 
 COLUMNS: Final = ("task", "strategy", "teacher", "student", "n_labels", "n_llm_labels", "n_unlabeled", "labeler")
 _COUNTS: Final = COLUMNS[4:7]
+MOST: Final = 1_000_000  # as far as scores are tabulated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +98,12 @@ def _count(value: str | None, column: str, place: str) -> int:
     if not value:
         return 0
     try:
-        number = float(value)
+        number = math.nan if "_" in value else float(value)
         whole = int(number)
     except (ValueError, OverflowError):
-        number, whole = 0.5, 0
-    if number != whole or whole < 0:
-        raise InputError(f"{place}, {column}: found {value!r}, wanted a whole number of zero or more.")
+        number, whole = math.nan, 0
+    if number != whole or not 0 <= whole <= MOST:
+        raise InputError(f"{place}, {column}: found {value!r}, wanted a whole number from 0 to {MOST:,}.")
     return whole
 
 
@@ -116,10 +118,11 @@ def parse_points(text: str, name: str, *, task: str | None = None) -> list[Point
 def _rows(text: str, name: str) -> Iterator[tuple[str, dict[str, str]]]:
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), strict=True)
     try:
-        header = reader.fieldnames or []
-        unknown = [c for c in header if c not in COLUMNS]
+        header = [name.strip() for name in reader.fieldnames or []]
+        reader.fieldnames = header
+        unknown = [c for k, c in enumerate(header) if c not in COLUMNS or c in header[:k]]
         if unknown or "strategy" not in header:
-            found = f"unknown column {unknown[0]!r}" if unknown else "no column strategy"
+            found = f"unknown or repeated column {unknown[0]!r}" if unknown else "no column strategy"
             raise InputError(f"{name}, line 1: found {found}, wanted {', '.join(COLUMNS)}.")
         empty = True
         for record in reader:
@@ -155,8 +158,10 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
     )
 
 
-def answer_point(point: Point, surface: Surface, note: EvidenceNote, cost: CostModel | None) -> PointAnswer:
-    """Predict one new run at a point."""
+def answer_point(
+    point: Point, surface: Surface, note: EvidenceNote, cost: CostModel | None, *, reason: str | None = None
+) -> PointAnswer:
+    """Predict one new run at a point; `reason` says why there is no cost."""
     (p,) = predict(surface, np.array([point.inputs], dtype=np.float64))
     named = dict(zip(surface.inputs, point.inputs, strict=True))
     return PointAnswer(
@@ -169,6 +174,7 @@ def answer_point(point: Point, surface: Surface, note: EvidenceNote, cost: CostM
         source=note.source,
         evidence_set=note.set,
         cost_usd=None if cost is None else float(cost.total(named)),
+        reason=reason,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from budgetsim.advise import Choices, Rival
 from budgetsim.compute import T5_SHAPES
-from budgetsim.optimize import Allocation, Corner, TaskAnswer, label_of
+from budgetsim.optimize import COMPUTE_STAGES, Allocation, Corner, TaskAnswer, label_of
 from budgetsim.rates import RateCard
 from budgetsim.surface import TaskFit
 from budgetsim.tasks import Task
@@ -109,18 +109,25 @@ def describe_allocation(a: Allocation, metric: str) -> str:
         parts.append(f"{a.n_llm_labels:,} LLM labels ({usd(a.costs.get('llm_labels', 0.0))})")
     if a.n_unlabeled:
         parts.append(f"{a.n_unlabeled:,} unlabelled texts")
-    compute = sum(a.costs.get(stage, 0.0) for stage in ("teacher", "labelling", "distillation", "student"))
+    compute = sum(a.costs.get(stage, 0.0) for stage in COMPUTE_STAGES)
     parts.append(f"{usd(compute)} of compute")
+    rest = sum(a.costs.get(stage, 0.0) for stage in ("texts", "fixed", "dev_and_test_labels"))
+    if rest:
+        parts.append(f"{usd(rest)} of texts, fixed costs and dev and test labels")
     return f"{a.label}: {', '.join(parts)}; {metric} {a.score:.1f} (90 % of runs {_interval(a)})"
 
 
-def recommendation(answer: TaskAnswer, metric: str) -> str:
-    """The answer in one sentence, with what would change it."""
+def recommendation(answer: TaskAnswer, metric: str, rivals: Sequence[Rival] = ()) -> str:
+    """The answer in one sentence, with what would change it, and whether something cheap makes it moot."""
     best = answer.best
     if best is None:
         return "Nothing fits this budget."
     words = f"Recommended: {describe_allocation(best, metric)}."
-    return words if best.strategy == "constant" else f"{words} {_what_changes(answer)}"
+    if best.strategy == "constant":
+        return words
+    rival = moot(answer, rivals)
+    doubt = f" But {_rival_words(rival)}: no less than this." if rival is not None else ""
+    return f"{words}{doubt} {_what_changes(answer)}"
 
 
 def _what_changes(answer: TaskAnswer) -> str:
@@ -187,7 +194,7 @@ def answer_page(answer: TaskAnswer, choices: Choices, card: RateCard, rivals: Se
     lines: Page = [
         f"{answer.task} at {usd(answer.budget_usd)}: card {card.name}, evidence {fit.evidence_set}, "
         f"compute {_compute_model(choices, compute)}",
-        recommendation(answer, metric),
+        recommendation(answer, metric, rivals),
         allocation_grid(answer, metric),
     ]
     if answer.corners:
@@ -207,10 +214,14 @@ def _all_notes(
     notes += answer.notes
     notes += _rival_notes(answer, rivals)
     notes += size_notes(answer)
-    notes += compute_notes(choices, compute, card)
+    return [_sentence(n) for n in notes] + choice_notes(choices, compute, card)
+
+
+def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
+    """What holds for every budget: modelled hours, how far intervals have held, what was left out and assumed."""
     held = coverage_note(choices.fit)
-    notes += [held] if held else []
-    return [_sentence(n) for n in [*notes, *choices.notes]]
+    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *choices.notes]
+    return [_sentence(n) for n in notes]
 
 
 def _sentence(text: str) -> str:
@@ -219,22 +230,35 @@ def _sentence(text: str) -> str:
     return start + ("" if text.endswith((".", "?")) else ".")
 
 
-def _rival_notes(answer: TaskAnswer, rivals: Sequence[Rival]) -> list[str]:
-    """Cheap students, and a word of warning where one of them scores as much as the recommendation."""
-    best = answer.best
-    affordable = [r for r in rivals if r.cost_usd <= answer.budget_usd]
-    if not affordable or best is None or best.score is None:
-        return []
-    r = affordable[0]
-    words = (
+def _affordable(answer: TaskAnswer, rivals: Sequence[Rival]) -> Rival | None:
+    """The best cheap student that the budget pays for."""
+    paid = (r for r in rivals if r.cost_usd is not None and r.cost_usd <= answer.budget_usd)
+    return next(paid, None)
+
+
+def moot(answer: TaskAnswer, rivals: Sequence[Rival]) -> Rival | None:
+    """The cheap student that scores as much as what is recommended, if there is one."""
+    best, rival = answer.best, _affordable(answer, rivals)
+    if best is None or best.score is None or rival is None or best.score > rival.score:
+        return None
+    return rival
+
+
+def _rival_words(r: Rival) -> str:
+    return (
         f"{r.student} reaches {r.score:.1f} from {r.n_labels:,} labels ({usd(r.cost_usd)}, seconds on a CPU; "
         f"measured, {r.n_runs} runs, set {r.evidence_set})"
     )
+
+
+def _rival_notes(answer: TaskAnswer, rivals: Sequence[Rival]) -> list[str]:
+    """What a cheap student reaches, where the recommendation has not said it already."""
+    r = _affordable(answer, rivals)
+    if r is None or moot(answer, rivals) is not None:
+        return []
     beaten = [a for a in answer.allocations if a.strategy != "constant" and a.score is not None and a.score <= r.score]
-    if best in beaten:
-        return [f"the question is moot: {words}, no less than what is recommended."]
     names = ", ".join(dict.fromkeys(a.strategy for a in beaten))
-    return [words + (f"; it beats {names} here." if names else ".")]
+    return [_rival_words(r) + (f"; it beats {names} here." if names else ".")]
 
 
 def size_notes(answer: TaskAnswer) -> list[str]:
@@ -291,7 +315,7 @@ def answer_json(
     best = answer.best
     data: dict[str, Any] = {
         "recommended": answer.recommended,
-        "summary": recommendation(answer, choices.task.metric),
+        "summary": recommendation(answer, choices.task.metric, rivals),
         "budget_usd": answer.budget_usd,
         "metric": choices.task.metric,
         "rates": card.name,
