@@ -16,7 +16,7 @@ currency: USD
 labels:
   stance: {usd_per_label: 0.3, annotators_per_item: 3, rejected_share: 0.1, source: s, as_of: 2026}
   wlp: {seconds_per_label: 36, usd_per_hour: 20, source: s, as_of: 2026}
-gpu: {model: A100, usd_per_hour: 16, count: 8, source: s, as_of: 2026}
+gpu: {model: A100, usd_per_hour: 16, count: 8, scope: whole instance, source: s, as_of: 2026}
 llm: {model: m, usd_per_mtok_input: 1, usd_per_mtok_output: 4, prompt_examples: 2, source: s, as_of: 2026}
 pools:
   default: {size: 5000, usd_per_text: 0.01, source: s, as_of: 2026}

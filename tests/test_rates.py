@@ -35,7 +35,12 @@ def test_the_card_and_the_implied_llm_labels_use_one_price():
 
 
 def test_a_price_of_a_whole_machine_is_shared_by_its_devices():
-    card = parse_rates(TEXT.replace("usd_per_hour: 1.875\n  count: 1", "usd_per_hour: 16\n  count: 8"))
+    card = parse_rates(
+        TEXT.replace(
+            "usd_per_hour: 1.875\n  count: 1\n  scope: per device",
+            "usd_per_hour: 16\n  count: 8\n  scope: whole instance",
+        )
+    )
     assert card.gpu is not None
     assert card.gpu.usd_per_device_hour == 2
 

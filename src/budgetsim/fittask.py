@@ -325,7 +325,7 @@ _GRID: Final[dict[str, tuple[tuple[float, float, int], ...]]] = {
     "annotate": ((10, 1e6, 40),),
     "llm_annotate": ((10, 1e6, 40),),
     "distill": ((30, 1e6, 20), (300, 1e6, 10)),
-    "annotate_plus_llm": ((30, 1e6, 12), (100, 1e6, 7)),
+    "annotate_plus_llm": ((10, 1e6, 40), (100, 1e6, 7)),  # without LLM labels as fine as annotate
 }
 
 

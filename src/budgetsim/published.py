@@ -44,6 +44,7 @@ COLUMNS: Final = [
     "provenance",
 ]
 COMPUTE_COLUMNS: Final = ["task", "dist_usd_per_1k_unlabeled", "se"]
+_MOST: Final = 1_000_000_000_000  # no count of examples is larger
 _REQUIRED: Final = ("record_id", "task", "strategy", "student", "metric", "score")
 
 
@@ -254,10 +255,16 @@ class _Fields:
         assert number is not None
         return number
 
+    def positive_number(self, column: str) -> float:
+        number = self.required_number(column)
+        if number == 0:
+            raise InputError(f"{self.place}, {column}: found 0, wanted a number above zero.")
+        return number
+
     def count(self, column: str) -> int | None:
         number = self.number(column)
-        if number is not None and number != int(number):
-            raise InputError(f"{self.place}, {column}: found {number:g}, wanted a whole number.")
+        if number is not None and (number != int(number) or number > _MOST):
+            raise InputError(f"{self.place}, {column}: found {number:g}, wanted a whole number up to {_MOST:,}.")
         return None if number is None else int(number)
 
 
@@ -297,7 +304,7 @@ def _compute_row(cells: _Fields) -> PublishedCompute:
         task=cells.text("task"),
         teacher=cells.optional("teacher") or PAPER_TEACHER,
         student=cells.optional("student") or PAPER_STUDENT,
-        usd_per_text=cells.required_number("dist_usd_per_1k_unlabeled") / 1000,
+        usd_per_text=cells.positive_number("dist_usd_per_1k_unlabeled") / 1000,
         usd_per_text_se=cells.required_number("se") / 1000,
         teacher_usd=tuple(
             (n, cells.required_number(f"teacher_ft_usd_L{n}"), cells.number(f"se_L{n}") or 0.0) for n in sizes
@@ -311,6 +318,11 @@ def _check_ids(rows: Sequence[PublishedRow], name: str) -> None:
         if row.record_id in seen:
             raise InputError(f"{name}: record_id {row.record_id} stands twice; give each row its own.")
         seen.add(row.record_id)
+    firsts = {row.record_id for row in rows if row.same_as is None}
     for row in rows:
+        if row.same_as in seen - firsts:
+            raise InputError(
+                f"{name}: {row.record_id} is same_as {row.same_as}, itself a copy; name the first of them."
+            )
         if row.same_as is not None and row.same_as not in seen:
             raise InputError(f"{name}: {row.record_id} is same_as {row.same_as}, which is not in the table.")

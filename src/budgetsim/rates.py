@@ -34,7 +34,7 @@ def _day(value: object) -> str:
     return text
 
 
-Usd = Annotated[Decimal, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Usd = Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
 Share = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
@@ -88,6 +88,12 @@ class DevicePrice(_Sourced):
     scope: Literal["per device", "whole instance", "device only"] = "per device"
     price_type: Literal["on-demand", "spot", "reserved", "not stated"] = "not stated"
     note: str | None = None
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> DevicePrice:
+        if self.scope == "per device" and self.count != 1:
+            raise ValueError("count 1 with scope `per device`, or the price of all of them with `whole instance`")
+        return self
 
     @property
     def usd_per_device_hour(self) -> Decimal:
@@ -199,6 +205,8 @@ def _load(text: str, name: str) -> CommentedMap:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise RateCardError(f"{name}, line {line}: not YAML ({error.problem}); mend that line.") from None
+    except RecursionError:
+        raise RateCardError(f"{name}: nested too deep; start from `budgetsim rates init`.") from None
     except (YAMLError, ValueError) as error:
         problem = " ".join(str(error).split())
         raise RateCardError(f"{name}: not YAML ({problem}); start from `budgetsim rates init`.") from None

@@ -34,7 +34,10 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
         config |= {"enable_external_access": "false", "lock_configuration": "true"}
     connection = _connect(database, read_only=True, config=config)
     try:
+        _refuse_newer(schema_version(connection), migrations()[-1][0])
         yield connection
+    except duckdb.Error as error:
+        raise StoreError(f"{database} is no store of budgetsim, or a damaged one ({_first_line(error)}).") from None
     finally:
         connection.close()
 
@@ -47,8 +50,8 @@ def open_writer(database: Path, lock: Path, *, wait_seconds: float = WAIT_SECOND
     """
     import filelock  # readers never need it
 
-    database.parent.mkdir(parents=True, exist_ok=True)
     try:
+        database.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(lock, timeout=wait_seconds):
             connection = _connect(database, read_only=False, config={}, wait_seconds=wait_seconds)
             try:
@@ -58,6 +61,10 @@ def open_writer(database: Path, lock: Path, *, wait_seconds: float = WAIT_SECOND
                 connection.close()
     except filelock.Timeout:
         raise _locked(database, "another budgetsim process is writing") from None
+    except duckdb.Error as error:
+        raise StoreError(f"{database} could not be written ({_first_line(error)}); nothing was changed.") from None
+    except OSError as error:
+        raise StoreError(f"{database} cannot be written ({error.strerror}); name another place with --store.") from None
 
 
 def _connect(
@@ -120,14 +127,30 @@ def migrate(connection: Connection) -> None:
     """
     steps = migrations()
     have, newest = schema_version(connection), steps[-1][0]
-    if have > newest:
-        raise StoreError(
-            f"The store has schema {have}, this budgetsim knows {newest}: upgrade budgetsim, or rebuild "
-            f"the store elsewhere with `budgetsim store rebuild --store PATH`."
-        )
+    _refuse_newer(have, newest)
     for number, name, sql in steps:
         if number > have:
             _apply(connection, number, name, sql)
+
+
+def _refuse_newer(have: int, newest: int) -> None:
+    if have > newest:
+        raise StoreError(
+            f"The store has schema {have}, this budgetsim knows {newest}: upgrade budgetsim, or make the store anew "
+            f"with `budgetsim store rebuild`."
+        )
+
+
+def refuse_if_held(database: Path) -> None:
+    """Raise StoreLockedError where another process has the file open; a missing or damaged one is no matter."""
+    if not database.exists():
+        return
+    try:
+        _connect(database, read_only=False, config={}).close()
+    except StoreLockedError:
+        raise
+    except StoreError:
+        return  # what cannot be opened can be replaced
 
 
 def _apply(connection: Connection, number: int, name: str, sql: str) -> None:

@@ -24,7 +24,7 @@ from budgetsim.published import (
     parse_compute,
     parse_published,
 )
-from budgetsim.store.database import Connection, open_reader, open_writer
+from budgetsim.store.database import Connection, open_reader, open_writer, refuse_if_held
 from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.records import RunRecord, StageRecord, read_shards
 from budgetsim.tasks import TASKS
@@ -80,19 +80,38 @@ def _text(path: Path) -> str:
 
 
 def import_published(paths: StorePaths, file: Path) -> MergeReport:
-    """Copy a published table into the store's evidence folder and merge it."""
-    read_published_file(file)  # refuse a bad table before anything is copied
-    paths.evidence.mkdir(parents=True, exist_ok=True)
-    for source in (file, file.with_name(f"{file.stem}{COMPUTE_SUFFIX}.csv")):
-        target = paths.evidence / source.name
-        if source.exists() and source.resolve() != target.resolve():
-            if target.exists() and target.read_bytes() != source.read_bytes():
-                raise InputError(
-                    f"{target} already holds another table of that name; rename {source.name}, or remove "
-                    f"the old one and run `budgetsim store rebuild`."
-                )
-            shutil.copyfile(source, target)
-    return merge(paths)
+    """Copy a published table into the store's evidence folder and merge it, or leave everything as it was."""
+    if file.stem.endswith(COMPUTE_SUFFIX):
+        raise InputError(f"{file.name} is a table of compute costs; import the table of results that it goes with.")
+    read_published_file(file)
+    beside = file.with_name(f"{file.stem}{COMPUTE_SUFFIX}.csv")
+    return _merge_copies(paths, [f for f in (file, beside) if f.exists()], paths.evidence)
+
+
+def _merge_copies(paths: StorePaths, files: Sequence[Path], folder: Path) -> MergeReport:
+    """Copy text files into a folder of the store and merge; what cannot be merged is taken out again."""
+    copied: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            target = folder / file.name
+            if not target.exists():
+                copied.append(target)
+                shutil.copyfile(file, target)
+            elif target.read_bytes() != file.read_bytes():
+                raise InputError(f"{target} already holds another file of that name; rename {file.name}.")
+        return merge(paths)
+    except OSError as error:
+        _remove(copied)
+        raise StoreError(f"{folder} cannot be written ({error.strerror}); nothing was brought in.") from None
+    except BaseException:
+        _remove(copied)
+        raise
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def merge_folder(paths: StorePaths, folder: Path) -> MergeReport:
@@ -101,17 +120,7 @@ def merge_folder(paths: StorePaths, folder: Path) -> MergeReport:
     files = sorted(source.glob("*.jsonl")) if source.is_dir() else [source]
     if not files or not all(f.is_file() for f in files):
         raise InputError(f"{folder} holds no run files (*.jsonl).")
-    paths.runs.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=paths.folder) as waiting:
-        for file in files:
-            shutil.copyfile(file, Path(waiting) / file.name)
-        read_shards(Path(waiting))  # refuse torn files before anything is kept
-        for file in files:
-            target = paths.runs / file.name
-            if target.exists() and target.read_bytes() != file.read_bytes():
-                raise InputError(f"{target} already holds another run file of that name; rename {file}.")
-            shutil.move(Path(waiting) / file.name, target)
-    return merge(paths)
+    return _merge_copies(paths, files, paths.runs)
 
 
 def merge(paths: StorePaths) -> MergeReport:
@@ -131,14 +140,18 @@ def merge(paths: StorePaths) -> MergeReport:
 
 
 def rebuild(paths: StorePaths) -> MergeReport:
-    """Build the database anew from the text files, and put it in place of the old one."""
-    paths.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=paths.folder) as building:
-        fresh = StorePaths(Path(building) / paths.database.name, texts=paths.folder)
-        report = merge(fresh)
-        with open_writer(paths.database, paths.lock):
-            pass  # nobody else may hold the old one while it is replaced
-        fresh.database.replace(paths.database)
+    """Build the database anew from the text files, and put it in place of the old one, whatever that held."""
+    try:
+        paths.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=paths.folder) as building:
+            fresh = StorePaths(Path(building) / paths.database.name, texts=paths.folder)
+            report = merge(fresh)
+            refuse_if_held(paths.database)
+            fresh.database.replace(paths.database)
+    except OSError as error:
+        raise StoreError(
+            f"{paths.folder} cannot be written ({error.strerror}); name another place with --store."
+        ) from None
     return report
 
 

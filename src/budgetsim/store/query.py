@@ -209,7 +209,9 @@ def run_sql(connection: Connection, sql: str) -> Table:
     """
     try:
         answer = connection.execute(sql)
-        columns = [c[0] for c in answer.description or []]
+        if answer is None or answer.description is None:  # nothing but blanks or comments
+            raise InputError("The query is empty; give one SQL statement, e.g. SELECT * FROM points.")
+        columns = [c[0] for c in answer.description]
         return Table(columns, answer.fetchall() if columns else [])
     except duckdb.Error as error:
         words = re.sub(r"\s+", " ", str(error)).strip()

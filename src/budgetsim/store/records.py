@@ -113,14 +113,24 @@ def read_shards(folder: Path) -> tuple[list[RunRecord], list[StageRecord]]:
         for kind, data in _lines(path):
             if kind == "run":
                 run = _run(data)
-                runs.setdefault(run.design.run_id, run)
+                first = runs.setdefault(run.design.run_id, run)
+                if first.scores != run.scores:
+                    raise StoreError(
+                        f"{path}: run {run.design.run_id[:12]} stands in another file with other scores; keep one."
+                    )
             else:
                 stages.setdefault(data["stage_id"], StageRecord(**data))
     return list(runs.values()), list(stages.values())
 
 
 def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"{path} cannot be read as UTF-8 text ({error}); restore it from git, or move it away."
+        ) from None
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
             data = json.loads(line)
             kind, version = data.pop("record"), data.pop("schema_version")
