@@ -7,21 +7,17 @@ BIN = $(VENV)/bin
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu,plot]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu,plot]' torch==2.13.0
 	touch $@
 
-$(VENV)/.measure: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu]' torch==2.13.0
-	touch $@
-
-demo: $(VENV)/.measure  ## set up, answer the question, train on a generated task and answer from that, in a store of its own
+demo: $(VENV)/.ready  ## set up, answer the question, train on a generated task and answer from that, in a store of its own
 	home=$$(mktemp -d) && export BUDGETSIM_STORE=$$home/budgetsim.duckdb BUDGETSIM_CACHE_DIR=$$home/cache && \
 	$(BIN)/budgetsim optimize --budget 2000 --rates rates.yaml && \
 	$(BIN)/budgetsim measure --grid demo && \
 	$(BIN)/budgetsim store query "select task, strategy, student, n_labels, n_unlabeled, score from points where source = 'measured' order by all" && \
 	rm -rf $$home
 
-test-train: $(VENV)/.measure  ## the tests that train a tiny T5
+test-train: $(VENV)/.ready  ## the tests that train a tiny T5
 	$(BIN)/python -m pytest -m train
 
 test: $(VENV)/.ready  ## set up and run the tests

@@ -27,7 +27,7 @@ FROM stages g WHERE g.stage_id IN (SELECT stage_id FROM run_stages) GROUP BY ALL
 """
 POINTS_SQL = """
 SELECT task, strategy, student, coalesce(teacher, labeler, '') AS who, n_labels, n_llm_labels, n_unlabeled, seed, score
-FROM points WHERE source = 'measured'
+FROM points WHERE evidence_set LIKE 'measured-cpu-mini-%'
 """
 TEACHERS_SQL = """
 SELECT task, n_labels, avg(score), count(*) FROM stages

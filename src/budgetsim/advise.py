@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from budgetsim.compute import (
     ComputeModel,
@@ -20,21 +21,26 @@ from budgetsim.costs import cost_model
 from budgetsim.design import Measurement
 from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.optimize import EvidenceNote, Option
-from budgetsim.points import Point, PointAnswer, answer_constant, answer_point, find_surface, unanswered
 from budgetsim.rates import RateCard
 from budgetsim.store.database import open_reader
 from budgetsim.store.fits import load_fit
 from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.query import (
     ComputeRow,
+    ScoreRow,
     StageRow,
     choose_evidence,
+    load_catalogue,
     load_compute,
     load_measurements,
+    load_scores,
     load_stages,
 )
 from budgetsim.surface import Surface, TaskFit
 from budgetsim.tasks import Task, get_task
+
+if TYPE_CHECKING:
+    from budgetsim.points import Point, PointAnswer
 
 CHEAP_STUDENTS = ("overlap", "tfidf-lr", "encoder-lr")
 Say = Callable[[str], None]
@@ -47,7 +53,7 @@ class Evidence:
     paths: StorePaths
     sets: Mapping[str, str]  # task -> evidence set
     measurements: tuple[Measurement, ...]  # of those sets
-    cheap: tuple[Measurement, ...]  # of cheap students, whatever their set
+    cheap: tuple[ScoreRow, ...]  # of cheap students, whatever their set
     compute: tuple[ComputeRow, ...]
     stages: tuple[StageRow, ...] = ()  # of those sets
 
@@ -104,19 +110,18 @@ def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambd
     if ensure_store(paths):
         say(f"Made the store {paths.database} from the published evidence that ships with budgetsim.")
     with open_reader(paths.database) as connection:
-        measurements = load_measurements(connection)
-        compute = load_compute(connection)
-        stages = load_stages(connection)
-    trained = [m for m in measurements if m.student not in CHEAP_STUDENTS]
-    sets = choose_evidence(trained, wanted)
-    return Evidence(
-        paths=paths,
-        sets=sets,
-        measurements=tuple(m for m in trained if m.evidence_set == sets.get(m.task)),
-        cheap=tuple(m for m in measurements if m.student in CHEAP_STUDENTS),
-        compute=tuple(compute),
-        stages=tuple(s for s in stages if s.evidence_set == sets.get(s.task)),
-    )
+        sets = choose_evidence(load_catalogue(connection, CHEAP_STUDENTS), wanted)
+        names = sorted(set(sets.values()))
+        measured = [name for name in names if not _is_published(name)]
+        rows = [m for m in load_measurements(connection, names) if m.evidence_set == sets.get(m.task)]
+        return Evidence(
+            paths=paths,
+            sets=sets,
+            measurements=tuple(m for m in rows if m.student not in CHEAP_STUDENTS),
+            cheap=tuple(load_scores(connection, CHEAP_STUDENTS)),
+            compute=tuple(load_compute(connection)),
+            stages=tuple(load_stages(connection, measured)) if measured else (),
+        )
 
 
 def ensure_store(paths: StorePaths) -> bool:
@@ -161,6 +166,8 @@ def answer_points(
 
 
 def _answer_point(evidence: Evidence, point: Point, card: RateCard, compute: ComputeModel, say: Say) -> PointAnswer:
+    from budgetsim.points import answer_constant, answer_point, find_surface, unanswered  # only `simulate` needs it
+
     try:
         fit = task_fit(evidence, point.task, say)
         if point.strategy == "constant":
@@ -326,21 +333,18 @@ def _note(evidence: Evidence, surface: Surface, task: str) -> EvidenceNote:
 
 def rivals(evidence: Evidence, task: str, card: RateCard) -> list[Rival]:
     """Cheap students measured on the task, best first; their labels priced by the card."""
-    groups: dict[tuple[str, int, str], list[float]] = {}
-    for m in evidence.cheap:
-        if m.task == task:
-            groups.setdefault((m.student, int(m.n_labels or 0), m.evidence_set), []).append(m.score)
     price = card.label_price(task)
     usd = float(price.usd) if price else 0.0
     found = [
         Rival(
-            student=student,
-            n_labels=n,
-            score=100 * sum(scores) / len(scores),
-            n_runs=len(scores),
-            cost_usd=n * usd,
-            evidence_set=name,
+            student=row.student,
+            n_labels=row.n_labels,
+            score=row.score,
+            n_runs=row.n_runs,
+            cost_usd=row.n_labels * usd,
+            evidence_set=row.evidence_set,
         )
-        for (student, n, name), scores in groups.items()
+        for row in evidence.cheap
+        if row.task == task
     ]
     return sorted(found, key=lambda r: (-r.score, r.cost_usd))

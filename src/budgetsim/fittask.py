@@ -243,7 +243,7 @@ def _falls(members: Sequence[Measurement], tolerated: float) -> list[str]:
         if fall[i, j] > np.sqrt(2.0) * tolerated:
             out.append(
                 f"{strategy} falls from {100 * score[i]:.1f} to {100 * score[j]:.1f} "
-                f"({mine[i].key} to {mine[j].key}) as inputs grow; kept as seen."
+                f"({mine[i].key[:12]} to {mine[j].key[:12]}) as inputs grow; kept as seen."
             )
     return out
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from budgetsim.advise import Choices, Rival
 from budgetsim.compute import T5_SHAPES
-from budgetsim.frontier import Frontier
 from budgetsim.optimize import Allocation, Corner, TaskAnswer, label_of
-from budgetsim.points import PointAnswer, points_of
 from budgetsim.rates import RateCard
 from budgetsim.surface import TaskFit
 from budgetsim.tasks import Task
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from budgetsim.frontier import Frontier
+    from budgetsim.points import PointAnswer
 
 SCHEMA_VERSION = 1
 Page = list["str | Grid"]  # what a command prints: paragraphs and grids, in order
@@ -356,6 +357,8 @@ def points_grid(answers: Sequence[PointAnswer]) -> Grid:
 
 def points_json(answers: Sequence[PointAnswer]) -> list[dict[str, Any]]:
     """Answers to points for programs."""
+    from budgetsim.points import points_of  # only `simulate` needs it
+
     data: list[dict[str, Any]] = rounded(points_of(answers))
     return data
 

@@ -73,7 +73,7 @@ class Outcome:
     stopped: str | None  # why it ended early
     seconds: float
     worker_seconds: float
-    prediction_error: float | None  # mean |predicted - took| / took
+    prediction_error: float | None  # sum |predicted - took| / sum taken
     prediction_bias: float | None  # sum predicted / sum taken
     scores: tuple[dict[str, Any], ...]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean, median
+from statistics import median
 from typing import Final
 
 from budgetsim.measure.spec import RunSpec
@@ -54,9 +54,9 @@ class Estimator:
 
     @property
     def error(self) -> float | None:
-        """Mean of |predicted - took| / took over finished runs, a fraction."""
-        usable = [(p, t) for p, t in self.pairs if t > 0]
-        return fmean(abs(p - t) / t for p, t in usable) if usable else None
+        """Sum of |predicted - took| over the sum taken, a fraction: short runs weigh little."""
+        took = sum(t for _, t in self.pairs)
+        return sum(abs(p - t) for p, t in self.pairs) / took if took else None
 
     @property
     def bias(self) -> float | None:

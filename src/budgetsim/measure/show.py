@@ -122,7 +122,7 @@ def summary(outcome: Outcome) -> str:
     ]
     if outcome.prediction_error is not None and outcome.prediction_bias is not None:
         words.append(
-            f"Predicted time of a run was off by {100 * outcome.prediction_error:.0f} % on average; in all, "
+            f"Predicted times of runs were off by {100 * outcome.prediction_error:.0f} % on average; in all, "
             f"{outcome.prediction_bias:.2f} of what it took."
         )
     if outcome.failed:

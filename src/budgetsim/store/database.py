@@ -29,7 +29,9 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
     """
     if not database.exists():
         raise StoreError(f"There is no store at {database}; build it with `budgetsim store rebuild`.")
-    config = {"enable_external_access": "false", "lock_configuration": "true"} if locked_down else {}
+    config = {"threads": "1"}  # the store is small: a second thread costs more than it brings
+    if locked_down:
+        config |= {"enable_external_access": "false", "lock_configuration": "true"}
     connection = _connect(database, read_only=True, config=config)
     try:
         yield connection

@@ -24,9 +24,11 @@ SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels
 FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
-WHERE r.same_as IS NULL AND r.feasible
+WHERE r.same_as IS NULL AND r.feasible AND (? IS NULL OR list_contains(?, r.evidence_set))
 ORDER BY r.run_id
 """
+
+Catalogue = Mapping[str, Mapping[str, int]]  # task -> evidence set -> number of results
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,29 @@ class ComputeRow:
     gpu_hours: float
 
 
-def load_measurements(connection: Connection) -> list[Measurement]:
-    """Every distinct feasible result of the store, scores as fractions, in the order of their ids."""
-    return [_measurement(row) for row in connection.execute(_MEASUREMENTS).fetchall()]
+def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[str, dict[str, int]]:
+    """What evidence there is: distinct feasible results by task and evidence set.
+
+    without : students whose results do not count
+    """
+    rows = connection.execute(
+        "SELECT task, evidence_set, count(*) FROM runs "
+        "WHERE same_as IS NULL AND feasible AND NOT list_contains(?, student) GROUP BY ALL ORDER BY ALL",
+        [list(without)],
+    ).fetchall()
+    found: dict[str, dict[str, int]] = {}
+    for task, name, n in rows:
+        found.setdefault(task, {})[name] = n
+    return found
+
+
+def load_measurements(connection: Connection, sets: Sequence[str] | None = None) -> list[Measurement]:
+    """Distinct feasible results, scores as fractions, in the order of their ids.
+
+    sets : evidence sets to read; None for all
+    """
+    names = None if sets is None else list(sets)
+    return [_measurement(row) for row in connection.execute(_MEASUREMENTS, [names, names]).fetchall()]
 
 
 def _measurement(row: tuple[Any, ...]) -> Measurement:
@@ -91,6 +113,32 @@ def load_compute(connection: Connection) -> list[ComputeRow]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRow:
+    """Mean score of the replicates of one student on labels, percent."""
+
+    task: str
+    evidence_set: str
+    student: str
+    n_labels: int
+    score: float
+    n_runs: int
+
+
+def load_scores(connection: Connection, students: Sequence[str]) -> list[ScoreRow]:
+    """Mean scores of some students that were trained on human labels, whatever the set."""
+    rows = connection.execute(
+        "SELECT r.task, r.evidence_set, r.student, r.n_labels, avg(s.value), count(*) "
+        "FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.is_main "
+        "WHERE r.strategy = 'annotate' AND r.same_as IS NULL AND list_contains(?, r.student) GROUP BY ALL ORDER BY ALL",
+        [list(students)],
+    ).fetchall()
+    return [
+        ScoreRow(task=task, evidence_set=name, student=student, n_labels=n, score=score, n_runs=runs)
+        for task, name, student, n, score, runs in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageRow:
     """A stage that runs of one strategy, teacher and student rest on."""
 
@@ -108,14 +156,16 @@ class StageRow:
     hours: float
 
 
-def load_stages(connection: Connection) -> list[StageRow]:
-    """Every measured stage, once for each strategy, teacher and student that rests on it."""
+def load_stages(connection: Connection, sets: Sequence[str]) -> list[StageRow]:
+    """Stages of some evidence sets, once for each strategy, teacher, labeler and student that rests on them."""
     rows = connection.execute(
         "SELECT DISTINCT r.evidence_set, r.task, r.strategy, r.student, r.teacher, r.labeler, s.stage_id, s.kind, "
         "coalesce(s.n_labels, 0), coalesce(s.n_llm_labels, 0), coalesce(s.n_unlabeled, 0), coalesce(s.examples, 0), "
         "s.seconds * coalesce(s.n_devices, 1) / 3600 "
         "FROM runs r JOIN run_stages USING (run_id) JOIN stages s USING (stage_id) "
-        "WHERE s.seconds IS NOT NULL ORDER BY s.stage_id, r.strategy, r.student, r.teacher, r.labeler"
+        "WHERE s.seconds IS NOT NULL AND list_contains(?, r.evidence_set) "
+        "ORDER BY s.stage_id, r.strategy, r.student, r.teacher, r.labeler",
+        [list(sets)],
     ).fetchall()
     return [
         StageRow(
@@ -126,22 +176,18 @@ def load_stages(connection: Connection) -> list[StageRow]:
     ]  # fmt: skip
 
 
-def choose_evidence(measurements: Sequence[Measurement], wanted: str | None) -> dict[str, str]:
+def choose_evidence(catalogue: Catalogue, wanted: str | None) -> dict[str, str]:
     """The evidence set each task is answered from: the one named (a prefix will do), else a published one.
 
     returns : task -> set, for every task that has one
     raises : NoEvidenceError where no task has one, InputError where the name fits several sets of a task
     """
-    sets_of: dict[str, dict[str, int]] = {}
-    for m in measurements:
-        counts = sets_of.setdefault(m.task, {})
-        counts[m.evidence_set] = counts.get(m.evidence_set, 0) + 1
-    if not sets_of:
+    if not catalogue:
         raise NoEvidenceError("The store holds no evidence; run `budgetsim store rebuild` or `budgetsim measure`.")
-    chosen = {task: _choose(task, counts, wanted) for task, counts in sorted(sets_of.items())}
+    chosen = {task: _choose(task, counts, wanted) for task, counts in sorted(catalogue.items())}
     found = {task: name for task, name in chosen.items() if name is not None}
     if not found:
-        names = sorted({name for counts in sets_of.values() for name in counts})
+        names = sorted({name for counts in catalogue.values() for name in counts})
         raise NoEvidenceError(f"No evidence set is called {wanted!r}; the store has {', '.join(names)}.")
     return found
 

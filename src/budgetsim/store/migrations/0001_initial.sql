@@ -203,7 +203,9 @@ FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
 LEFT JOIN (
-    SELECT rs.run_id, sum(g.seconds) / 3600 AS hours, sum(g.gpu_hours) AS gpu_hours
+    -- summed in the order of the stages, so that the same rows give the same bits
+    SELECT rs.run_id, list_sum(list(g.seconds ORDER BY g.stage_id)) / 3600 AS hours,
+           list_sum(list(g.gpu_hours ORDER BY g.stage_id)) AS gpu_hours
     FROM run_stages rs JOIN stages g USING (stage_id) GROUP BY rs.run_id
 ) h ON h.run_id = r.run_id
 WHERE r.same_as IS NULL;
