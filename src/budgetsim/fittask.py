@@ -190,7 +190,8 @@ def _posterior(
     which = rng.permutation(np.repeat(np.arange(len(count)), count))
     z = np.empty((n_draws, forms.n_dimensions))
     for i, sample in enumerate(samples):
-        pick = rng.choice(len(sample.z), size=int(count[i]), replace=bool(count[i] > len(sample.z)))
+        again = -(-int(count[i]) // len(sample.z))  # draws are reused only where more are asked than there are
+        pick = np.tile(rng.permutation(len(sample.z)), again)[: count[i]]
         z[which == i] = sample.z[pick]
     checks = [
         _leave_one_out(residual, score - form.score(s.z, at), forms.amplitude(s.z), forms.noise(s.z), score)
