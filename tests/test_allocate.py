@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgetsim.allocate import allocate, best_per_draw
-from budgetsim.costs import CostModel, Steps
+from budgetsim.compute import Steps
+from budgetsim.costs import CostModel
 from budgetsim.surface import interpolate
 from made import make_surface
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.compute import Hours
-from budgetsim.costs import CostModel, Steps, cost_model, llm_usd_per_label
+from budgetsim.compute import Hours, Steps
+from budgetsim.costs import CostModel, cost_model, llm_usd_per_label
 from budgetsim.errors import MissingPriceError
 from budgetsim.rates import LlmPrice, parse_rates
 from budgetsim.tasks import TASKS

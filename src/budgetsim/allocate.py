@@ -138,6 +138,8 @@ class _TwoInputs:
 
     def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
         money = _money(cost, budgets)
+        if self.second[0] < 1:  # the pool is empty
+            return Choice(np.full((len(money), 2), np.nan), np.full((*self.values.shape[:-2], len(money)), -np.inf))
         along, along_counts = self._along_path(cost, money)
         ends, end_counts = self._at_second_knots(cost, money)
         value = np.maximum(along, ends)
@@ -188,8 +190,8 @@ def _ascending(values: Floats) -> Floats:
 
 
 def _whole(knots: Floats) -> Floats:
-    """Knots as whole counts of at least one: a strategy without its inputs is no strategy."""
-    return _ascending(np.floor(knots[knots >= 1]))
+    """One, and the knots as whole counts: a strategy without its inputs is no strategy."""
+    return _ascending(np.append(1.0, np.floor(knots[knots >= 1])))
 
 
 def _candidates(knots: Floats, fine: int) -> Floats:

@@ -151,6 +151,30 @@ class ModelledSpeed:
         return max(self.hours(flops_per_example, self.student_training), self.seconds_per_step / BATCH / 3600)
 
 
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A quantity that is linear between counts and never falls: fine-tuning a teacher on n labels.
+
+    n : ascending counts; y : the quantity there; a value below an earlier one is taken to be that one
+    """
+
+    n: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def at(self, n: ArrayLike) -> Floats:
+        """The quantity at counts n: flat below the first, beyond the last along the last slope.
+
+        With one count it is proportional beyond it; with none it is 0.
+        """
+        x = np.asarray(n, dtype=np.float64)
+        if not self.n:
+            return np.zeros_like(x)
+        sizes, values = np.asarray(self.n), np.maximum.accumulate(self.y)
+        slope = (values[-1] - values[-2]) / (sizes[-1] - sizes[-2]) if len(sizes) > 1 else values[-1] / sizes[-1]
+        out: Floats = np.interp(x, sizes, values) + slope * np.maximum(x - sizes[-1], 0)
+        return out
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
     """Device-hours of one teacher and student on one task.
@@ -174,13 +198,7 @@ class Hours:
 
     def teacher_at(self, n_labels: ArrayLike) -> Floats:
         """Hours of fine-tuning the teacher, monotone in the labels."""
-        n = np.asarray(n_labels, dtype=np.float64)
-        if not self.teacher_n:
-            return np.zeros_like(n)
-        sizes, hours = np.asarray(self.teacher_n), np.maximum.accumulate(self.teacher_hours)
-        slope = (hours[-1] - hours[-2]) / (sizes[-1] - sizes[-2]) if len(sizes) > 1 else hours[-1] / sizes[-1]
-        out: Floats = np.interp(n, sizes, hours) + slope * np.maximum(n - sizes[-1], 0)
-        return out
+        return Steps(self.teacher_n, self.teacher_hours).at(n_labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,29 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from budgetsim.compute import Hours
+from budgetsim.compute import Hours, Steps
 from budgetsim.errors import MissingPriceError
-from budgetsim.rates import LlmPrice, RateCard
+from budgetsim.rates import LlmPrice, Pool, RateCard
 from budgetsim.tasks import Task
 
 Floats = NDArray[np.float64]
 _TINY = 1e-9  # relative slack when money is turned into whole units
 _NO_LIMIT = 1e15
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """A cost that is linear between breakpoints and never falls: fine-tuning a teacher on n labels."""
-
-    n: tuple[float, ...]
-    usd: tuple[float, ...]
-
-    def at(self, n: ArrayLike) -> Floats:
-        """Dollars at counts n: flat below the first breakpoint, on along the last slope beyond."""
-        x = np.asarray(n, dtype=np.float64)
-        slope = (self.usd[-1] - self.usd[-2]) / (self.n[-1] - self.n[-2]) if len(self.n) > 1 else 0.0
-        out: Floats = np.interp(x, self.n, self.usd) + slope * np.maximum(x - self.n[-1], 0)
-        return out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +70,7 @@ class CostModel:
                 name: {k: v * factor if k in hit else v for k, v in parts.items()}
                 for name, parts in self.per_unit.items()
             },
-            steps={
-                k: Steps(v.n, tuple(usd * factor for usd in v.usd)) if k in hit else v for k, v in self.steps.items()
-            },
+            steps={k: Steps(v.n, tuple(y * factor for y in v.y)) if k in hit else v for k, v in self.steps.items()},
         )
 
     def affordable(self, name: str, usd: ArrayLike) -> Floats:
@@ -160,9 +143,9 @@ def cost_model(
         per_unit["n_labels"]["labels"] = _label_usd(card, task)
     if "n_llm_labels" in uses:
         per_unit["n_llm_labels"]["llm_labels"] = _llm_usd(card, task)
-    pool = card.pool(task.name)
     for name in ("n_llm_labels", "n_unlabeled"):
-        if name in uses and pool is not None:
+        if name in uses:
+            pool = _pool(card, task)
             per_unit[name]["texts"] = float(pool.usd_per_text)
             limits[name] = float(pool.size)
     steps = _add_compute(strategy, card, hours, per_unit)
@@ -184,6 +167,16 @@ def _label_usd(card: RateCard, task: Task) -> float:
     return float(price.usd)
 
 
+def _pool(card: RateCard, task: Task) -> Pool:
+    pool = card.pool(task.name)
+    if pool is None:
+        raise MissingPriceError(
+            f"The card {card.name!r} has no pool of unlabelled texts for {task.name}; add `pools.{task.name}` or "
+            f"`pools.default` with its size and price."
+        )
+    return pool
+
+
 def _llm_usd(card: RateCard, task: Task) -> float:
     if card.llm is None:
         raise MissingPriceError(f"The card {card.name!r} has no price for an LLM; add an `llm:`.")
@@ -202,7 +195,7 @@ def _add_compute(
         per_unit["n_unlabeled"]["distillation"] = usd * hours.train_text
         if not hours.teacher_n:
             return {}
-        return {"teacher": Steps(hours.teacher_n, tuple(float(h) * usd for h in hours.teacher_hours))}
+        return {"teacher": Steps(hours.teacher_n, tuple(h * usd for h in hours.teacher_hours))}
     if card.overheads.charge_student_training:
         for name in per_unit:
             per_unit[name]["student"] = usd * hours.train_label

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from budgetsim.surface import Floats
 from budgetsim.tasks import Task
 
 BAND_PERCENTILES = (5.0, 50.0, 95.0)
+_ZOOMS = 4  # of a sixteenth each
 _BAND_DRAWS = 200  # worlds in the bands: attainment grows with their square
 
 
@@ -48,10 +49,14 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
 
     Nothing at or below the constant answer is on the frontier.
     """
-    budgets = np.geomspace(max_usd / 1000, max_usd, n_budgets)
-    values = best_values(task, [o.cost for o in options], searches(options, FINE), budgets)
-    won = winners(values)
-    regions = _regions(budgets, won, [*(o.label for o in options), "constant"])
+    budgets = np.append(0.0, np.geomspace(max_usd / 1000, max_usd, n_budgets))
+    costs, ready = [o.cost for o in options], searches(options, FINE)
+
+    def won_at(at: Floats) -> list[int]:
+        return winners(best_values(task, costs, ready, at))
+
+    won = won_at(budgets)
+    regions = _regions(budgets, won, won_at, [*(o.label for o in options), "constant"])
     chosen = [_chosen(task, options, winner, budget) for winner, budget in zip(won, budgets, strict=True)]
     kept = _undominated([a for a, _ in chosen])
     bands = _bands([chosen[i] for i in kept])
@@ -77,15 +82,26 @@ def pareto_front(cost: Floats, score: Floats) -> list[int]:
     return kept
 
 
-def _regions(budgets: Floats, won: Sequence[int], names: Sequence[str]) -> tuple[Region, ...]:
-    regions: list[Region] = []
-    for budget, winner in zip(budgets.tolist(), won, strict=True):
-        if regions and regions[-1].label == names[winner]:
-            regions[-1] = Region(from_usd=regions[-1].from_usd, to_usd=budget, label=names[winner])
-        else:
-            start = regions[-1].to_usd if regions else 0.0
-            regions.append(Region(from_usd=start, to_usd=budget, label=names[winner]))
-    return tuple(regions)
+def _regions(
+    budgets: Floats, won: Sequence[int], won_at: Callable[[Floats], list[int]], names: Sequence[str]
+) -> tuple[Region, ...]:
+    """Ranges of budgets by who wins them; where the winner changes, the budget is narrowed to a cent or so."""
+    starts, labels = [0.0], [names[won[0]]]
+    for k in range(1, len(budgets)):
+        if won[k] != won[k - 1]:
+            starts.append(_switch(budgets[k - 1], budgets[k], won[k - 1], won_at))
+            labels.append(names[won[k]])
+    ends = [*starts[1:], float(budgets[-1])]
+    return tuple(Region(from_usd=a, to_usd=b, label=n) for a, b, n in zip(starts, ends, labels, strict=True))
+
+
+def _switch(low: float, high: float, before: int, won_at: Callable[[Floats], list[int]]) -> float:
+    """Budget between two at which `before` stops winning."""
+    for _ in range(_ZOOMS):
+        grid = np.linspace(low, high, 17)
+        first = next((k for k, winner in enumerate(won_at(grid)) if winner != before), len(grid) - 1)
+        low, high = float(grid[max(first - 1, 0)]), float(grid[first])
+    return high
 
 
 def _chosen(task: Task, options: Sequence[Option], winner: int, budget: float) -> tuple[Allocation, Floats]:

@@ -20,6 +20,7 @@ STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the b
 _FACTORS = (4.0, 32.0)  # price changes that are tried
 _HALVINGS = 7  # of a factor 8: to about 2 %
 COMPUTE_STAGES = ("teacher", "labelling", "distillation", "student")
+PRICED_STAGES = {"labels": ("labels", "dev_and_test_labels"), "LLM": ("llm_labels",), "compute": COMPUTE_STAGES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ class Allocation:
 class PriceChange:
     """A price at which another option would be recommended."""
 
-    price: str  # labels, or compute
+    price: str  # a key of PRICED_STAGES
     factor: float  # of the card's price
     instead: str  # label of the option then best
 
@@ -143,7 +144,7 @@ def optimize_task(
         allocations=tuple(ordered),
         recommended=0 if best.feasible else None,
         changes=_changes(task, options, ready, budget_usd, best),
-        stop_here=_stop_here(task, options, ready, budget_usd),
+        stop_here=_stop_here(task, options, ready, budget_usd, best),
         corners=tuple(_corner(task, options, n, budget_usd) for n in initial_sizes),
         notes=_task_notes(task, best),
     )
@@ -219,11 +220,19 @@ def allocation_at(option: Option, counts: Floats) -> Allocation:
 
 
 def _notes(option: Option, named: Mapping[str, float]) -> tuple[str, ...]:
-    bound = [name for name, n in named.items() if n >= option.cost.limit(name)]
-    return tuple(f"the pool of {option.cost.limit(name):,.0f} texts bounds {name}" for name in bound)
+    limits = option.cost
+    pool = [f"the pool of {limits.limit(k):,.0f} texts bounds {k}" for k, n in named.items() if n >= limits.limit(k)]
+    ends = dict(zip(option.surface.inputs, (knots[-1] for knots in option.surface.knots), strict=True))
+    table = [
+        f"scores are known up to {ends[k]:,.0f} {k}; more is not looked at" for k, n in named.items() if n >= ends[k]
+    ]
+    return (*pool, *table)
 
 
 def _why_infeasible(option: Option, budget_usd: float) -> str:
+    for name in option.surface.inputs:
+        if option.cost.limit(name) < 1:
+            return f"the pool holds {option.cost.limit(name):,.0f} texts; {name} needs one or more"
     ones = dict.fromkeys(option.surface.inputs, 1.0)
     stages = option.cost.stages(ones)
     least = float(option.cost.total(ones))
@@ -283,12 +292,16 @@ def searches(options: Sequence[Option], fine: int = EASY) -> list[Search]:
     return [prepare(o.surface, o.surface.mean_table(), o.cost, fine) for o in options]
 
 
-def _stop_here(task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float) -> StopHere | None:
-    """Search a geometric grid of budgets, then the gap in which the aim is first reached."""
+def _stop_here(
+    task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
+) -> StopHere | None:
+    """Search a geometric grid of budgets up to the best plan's cost, then the gap in which the aim is first reached."""
     if budget_usd <= 0 or not options:
         return None
     costs = [o.cost for o in options]
-    grid = np.geomspace(budget_usd / 1000, budget_usd, 41)
+    cheapest = min(float(o.cost.total(dict.fromkeys(o.surface.inputs, 1.0))) for o in options)
+    top = best.cost_usd or budget_usd
+    grid = np.geomspace(min(max(cheapest, top / 1e6), top), top, 61)
     values = best_values(task, costs, ready, grid)
     aim = values[:, -1].max() - STOP_WITHIN
     if task.constant_score >= aim:
@@ -305,10 +318,10 @@ def _stop_here(task: Task, options: Sequence[Option], ready: Sequence[Search], b
 def _changes(
     task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
 ) -> tuple[PriceChange, ...]:
-    """For labels and compute, up and down: the nearest price at which another option is best."""
+    """For each price, up and down: the nearest at which another option is best."""
     names = [*(o.label for o in options), "constant"]
     found = []
-    for price, stages in (("labels", ("labels",)), ("compute", COMPUTE_STAGES)):
+    for price, stages in PRICED_STAGES.items():
         for up in (True, False):
 
             def winner(factor: float, stages: tuple[str, ...] = stages, up: bool = up) -> str:
