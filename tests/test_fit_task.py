@@ -182,3 +182,35 @@ def test_evidence_that_falls_is_kept():
 def test_what_cannot_be_fitted_is_refused(rows, error):
     with pytest.raises(error):
         fit_task(rows)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [annotate(n, 0.01 * (i % 3)) for i in range(9) for n in SIZES],  # many replicates
+        [replace(annotate(100), n_labels=0.0), *ROWS[1 : len(SIZES)]],  # nothing labelled
+        [*ROWS[len(SIZES) :], replace(distill(100, 1), n_unlabeled=0.0)],  # nothing distilled
+        [annotate(10**7), annotate(10**8)],  # beyond the usual grid
+        [replace(m, score=float(i % 2)) for i, m in enumerate(ROWS[: len(SIZES)])],  # all or nothing
+        [replace(m, score=0.5) for m in ROWS[: len(SIZES)]],  # constant
+        [distill(100, u) for u in (1000, 10_000, 100_000)],  # on a line
+    ],
+)
+def test_odd_evidence_is_survived(rows):
+    fit = fit_task(rows, n_draws=60)
+    for s in fit.surfaces:
+        assert np.isfinite(s.draws).all()
+        assert all((np.diff(k) > 0).all() for k in s.knots)
+        assert np.isfinite(s.at(np.full((1, len(s.inputs)), 1e9))).all()
+        s.support.classify(np.full((2, len(s.inputs)), 500.0))
+        TaskFit.from_json(fit.to_json())
+
+
+@pytest.mark.parametrize("n_draws", [1, 1500])
+def test_any_number_of_draws_may_be_asked(n_draws):
+    assert len(fit_task(ROWS[: len(SIZES)], n_draws=n_draws).surfaces[0].draws) == n_draws
+
+
+def test_no_draws_are_refused():
+    with pytest.raises(InputError, match="n_draws"):
+        fit_task(ROWS, n_draws=0)

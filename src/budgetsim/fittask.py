@@ -40,6 +40,8 @@ def fit_task(measurements: Sequence[Measurement], *, n_draws: int = 400, seed: i
     raises : NoEvidenceError without a usable row; InputError on rows of several tasks or
         evidence sets, or scores outside 0 to 1
     """
+    if n_draws < 1:
+        raise InputError(f"n_draws is {n_draws}; at least one draw is needed, usually 400.")
     rows = _checked(measurements)
     used, warnings = _usable(rows)
     if not used:
@@ -188,7 +190,9 @@ def _posterior(
     which = rng.permutation(np.repeat(np.arange(len(count)), count))
     z = np.empty((n_draws, forms.n_dimensions))
     for i, sample in enumerate(samples):
-        z[which == i] = sample.z[rng.permutation(len(sample.z))[: count[i]]]
+        again = -(-int(count[i]) // len(sample.z))  # draws are reused only where more are asked than there are
+        pick = np.tile(rng.permutation(len(sample.z)), again)[: count[i]]
+        z[which == i] = sample.z[pick]
     checks = [
         _leave_one_out(residual, score - form.score(s.z, at), forms.amplitude(s.z), forms.noise(s.z), score)
         for form, s in zip(forms.forms, samples, strict=True)
