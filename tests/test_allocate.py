@@ -132,3 +132,51 @@ def test_no_world_does_worse_than_with_perfect_knowledge_of_it(seed, budget):
     choice = allocate(surface, cost, [budget], fine=1)
     if choice.feasible[0]:
         assert (best_per_draw(surface, cost, budget) >= surface.at(choice.counts)[:, 0] - 1e-9).all()
+
+
+# Fitted tables begin at 0 and 10 to 300: what lies between 1 and the second knot is affordable too.
+SPARSE_N = np.array([0.0, 30.0, 60.0, 250.0])
+SPARSE_U = np.array([0.0, 100.0, 400.0])
+
+
+def sparse_case(seed: int, limit: float):
+    rng = np.random.default_rng(seed)
+    surface = make_surface(rng.uniform(0, 1, (9, 4, 3)), (SPARSE_N, SPARSE_U), strategy="distill")
+    cost = CostModel(
+        per_unit={
+            "n_labels": {"labels": float(rng.uniform(0.1, 1))},
+            "n_unlabeled": {"distillation": float(rng.uniform(0.01, 0.3))},
+        },
+        limits={"n_unlabeled": limit},
+    )
+    return surface, cost
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.2, 60), st.sampled_from([1.0, 7.0, 150.0, 1e6]))
+def test_the_value_is_that_of_the_counts_and_small_counts_are_searched(seed, budget, limit):
+    surface, cost = sparse_case(seed, limit)
+    choice = allocate(surface, cost, [budget])
+    cheapest = float(cost.total({"n_labels": 1, "n_unlabeled": 1}))
+    assert choice.feasible[0] == (budget >= cheapest * (1 - 1e-9))
+    if choice.feasible[0]:
+        assert choice.counts.min() >= 1
+        assert choice.value[0] == pytest.approx(surface.at(choice.counts).mean(), abs=1e-9)
+        assert choice.value[0] >= brute_force(surface, cost, budget) - 0.005
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_more_budget_never_lowers_the_score_of_small_budgets(seed):
+    surface, cost = sparse_case(seed, 1e6)
+    value = allocate(surface, cost, np.geomspace(0.1, 100, 300)).value
+    assert (value[1:] >= value[:-1] - 1e-12).all()
+    one = make_surface(surface.draws[:, :, 0], (SPARSE_N,))
+    value = allocate(one, cost, np.geomspace(0.1, 100, 300)).value
+    assert (value[1:] >= value[:-1] - 1e-12).all()
+
+
+def test_an_empty_pool_buys_nothing():
+    surface, cost = sparse_case(0, 0.0)
+    assert not allocate(surface, cost, [1000.0]).feasible[0]
+    assert (best_per_draw(surface, cost, 1000.0) == -np.inf).all()

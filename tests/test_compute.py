@@ -5,11 +5,14 @@ from budgetsim.compute import (
     DISTILL_EPOCHS,
     T5_SHAPES,
     Hours,
+    MeasuredStage,
     ModelledSpeed,
     PublishedHours,
+    Steps,
     distill_flops,
     distill_hours,
     forward_flops,
+    measured_hours,
     student_only,
 )
 from budgetsim.tasks import TASKS
@@ -92,3 +95,26 @@ def test_teacher_hours_are_monotone_and_proportional_beyond():
     at = hours.teacher_at([1, 100, 400, 500, 1000, 2000])
     assert at == pytest.approx([2, 2, 2, 2, 4, 8])
     assert (np.diff(at) >= 0).all()
+
+
+def test_steps_are_one_thing_whatever_they_measure():
+    assert Steps((100, 500, 1000), (10, 8, 12)).at([1, 500, 750, 1500]) == pytest.approx([10, 10, 11, 14])
+    assert Steps((1000,), (4,)).at([10, 1000, 5000]) == pytest.approx([4, 4, 20])  # one size: proportional beyond
+    assert Steps((), ()).at([7]) == pytest.approx([0])
+
+
+def test_hours_of_measured_runs_restated():
+    """Two students of 1 hour and a hundredth an example; a teacher of 2 hours; labelling at 3 hours for 100 texts."""
+    stages = [
+        MeasuredStage(kind="train_student", n=100, examples=1, hours=2.0),
+        MeasuredStage(kind="train_student", n=300, examples=1, hours=4.0),
+        MeasuredStage(kind="finetune_teacher", n=50, examples=50, hours=2.0),
+        MeasuredStage(kind="soft_label", n=50, examples=100, hours=3.0),
+        MeasuredStage(kind="encode", n=0, examples=10, hours=0.1),
+    ]
+    hours = measured_hours(stages, "cpu")
+    assert hours is not None
+    assert (hours.train_fixed, hours.train_text) == pytest.approx((1.0, 0.01))
+    assert (hours.teacher_n, hours.teacher_hours[0]) == ((50,), pytest.approx(2.0 + 50 * 0.01))
+    assert hours.label_text == pytest.approx(0.03 + 0.01)
+    assert measured_hours(stages[2:], "cpu") is None

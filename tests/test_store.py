@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import duckdb
 import pytest
 
 from budgetsim.design import DesignPoint
@@ -311,3 +312,40 @@ def test_a_copy_of_the_text_files_makes_the_same_store(store, tmp_path):
     with open_reader(store.database) as a, open_reader(elsewhere.database) as b:
         sql = "SELECT * FROM points ORDER BY run_id"
         assert json.dumps(run_sql(a, sql).rows, default=str) == json.dumps(run_sql(b, sql).rows, default=str)
+
+
+def test_what_cannot_be_merged_leaves_nothing_behind(paths, tmp_path):
+    seed(paths)
+    before = sorted(p.name for p in paths.evidence.iterdir())
+    clash = tmp_path / "clash.csv"
+    clash.write_text("record_id,task,strategy,student,n_labels,metric,score\nkang2023-001,stance,annotate,x,10,f1,40\n")
+    with pytest.raises(InputError, match="already belongs to"):
+        import_published(paths, clash)
+    assert sorted(p.name for p in paths.evidence.iterdir()) == before
+    write_shard(tmp_path / "incoming", made_run(stages=("teach", "gone")), STAGES)
+    with pytest.raises(StoreError, match="rests on stage gone"):
+        merge_folder(paths, tmp_path / "incoming")
+    assert check(paths) == []
+
+
+def test_one_run_with_two_results_is_told(paths, tmp_path):
+    write_shard(paths.runs, made_run(), STAGES)
+    file = write_shard(tmp_path / "other", replace(made_run(), scores=(Score(metric="f1", value=60.0),)), STAGES)
+    shutil.copy(file, paths.runs / "copy.jsonl")
+    with pytest.raises(StoreError, match="stands in another file with other scores"):
+        merge(paths)
+
+
+def test_a_foreign_or_newer_database_is_named_and_can_be_replaced(paths):
+    paths.folder.mkdir(parents=True, exist_ok=True)
+    duckdb.connect(str(paths.database)).execute("CREATE TABLE mine (i INTEGER)").close()
+    with pytest.raises(StoreError, match="no store of budgetsim"), open_reader(paths.database) as connection:
+        load_measurements(connection)
+    duckdb.connect(str(paths.database)).execute(
+        "CREATE TABLE schema_version (version INTEGER, name VARCHAR); INSERT INTO schema_version VALUES (99, 'x')"
+    ).close()
+    with pytest.raises(StoreError, match="has schema 99"), open_reader(paths.database):
+        pass
+    seed(StorePaths(paths.folder / "other.duckdb", texts=paths.folder))
+    rebuild(paths)
+    assert count(paths, "points WHERE source = 'published:kang2023'") == 203

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 def frontier(
     task: Tasks = None,
     max_budget: Annotated[float, typer.Option("--max-budget", help="US dollars at the right end.")] = 10_000.0,
+    points: Annotated[int, typer.Option("--points", min=2, max=1000, help="Budgets that are tried.")] = 60,
     rates: Rates = None,
     owned_labels: Owned = 0,
     compute: Compute = "published",
@@ -60,7 +61,7 @@ def frontier(
     objects: dict[str, object] = {}
     page: Page = []
     for open_to in asked:
-        front = trace_frontier(open_to.task, open_to.options, max_budget)
+        front = trace_frontier(open_to.task, open_to.options, max_budget, n_budgets=points)
         notes = choice_notes(open_to, model, card)
         objects[front.task] = {"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front)}
         page += ["", *frontier_page(front, open_to.task.metric), *(f"Note: {note}" for note in notes)]

@@ -13,7 +13,9 @@ app = typer.Typer(help="Rate cards: start one, show it, check it.", no_args_is_h
 
 
 @app.command()
-def init(file: Annotated[Path, typer.Argument(help="File to write.")] = Path("rates.yaml")) -> None:
+def init(
+    file: Annotated[Path, typer.Argument(help="File to write.")] = Path("rates.yaml"), as_json: Json = False
+) -> None:
     """Write the paper's rate card to start from."""
     from budgetsim.errors import InputError
     from budgetsim.store.location import package_data
@@ -25,7 +27,10 @@ def init(file: Annotated[Path, typer.Argument(help="File to write.")] = Path("ra
         raise InputError(f"{file} exists; name another file, or remove it first.") from None
     except OSError as error:
         raise InputError(f"{file} cannot be written ({error.strerror}); name a file in a folder that exists.") from None
-    typer.echo(str(file))
+    if as_json:
+        print_json({"file": str(file)})
+    else:
+        print_page([str(file)])
 
 
 @app.command()

@@ -118,7 +118,9 @@ def rebuild(store: Store = None, as_json: Json = False) -> None:
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(help="Folder for a CSV file a table and view.")], store: Store = None
+    folder: Annotated[Path, typer.Argument(help="Folder for a CSV file a table and view.")],
+    store: Store = None,
+    as_json: Json = False,
 ) -> None:
     """Write every table and view as CSV."""
     from budgetsim.store.database import open_reader
@@ -129,8 +131,11 @@ def export(
     paths = locate(store)
     seed(paths)
     with open_reader(paths.database) as connection:
-        for file in export_csv(connection, folder):
-            typer.echo(str(file))
+        files = [str(file) for file in export_csv(connection, folder)]
+    if as_json:
+        print_json({"files": files})
+    else:
+        print_page(["\n".join(files)])
 
 
 @app.command()

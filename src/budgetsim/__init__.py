@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from budgetsim._version import __version__
-    from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, rivals, task_fit
+    from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, open_choices, rivals, task_fit
     from budgetsim.allocate import Choice, allocate
     from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
     from budgetsim.costs import CostModel, cost_model
     from budgetsim.design import DesignPoint, Measurement
+    from budgetsim.ensemble import Prediction
     from budgetsim.errors import (
         BudgetsimError,
         InfeasibleBudgetError,
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
         StoreError,
         StoreLockedError,
     )
+    from budgetsim.fitcurve import CurveFit, fit_curve
+    from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
     from budgetsim.optimize import Allocation, Option, TaskAnswer, optimize_task
     from budgetsim.points import Point, PointAnswer, parse_points
+    from budgetsim.pooling import pool_prior
     from budgetsim.rates import RateCard, parse_rates
     from budgetsim.simulate import chance_of_best, expected_regret, predict, run_interval
     from budgetsim.store.database import open_reader
@@ -46,6 +50,7 @@ _HOME = {
     "Rival": "advise",
     "choices": "advise",
     "load_evidence": "advise",
+    "open_choices": "advise",
     "rivals": "advise",
     "task_fit": "advise",
     "Choice": "allocate",
@@ -68,7 +73,13 @@ _HOME = {
     "RateCardError": "errors",
     "StoreError": "errors",
     "StoreLockedError": "errors",
+    "CurveFit": "fitcurve",
+    "Prediction": "ensemble",
+    "fit_curve": "fitcurve",
+    "SurfaceFit": "fitsurface",
+    "fit_surface": "fitsurface",
     "fit_task": "fittask",
+    "pool_prior": "pooling",
     "Frontier": "frontier",
     "pareto_front": "frontier",
     "trace_frontier": "frontier",
@@ -104,6 +115,7 @@ __all__ = [
     "Choice",
     "Choices",
     "CostModel",
+    "CurveFit",
     "DesignPoint",
     "Evidence",
     "Frontier",
@@ -118,6 +130,7 @@ __all__ = [
     "Option",
     "Point",
     "PointAnswer",
+    "Prediction",
     "RateCard",
     "RateCardError",
     "Rival",
@@ -126,6 +139,7 @@ __all__ = [
     "StorePaths",
     "Support",
     "Surface",
+    "SurfaceFit",
     "T5Shape",
     "Task",
     "TaskAnswer",
@@ -137,17 +151,21 @@ __all__ = [
     "cost_model",
     "distill_flops",
     "expected_regret",
+    "fit_curve",
+    "fit_surface",
     "fit_task",
     "forward_flops",
     "get_task",
     "load_evidence",
     "locate",
+    "open_choices",
     "open_reader",
     "optimize_task",
     "pareto_front",
     "parse_points",
     "parse_rates",
     "points_frame",
+    "pool_prior",
     "predict",
     "rivals",
     "run_interval",

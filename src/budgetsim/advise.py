@@ -251,8 +251,8 @@ def choices(
     students : those to choose among; empty for all
     raises : MissingPriceError, NoEvidenceError
     """
-    facts = get_task(task)
     fit = task_fit(evidence, task, say)
+    facts = get_task(task)
     options, notes = [], list(fit.warnings)
     missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]
     if missing:

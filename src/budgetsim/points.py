@@ -21,7 +21,7 @@ from budgetsim.tasks import Task
 
 COLUMNS: Final = ("task", "strategy", "teacher", "student", "n_labels", "n_llm_labels", "n_unlabeled", "labeler")
 _COUNTS: Final = COLUMNS[4:7]
-MOST: Final = 1_000_000  # as far as scores are tabulated
+MOST: Final = 1_000_000_000_000  # no count of examples is larger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointAnswer:
-    """What is known of one new run at a point; scores are percent, None where nothing is known."""
+    """What is known of one new run at a point; scores are percent, None where nothing is known.
+
+    reason : why there is no score or no cost, or what it was cut at
+    """
 
     point: Point
     score: float | None = None
@@ -161,9 +164,11 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
 def answer_point(
     point: Point, surface: Surface, note: EvidenceNote, cost: CostModel | None, *, reason: str | None = None
 ) -> PointAnswer:
-    """Predict one new run at a point; `reason` says why there is no cost."""
+    """Predict one new run at a point; `reason` says why there is no cost, and where a table ends."""
     (p,) = predict(surface, np.array([point.inputs], dtype=np.float64))
     named = dict(zip(surface.inputs, point.inputs, strict=True))
+    ends = [f"{k} {axis[-1]:,.0f}" for (k, n), axis in zip(named.items(), surface.knots, strict=True) if n > axis[-1]]
+    told = [*([reason] if reason else []), *(f"the score is that at {end}, where the table ends" for end in ends)]
     return PointAnswer(
         point=point,
         score=100 * p.score,
@@ -174,7 +179,7 @@ def answer_point(
         source=note.source,
         evidence_set=note.set,
         cost_usd=None if cost is None else float(cost.total(named)),
-        reason=reason,
+        reason="; ".join(told) or None,
     )
 
 

@@ -371,7 +371,7 @@ def points_grid(answers: Sequence[PointAnswer]) -> Grid:
             "-" if a.score is None else f"{a.score:.1f}",
             _interval(a),
             usd(a.cost_usd),
-            a.reason or f"{a.source}, {_kind(a.kind, a.factor)}",
+            (a.reason or "") if a.score is None else f"{a.source}, {_kind(a.kind, a.factor)}",
         )
         for a in answers
     )

@@ -13,7 +13,7 @@ LEVEL = 0.9  # of every interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
+class PointPrediction:
     """What is known of one new run at one point; scores are fractions of the metric."""
 
     score: float  # mean
@@ -23,7 +23,7 @@ class Prediction:
     factor: float
 
 
-def predict(surface: Surface, x: ArrayLike) -> list[Prediction]:
+def predict(surface: Surface, x: ArrayLike) -> list[PointPrediction]:
     """Predict one new run at each point.
 
     x : (n, n_inputs), counts
@@ -32,7 +32,7 @@ def predict(surface: Surface, x: ArrayLike) -> list[Prediction]:
     kinds, factors = surface.support.classify(x)
     lower, upper = run_interval(means, surface.run_noise)
     return [
-        Prediction(score=float(s), lower=float(lo), upper=float(hi), kind=kind, factor=float(f))
+        PointPrediction(score=float(s), lower=float(lo), upper=float(hi), kind=kind, factor=float(f))
         for s, lo, hi, kind, f in zip(means.mean(axis=0), lower, upper, kinds, factors, strict=True)
     ]
 
