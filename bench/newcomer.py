@@ -58,7 +58,7 @@ def write_files(folder: Path, n_rows: int) -> None:
     card = package_data("rates.yaml").read_text(encoding="utf-8")
     head, rest = card.split("labels:", 1)
     rest = rest[rest.index("\ngpu:") :]
-    (folder / "rates.yaml").write_text(head + LABELS + rest + CARD, encoding="utf-8")
+    (folder / "rates.yaml").write_text(head + LABELS + rest + ("" if "\ncpu:" in rest else CARD), encoding="utf-8")
 
 
 def main() -> None:

@@ -112,6 +112,10 @@ def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambd
     """
     if ensure_store(paths):
         say(f"Made the store {paths.database} from the published evidence that ships with budgetsim.")
+    if (paths.folder / "tasks").is_dir():
+        from budgetsim.train.custom import register_custom_tasks  # tasks of one's own, where there are any
+
+        register_custom_tasks(paths.folder / "tasks")
     with open_reader(paths.database) as connection:
         sets = choose_evidence(load_catalogue(connection, CHEAP_STUDENTS), wanted)
         names = sorted(set(sets.values()))
