@@ -95,7 +95,7 @@ def _interval(a: Allocation | PointAnswer) -> str:
 def _kind(kind: str | None, factor: float | None) -> str:
     if kind is None:
         return "-"
-    return f"extrapolated {factor:.2g}-fold" if kind == "extrapolated" and factor else kind
+    return f"extrapolated {factor:.3g}-fold" if kind == "extrapolated" and factor else kind
 
 
 def describe_allocation(a: Allocation, metric: str) -> str:
