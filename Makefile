@@ -14,7 +14,7 @@ demo: $(VENV)/.ready  ## set up, answer the question, train on a generated task 
 	home=$$(mktemp -d) && export BUDGETSIM_STORE=$$home/budgetsim.duckdb BUDGETSIM_CACHE_DIR=$$home/cache && \
 	$(BIN)/budgetsim optimize --budget 2000 --rates rates.yaml && \
 	$(BIN)/budgetsim measure --grid demo && \
-	$(BIN)/budgetsim store query "select task, strategy, student, n_labels, n_unlabeled, score from points where source = 'measured' order by all" && \
+	$(BIN)/budgetsim store query "select task, strategy, student, n_labels, n_unlabeled, score from points where task = 'toy_requests' order by all" && \
 	rm -rf $$home
 
 test-train: $(VENV)/.ready  ## the tests that train a tiny T5
