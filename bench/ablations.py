@@ -23,6 +23,7 @@ VARIANTS: dict[str, Options] = {
     "tabular prior": replace(DEFAULT, prior="tabular"),
     "tail 0": replace(DEFAULT, tails=(0.0,)),
     "tail 0.25": replace(DEFAULT, tails=(0.25,)),
+    "tail 0.75": replace(DEFAULT, tails=(0.75,)),
     "tail by likelihood": replace(DEFAULT, tails=(0.0, 0.25, 0.5), n_starts=3),
     "no residual": replace(DEFAULT, amplitude_prior=1e-6),
     "residual length 3 only": replace(DEFAULT, lengths=(3.0,)),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.ensemble import DEFAULT
+from budgetsim.ensemble import DEFAULT, drift
 from budgetsim.errors import InputError
 from budgetsim.fitcurve import fit_curve
 from budgetsim.pooling import pool_prior
@@ -141,6 +141,22 @@ def test_intervals_grow_outside_the_data():
     found = fit_curve(SIZES, _errors()).predict(SIZES[-1] * 4.0 ** np.arange(6))
     width = np.log(found.upper / found.lower)
     assert (np.diff(width) > 0).all()
+
+
+def test_draws_take_the_growths_in_turn():
+    options = replace(DEFAULT, growths=((0.01, 0.0), (0.0, 0.5)), grow_power=1.0)
+    scale = drift(options, slope=0.2, beyond=np.array([0.0, 2.0]), n=5)
+    assert scale == pytest.approx(np.array([[0.0, v] for v in (0.02, 0.2, 0.02, 0.2, 0.02)]))
+
+
+def test_growths_widen_the_interval_and_leave_the_centre():
+    later = SIZES[-1] * np.array([8.0, 64.0])
+    calm, wild = (
+        fit_curve(SIZES, _errors(), options=replace(DEFAULT, growths=(growth,))).predict(later)
+        for growth in ((0.01, 0.1), (0.05, 0.4))
+    )
+    assert wild.mean == pytest.approx(calm.mean)
+    assert (wild.upper / wild.lower > calm.upper / calm.lower).all()
 
 
 def test_exponents_are_recovered_at_the_nominal_rate():

@@ -22,6 +22,22 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
+Growth = tuple[float, float]  # discrepancy (log error) one e-fold beyond the data, and as a share of the last slope
+# what each task of lcdb11 (8) and rectified_sft (2) is best served by (bench/coverage.py): a new task is one of these
+GROWTHS: Final[tuple[Growth, ...]] = (
+    (0.05, 0.4),
+    (0.01, 0.1),
+    (0.01, 0.25),
+    (0.01, 0.4),
+    (0.02, 0.1),
+    (0.05, 0.4),
+    (0.02, 0.1),
+    (0.03, 0.1),
+    (0.01, 0.1),
+    (0.03, 0.1),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The one frozen default; benches change a field to show what it is worth."""
@@ -38,8 +54,7 @@ class Options:
     amplitude_prior: float = 0.01
     vague: float = 1.5  # log standard deviation of both expectations
     spike: float = 3.0  # prior odds that nothing is left over but noise
-    grow: float = 0.02  # discrepancy (log error) one e-fold beyond the data
-    grow_slope: float = 0.25  # the same, as a share of the slope at the end of the data
+    growths: tuple[Growth, ...] = GROWTHS  # of the discrepancy; draws take them in turn
     grow_power: float = 1.5  # how it grows with e-folds
     tolerate: float = 1.5  # excess residual, as a ratio to the best, that costs no weight
     screen: float = 0.0  # families weigh as their residual to the power of minus this
@@ -230,6 +245,16 @@ def draw_parameters(
     pick = np.searchsorted(np.cumsum(w) / w.sum(), comb).clip(0, many - 1)
     chosen: Floats = theta[pick]
     return chosen
+
+
+def drift(options: Options, slope: float, beyond: Floats, n: int) -> Floats:
+    """Scale of the discrepancy of each draw at each size, (n, sizes).
+
+    slope : of the log error at the end of the data; beyond : (sizes,), e-folds outside them
+    """
+    growths = np.resize(np.array(options.growths), (n, 2))
+    out: Floats = np.hypot(growths[:, 0], growths[:, 1] * slope)[:, None] * beyond**options.grow_power
+    return out
 
 
 _RATIOS = np.exp(np.linspace(-4.5, 4.5, 13))  # of amplitude and noise to what is expected of them

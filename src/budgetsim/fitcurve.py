@@ -15,7 +15,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.curves import FAMILIES, Family, Frame
 from budgetsim.curves.priors import PRIORS, Table
-from budgetsim.ensemble import DEFAULT, Found, Options, Prediction, draw_parameters, expected, process, screen, search
+from budgetsim.ensemble import (
+    DEFAULT,
+    Found,
+    Options,
+    Prediction,
+    draw_parameters,
+    drift,
+    expected,
+    process,
+    screen,
+    search,
+)
 from budgetsim.errors import InputError
 from budgetsim.residual import Residual
 from budgetsim.surface import Kind
@@ -122,10 +133,9 @@ class CurveFit:
         paths = _interpolate(lx, self._knots, self._paths)
         n = len(curves)
         end = self._centre(np.array([self._frame.last - 1.0, self._frame.last]))
-        o = self.options
-        drift = np.hypot(o.grow, o.grow_slope * abs(end[1] - end[0])) * beyond**o.grow_power
+        scale = drift(self.options, abs(end[1] - end[0]), beyond, n)
         run = self._noise_draws[:, None] * rng.standard_normal((n, len(lx)))
-        out: Floats = curves + paths + rng.standard_t(4, size=(n, 1)) * drift + run
+        out: Floats = curves + paths + rng.standard_t(4, size=(n, 1)) * scale + run
         return out - (np.median(out, axis=0) - centre)
 
 

@@ -18,7 +18,18 @@ from budgetsim.curves.additive import additive
 from budgetsim.curves.crossed import crossed, product
 from budgetsim.curves.family import Family, Frame
 from budgetsim.curves.series import series
-from budgetsim.ensemble import DEFAULT, Found, Options, Prediction, Process, draw_parameters, expected, process, search
+from budgetsim.ensemble import (
+    DEFAULT,
+    Found,
+    Options,
+    Prediction,
+    Process,
+    draw_parameters,
+    drift,
+    expected,
+    process,
+    search,
+)
 from budgetsim.errors import InputError
 from budgetsim.residual import Residual
 from budgetsim.surface import Kind
@@ -29,7 +40,15 @@ HELD_OUT: Final = (0.2, 0.3)  # shares of the rows, the dearest, that screening 
 TOLERATED: Final = 2.0  # forms whose error there exceeds the best's by more are dropped
 FORMS: Final = {"additive": additive, "product": product, "crossed": crossed, "series": series}
 SURFACE: Final = replace(
-    DEFAULT, families=tuple(FORMS), tails=(0.5,), lengths=(1.0,), robust_rounds=4, n_starts=12, n_steps=80, prior="weak"
+    DEFAULT,
+    families=tuple(FORMS),
+    tails=(0.5,),
+    lengths=(1.0,),
+    robust_rounds=4,
+    n_starts=12,
+    n_steps=80,
+    prior="weak",
+    growths=((0.02, 0.25),),
 )
 _FAR = 300.0  # log errors are cut here
 _MOST_ROWS = 300  # of the residual process
@@ -100,10 +119,9 @@ class SurfaceFit:
                 run = np.hypot(sd, p.noise[:, None]) * rng.standard_normal(mean.shape)
                 parts.append(curves[start:stop] + mean + run)
         out = np.concatenate(parts)
-        o = self.options
         slope = (self._frame.highest + 1e-9) / max(self._frame.last - self._frame.first, 1.0)
-        drift = np.hypot(o.grow, o.grow_slope * slope) * np.minimum(beyond, 25.0) ** o.grow_power
-        out += rng.standard_t(4, size=(len(out), 1)) * drift
+        scale = drift(self.options, slope, np.minimum(beyond, 25.0), len(out))
+        out += rng.standard_t(4, size=(len(out), 1)) * scale
         shifted: Floats = out - (np.median(out, axis=0) - centre)
         return shifted
 
