@@ -10,7 +10,7 @@ from budgetsim.frontier import trace_frontier
 from budgetsim.optimize import best_values, optimize_task, searches
 from budgetsim.points import make_point
 from budgetsim.rates import parse_rates
-from budgetsim.report import answer_page
+from budgetsim.report import answer_page, compute_notes
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import TASKS
 from made import ROOT
@@ -215,3 +215,17 @@ def test_without_llm_labels_a_mix_with_them_is_annotation():
     alone = surfaces["annotate"].at(n[:, None]).mean(axis=0)
     mixed = surfaces["annotate_plus_llm"].at(np.stack([n, np.zeros(4)], axis=1)).mean(axis=0)
     assert mixed == pytest.approx(alone, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "unsaid"),
+    [
+        ("published", (), ("modelled",)),
+        ("cached", ("labelling once",), ()),
+        ("modern", ("24% for",), ("labelling once",)),
+    ],
+)
+def test_what_is_modelled_is_said_and_nothing_else(model, said, unsaid):
+    notes = " ".join(compute_notes(choices(EVIDENCE, "stance", CARD, compute=model), model, CARD))
+    assert all(words in notes for words in said)
+    assert not any(words in notes for words in unsaid)

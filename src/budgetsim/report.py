@@ -280,17 +280,22 @@ def size_notes(answer: TaskAnswer) -> list[str]:
 
 def compute_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     """What is modelled in the costs, and on which speeds it rests."""
-    parts = sorted({part for o in choices.options if o.hours for part in o.hours.modelled})
-    if not parts or card.utilisation is None:
-        return []
-    u = card.utilisation
-    if compute == "published" and parts == ["train_label"]:
-        return []
-    return [
-        f"modelled hours ({', '.join(parts)}) rest on {u.peak_tflops:g} TFLOP/s at {u.teacher_training:.0%} for "
-        f"fine-tuning the teacher, {u.labelling:.0%} for labelling, {u.student_training:.0%} for the student and no "
-        f"step under {u.seconds_per_step:g} s ({u.source})."
-    ]
+    parts = {part for o in choices.options if o.hours for part in o.hours.modelled}
+    notes = []
+    if "distill_text" in parts:
+        notes.append(
+            "hours of distilling are modelled: those billed, divided by how many times fewer operations labelling once "
+            "takes, at the same use of the hardware."
+        )
+    timed = sorted(parts - {"distill_text"})
+    if timed and compute != "published" and card.utilisation is not None:
+        u = card.utilisation
+        notes.append(
+            f"modelled hours ({', '.join(timed)}) rest on {u.peak_tflops:g} TFLOP/s at {u.teacher_training:.0%} for "
+            f"fine-tuning the teacher, {u.labelling:.0%} for labelling, {u.student_training:.0%} for the student and no "
+            f"step under {u.seconds_per_step:g} s ({u.source})."
+        )
+    return notes
 
 
 def coverage_note(fit: TaskFit) -> str | None:
