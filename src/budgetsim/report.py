@@ -292,7 +292,7 @@ def compute_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
         u = card.utilisation
         notes.append(
             f"modelled hours ({', '.join(timed)}) rest on {u.peak_tflops:g} TFLOP/s at {u.teacher_training:.0%} for "
-            f"fine-tuning the teacher, {u.labelling:.0%} for labelling, {u.student_training:.0%} for the student and no "
+            f"tuning the teacher, {u.labelling:.0%} for labelling, {u.student_training:.0%} for the student and no "
             f"step under {u.seconds_per_step:g} s ({u.source})."
         )
     return notes
