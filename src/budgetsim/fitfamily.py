@@ -24,9 +24,11 @@ from budgetsim.sampler import Sample, temper
 from budgetsim.surface import axis_scale
 
 Floats = NDArray[np.float64]
+Lean = Sequence[Floats]  # mean and variance of each coordinate, (2, dimensions), a form
 
 N_PARTICLES: Final = 3000
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
+TIE: Final = 0.5  # correlation of a curve's coordinates between two students of a task
 LABEL_LENGTH: Final = 3.0  # e-folds of labels, whoever gave them
 TRANSFER_LENGTHS: Final = (2.0, 3.0)  # e-folds of labels, of unlabelled texts
 
@@ -87,6 +89,7 @@ class Posterior:
     z: Floats  # (draws, widest form)
     residual: Residual
     score: Floats  # (rows,)
+    learnt: Lean
     diagnostics: Mapping[str, Any]
     warnings: list[str]
 
@@ -105,12 +108,21 @@ class Posterior:
         return self.forms.noise(self.z)
 
 
-def posterior_of(family: Family, floors: Floors, rng: np.random.Generator, n_draws: int) -> Posterior:
-    """Draw worlds of a family: each form sampled, half of the draws shared evenly, half by evidence."""
+def posterior_of(
+    family: Family, floors: Floors, rng: np.random.Generator, n_draws: int, lean: Lean | None = None
+) -> Posterior:
+    """Draw worlds of a family: each form sampled, half of the draws shared evenly, half by evidence.
+
+    lean : what a related family has learnt; the curve's coordinates correlate with its own
+    """
     at, score = family.rows_at(), np.array([m.score for m in family.rows])
     forms = family.forms(floors)
     residual = Residual.over(at, family.lengths)
-    samples = [_sample(form, forms, residual, at, score, family.teacher(), rng) for form in forms.forms]
+    priors = _priors(forms, lean)
+    samples = [
+        _sample(form, forms, residual, at, score, family.teacher(), prior, rng)
+        for form, prior in zip(forms.forms, priors, strict=True)
+    ]
     evidence = np.array([s.log_evidence for s in samples])
     weight = np.exp(evidence - evidence.max())
     weight = 0.5 * weight / weight.sum() + 0.5 / len(weight)
@@ -121,20 +133,53 @@ def posterior_of(family: Family, floors: Floors, rng: np.random.Generator, n_dra
     ]
     diagnostics, warnings = _diagnose(family, forms, weight, checks, z, floors)
     return Posterior(
-        forms=forms, which=which, z=z, residual=residual, score=score, diagnostics=diagnostics, warnings=warnings
+        forms=forms,
+        which=which,
+        z=z,
+        residual=residual,
+        score=score,
+        learnt=[np.stack([s.z.mean(axis=0), s.z.var(axis=0)]) for s in samples],
+        diagnostics=diagnostics,
+        warnings=warnings,
     )
 
 
+def _priors(forms: Forms, lean: Lean | None) -> list[Floats]:
+    """Mean and standard deviation of each coordinate a priori, (2, dimensions) a form.
+
+    Two families draw each coordinate of the curve from one bivariate normal with correlation TIE; given
+    that the other's is known to mean m and variance v, this one is normal about TIE m with variance
+    1 - TIE^2 (1 - v).
+    """
+    out = []
+    for i in range(len(forms.forms)):
+        prior = np.stack([np.zeros(forms.n_dimensions), np.ones(forms.n_dimensions)])
+        if lean is not None:
+            mean, variance = lean[i][:, : forms.n_shared]
+            prior[:, : forms.n_shared] = TIE * mean, np.sqrt(1 - TIE**2 * np.maximum(1 - variance, 0.0))
+        out.append(prior)
+    return out
+
+
 def _sample(
-    form: Form, forms: Forms, residual: Residual, at: Floats, score: Floats, teacher: Floats, rng: np.random.Generator
+    form: Form,
+    forms: Forms,
+    residual: Residual,
+    at: Floats,
+    score: Floats,
+    teacher: Floats,
+    prior: Floats,
+    rng: np.random.Generator,
 ) -> Sample:
     """Draws of the coordinates of one form. teacher : (k, 2), log labels and score of each teacher."""
 
-    def log_likelihood(z: Floats) -> Floats:
+    def log_likelihood(white: Floats) -> Floats:
+        z = prior[0] + prior[1] * white
         out = residual.log_likelihood(score - form.score(z, at), forms.amplitude(z), forms.noise(z))
         return out + forms.teacher_fit(z, teacher) if len(teacher) else out
 
-    return temper(log_likelihood, forms.n_dimensions, rng, n_particles=N_PARTICLES)
+    found = temper(log_likelihood, forms.n_dimensions, rng, n_particles=N_PARTICLES)
+    return Sample(prior[0] + prior[1] * found.z, found.log_evidence)
 
 
 def _pick(

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from budgetsim.curves.onset import Floors
 from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
 from budgetsim.errors import InputError, NoEvidenceError
-from budgetsim.fitfamily import Family, Posterior, inputs_of, posterior_of
+from budgetsim.fitfamily import Family, Lean, Posterior, inputs_of, posterior_of
 from budgetsim.fitkey import METHOD, rows_hash
 from budgetsim.hull import support_of
 from budgetsim.surface import Surface, TaskFit, axis_scale
@@ -21,6 +21,7 @@ from budgetsim.tasks import known_tasks
 
 Floats = NDArray[np.float64]
 
+LEANS_BELOW: Final = 6  # rows: a family with fewer leans on the one of its kind that has most
 LABEL_STRATEGIES: Final = ("annotate", "llm_annotate", "annotate_plus_llm")
 
 
@@ -41,9 +42,13 @@ def fit_task(measurements: Sequence[Measurement], *, n_draws: int = 400, seed: i
         raise NoEvidenceError(f"No row of {rows[0].task} states all its inputs; measure one, or derive them.")
     floors = _floors(rows[0].task, used)
     surfaces: list[Surface] = []
+    learnt: dict[str, tuple[int, Lean]] = {}  # by kind: rows of the family with most of them, what it learnt
     for number, family in enumerate(_families(used)):
         rng = np.random.default_rng([seed, number])
-        posterior = posterior_of(family, floors, rng, n_draws)
+        n_rows, lean = learnt.get(family.kind, (0, None))
+        few = len(family.rows) < LEANS_BELOW and n_rows >= LEANS_BELOW
+        posterior = posterior_of(family, floors, rng, n_draws, lean if few else None)
+        learnt.setdefault(family.kind, (len(family.rows), posterior.learnt))
         surfaces += _surfaces(family, posterior, n_draws, rng)
         warnings += posterior.warnings
     return TaskFit(
@@ -113,7 +118,7 @@ def _families(used: Sequence[Measurement]) -> list[Family]:
     for teacher, student in sorted({(m.teacher or "", m.student) for m in taught}):
         rows = [m for m in taught if ((m.teacher or ""), m.student) == (teacher, student)]
         out.append(Family(kind="transfer", name=f"transfer {teacher} {student}", rows=rows))
-    return out
+    return sorted(out, key=lambda family: (family.kind, -len(family.rows), family.name))
 
 
 def _surfaces(

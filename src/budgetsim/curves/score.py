@@ -42,6 +42,7 @@ class Forms:
 
     forms: tuple[Form, ...]
     n_dimensions: int
+    n_shared: int  # the first of them, which mean the same for every student of a task
     left_over: float  # median standard deviation of the residual process, a fraction of the metric
     teacher: Score | None = None  # the teacher's own score, from coordinates and log labels (1, n)
 
@@ -88,7 +89,7 @@ def label_forms(floors: Floors, labelers: Sequence[Labeler] = ()) -> Forms:
         floor, top = floors.at(z, log_n), floors.ceiling(z[:, [_FIRST]])
         return floor + (top - floor) * _gate(z, log_n, _FIRST + 3) * _hill(z, log_n, _FIRST + 1, np.log(1000.0), 0.5)
 
-    return Forms((Form("smooth", smooth), Form("onset", onset)), _LABELER + N_LABELER * len(labelers), 0.03)
+    return Forms((Form("smooth", smooth), Form("onset", onset)), _LABELER + N_LABELER * len(labelers), _LABELER, 0.03)
 
 
 def transfer_forms(floors: Floors, taught: bool = False) -> Forms:
@@ -115,7 +116,8 @@ def transfer_forms(floors: Floors, taught: bool = False) -> Forms:
         floor, top = floors.at(z, np.broadcast_to(log_n, (len(z), len(at)))), floors.ceiling(z[:, [_FIRST]])
         lack_u = _odds(-_slope(z, _FIRST + 7, 0.7) * (log_u - _needed(z, log_n)))
         if taught:
-            return floor + (top - floor) / (1.0 / brings(z, log_n) + lack_u)
+            share = brings(z, log_n)
+            return floor + (top - floor) * share / (1.0 + share * lack_u)
         lack_n = _odds(-_slope(z, _FIRST + 2, 0.7) * (log_n - _middle(z, _FIRST + 1, np.log(300.0))))
         return floor + (top - floor) * _gate(z, log_n, _FIRST + 3) / (1.0 + lack_n + lack_u)
 
@@ -124,7 +126,7 @@ def transfer_forms(floors: Floors, taught: bool = False) -> Forms:
         return floor + (1.0 - floor) * _knows(floors, z, log_n)
 
     forms = (Form("product", product), Form("series", series))
-    return Forms(forms, _TAUGHT + 3 * taught, 0.05, teacher if taught else None)
+    return Forms(forms, _TAUGHT + 3 * taught, _TAUGHT, 0.05, teacher if taught else None)
 
 
 def _knows(floors: Floors, z: Floats, log_n: Floats) -> Floats:
