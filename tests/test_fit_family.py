@@ -86,7 +86,10 @@ def test_without_llm_labels_the_curve_is_that_of_annotation(seed, form):
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
 def test_llm_labels_add_nothing_to_endless_human_ones(seed):
-    (form, _), n_dimensions = label_forms(FLOORS, [Labeler(0.6)]).forms, label_forms(FLOORS, [Labeler(0.6)]).n_dimensions
+    (form, _), n_dimensions = (
+        label_forms(FLOORS, [Labeler(0.6)]).forms,
+        label_forms(FLOORS, [Labeler(0.6)]).n_dimensions,
+    )
     z = _draws(seed, n_dimensions)
     human, both = form.score(z, np.log1p([[1e15, 0.0], [1e15, 1e6]])).T
     np.testing.assert_allclose(human, both, atol=1e-4)
@@ -103,7 +106,9 @@ def test_a_student_that_copies_errors_scores_as_its_labeler():
 
 def test_a_flipped_label_is_worth_the_square_of_what_it_knows():
     """A binary label flipped with chance 1 - a shrinks every contrast by 2a - 1: (2a - 1)^2 of the information."""
-    assert Labeler.named("simulated:accuracy=0.9", 0.5).worth(np.zeros((1, 3)), np.array([1000.0]))[0, 0] == pytest.approx(640)
+    assert Labeler.named("simulated:accuracy=0.9", 0.5).worth(np.zeros((1, 3)), np.array([1000.0]))[
+        0, 0
+    ] == pytest.approx(640)
 
 
 def test_accuracy_in_the_name_orders_labelers_that_have_one_row_each():

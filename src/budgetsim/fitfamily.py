@@ -204,9 +204,7 @@ def _shares(weight: Floats, n: int) -> NDArray[np.intp]:
     return count
 
 
-def _leave_one_out(
-    residual: Residual, left_over: Floats, amplitude: Floats, noise: Floats
-) -> tuple[Floats, Floats]:
+def _leave_one_out(residual: Residual, left_over: Floats, amplitude: Floats, noise: Floats) -> tuple[Floats, Floats]:
     """Error and probability integral of each row predicted without itself, by reweighting draws."""
     gap, sd = residual.leave_one_out(left_over, amplitude, noise)
     log_density = -0.5 * (gap / sd) ** 2 - np.log(sd)
