@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from budgetsim.rates import RateCard
-    from budgetsim.report import Page
+    from budgetsim.report.grid import Page
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, with schema_version.")]
 Store = Annotated[Path | None, typer.Option("--store", help="DuckDB file of the evidence store.", show_default=False)]
@@ -81,7 +81,7 @@ def say(text: str) -> None:
 
 def print_json(data: Mapping[str, Any]) -> None:
     """One JSON object on stdout, with its schema version first."""
-    from budgetsim.report import SCHEMA_VERSION
+    from budgetsim.report.grid import SCHEMA_VERSION
 
     typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from budgetsim_cli.asked import Compute, Owned, Strategies, Students, open_asked
 from budgetsim_cli.console import (
     EvidenceName,
     Json,
@@ -15,13 +16,10 @@ from budgetsim_cli.console import (
     check_amount,
     print_json,
     print_page,
-    read_rates,
-    say,
 )
-from budgetsim_cli.optimize import Compute, Owned, Strategies, Students, check_compute, check_strategies
 
 if TYPE_CHECKING:
-    from budgetsim.report import Page
+    from budgetsim.report.grid import Page
 
 
 def frontier(
@@ -38,34 +36,29 @@ def frontier(
     as_json: Json = False,
 ) -> None:
     """Trace what growing budgets buy, with bands, and where each strategy wins."""
-    from budgetsim.advise import load_evidence, open_choices
     from budgetsim.frontier import trace_frontier
-    from budgetsim.report import choice_notes, frontier_json, frontier_page
-    from budgetsim.store.location import locate
+    from budgetsim.report.frontier import frontier_json, frontier_page
+    from budgetsim.report.notes import choice_notes
 
     check_amount(max_budget, "--max-budget", above_zero=True)
-    model = check_compute(compute)
-    check_strategies(strategy)
-    card = read_rates(rates)
-    found = load_evidence(locate(store), evidence, say)
-    asked = open_choices(
-        found,
-        task or None,
-        card,
-        compute=model,
+    asked = open_asked(
+        task=task,
+        rates=rates,
         owned_labels=owned_labels,
-        strategies=strategy or (),
-        students=student or (),
-        say=say,
+        compute=compute,
+        strategy=strategy,
+        student=student,
+        evidence=evidence,
+        store=store,
     )
     objects: dict[str, object] = {}
     page: Page = []
-    for open_to in asked:
+    for open_to in asked.tasks:
         front = trace_frontier(open_to.task, open_to.options, max_budget, n_budgets=points)
-        notes = choice_notes(open_to, model, card)
+        notes = choice_notes(open_to, asked.compute, asked.card)
         objects[front.task] = {"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front)}
         page += ["", *frontier_page(front, open_to.task.metric), *(f"Note: {note}" for note in notes)]
     if as_json:
-        print_json({"rates": card.name, "tasks": objects})
+        print_json({"rates": asked.card.name, "tasks": objects})
     else:
         print_page(page[1:])

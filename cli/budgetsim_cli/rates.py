@@ -36,7 +36,7 @@ def init(
 @app.command()
 def show(file: Rates = None, as_json: Json = False) -> None:
     """Show the prices of a card with their sources."""
-    from budgetsim.report import rates_grid
+    from budgetsim.report.listing import rates_grid
 
     card = read_rates(file)
     if as_json:

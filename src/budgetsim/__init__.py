@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
-    from budgetsim.optimize import Allocation, Option, TaskAnswer, optimize_task
+    from budgetsim.optimize import TaskAnswer, optimize_task
+    from budgetsim.options import Allocation, Option
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.pooling import pool_prior
     from budgetsim.rates import RateCard, parse_rates
@@ -83,8 +84,8 @@ _HOME = {
     "Frontier": "frontier",
     "pareto_front": "frontier",
     "trace_frontier": "frontier",
-    "Allocation": "optimize",
-    "Option": "optimize",
+    "Allocation": "options",
+    "Option": "options",
     "TaskAnswer": "optimize",
     "optimize_task": "optimize",
     "Point": "points",

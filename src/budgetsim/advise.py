@@ -20,7 +20,7 @@ from budgetsim.compute import (
 from budgetsim.costs import cost_model, llm_usd_per_label
 from budgetsim.design import Measurement
 from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
-from budgetsim.optimize import EvidenceNote, Option
+from budgetsim.options import EvidenceNote, Option
 from budgetsim.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
 from budgetsim.rates import RateCard
 from budgetsim.store.database import open_reader

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetsim.allocate import FINE, allocate
-from budgetsim.optimize import Allocation, Option, allocation_at, best_values, constant_allocation, searches, winners
+from budgetsim.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
+from budgetsim.winners import best_values, searches, winners
 
 BAND_PERCENTILES = (5.0, 50.0, 95.0)
 _ZOOMS = 4  # of a sixteenth each

@@ -12,7 +12,7 @@ from budgetsim.measure.estimate import SETUP_GUESS, Estimator
 from budgetsim.measure.execute import Bench
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.stages import Device, StageStore
-from budgetsim.report import Grid, Page
+from budgetsim.report.grid import Grid, Page
 from budgetsim.store.records import RunRecord, read_shards
 from budgetsim.tasks import get_task
 from budgetsim.train import baselines, metrics
