@@ -38,7 +38,7 @@ imports: $(VENV)/.ready
 test-slow: $(VENV)/.ready  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-docs: $(VENV)/.ready  ## refresh docs/cli.md and the outputs in README.md
+docs: $(VENV)/.ready  ## refresh docs/cli.md and what commands print in README.md and docs/*.md
 	$(BIN)/python docs/refresh.py
 
 rebuild: $(VENV)/.ready  ## the database and the fits anew from the text files
