@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -435,8 +435,13 @@ def _seq2seq_teacher(run: _Run, codec: Codec, before: list[Stage]) -> Stage:
 
     teacher = run.bench.stages.get("finetune_teacher", _teacher_key(run), build, **_teacher_about(run))
     scored = _evaluated(run, codec, teacher, name, {"teacher": teacher.key})
-    before += [teacher, scored]
+    before += [_with_score(teacher, scored), scored]
     return teacher
+
+
+def _with_score(teacher: Stage, scored: Stage) -> Stage:
+    """A teacher's score is its stage's, so that it is found in one place for teachers of every kind."""
+    return Stage(teacher.folder, replace(teacher.record, metric=scored.record.metric, score=scored.record.score))
 
 
 def _state_soft_labels(run: _Run, codec: Codec, teacher: Stage, before: list[Stage]) -> Stage:
