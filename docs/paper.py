@@ -82,8 +82,8 @@ def overview(sections: Mapping[str, Section]) -> list[str]:
         table([*CHECKED, "agreement"], lines),
         f"A cell may stand in several figures, each time told without other cells. {len(missed)} of "
         f"{len({f.cell.key for f in every})} distinct cells lie outside their interval at least once. The five told "
-        f"worst: {worst(every, 5)}. Where an annotation curve lifts off late and all at once, its neighbours do not say "
-        f"where; and the edges of the grid are told from far away.",
+        f"worst: {worst(every, 5)}. Where an annotation curve lifts off late and all at once, its neighbours do not "
+        f"say where; and the edges of the grid are told from far away.",
     ]
 
 

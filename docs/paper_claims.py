@@ -138,7 +138,9 @@ def llm(cells: Sequence[Cell], refits: Refits) -> Section:
     """The comparison with labels of GPT-3.5."""
     mine = [c for c in cells if c.panel == "gpt3_fig"]
     names = ("annotate", "llm_annotate", "annotate_plus_llm", "distill")
-    lines, agree, found = [], [], []
+    lines: list[list[object]] = []
+    agree: list[bool] = []
+    found: list[Forecast] = []
     for task, usd in sorted({(c.task, c.total_usd) for c in mine}):
         group = {c.strategy: c for c in mine if (c.task, c.total_usd) == (task, usd)}
         told = {s: forecast(refits.without(task, group.values()), c) for s, c in group.items()}
