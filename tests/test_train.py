@@ -19,6 +19,7 @@ from budgetsim.errors import InputError  # noqa: E402
 from budgetsim.measure.recipe import PRESETS, Recipe  # noqa: E402
 from budgetsim.measure.record import measure_one  # noqa: E402
 from budgetsim.measure.spec import RunSpec, from_json, to_json  # noqa: E402
+from budgetsim.measure.wanted import wanted_stages  # noqa: E402
 from budgetsim.measure.worker import open_bench  # noqa: E402
 from budgetsim.store.database import open_reader  # noqa: E402
 from budgetsim.store.location import StorePaths  # noqa: E402
@@ -201,6 +202,7 @@ def test_paper_path_end_to_end(tiny: Path, paths: StorePaths, tmp_path: Path) ->
     ]  # fmt: skip
     for spec in specs:
         finished = measure_one(from_json(to_json(spec)), bench, paths)
+        assert set(finished.record.stages) == {stage.key for stage in wanted_stages(spec, bench)}  # known beforehand
         assert 0 <= finished.record.scores[0].value <= 100
         assert finished.record.evidence_set.startswith("measured-cpu-t5v11-")
         assert str(tmp_path) not in finished.shard.read_text()
