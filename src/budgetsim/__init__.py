@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, open_choices, rivals, task_fit
     from budgetsim.allocate import Choice, allocate
     from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
-    from budgetsim.costs import CostModel, cost_model
+    from budgetsim.costs import CostModel, Terms, cost_model
     from budgetsim.design import DesignPoint, Measurement
     from budgetsim.ensemble import Prediction
     from budgetsim.errors import (
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
+    from budgetsim.goals import Goal, GoalPlan, reach_target
     from budgetsim.optimize import TaskAnswer, optimize_task
     from budgetsim.options import Allocation, Option
+    from budgetsim.owning import Owning, worth_of_owning
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.pooling import pool_prior
     from budgetsim.rates import RateCard, parse_rates
@@ -62,6 +64,7 @@ _HOME = {
     "distill_flops": "compute",
     "forward_flops": "compute",
     "CostModel": "costs",
+    "Terms": "costs",
     "cost_model": "costs",
     "DesignPoint": "design",
     "Measurement": "design",
@@ -84,8 +87,13 @@ _HOME = {
     "Frontier": "frontier",
     "pareto_front": "frontier",
     "trace_frontier": "frontier",
+    "Goal": "goals",
+    "GoalPlan": "goals",
+    "reach_target": "goals",
     "Allocation": "options",
     "Option": "options",
+    "Owning": "owning",
+    "worth_of_owning": "owning",
     "TaskAnswer": "optimize",
     "optimize_task": "optimize",
     "Point": "points",
@@ -120,6 +128,8 @@ __all__ = [
     "DesignPoint",
     "Evidence",
     "Frontier",
+    "Goal",
+    "GoalPlan",
     "Hours",
     "InfeasibleBudgetError",
     "InputError",
@@ -129,6 +139,7 @@ __all__ = [
     "ModelledSpeed",
     "NoEvidenceError",
     "Option",
+    "Owning",
     "Point",
     "PointAnswer",
     "Prediction",
@@ -145,6 +156,7 @@ __all__ = [
     "Task",
     "TaskAnswer",
     "TaskFit",
+    "Terms",
     "__version__",
     "allocate",
     "chance_of_best",
@@ -168,10 +180,12 @@ __all__ = [
     "points_frame",
     "pool_prior",
     "predict",
+    "reach_target",
     "rivals",
     "run_interval",
     "task_fit",
     "trace_frontier",
+    "worth_of_owning",
 ]
 
 
