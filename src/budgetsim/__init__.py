@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, open_choices, rivals, task_fit
     from budgetsim.allocate import Choice, allocate
     from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
+    from budgetsim.condition import observe
     from budgetsim.costs import CostModel, cost_model
     from budgetsim.design import DesignPoint, Measurement
     from budgetsim.ensemble import Prediction
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
+    from budgetsim.nextrun import NextAnswer, NextRun, rank_runs
     from budgetsim.optimize import TaskAnswer, optimize_task
     from budgetsim.options import Allocation, Option
     from budgetsim.points import Point, PointAnswer, parse_points
@@ -61,6 +63,7 @@ _HOME = {
     "T5Shape": "compute",
     "distill_flops": "compute",
     "forward_flops": "compute",
+    "observe": "condition",
     "CostModel": "costs",
     "cost_model": "costs",
     "DesignPoint": "design",
@@ -84,6 +87,9 @@ _HOME = {
     "Frontier": "frontier",
     "pareto_front": "frontier",
     "trace_frontier": "frontier",
+    "NextAnswer": "nextrun",
+    "NextRun": "nextrun",
+    "rank_runs": "nextrun",
     "Allocation": "options",
     "Option": "options",
     "TaskAnswer": "optimize",
@@ -127,6 +133,8 @@ __all__ = [
     "MissingExtraError",
     "MissingPriceError",
     "ModelledSpeed",
+    "NextAnswer",
+    "NextRun",
     "NoEvidenceError",
     "Option",
     "Point",
@@ -159,6 +167,7 @@ __all__ = [
     "get_task",
     "load_evidence",
     "locate",
+    "observe",
     "open_choices",
     "open_reader",
     "optimize_task",
@@ -168,6 +177,7 @@ __all__ = [
     "points_frame",
     "pool_prior",
     "predict",
+    "rank_runs",
     "rivals",
     "run_interval",
     "task_fit",
