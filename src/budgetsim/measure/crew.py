@@ -260,7 +260,7 @@ class Crew:
     def _stop(self, reason: str) -> None:
         if self.stopped is None:
             self.stopped = reason
-            kept = "What is done is kept; the same command goes on from there." if self._workers else "Nothing was started."
+            kept = "What is done is kept; the same command goes on." if self._workers else "Nothing was started."
             self.tell(f"Stopping: {reason}. {kept}")
 
     def _eta(self) -> float:
