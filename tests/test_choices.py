@@ -225,9 +225,14 @@ def test_stop_here_is_that_of_trying_every_pair(seed, budget):
     if not len(pairs):
         return
     means = interpolate(option.surface.knots, option.surface.mean_table(), pairs)
-    good = pairs[means >= means.max() - 0.01]
-    cost = option.cost.total({"n_labels": good[:, 0], "n_unlabeled": good[:, 1]}).min()
-    assert found.stop_here.budget_usd == pytest.approx(cost, rel=0.03, abs=0.3)
+
+    def least(within):
+        """The cheapest pair so near the best."""
+        good = pairs[means >= means.max() - within]
+        return option.cost.total({"n_labels": good[:, 0], "n_unlabeled": good[:, 1]}).min()
+
+    # the search behind it is coarser: a point is a point give or take a fifth
+    assert least(0.012) - 1e-9 <= found.stop_here.budget_usd <= least(0.008) * 1.001
 
 
 def test_the_shadow_price_is_the_slope_of_what_money_buys():
