@@ -18,6 +18,7 @@ from budgetsim.tasks import Task
 Floats = NDArray[np.float64]
 _TINY = 1e-9  # relative slack when money is turned into whole units
 _NO_LIMIT = 1e15
+_KEPT = ("labels", "llm_labels", "texts")  # stages whose units, once paid, are owned
 
 
 class Terms(NamedTuple):
@@ -48,7 +49,8 @@ class CostModel:
 
     fixed : stage -> dollars
     per_unit : input -> stage -> dollars a unit
-    owned : input -> units already paid for; they are free in the stage `labels`
+    owned : input -> units already paid for; they are free where they are bought (labels, texts), not
+        where they are worked on
     steps : stage -> a stepped cost in n_labels
     limits : input -> how many units there are
     at_least : input -> the fewest units there can be, where that is more than one
@@ -136,7 +138,7 @@ class CostModel:
     def _of_input(self, name: str, n: Floats) -> dict[str, Floats]:
         parts = {}
         for stage, usd in self.per_unit.get(name, {}).items():
-            paid = np.maximum(n - self.owned.get(name, 0.0), 0) if stage == "labels" else n
+            paid = np.maximum(n - self.owned.get(name, 0.0), 0) if stage in _KEPT else n
             parts[stage] = usd * paid
         if name == "n_labels":
             parts |= {stage: steps.at(n) for stage, steps in self.steps.items()}
