@@ -28,21 +28,26 @@ if TYPE_CHECKING:
         StoreError,
         StoreLockedError,
     )
+    from budgetsim.expansion import expansion_path
     from budgetsim.fitcurve import CurveFit, fit_curve
     from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
     from budgetsim.optimize import TaskAnswer, optimize_task
     from budgetsim.options import Allocation, Option
+    from budgetsim.plans import best_plan
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.pooling import pool_prior
     from budgetsim.rates import RateCard, parse_rates
+    from budgetsim.sensitivity import Sensitivity, trace_sensitivity
     from budgetsim.simulate import chance_of_best, expected_regret, predict, run_interval
     from budgetsim.store.database import open_reader
     from budgetsim.store.location import StorePaths, locate
     from budgetsim.store.query import points_frame
     from budgetsim.surface import Support, Surface, TaskFit
+    from budgetsim.switches import break_even_usd
     from budgetsim.tasks import TASKS, Task, get_task
+    from budgetsim.tradeoff import indifference_curve, substitution_rate, trace_indifference
 
 _HOME = {
     "__version__": "_version",
@@ -74,6 +79,7 @@ _HOME = {
     "RateCardError": "errors",
     "StoreError": "errors",
     "StoreLockedError": "errors",
+    "expansion_path": "expansion",
     "CurveFit": "fitcurve",
     "Prediction": "ensemble",
     "fit_curve": "fitcurve",
@@ -88,11 +94,14 @@ _HOME = {
     "Option": "options",
     "TaskAnswer": "optimize",
     "optimize_task": "optimize",
+    "best_plan": "plans",
     "Point": "points",
     "PointAnswer": "points",
     "parse_points": "points",
     "RateCard": "rates",
     "parse_rates": "rates",
+    "Sensitivity": "sensitivity",
+    "trace_sensitivity": "sensitivity",
     "chance_of_best": "simulate",
     "expected_regret": "simulate",
     "predict": "simulate",
@@ -104,9 +113,13 @@ _HOME = {
     "Support": "surface",
     "Surface": "surface",
     "TaskFit": "surface",
+    "break_even_usd": "switches",
     "TASKS": "tasks",
     "Task": "tasks",
     "get_task": "tasks",
+    "indifference_curve": "tradeoff",
+    "substitution_rate": "tradeoff",
+    "trace_indifference": "tradeoff",
 }
 
 __all__ = [
@@ -135,6 +148,7 @@ __all__ = [
     "RateCard",
     "RateCardError",
     "Rival",
+    "Sensitivity",
     "StoreError",
     "StoreLockedError",
     "StorePaths",
@@ -147,16 +161,20 @@ __all__ = [
     "TaskFit",
     "__version__",
     "allocate",
+    "best_plan",
+    "break_even_usd",
     "chance_of_best",
     "choices",
     "cost_model",
     "distill_flops",
+    "expansion_path",
     "expected_regret",
     "fit_curve",
     "fit_surface",
     "fit_task",
     "forward_flops",
     "get_task",
+    "indifference_curve",
     "load_evidence",
     "locate",
     "open_choices",
@@ -170,8 +188,11 @@ __all__ = [
     "predict",
     "rivals",
     "run_interval",
+    "substitution_rate",
     "task_fit",
     "trace_frontier",
+    "trace_indifference",
+    "trace_sensitivity",
 ]
 
 
