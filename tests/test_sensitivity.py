@@ -89,9 +89,11 @@ def test_on_either_side_of_a_break_even_price_stand_the_two_it_names(task, evide
     names = [*(o.label for o in options), "constant"]
     levers = price_levers(open_to.task, options, CARD)
 
+    now = names.index(best_plan(open_to.task, options, 2000).label)
+
     def winner(lever, usd):
         costs = [o.cost for o in lever.turned(options, usd)]
-        return names[winners(best_values(open_to.task, costs, ready, [2000.0]))[0]]
+        return names[winners(best_values(open_to.task, costs, ready, [2000.0]), now)[0]]
 
     for found in price_breaks(open_to.task, options, levers, 2000):
         lever = next(x for x in levers if x.name == found.price)

@@ -22,7 +22,6 @@ from budgetsim_cli.console import (
     read_examples,
     read_rates,
 )
-from budgetsim_cli.optimize import Budget
 
 if TYPE_CHECKING:
     from budgetsim.rates import RateCard
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def sensitivity(
-    budget: Budget,
+    budget: Annotated[float, typer.Option("--budget", help="US dollars to spend.")],
     task: Tasks = None,
     rates: Rates = None,
     card: Annotated[

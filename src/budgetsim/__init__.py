@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, open_choices, rivals, task_fit
     from budgetsim.allocate import Choice, allocate
     from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
-    from budgetsim.costs import CostModel, cost_model
+    from budgetsim.costs import CostModel, Terms, cost_model
     from budgetsim.design import DesignPoint, Measurement
     from budgetsim.ensemble import Prediction
     from budgetsim.errors import (
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
+    from budgetsim.goals import Goal, GoalPlan, reach_target
     from budgetsim.optimize import TaskAnswer, optimize_task
     from budgetsim.options import Allocation, Option
+    from budgetsim.owning import Owning, worth_of_owning
     from budgetsim.plans import best_plan
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.pooling import pool_prior
@@ -67,6 +69,7 @@ _HOME = {
     "distill_flops": "compute",
     "forward_flops": "compute",
     "CostModel": "costs",
+    "Terms": "costs",
     "cost_model": "costs",
     "DesignPoint": "design",
     "Measurement": "design",
@@ -90,8 +93,13 @@ _HOME = {
     "Frontier": "frontier",
     "pareto_front": "frontier",
     "trace_frontier": "frontier",
+    "Goal": "goals",
+    "GoalPlan": "goals",
+    "reach_target": "goals",
     "Allocation": "options",
     "Option": "options",
+    "Owning": "owning",
+    "worth_of_owning": "owning",
     "TaskAnswer": "optimize",
     "optimize_task": "optimize",
     "best_plan": "plans",
@@ -133,6 +141,8 @@ __all__ = [
     "DesignPoint",
     "Evidence",
     "Frontier",
+    "Goal",
+    "GoalPlan",
     "Hours",
     "InfeasibleBudgetError",
     "InputError",
@@ -142,6 +152,7 @@ __all__ = [
     "ModelledSpeed",
     "NoEvidenceError",
     "Option",
+    "Owning",
     "Point",
     "PointAnswer",
     "Prediction",
@@ -159,6 +170,7 @@ __all__ = [
     "Task",
     "TaskAnswer",
     "TaskFit",
+    "Terms",
     "__version__",
     "allocate",
     "best_plan",
@@ -186,6 +198,7 @@ __all__ = [
     "points_frame",
     "pool_prior",
     "predict",
+    "reach_target",
     "rivals",
     "run_interval",
     "substitution_rate",
@@ -193,6 +206,7 @@ __all__ = [
     "trace_frontier",
     "trace_indifference",
     "trace_sensitivity",
+    "worth_of_owning",
 ]
 
 

@@ -12,9 +12,10 @@ from budgetsim.crossings import Spread, overtaking, spread
 from budgetsim.expansion import plan_scores
 from budgetsim.levers import Lever
 from budgetsim.options import Option
+from budgetsim.plans import best_plan
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
-from budgetsim.winners import best_values, searches, winners
+from budgetsim.winners import HAIR, best_values, searches, winners
 
 REACH = 100.0  # a price is tried from a hundredth to a hundred times the card's
 FREE_TO_USD = 1.0  # a price of zero is tried up to a dollar a unit
@@ -40,9 +41,13 @@ class PriceBreak:
 
 
 def price_breaks(task: Task, options: Sequence[Option], levers: Sequence[Lever], budget_usd: float) -> list[PriceBreak]:
-    """Every lever, down and up: where the recommended option changes at this budget."""
-    ready = searches(options, FINE)
-    at = _Look(task, options, ready, budget_usd)
+    """Every lever, down and up: where the recommended option changes at this budget.
+
+    The option that is best now stands until another is better by a hair (a tenth of a point).
+    """
+    names = [*(o.label for o in options), "constant"]
+    now = names.index(best_plan(task, options, budget_usd).label)
+    at = _Look(task, options, searches(options, FINE), budget_usd, now, names)
     return [at.break_of(lever, up) for lever in levers for up in (False, True) if up or lever.now_usd > 0]
 
 
@@ -52,39 +57,37 @@ class _Look:
     options: Sequence[Option]
     ready: Sequence[Search]
     budget_usd: float
+    now: int  # row of the recommended option
+    names: Sequence[str]
 
     def break_of(self, lever: Lever, up: bool) -> PriceBreak:
-        now = self.winner(lever, lever.now_usd)
         prices = _prices(lever, up)
-        found = _first_other(lambda usd: self.winner(lever, usd), now, prices)
+        found = _first_other(lambda usd: self.winner(lever, usd), self.now, prices)
         base = PriceBreak(
             price=lever.name,
             unit=lever.unit,
             now_usd=lever.now_usd,
             up=up,
             limit_usd=float(prices[-1]),
-            choice=self.label(now),
+            choice=self.names[self.now],
         )
         if found is None:
             return base
         usd, other = found
-        worlds = self.worlds(lever, now, other, usd, up)
+        worlds = self.worlds(lever, other, usd, up)
         return PriceBreak(
             price=base.price, unit=base.unit, now_usd=base.now_usd, up=up, limit_usd=base.limit_usd,
-            choice=base.choice, usd=usd, instead=self.label(other), worlds=worlds,
+            choice=base.choice, usd=usd, instead=self.names[other], worlds=worlds,
         )  # fmt: skip
 
     def winner(self, lever: Lever, usd: float) -> int:
         costs = [o.cost for o in lever.turned(self.options, usd)]
-        return winners(best_values(self.task, costs, self.ready, [self.budget_usd]))[0]
+        return winners(best_values(self.task, costs, self.ready, [self.budget_usd]), self.now)[0]
 
-    def label(self, row: int) -> str:
-        return self.options[row].label if row < len(self.options) else "constant"
-
-    def worlds(self, lever: Lever, now: int, other: int, near: float, up: bool) -> Spread:
+    def worlds(self, lever: Lever, other: int, near: float, up: bool) -> Spread:
         """Where the other option overtakes in each world, each following its own best plan as the price moves."""
         prices = np.geomspace(*_ends(lever), _WORLDS)
-        gap = self.scores(lever, other, prices) - self.scores(lever, now, prices)
+        gap = self.scores(lever, other, prices) - self.scores(lever, self.now, prices) - HAIR
         if up:
             return spread(overtaking(prices, gap, near))
         # as the price falls: the same walked from dear to cheap

@@ -12,6 +12,7 @@ from budgetsim.expansion import path_scores
 from budgetsim.options import Option
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
+from budgetsim.winners import HAIR
 
 _STEPS = 161  # budgets at which worlds are looked at
 _LEAST_USD = 0.01
@@ -50,8 +51,10 @@ def switch_spread(
     near : budget of the switch of the means; max_usd : largest budget looked at
     """
     budgets = np.geomspace(min(_LEAST_USD, max_usd / 1000), max_usd, _STEPS)
-    scores = [_scores(task, options, row, budgets) for row in (before, after)]
-    return spread(break_even_usd(budgets, scores[0], scores[1], near))
+    old, new = (_scores(task, options, row, budgets) for row in (before, after))
+    if before == len(options):
+        old = old + HAIR  # as for the means: the constant answer, being free, is not beaten by a hair
+    return spread(break_even_usd(budgets, old, new, near))
 
 
 def _scores(task: Task, options: Sequence[Option], row: int, budgets: Floats) -> Floats:
