@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, open_choices, rivals, task_fit
     from budgetsim.allocate import Choice, allocate
     from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
-    from budgetsim.costs import CostModel, cost_model
+    from budgetsim.condition import observe
+    from budgetsim.costs import CostModel, Terms, cost_model
     from budgetsim.design import DesignPoint, Measurement
     from budgetsim.ensemble import Prediction
     from budgetsim.errors import (
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
     from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
+    from budgetsim.goals import Goal, GoalPlan, reach_target
+    from budgetsim.nextrun import NextAnswer, NextRun, rank_runs
     from budgetsim.optimize import TaskAnswer, optimize_task
     from budgetsim.options import Allocation, Option
+    from budgetsim.owning import Owning, worth_of_owning
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.pooling import pool_prior
     from budgetsim.rates import RateCard, parse_rates
@@ -61,7 +65,9 @@ _HOME = {
     "T5Shape": "compute",
     "distill_flops": "compute",
     "forward_flops": "compute",
+    "observe": "condition",
     "CostModel": "costs",
+    "Terms": "costs",
     "cost_model": "costs",
     "DesignPoint": "design",
     "Measurement": "design",
@@ -84,8 +90,16 @@ _HOME = {
     "Frontier": "frontier",
     "pareto_front": "frontier",
     "trace_frontier": "frontier",
+    "Goal": "goals",
+    "GoalPlan": "goals",
+    "reach_target": "goals",
+    "NextAnswer": "nextrun",
+    "NextRun": "nextrun",
+    "rank_runs": "nextrun",
     "Allocation": "options",
     "Option": "options",
+    "Owning": "owning",
+    "worth_of_owning": "owning",
     "TaskAnswer": "optimize",
     "optimize_task": "optimize",
     "Point": "points",
@@ -120,6 +134,8 @@ __all__ = [
     "DesignPoint",
     "Evidence",
     "Frontier",
+    "Goal",
+    "GoalPlan",
     "Hours",
     "InfeasibleBudgetError",
     "InputError",
@@ -127,8 +143,11 @@ __all__ = [
     "MissingExtraError",
     "MissingPriceError",
     "ModelledSpeed",
+    "NextAnswer",
+    "NextRun",
     "NoEvidenceError",
     "Option",
+    "Owning",
     "Point",
     "PointAnswer",
     "Prediction",
@@ -145,6 +164,7 @@ __all__ = [
     "Task",
     "TaskAnswer",
     "TaskFit",
+    "Terms",
     "__version__",
     "allocate",
     "chance_of_best",
@@ -159,6 +179,7 @@ __all__ = [
     "get_task",
     "load_evidence",
     "locate",
+    "observe",
     "open_choices",
     "open_reader",
     "optimize_task",
@@ -168,10 +189,13 @@ __all__ = [
     "points_frame",
     "pool_prior",
     "predict",
+    "rank_runs",
+    "reach_target",
     "rivals",
     "run_interval",
     "task_fit",
     "trace_frontier",
+    "worth_of_owning",
 ]
 
 
