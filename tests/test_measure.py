@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from budgetsim.compute import MeasuredStage, measured_hours
 from budgetsim.errors import BudgetsimError, InputError
 from budgetsim.measure.conductor import Campaign, find_missing
+from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.pool import load_pool, parse_labeler, simulate_labels
 from budgetsim.measure.recipe import PRESETS, get_preset
+from budgetsim.measure.resolve import Bench, check_spec
 from budgetsim.measure.spec import RunSpec, from_json, to_json
 from budgetsim.measure.stages import Device, StageStore, Work
 from budgetsim.store.location import StorePaths
@@ -139,6 +141,35 @@ def test_a_foreign_share_is_mixed_in(tmp_path: Path) -> None:
     assert str(tmp_path) not in pool.source
     with pytest.raises(InputError, match="share"):
         load_pool(f"{file}:share=2", split, OFFLINE)
+
+
+def test_a_simulated_labeler_needs_known_answers_and_the_message_has_the_way_out(tmp_path: Path) -> None:
+    places = write_tiny_task(tmp_path / "data")
+    add_task(tmp_path / "tasks", "own_llm", TaskFiles(**places), "accuracy")
+    bench = Bench(stage_store(tmp_path / "cache"), OFFLINE)
+
+    def spec(**changes: object) -> RunSpec:
+        plain = RunSpec(
+            task="own_llm", strategy="llm_annotate", student="tfidf-lr", labeler="simulated:accuracy=0.8",
+            n_llm_labels=20, recipe=PRESETS["paper"],
+        )  # fmt: skip
+        return replace(plain, **changes)  # type: ignore[arg-type]
+
+    with pytest.raises(InputError, match=r"40 of the 40 texts have none.*--unlabeled labelled"):
+        check_spec(spec(), bench)
+    check_spec(spec(unlabeled="labelled"), bench)
+    pool = bench.pool(spec(unlabeled="labelled"))
+    assert pool is not None
+    assert pool.rows == bench.split(spec()).train
+    assert pool.source == "labelled"
+    both = spec(unlabeled="labelled", strategy="annotate_plus_llm", n_labels=5)
+    with pytest.raises(InputError, match="serves llm_annotate alone"):
+        check_spec(both, bench)
+    with pytest.raises(InputError, match="There is no labeler 'gpt'"):
+        check_spec(spec(unlabeled="labelled", labeler="gpt"), bench)
+    done = execute(spec(unlabeled="labelled"), bench)  # train texts only: labels of 0.8 accuracy, learned by tfidf-lr
+    said = next(s.record for s in done.stages if s.record.kind == "llm_label")
+    assert said.score == pytest.approx(80, abs=15)
 
 
 def test_grids_that_ship_expand() -> None:

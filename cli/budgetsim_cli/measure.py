@@ -37,7 +37,7 @@ def measure(
     n_llm_labels: Annotated[list[int] | None, typer.Option(help="LLM labels; with --strategy.")] = None,
     n_unlabeled: Annotated[list[int] | None, typer.Option(help="Texts; with --strategy.")] = None,
     unlabeled: Annotated[
-        str, typer.Option(help="Texts to label: pool, FILE or task:NAME, with a share, e.g. task:fever:share=0.5.")
+        str, typer.Option(help="Texts to label: pool, labelled (the training rows), FILE or task:NAME[:share=0.5].")
     ] = "pool",
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="Seed; with --strategy.", show_default="0")] = None,
     workers: Annotated[
