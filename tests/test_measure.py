@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from budgetsim.compute import MeasuredStage, measured_hours
 from budgetsim.errors import BudgetsimError, InputError
-from budgetsim.measure.conductor import Campaign, find_missing
+from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
@@ -192,6 +192,22 @@ def test_grids_that_ship_expand() -> None:
 def test_a_bad_grid_is_refused(text: str, word: str) -> None:
     with pytest.raises(InputError, match=word):
         parse_grid(text, "mine")
+
+
+def test_a_grid_asks_ones_own_task_for_no_more_texts_than_it_has(tmp_path: Path) -> None:
+    places = write_tiny_task(tmp_path / "data")
+    add_task(tmp_path / "tasks", "own_cut", TaskFiles(**places), "accuracy")
+    grid = parse_grid(
+        "{preset: paper, tasks: [own_cut, toy_requests], blocks: [{strategy: distill, teacher: minilm-lr, n_labels: 20, "
+        "n_unlabeled: [30, 1500, 9000]}]}",
+        "x",
+    )
+    campaign = Campaign(specs=grid.specs(), paths=StorePaths(tmp_path / "s.duckdb"), cache=tmp_path / "cache")
+    told: list[str] = []
+    specs = cut_to_tasks(campaign, told.append).specs
+    assert [s.n_unlabeled for s in specs if s.task == "own_cut"] == [30, 40]  # the file has 40 texts
+    assert [s.n_unlabeled for s in specs if s.task == "toy_requests"] == [30, 1500, 9000]
+    assert told == ["Cut to the texts there are: 2 runs of the grid ask for more."]
 
 
 def test_specs_survive_json_and_say_what_they_lack() -> None:
