@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from budgetsim.compute import MeasuredStage, measured_hours
 from budgetsim.errors import BudgetsimError, InputError
-from budgetsim.measure.conductor import Campaign, Limits, find_missing
-from budgetsim.measure.estimate import Estimator
+from budgetsim.measure.conductor import Campaign, find_missing
 from budgetsim.measure.grid import grid_names, load_grid, parse_grid
+from budgetsim.measure.limits import Limits
 from budgetsim.measure.pool import load_pool, parse_labeler, simulate_labels
 from budgetsim.measure.recipe import PRESETS, get_preset
 from budgetsim.measure.spec import RunSpec, from_json, to_json
@@ -277,15 +277,6 @@ def test_asking_for_more_rows_than_there_are_says_how_many(tmp_path: Path) -> No
     campaign = Campaign(specs=[spec], paths=StorePaths(tmp_path / "s.duckdb"), cache=tmp_path)
     with pytest.raises(InputError, match="1400 labelled rows"):
         find_missing(campaign)
-
-
-def test_predictions_learn_from_finished_runs() -> None:
-    spec = load_grid("cpu").specs(("fever",))[40]
-    estimator = Estimator()
-    first = estimator.predict(spec)
-    estimator.learn(spec, 10.0)
-    assert estimator.predict(spec) == 10.0
-    assert estimator.error == pytest.approx(abs(first - 10) / 10)
 
 
 def test_a_cap_in_dollars_needs_a_price() -> None:

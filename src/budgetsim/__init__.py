@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from budgetsim.allocate import Choice, allocate
     from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
     from budgetsim.condition import observe
-    from budgetsim.costs import CostModel, cost_model
+    from budgetsim.costs import CostModel, Terms, cost_model
     from budgetsim.design import DesignPoint, Measurement
     from budgetsim.ensemble import Prediction
     from budgetsim.errors import (
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
+    from budgetsim.goals import Goal, GoalPlan, reach_target
     from budgetsim.nextrun import NextAnswer, NextRun, rank_runs
     from budgetsim.optimize import TaskAnswer, optimize_task
     from budgetsim.options import Allocation, Option
+    from budgetsim.owning import Owning, worth_of_owning
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.pooling import pool_prior
     from budgetsim.rates import RateCard, parse_rates
@@ -65,6 +67,7 @@ _HOME = {
     "forward_flops": "compute",
     "observe": "condition",
     "CostModel": "costs",
+    "Terms": "costs",
     "cost_model": "costs",
     "DesignPoint": "design",
     "Measurement": "design",
@@ -90,8 +93,13 @@ _HOME = {
     "NextAnswer": "nextrun",
     "NextRun": "nextrun",
     "rank_runs": "nextrun",
+    "Goal": "goals",
+    "GoalPlan": "goals",
+    "reach_target": "goals",
     "Allocation": "options",
     "Option": "options",
+    "Owning": "owning",
+    "worth_of_owning": "owning",
     "TaskAnswer": "optimize",
     "optimize_task": "optimize",
     "Point": "points",
@@ -126,6 +134,8 @@ __all__ = [
     "DesignPoint",
     "Evidence",
     "Frontier",
+    "Goal",
+    "GoalPlan",
     "Hours",
     "InfeasibleBudgetError",
     "InputError",
@@ -137,6 +147,7 @@ __all__ = [
     "NextRun",
     "NoEvidenceError",
     "Option",
+    "Owning",
     "Point",
     "PointAnswer",
     "Prediction",
@@ -153,6 +164,7 @@ __all__ = [
     "Task",
     "TaskAnswer",
     "TaskFit",
+    "Terms",
     "__version__",
     "allocate",
     "chance_of_best",
@@ -178,10 +190,12 @@ __all__ = [
     "pool_prior",
     "predict",
     "rank_runs",
+    "reach_target",
     "rivals",
     "run_interval",
     "task_fit",
     "trace_frontier",
+    "worth_of_owning",
 ]
 
 

@@ -29,13 +29,14 @@ def price_changes(
 ) -> tuple[PriceChange, ...]:
     """For each price, up and down: the nearest at which another option is best."""
     names = [*(o.label for o in options), "constant"]
+    now = names.index(best.label)
     found = []
     for price, stages in PRICED_STAGES.items():
         for up in (True, False):
 
             def winner(factor: float, stages: tuple[str, ...] = stages, up: bool = up) -> str:
                 costs = [o.cost.scaled(stages, factor if up else 1 / factor) for o in options]
-                return names[winners(best_values(task, costs, ready, [budget_usd]))[0]]
+                return names[winners(best_values(task, costs, ready, [budget_usd]), now)[0]]
 
             change = _first_change(winner, best.label)
             if change is not None:

@@ -62,6 +62,8 @@ class Allocation:
     factor: float | None = None
     p_best: float | None = None
     expected_regret: float | None = None
+    objective: float | None = None  # what was asked to be best, where that is not the expected score
+    days: float | None = None  # None where nobody said how many labels people give in a day
     evidence: EvidenceNote
     notes: tuple[str, ...] = ()
 
@@ -79,6 +81,7 @@ def allocation_at(option: Option, counts: Floats) -> Allocation:
     s = option.surface
     named = dict(zip(s.inputs, counts.tolist(), strict=True))
     stages = {stage: float(usd) for stage, usd in option.cost.stages(named).items()}
+    clock = option.cost.days
     means = s.at(counts[None, :])
     (kind,), (factor,) = s.support.classify(counts[None, :])
     (lower,), (upper,) = run_interval(means, s.run_noise)
@@ -98,6 +101,7 @@ def allocation_at(option: Option, counts: Floats) -> Allocation:
         upper=100 * float(upper),
         kind=kind,
         factor=float(factor),
+        days=None if clock is None else float(clock.total(named)),
         evidence=option.evidence,
         notes=_notes(option, named),
     )
@@ -125,13 +129,45 @@ def constant_allocation(task: Task) -> Allocation:
 
 
 def _notes(option: Option, named: Mapping[str, float]) -> tuple[str, ...]:
-    limits = option.cost
-    pool = [f"the pool of {limits.limit(k):,.0f} texts bounds {k}" for k, n in named.items() if n >= limits.limit(k)]
+    cost = option.cost
     ends = dict(zip(option.surface.inputs, (knots[-1] for knots in option.surface.knots), strict=True))
-    table = [
-        f"scores are known up to {ends[k]:,.0f} {k}; more is not looked at" for k, n in named.items() if n >= ends[k]
-    ]
-    return (*pool, *table)
+    return (
+        *_teacher_words(option, named),
+        *(_bound_words(k, cost.limit(k), cost.at_least) for k, n in named.items() if n >= cost.limit(k)),
+        *(
+            f"scores are known up to {ends[k]:,.0f} {k}; more is not looked at"
+            for k, n in named.items()
+            if n >= ends[k]
+        ),
+        *_deadline_words(cost, named),
+    )
+
+
+def _teacher_words(option: Option, named: Mapping[str, float]) -> list[str]:
+    """What becomes of a teacher that is owned."""
+    n = option.cost.at_least.get("n_labels")
+    if n is None:
+        return []
+    if named["n_labels"] == n:
+        return [f"{option.surface.teacher} is used as it is owned, tuned on {n:,.0f} labels: neither are paid"]
+    return [f"{option.surface.teacher} is tuned again, on more than the {n:,.0f} labels of the one that is owned"]
+
+
+def _bound_words(name: str, limit: float, at_least: Mapping[str, float]) -> str:
+    if name != "n_labels":
+        return f"the pool of {limit:,.0f} texts bounds {name}"
+    if at_least.get(name) == limit:
+        return f"people can give no more labels than the {limit:,.0f} of the owned teacher"
+    return f"the {limit:,.0f} labels that people can give bound n_labels"
+
+
+def _deadline_words(cost: CostModel, named: Mapping[str, float]) -> list[str]:
+    """The inputs of which one more would miss the deadline."""
+    if cost.days is None:
+        return []
+    more = {name: {**named, name: n + 1} for name, n in named.items()}
+    late = [k for k, plan in more.items() if float(cost.days.total(plan)) > cost.deadline_days]
+    return [f"the deadline of {cost.deadline_days:g} days bounds {' and '.join(late)}"] if late else []
 
 
 def label_of(strategy: str, teacher: str | None, labeler: str | None, student: str | None) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from budgetsim.allocate import Search
+from budgetsim.cheapest import cheapest, least_usd
 from budgetsim.options import Allocation, Option, allocation_at
 from budgetsim.tasks import Task
 from budgetsim.winners import best_values
@@ -27,21 +26,18 @@ class StopHere:
 def stop_here(
     task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
 ) -> StopHere | None:
-    """Search a geometric grid of budgets up to the best plan's cost, then the gap in which the aim is first reached."""
+    """The cheapest budget up to the best plan's cost whose best is within a point; scores as those of `ready`."""
     if budget_usd <= 0 or not options:
         return None
     costs = [o.cost for o in options]
-    cheapest = min(float(o.cost.total(dict.fromkeys(o.surface.inputs, 1.0))) for o in options)
     top = best.cost_usd or budget_usd
-    grid = np.geomspace(min(max(cheapest, top / 1e6), top), top, 61)
-    values = best_values(task, costs, ready, grid)
-    aim = values[:, -1].max() - STOP_WITHIN
+    aim = float(best_values(task, costs, ready, [top]).max()) - STOP_WITHIN
     if task.constant_score >= aim:
         return StopHere(budget_usd=0.0, score=100 * task.constant_score, label="constant")
-    first = int(np.argmax(values.max(axis=0) >= aim))
-    gap = np.geomspace(grid[max(first - 1, 0)], grid[first], 17)
-    values = best_values(task, costs, ready, gap)
-    first = int(np.argmax(values.max(axis=0) >= aim))
-    row = int(values[:, first].argmax())
-    a = allocation_at(options[row], ready[row].best(costs[row], [gap[first]]).counts[0])
-    return StopHere(budget_usd=float(a.cost_usd or 0.0), score=float(a.score or 0.0), label=a.label)
+    found = cheapest(lambda usd: best_values(task, costs, ready, usd).max(axis=0) >= aim, least_usd(options), top)
+    if found is None:
+        return None
+    values = best_values(task, costs, ready, [found])[:, 0]
+    row = int(values.argmax())
+    a = allocation_at(options[row], ready[row].best(costs[row], [found]).counts[0])
+    return StopHere(budget_usd=float(a.cost_usd or 0.0), score=100 * float(values[row]), label=a.label)

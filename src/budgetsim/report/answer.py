@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from budgetsim.advise import Choices, Rival
 from budgetsim.compute import T5_SHAPES
@@ -14,9 +14,20 @@ from budgetsim.options import COMPUTE_STAGES, Allocation
 from budgetsim.rates import RateCard
 from budgetsim.report.grid import Grid, Page, count, interval_words, kind_words, rounded, usd
 from budgetsim.report.notes import choice_notes, compute_model, sentence
+from budgetsim.winners import HAIR
+
+if TYPE_CHECKING:
+    from budgetsim.owning import Owning
 
 
-def answer_page(answer: TaskAnswer, choices: Choices, card: RateCard, rivals: Sequence[Rival], compute: str) -> Page:
+def answer_page(
+    answer: TaskAnswer,
+    choices: Choices,
+    card: RateCard,
+    rivals: Sequence[Rival],
+    compute: str,
+    owning: Owning | None = None,
+) -> Page:
     """An answer for people."""
     fit, metric = choices.fit, choices.task.metric
     lines: Page = [
@@ -27,15 +38,18 @@ def answer_page(answer: TaskAnswer, choices: Choices, card: RateCard, rivals: Se
     ]
     if answer.corners:
         lines.append(corner_grid(answer, metric))
-    if answer.stop_here is not None:
-        s = answer.stop_here
-        lines.append(f"Stop here: {usd(s.budget_usd)} already buys {s.score:.1f} ({s.label}), within 1 point.")
+    lines += [*_stop_words(answer), *_shadow_words(answer), *([_owning_words(owning)] if owning else [])]
     lines += [f"Note: {note}" for note in _all_notes(answer, choices, rivals, compute, card)]
     return lines
 
 
 def answer_json(
-    answer: TaskAnswer, choices: Choices, card: RateCard, rivals: Sequence[Rival], compute: str
+    answer: TaskAnswer,
+    choices: Choices,
+    card: RateCard,
+    rivals: Sequence[Rival],
+    compute: str,
+    owning: Owning | None = None,
 ) -> dict[str, Any]:
     """An answer for programs; docs/schemas/optimize.json describes it."""
     best = answer.best
@@ -43,13 +57,17 @@ def answer_json(
         "recommended": answer.recommended,
         "summary": recommendation(answer, choices.task.metric, rivals),
         "budget_usd": answer.budget_usd,
+        "choose": answer.choose,
+        "level": None if answer.choose == "mean" else answer.level,
         "metric": choices.task.metric,
         "rates": card.name,
         "evidence_set": choices.fit.evidence_set,
         "compute": {"model": compute_model(choices, compute), **_utilisation(choices, card)},
         "allocations": [allocation_json(a) for a in answer.allocations],
-        "changes": [asdict(c) for c in answer.changes],
+        "changes": None if answer.changes is None else [asdict(c) for c in answer.changes],
         "stop_here": None if answer.stop_here is None else asdict(answer.stop_here),
+        "shadow_price": None if answer.shadow is None else asdict(answer.shadow),
+        "owning": None if owning is None else asdict(owning),
         "rivals": [asdict(r) for r in rivals],
         "notes": _all_notes(answer, choices, rivals, compute, card),
     }
@@ -75,6 +93,8 @@ def describe_allocation(a: Allocation, metric: str) -> str:
     rest = sum(a.costs.get(stage, 0.0) for stage in ("texts", "fixed", "dev_and_test_labels"))
     if rest:
         parts.append(f"{usd(rest)} of texts, fixed costs and dev and test labels")
+    if a.days is not None:
+        parts.append(f"{a.days:.1f} days")
     return f"{a.label}: {', '.join(parts)}; {metric} {a.score:.1f} (90 % of runs {interval_words(a)})"
 
 
@@ -88,41 +108,91 @@ def recommendation(answer: TaskAnswer, metric: str, rivals: Sequence[Rival] = ()
         return words
     rival = moot(answer, rivals)
     doubt = f" But {_rival_words(rival)}: no less than this." if rival is not None else ""
-    return f"{words}{doubt} {_what_changes(answer)}"
+    return f"{words}{_aim_words(answer, best)}{doubt}{_what_changes(answer)}"
+
+
+def _aim_words(answer: TaskAnswer, best: Allocation) -> str:
+    """What it was chosen for, where that is not the expected score."""
+    if best.objective is None:
+        return ""
+    if answer.choose == "quantile":
+        return f" Its expected score is {best.objective:.1f} or more in {100 * (1 - answer.level):g} % of worlds."
+    return (
+        f" In the worst {100 * answer.level:g} % of worlds it gives up {best.objective:.1f} points on average against "
+        f"perfect knowledge."
+    )
 
 
 def _what_changes(answer: TaskAnswer) -> str:
+    if answer.changes is None:
+        return ""
     if not answer.changes:
-        return "No price of labels or compute from a 32nd to 32 times the card's would change the choice."
+        return " No price of labels or compute from a 32nd to 32 times the card's would change the choice."
     said = [
         f"{'above' if c.factor > 1 else 'below'} {c.factor:.2g} x the card's {c.price} price, {c.instead}"
         for c in answer.changes
     ]
-    return f"It would change: {'; '.join(said)}."
+    return f" It would change: {'; '.join(said)}."
 
 
-def allocation_grid(answer: TaskAnswer, metric: str) -> Grid:
-    """All allocations of a task, the best expected score first."""
-    rows = tuple(_allocation_row(a) for a in answer.allocations)
-    return Grid(
-        title="",
-        headings=("strategy", "labels", "LLM", "texts", "cost", metric, "90 % of runs", "best", "regret", "from"),
-        rows=rows,
-        text_columns=frozenset({0, 9}),
+def _stop_words(answer: TaskAnswer) -> list[str]:
+    s = answer.stop_here
+    if s is None:
+        return []
+    return [f"Stop here: {usd(s.budget_usd)} already buys {s.score:.1f} ({s.label}), within 1 point."]
+
+
+def _shadow_words(answer: TaskAnswer) -> list[str]:
+    """Worth of the next and the last hundred dollars."""
+    s = answer.shadow
+    if s is None:
+        return []
+    least = 100 * HAIR / 2
+    gain = f"add {s.gain:.2g} points" if s.gain >= least else "add nothing to speak of"
+    loss = f"cost {s.loss:.2g} points" if s.loss >= least else "cost nothing to speak of"
+    less = f"{usd(s.step_usd)} less" if answer.budget_usd >= s.step_usd else "no money at all"
+    return [f"The next {usd(s.step_usd)} would {gain}; {less} would {loss}."]
+
+
+def _owning_words(o: Owning) -> str:
+    if o.worth_usd is None:
+        worth = "no amount of money makes up for it"
+    else:
+        worth = f"worth {usd(o.worth_usd)}, the further money that reaches the same score without it"
+    return (
+        f"What you own: {o.score:.1f} with it, {o.score_without:.1f} without it at the same budget "
+        f"({o.label_without}); {worth}."
     )
 
 
-def _allocation_row(a: Allocation) -> tuple[str, ...]:
+def allocation_grid(answer: TaskAnswer, metric: str) -> Grid:
+    """All allocations of a task, the best first."""
+    timed = any(a.days is not None for a in answer.allocations)
+    asked = {
+        "mean": (),
+        "quantile": (f"{100 * answer.level:g} % quantile",),
+        "regret": (f"worst {100 * answer.level:g} % regret",),
+    }
+    aim = asked[answer.choose]
+    headings = ("strategy", "labels", "LLM", "texts", "cost", *(("days",) if timed else ()), metric, "90 % of runs")
+    headings = (*headings, *aim, "best", "regret", "from")
+    rows = tuple(_allocation_row(a, timed, bool(aim), len(headings)) for a in answer.allocations)
+    return Grid(title="", headings=headings, rows=rows, text_columns=frozenset({0, len(headings) - 1}))
+
+
+def _allocation_row(a: Allocation, timed: bool, aimed: bool, width: int) -> tuple[str, ...]:
     if not a.feasible:
-        return (a.label, "-", "-", "-", "-", "-", "-", "-", "-", f"infeasible: {a.reason}")
+        return (a.label, *["-"] * (width - 2), f"infeasible: {a.reason}")
     return (
         a.label,
         count(a.n_labels),
         count(a.n_llm_labels),
         count(a.n_unlabeled),
         usd(a.cost_usd),
+        *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
         f"{a.score:.1f}",
         interval_words(a),
+        *((f"{a.objective:.1f}",) if aimed else ()),
         f"{a.p_best:.0%}" if a.p_best is not None else "-",
         f"{a.expected_regret:.1f}" if a.expected_regret is not None else "-",
         f"{a.evidence.source}, {kind_words(a.kind, a.factor)}",
