@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-train check lint types imports test-slow docs rebuild bad-input clean
+.PHONY: demo test test-train check lint types imports test-slow docs paper rebuild bad-input clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,8 +38,11 @@ imports: $(VENV)/.ready
 test-slow: $(VENV)/.ready  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-docs: $(VENV)/.ready  ## refresh docs/cli.md and the outputs in README.md
+docs: $(VENV)/.ready  ## refresh docs/cli.md and what commands print in README.md and docs/*.md
 	$(BIN)/python docs/refresh.py
+
+paper: $(VENV)/.ready  ## docs/paper.md anew: 200 fits, 5 minutes
+	$(BIN)/python docs/paper.py
 
 rebuild: $(VENV)/.ready  ## the database and the fits anew from the text files
 	$(BIN)/budgetsim store rebuild

@@ -12,8 +12,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from budgetsim.measure.execute import Bench, execute
+from budgetsim.measure.execute import execute
 from budgetsim.measure.recipe import PRESETS, Recipe
+from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import StageStore, default_cache
 from budgetsim.measure.worker import open_bench

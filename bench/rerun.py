@@ -1,6 +1,6 @@
 """Train stored runs again: here, and as another machine would; how far are the scores from the stored ones?
 
-    BUDGETSIM_DATA_DIR=... python bench/rerun.py [--runs 6] [--store PATH]
+    BUDGETSIM_DATA_DIR=... python bench/rerun.py [--runs 6] [--setting NAME] [--store PATH]
 
 `here`: one thread, the same instructions: the same score to the bit is expected. `elsewhere`: two threads and
 PyTorch's kernels without vector instructions, which rounds otherwise, as another processor does.
@@ -15,6 +15,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
@@ -53,18 +55,38 @@ def child() -> None:
         bench = open_bench(
             paths, Path(home) / "cache", Access(download=False), threads=int(os.environ["RERUN_THREADS"])
         )
-        print(json.dumps([execute(from_json(line), bench).scores[0].value for line in sys.stdin]))
+        for line in sys.stdin:
+            print(json.dumps(execute(from_json(line), bench).scores[0].value), flush=True)
 
 
-def again(specs: list[RunSpec], setting: dict[str, str]) -> list[float]:
-    """Scores of the same runs, trained anew under a setting."""
-    text = "\n".join(to_json(spec) for spec in specs)
-    done = subprocess.run(
-        [sys.executable, __file__, "child"], input=text, capture_output=True, text=True, check=True,
+def again(specs: list[RunSpec], setting: dict[str, str]) -> Iterator[float]:
+    """Scores of the same runs, trained anew under a setting, each as soon as it is there."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, "child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, **setting},
     )  # fmt: skip
-    found: list[float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n".join(to_json(spec) for spec in specs))
+    process.stdin.close()
+    for line in process.stdout:
+        yield json.loads(line)
+    if process.wait() != 0:
+        sys.exit(f"The training process ended with {process.returncode}.")
+
+
+def compare(name: str, runs: list[tuple[RunSpec, float]]) -> None:
+    """Train the runs under a setting; print each score with its seconds, and how far they are from the stored ones."""
+    gaps, began = [], time.monotonic()
+    for new, (spec, old) in zip(again([spec for spec, _ in runs], SETTINGS[name]), runs, strict=True):
+        gaps.append(new - old)
+        print(f"{name} {new:7.4f}  {spec.title}  ({time.monotonic() - began:.0f} s)", flush=True)
+        began = time.monotonic()
+    print(
+        f"{name}: equal to the stored {sum(g == 0 for g in gaps)} of {len(gaps)}, mean difference {fmean(gaps):+.2f}, "
+        f"mean |difference| {fmean(map(abs, gaps)):.2f}, largest {max(map(abs, gaps)):.2f} points",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -75,19 +97,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--store", type=Path, default=None)
+    parser.add_argument("--setting", action="append", choices=list(SETTINGS), help="only these; all by default")
     chosen = parser.parse_args()
     runs = stored(locate(chosen.store), chosen.runs)
-    specs = [spec for spec, _ in runs]
     for spec, score in runs:
         print(f"stored {score:7.4f}  {spec.title}", flush=True)
-    for name, setting in SETTINGS.items():
-        found = again(specs, setting)
-        gaps = [new - old for new, (_, old) in zip(found, runs, strict=True)]
-        print(
-            f"{name}: {', '.join(f'{f:.4f}' for f in found)}; equal to the stored {sum(g == 0 for g in gaps)} of "
-            f"{len(gaps)}, mean |difference| {fmean(map(abs, gaps)):.2f}, largest {max(map(abs, gaps)):.2f} points",
-            flush=True,
-        )
+    for name in chosen.setting or SETTINGS:
+        compare(name, runs)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from budgetsim.costs import CostModel
-from budgetsim.optimize import EvidenceNote, Option
+from budgetsim.options import EvidenceNote, Option
 from budgetsim.surface import Support, Surface
 
 ROOT = Path(__file__).parents[1]

@@ -14,17 +14,25 @@ from made import ROOT
 sys.path.insert(0, str(ROOT / "docs"))
 refresh = importlib.import_module("refresh")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = list(refresh.BLOCK.finditer(README))
+BLOCKS = [
+    (page.name, *block.groups())
+    for page in refresh.pages()
+    for block in refresh.BLOCK.finditer(page.read_text(encoding="utf-8"))
+]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda b: b["command"][:60])
-def test_the_readme_shows_what_its_commands_print(block):
-    assert block["output"] == refresh.run(block["command"]), "run `make docs`"
+@pytest.mark.parametrize(("page", "command", "output"), BLOCKS, ids=[f"{b[0]}-{b[1][:60]}" for b in BLOCKS])
+def test_a_page_shows_what_its_commands_print(page, command, output):
+    assert output == refresh.run(command), "run `make docs`"
+
+
+def test_a_command_that_fails_shows_its_message_and_exit_code():
+    assert refresh.run("budgetsim optimize --budget 9 --task stanse").splitlines()[-1] == "[exit 4]"
 
 
 def test_the_readme_leads_with_the_question_and_runs_commands():
     assert README.index("I have $2,000") < README.index("```console")
-    assert len(BLOCKS) >= 4
+    assert sum(page == "README.md" for page, *_ in BLOCKS) >= 4
 
 
 def test_the_python_of_the_readme_runs(monkeypatch):

@@ -7,12 +7,14 @@ from budgetsim.advise import answer_points, choices, load_evidence, open_choices
 from budgetsim.design import STRATEGY_INPUTS
 from budgetsim.errors import MissingPriceError
 from budgetsim.frontier import trace_frontier
-from budgetsim.optimize import best_values, optimize_task, searches
+from budgetsim.optimize import optimize_task
 from budgetsim.points import make_point
 from budgetsim.rates import parse_rates
-from budgetsim.report import answer_page, compute_notes
+from budgetsim.report.answer import answer_page
+from budgetsim.report.notes import compute_notes
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import TASKS
+from budgetsim.winners import best_values, searches
 from made import ROOT
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text())

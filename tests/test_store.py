@@ -233,13 +233,17 @@ def test_migrations_run_once_and_a_newer_store_is_refused(paths):
 
 
 def test_a_migration_that_fails_leaves_nothing(paths, monkeypatch):
-    broken = [*migrations(), (3, "0003_broken.sql", "CREATE TABLE extra (i INTEGER); SELECT nonsense FROM nowhere")]
+    newest = migrations()[-1][0]
+    broken = [
+        *migrations(),
+        (newest + 1, "9999_broken.sql", "CREATE TABLE extra (i INTEGER); SELECT nonsense FROM nowhere"),
+    ]
     monkeypatch.setattr(database, "migrations", lambda: broken)
     with pytest.raises(StoreError, match="nothing was changed"), open_writer(paths.database, paths.lock):
         pass
     monkeypatch.undo()
     with open_writer(paths.database, paths.lock) as connection:
-        assert schema_version(connection) == 2
+        assert schema_version(connection) == newest
         tables = run_sql(connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'extra'")
         assert tables.rows == [(0,)]
 

@@ -19,7 +19,9 @@ from budgetsim.errors import InputError  # noqa: E402
 from budgetsim.measure.recipe import PRESETS, Recipe  # noqa: E402
 from budgetsim.measure.record import measure_one  # noqa: E402
 from budgetsim.measure.spec import RunSpec, from_json, to_json  # noqa: E402
+from budgetsim.measure.wanted import wanted_stages  # noqa: E402
 from budgetsim.measure.worker import open_bench  # noqa: E402
+from budgetsim.store.database import open_reader  # noqa: E402
 from budgetsim.store.location import StorePaths  # noqa: E402
 from budgetsim.store.merge import check, merge  # noqa: E402
 from budgetsim.store.records import read_shards  # noqa: E402
@@ -200,6 +202,7 @@ def test_paper_path_end_to_end(tiny: Path, paths: StorePaths, tmp_path: Path) ->
     ]  # fmt: skip
     for spec in specs:
         finished = measure_one(from_json(to_json(spec)), bench, paths)
+        assert set(finished.record.stages) == {stage.key for stage in wanted_stages(spec, bench)}  # known beforehand
         assert 0 <= finished.record.scores[0].value <= 100
         assert finished.record.evidence_set.startswith("measured-cpu-t5v11-")
         assert str(tmp_path) not in finished.shard.read_text()
@@ -212,6 +215,10 @@ def test_paper_path_end_to_end(tiny: Path, paths: StorePaths, tmp_path: Path) ->
     assert all(s.flops and s.flops > 0 for s in stages if s.kind == "train_student")
     merge(paths)
     assert check(paths) == []
+    with open_reader(paths.database) as connection:  # each distilled run finds its teacher's own score
+        rows = connection.execute("SELECT run_id, score FROM teacher_scores").fetchall()
+    assert len(rows) == len({run_id for run_id, _ in rows}) == 3
+    assert all(0 <= score <= 100 for _, score in rows)
 
 
 def test_a_run_twice_gives_the_same_score_and_is_stored_once(tiny: Path, paths: StorePaths, tmp_path: Path) -> None:

@@ -13,13 +13,17 @@ import typer
 
 if TYPE_CHECKING:
     from budgetsim.rates import RateCard
-    from budgetsim.report import Page
+    from budgetsim.report.grid import Page
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, with schema_version.")]
 Store = Annotated[Path | None, typer.Option("--store", help="DuckDB file of the evidence store.", show_default=False)]
 Rates = Annotated[
     Path | None,
-    typer.Option("--rates", help="Rate card; ./rates.yaml, else the paper's prices.", show_default=False),
+    typer.Option(
+        "--rates",
+        help="Rate card: a file, or an example by name (`rates list`); ./rates.yaml, else the paper's prices.",
+        show_default=False,
+    ),
 ]
 EvidenceName = Annotated[
     str | None,
@@ -51,14 +55,38 @@ def read_text(path: Path, what: str) -> str:
 
 
 def read_rates(path: Path | None) -> RateCard:
-    """The rate card somebody named, else ./rates.yaml, else the paper's."""
+    """The rate card somebody named (a file, else an example), else ./rates.yaml, else the paper's."""
     from budgetsim.rates import parse_rates
-    from budgetsim.store.location import package_data
+
+    path = find_rates(path)
+    return parse_rates(read_text(path, "rate card"), path.name)
+
+
+def find_rates(path: Path | None) -> Path:
+    """Where a rate card lies: a file that exists goes before an example of that name.
+
+    raises : InputError where it is neither
+    """
+    from budgetsim.errors import InputError
+    from budgetsim.store.location import example_cards, package_data
 
     if path is None:
         local = Path("rates.yaml")
-        path = local if local.exists() else package_data("rates.yaml")
-    return parse_rates(read_text(path, "rate card"), path.name)
+        return local if local.exists() else package_data("rates.yaml")
+    if path.exists():
+        return path
+    examples = example_cards()
+    if str(path) not in examples:
+        raise InputError(f"There is no rate card {path}; name a file, or an example: {', '.join(examples)}.")
+    return examples[str(path)]
+
+
+def read_examples() -> list[RateCard]:
+    """The example cards."""
+    from budgetsim.rates import parse_rates
+    from budgetsim.store.location import example_cards
+
+    return [parse_rates(read_text(path, "rate card"), path.name) for path in example_cards().values()]
 
 
 def check_amount(value: float, option: str, *, above_zero: bool = False) -> float:
@@ -74,6 +102,18 @@ def check_amount(value: float, option: str, *, above_zero: bool = False) -> floa
     return value
 
 
+def check_percent(value: float, option: str) -> float:
+    """A score or accuracy in percent from the command line.
+
+    raises : InputError
+    """
+    from budgetsim.errors import InputError
+
+    if not 1 <= value <= 100:
+        raise InputError(f"{option}: found {value:g}, wanted percent from 1 to 100.")
+    return value
+
+
 def say(text: str) -> None:
     """Progress and warnings: one line on stderr."""
     typer.echo(text, err=True)
@@ -81,7 +121,7 @@ def say(text: str) -> None:
 
 def print_json(data: Mapping[str, Any]) -> None:
     """One JSON object on stdout, with its schema version first."""
-    from budgetsim.report import SCHEMA_VERSION
+    from budgetsim.report.grid import SCHEMA_VERSION
 
     typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False))
 

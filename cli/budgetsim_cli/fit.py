@@ -11,7 +11,7 @@ from budgetsim_cli.console import EvidenceName, Json, Store, Tasks, print_json, 
 
 if TYPE_CHECKING:
     from budgetsim.advise import Evidence
-    from budgetsim.report import Page
+    from budgetsim.report.grid import Page
     from budgetsim.surface import TaskFit
 
 
@@ -29,7 +29,7 @@ def fit(
     """Fit learning curves and surfaces to the evidence, store their draws, and plot them for one task."""
     from budgetsim.advise import load_evidence
     from budgetsim.errors import InputError
-    from budgetsim.report import fit_json, fit_page
+    from budgetsim.report.fit import fit_json, fit_page
     from budgetsim.store.location import locate
 
     found = load_evidence(locate(store), evidence, say)

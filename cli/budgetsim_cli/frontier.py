@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from budgetsim_cli.asked import Compute, Owned, Strategies, Students, open_asked
 from budgetsim_cli.console import (
     EvidenceName,
     Json,
@@ -13,21 +14,27 @@ from budgetsim_cli.console import (
     Store,
     Tasks,
     check_amount,
+    check_percent,
     print_json,
     print_page,
-    read_rates,
-    say,
 )
-from budgetsim_cli.optimize import Compute, Owned, Strategies, Students, check_compute, check_strategies
 
 if TYPE_CHECKING:
-    from budgetsim.report import Page
+    from budgetsim.report.grid import Page
 
 
 def frontier(
     task: Tasks = None,
     max_budget: Annotated[float, typer.Option("--max-budget", help="US dollars at the right end.")] = 10_000.0,
     points: Annotated[int, typer.Option("--points", min=2, max=1000, help="Budgets that are tried.")] = 60,
+    indifference: Annotated[
+        float | None,
+        typer.Option(
+            "--indifference",
+            help="Percent score: print labels against texts, and against LLM labels, at equal expected score.",
+            show_default=False,
+        ),
+    ] = None,
     rates: Rates = None,
     owned_labels: Owned = 0,
     compute: Compute = "published",
@@ -38,34 +45,35 @@ def frontier(
     as_json: Json = False,
 ) -> None:
     """Trace what growing budgets buy, with bands, and where each strategy wins."""
-    from budgetsim.advise import load_evidence, open_choices
     from budgetsim.frontier import trace_frontier
-    from budgetsim.report import choice_notes, frontier_json, frontier_page
-    from budgetsim.store.location import locate
+    from budgetsim.report.frontier import frontier_json, frontier_page
+    from budgetsim.report.notes import choice_notes
+    from budgetsim.tradeoff import trace_indifference
 
     check_amount(max_budget, "--max-budget", above_zero=True)
-    model = check_compute(compute)
-    check_strategies(strategy)
-    card = read_rates(rates)
-    found = load_evidence(locate(store), evidence, say)
-    asked = open_choices(
-        found,
-        task or None,
-        card,
-        compute=model,
+    if indifference is not None:
+        check_percent(indifference, "--indifference")
+    asked = open_asked(
+        task=task,
+        rates=rates,
         owned_labels=owned_labels,
-        strategies=strategy or (),
-        students=student or (),
-        say=say,
+        compute=compute,
+        strategy=strategy,
+        student=student,
+        evidence=evidence,
+        store=store,
     )
     objects: dict[str, object] = {}
     page: Page = []
-    for open_to in asked:
+    for open_to in asked.tasks:
         front = trace_frontier(open_to.task, open_to.options, max_budget, n_budgets=points)
-        notes = choice_notes(open_to, model, card)
-        objects[front.task] = {"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front)}
-        page += ["", *frontier_page(front, open_to.task.metric), *(f"Note: {note}" for note in notes)]
+        wanted = () if indifference is None else open_to.options
+        traced = [trace_indifference(option, indifference or 0.0) for option in wanted]
+        curves = [curve for curve in traced if curve is not None]
+        notes = choice_notes(open_to, asked.compute, asked.card)
+        objects[front.task] = {"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front, curves)}
+        page += ["", *frontier_page(front, open_to.task.metric, curves), *(f"Note: {note}" for note in notes)]
     if as_json:
-        print_json({"rates": card.name, "tasks": objects})
+        print_json({"rates": asked.card.name, "tasks": objects})
     else:
         print_page(page[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ import typer
 from budgetsim_cli.console import Json, Rates, Store, print_json, print_page, read_rates, say
 
 if TYPE_CHECKING:
-    from budgetsim.measure import Campaign, Recipe, RunSpec
+    from budgetsim.measure import Campaign, Outcome, Recipe, RunSpec
 
 Task = Annotated[
     list[str] | None,
@@ -36,7 +37,7 @@ def measure(
     n_llm_labels: Annotated[list[int] | None, typer.Option(help="LLM labels; with --strategy.")] = None,
     n_unlabeled: Annotated[list[int] | None, typer.Option(help="Texts; with --strategy.")] = None,
     unlabeled: Annotated[
-        str, typer.Option(help="Texts to label: pool, FILE or task:NAME, with a share, e.g. task:fever:share=0.5.")
+        str, typer.Option(help="Texts to label: pool, labelled (the training rows), FILE or task:NAME[:share=0.5].")
     ] = "pool",
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="Seed; with --strategy.", show_default="0")] = None,
     workers: Annotated[
@@ -55,7 +56,9 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Train what a grid asks for and the store lacks; finished runs are kept, whatever happens."""
+    began = time.monotonic()
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
+    from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.plan import plan_json, plan_page, plan_paper
     from budgetsim.measure.show import baseline_rows, outcome_page
     from budgetsim.measure.stages import default_cache
@@ -89,10 +92,12 @@ def measure(
         limits=_limits(max_hours, max_cost, rates, recipe),
         access=Access(trust_first_use=trust_first_use),
     )
+    if strategy is None:
+        campaign = cut_to_tasks(campaign, say)
     if dry_run:
         _dry_run(campaign, as_json)
         return
-    outcome = run_campaign(campaign, say)
+    outcome = run_campaign(campaign, say, began)
     beside = baseline_rows(campaign)
     if as_json:
         print_json({"outcome": asdict(outcome), "baselines": beside, "store": str(paths.database)})
@@ -100,6 +105,8 @@ def measure(
         print_page(outcome_page(outcome, beside, campaign))
     if outcome.failed:
         raise _failure(list(outcome.failed))
+    if outcome.capped and not outcome.done:
+        raise _capped(outcome)
 
 
 def _points(
@@ -124,7 +131,7 @@ def _points(
 def _limits(max_hours: float | None, max_cost: float | None, rates: Path | None, recipe: Recipe) -> Any:
     from budgetsim.measure import Limits
 
-    if max_cost is None:
+    if max_cost is None and rates is None:
         return Limits(max_hours=max_hours)
     device = read_rates(rates).device("cpu" if recipe.preset == "cpu" else "gpu")
     return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=float(device.usd_per_device_hour))
@@ -141,3 +148,9 @@ def _failure(messages: list[str]) -> Exception:
     from budgetsim.errors import BudgetsimError
 
     return BudgetsimError(f"{len(messages)} of the runs failed; first: {messages[0]}")
+
+
+def _capped(outcome: Outcome) -> Exception:
+    from budgetsim.errors import InfeasibleBudgetError
+
+    return InfeasibleBudgetError("No run was finished within the cap: raise it (--dry-run says what runs take).")

@@ -1,11 +1,26 @@
-"""`budgetsim optimize`: how a budget is best split, and what it buys."""
+"""`budgetsim optimize`: how a budget is best split, and what it buys; or how little a target takes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from budgetsim_cli.asked import (
+    Asked,
+    Compute,
+    Deadline,
+    Gpus,
+    LabelsPerDay,
+    MaxLabels,
+    Owned,
+    OwnedTeacher,
+    PoolSize,
+    Strategies,
+    Students,
+    open_asked,
+    read_terms,
+)
 from budgetsim_cli.console import (
     EvidenceName,
     Json,
@@ -15,33 +30,60 @@ from budgetsim_cli.console import (
     check_amount,
     print_json,
     print_page,
-    read_rates,
-    say,
 )
 
 if TYPE_CHECKING:
-    from budgetsim.compute import ComputeModel
-    from budgetsim.report import Page
+    from budgetsim.advise import Choices
+    from budgetsim.objectives import Choose
+    from budgetsim.owning import Owning
+    from budgetsim.report.grid import Page
 
 PURE_SIZES = (100, 500, 1000, 5000, 10_000)  # initial labels of the paper's own comparison
+CHANCE = 0.9  # of reaching a target, where none is named
 
-Budget = Annotated[float, typer.Option("--budget", help="US dollars to spend.")]
-Owned = Annotated[int, typer.Option("--owned-labels", min=0, help="Labels already paid for.")]
-Compute = Annotated[str, typer.Option("--compute", help="How compute is billed: published, cached or modern.")]
-Strategies = Annotated[
-    list[str] | None,
-    typer.Option("--strategy", help="Only this strategy; may be given again.", show_default="all with a price"),
+Budget = Annotated[
+    float | None, typer.Option("--budget", help="US dollars to spend; needed without --target.", show_default=False)
 ]
-Students = Annotated[
-    list[str] | None, typer.Option("--student", help="Only this student; may be given again.", show_default="all")
+Risk = Annotated[
+    float | None,
+    typer.Option("--risk", help="Choose for this quantile over worlds, e.g. 0.1, not the mean.", show_default=False),
 ]
+Aim = Annotated[str, typer.Option("--choose", help="Choose for the mean, or for least regret: mean or regret.")]
+Target = Annotated[
+    float | None, typer.Option("--target", help="Score to reach, percent: the cheapest way.", show_default=False)
+]
+Chance = Annotated[
+    float | None, typer.Option("--chance", help="Chance that one new run reaches it.", show_default=f"{CHANCE}")
+]
+
+
+class _Wanted(NamedTuple):
+    """What was asked for besides what `open_asked` reads."""
+
+    budget: float | None
+    choose: Choose
+    level: float
+    target: float | None
+    chance: float
+    owned_labels: int
+    initial_sizes: tuple[int, ...]
 
 
 def optimize(
-    budget: Budget,
+    budget: Budget = None,
     task: Tasks = None,
     rates: Rates = None,
+    risk: Risk = None,
+    choose: Aim = "mean",
+    target: Target = None,
+    chance: Chance = None,
     owned_labels: Owned = 0,
+    owned_teacher: OwnedTeacher = None,
+    max_labels: MaxLabels = None,
+    pool: PoolSize = None,
+    deadline: Deadline = None,
+    labels_per_day: LabelsPerDay = None,
+    gpus: Gpus = None,
     pure: Annotated[bool, typer.Option("--pure", help="Beside it, the paper's own comparison.")] = False,
     compute: Compute = "published",
     strategy: Strategies = None,
@@ -50,70 +92,138 @@ def optimize(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Split a budget over labels and compute for the highest expected score."""
-    from budgetsim.advise import load_evidence, open_choices, rivals
-    from budgetsim.errors import InfeasibleBudgetError
-    from budgetsim.optimize import optimize_task
-    from budgetsim.report import answer_json, answer_page
-    from budgetsim.store.location import locate
-
-    check_amount(budget, "--budget")
-    model = check_compute(compute)
-    check_strategies(strategy)
-    card = read_rates(rates)
-    found = load_evidence(locate(store), evidence, say)
-    asked = open_choices(
-        found,
-        task or None,
-        card,
-        compute=model,
+    """Split a budget over labels and compute for the highest expected score, or find what a target takes."""
+    aim, level = _check_aim(risk, choose)
+    _check_question(budget, target, chance)
+    terms = read_terms(
+        task,
+        owned_teacher=owned_teacher,
+        max_labels=max_labels,
+        pool=pool,
+        deadline=deadline,
+        labels_per_day=labels_per_day,
+        gpus=gpus,
+    )
+    asked = open_asked(
+        task=task,
+        rates=rates,
         owned_labels=owned_labels,
-        strategies=strategy or (),
-        students=student or (),
-        say=say,
+        compute=compute,
+        strategy=strategy,
+        student=student,
+        evidence=evidence,
+        store=store,
+        terms=terms,
     )
     starts = ((owned_labels,) if owned_labels else PURE_SIZES) if pure else ()
-    objects: dict[str, object] = {}
+    wanted = _Wanted(budget, aim, level, target, CHANCE if chance is None else chance, owned_labels, starts)
+    objects: dict[str, dict[str, Any]] = {}
     page: Page = []
-    bought = strategy == ["constant"]
-    for open_to in asked:
-        answer = optimize_task(open_to.task, open_to.options, budget, initial_sizes=starts)
-        others = rivals(found, answer.task, card)
-        objects[answer.task] = answer_json(answer, open_to, card, others, model)
-        page += ["", *answer_page(answer, open_to, card, others, model)]
-        bought |= any(a.feasible and a.strategy != "constant" for a in answer.allocations)
+    bought = strategy == ["constant"] or budget is None
+    reached = target is None
+    for open_to in asked.tasks:
+        data, lines, buys, reaches = _answer_task(open_to, asked, wanted)
+        objects[open_to.task.name] = data
+        page += ["", *lines]
+        bought |= buys
+        reached |= reaches
     if as_json:
         print_json({"tasks": objects})
     else:
         print_page(page[1:])
-    if not bought:
+    _complain(wanted, list(objects), bought, reached)
+
+
+def _answer_task(open_to: Choices, asked: Asked, wanted: _Wanted) -> tuple[dict[str, Any], Page, bool, bool]:
+    """One task as JSON and as a page; whether the budget buys anything, and whether the target is reached."""
+    data: dict[str, Any] = {}
+    page: Page = []
+    buys = reaches = False
+    if wanted.budget is not None:
+        data, page, buys = _split(open_to, asked, wanted, wanted.budget)
+    if wanted.target is not None:
+        from budgetsim.goals import reach_target
+        from budgetsim.report.goal import goal_json, goal_page
+
+        goal = reach_target(open_to.task, open_to.options, wanted.target, wanted.chance, budget_usd=wanted.budget)
+        alone = wanted.budget is None
+        data = {**goal_json(goal, open_to, asked.card, asked.compute, alone=alone), **data}
+        page += goal_page(goal, open_to, asked.card, asked.compute, alone=alone)
+        reaches = goal.plan is not None
+    return data, page, buys, reaches
+
+
+def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tuple[dict[str, Any], Page, bool]:
+    from budgetsim.advise import rivals
+    from budgetsim.optimize import optimize_task
+    from budgetsim.report.answer import answer_json, answer_page
+
+    answer = optimize_task(
+        open_to.task,
+        open_to.options,
+        budget,
+        initial_sizes=wanted.initial_sizes,
+        choose=wanted.choose,
+        level=wanted.level,
+    )
+    others = rivals(asked.evidence, answer.task, asked.card)
+    owning = _owning(open_to, asked, wanted, budget)
+    shown = (answer, open_to, asked.card, others, asked.compute, owning)
+    buys = any(a.feasible and a.strategy != "constant" for a in answer.allocations)
+    return answer_json(*shown), answer_page(*shown), buys
+
+
+def _owning(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> Owning | None:
+    """What owned labels or an owned teacher change; None where nothing is owned."""
+    if not open_to.options or not (wanted.owned_labels or asked.terms.owned_teacher):
+        return None
+    from budgetsim.advise import reprice
+    from budgetsim.owning import worth_of_owning
+
+    without = reprice(asked.evidence, open_to, asked.card, asked.compute, asked.terms._replace(owned_teacher=None))
+    return worth_of_owning(open_to.task, open_to.options, without, budget)
+
+
+def _check_aim(risk: float | None, choose: str) -> tuple[Choose, float]:
+    from budgetsim.errors import InputError
+
+    if choose not in ("mean", "regret"):
+        raise InputError(f"--choose: found {choose!r}, wanted mean or regret.")
+    if risk is None:
+        return ("regret", 0.1) if choose == "regret" else ("mean", 0.1)
+    if choose == "regret":
+        raise InputError("--risk and --choose regret were both given; choose one of them.")
+    if not 0 < risk < 1:
+        raise InputError(f"--risk: found {risk:g}, wanted a share between 0 and 1, e.g. 0.1.")
+    return "quantile", risk
+
+
+def _check_question(budget: float | None, target: float | None, chance: float | None) -> None:
+    from budgetsim.errors import InputError
+
+    if budget is None and target is None:
+        raise InputError("Give --budget, the US dollars to spend, or --target, the score to reach.")
+    if budget is not None:
+        check_amount(budget, "--budget")
+    if target is None and chance is not None:
+        raise InputError("--chance belongs to a --target; add it, or leave --chance out.")
+    if target is not None and not 0 < target <= 100:
+        raise InputError(f"--target: found {target:g}, wanted a score above 0 and up to 100 percent.")
+    if chance is not None and not 0 < chance < 1:
+        raise InputError(f"--chance: found {chance:g}, wanted a share between 0 and 1, e.g. 0.9.")
+
+
+def _complain(wanted: _Wanted, tasks: list[str], bought: bool, reached: bool) -> None:
+    """Exit code 3 where no money is enough, or what there is buys nothing."""
+    from budgetsim.errors import InfeasibleBudgetError
+
+    names = ", ".join(tasks)
+    if not reached:
         raise InfeasibleBudgetError(
-            f"${budget:,.2f} buys no trained model on {', '.join(objects)}; the answer says why. Raise --budget."
+            f"No plan reaches {wanted.target:g} with a chance of {100 * wanted.chance:g} % on {names} within "
+            f"tables, pools and bounds; the answer says how likely it can get. Lower --target or --chance."
         )
-
-
-def check_compute(name: str) -> ComputeModel:
-    """One of the three compute models.
-
-    raises : InputError
-    """
-    from budgetsim.compute import COMPUTE_MODELS
-    from budgetsim.errors import InputError
-
-    for model in COMPUTE_MODELS:
-        if model == name:
-            return model
-    raise InputError(f"--compute: found {name!r}, wanted {', '.join(COMPUTE_MODELS)}.")
-
-
-def check_strategies(names: list[str] | None) -> None:
-    """Strategies somebody asked for by name.
-
-    raises : InputError
-    """
-    from budgetsim.design import STRATEGIES
-    from budgetsim.errors import InputError
-
-    for name in names or ():
-        if name not in STRATEGIES:
-            raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.")
+    if not bought and wanted.budget is not None:
+        raise InfeasibleBudgetError(
+            f"${wanted.budget:,.2f} buys no trained model on {names}; the answer says why. Raise --budget."
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from budgetsim_cli.asked import Compute, check_compute
 from budgetsim_cli.console import (
     EvidenceName,
     Json,
@@ -18,7 +19,6 @@ from budgetsim_cli.console import (
     read_text,
     say,
 )
-from budgetsim_cli.optimize import Compute, check_compute
 
 if TYPE_CHECKING:
     from budgetsim.points import Point
@@ -50,7 +50,7 @@ def simulate(
     """Predict the score of one new run at points nobody need have run."""
     from budgetsim.advise import answer_points, load_evidence
     from budgetsim.errors import NoEvidenceError
-    from budgetsim.report import points_grid, points_json
+    from budgetsim.report.points import points_grid, points_json
     from budgetsim.store.location import locate
 
     one = {

@@ -11,7 +11,7 @@ import typer
 from budgetsim_cli.console import Json, Store, print_json, print_page
 
 if TYPE_CHECKING:
-    from budgetsim.report import Page
+    from budgetsim.report.grid import Page
     from budgetsim.tasks import Task
     from budgetsim.train.custom import Findings
 
@@ -21,7 +21,7 @@ app = typer.Typer(help="Tasks: list and show them, add your own.", no_args_is_he
 @app.command("list")
 def list_(store: Store = None, as_json: Json = False) -> None:
     """List the tasks: the paper's, derived, generated, and your own."""
-    from budgetsim.report import tasks_grid
+    from budgetsim.report.listing import tasks_grid
 
     tasks = _known(store)
     if as_json:

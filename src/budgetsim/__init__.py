@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, open_choices, rivals, task_fit
     from budgetsim.allocate import Choice, allocate
     from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
-    from budgetsim.costs import CostModel, cost_model
+    from budgetsim.condition import observe
+    from budgetsim.costs import CostModel, Terms, cost_model
     from budgetsim.design import DesignPoint, Measurement
     from budgetsim.ensemble import Prediction
     from budgetsim.errors import (
@@ -28,20 +29,29 @@ if TYPE_CHECKING:
         StoreError,
         StoreLockedError,
     )
+    from budgetsim.expansion import expansion_path
     from budgetsim.fitcurve import CurveFit, fit_curve
     from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
-    from budgetsim.optimize import Allocation, Option, TaskAnswer, optimize_task
+    from budgetsim.goals import Goal, GoalPlan, reach_target
+    from budgetsim.nextrun import NextAnswer, NextRun, rank_runs
+    from budgetsim.optimize import TaskAnswer, optimize_task
+    from budgetsim.options import Allocation, Option
+    from budgetsim.owning import Owning, worth_of_owning
+    from budgetsim.plans import best_plan
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.pooling import pool_prior
     from budgetsim.rates import RateCard, parse_rates
+    from budgetsim.sensitivity import Sensitivity, trace_sensitivity
     from budgetsim.simulate import chance_of_best, expected_regret, predict, run_interval
     from budgetsim.store.database import open_reader
     from budgetsim.store.location import StorePaths, locate
     from budgetsim.store.query import points_frame
     from budgetsim.surface import Support, Surface, TaskFit
+    from budgetsim.switches import break_even_usd
     from budgetsim.tasks import TASKS, Task, get_task
+    from budgetsim.tradeoff import indifference_curve, substitution_rate, trace_indifference
 
 _HOME = {
     "__version__": "_version",
@@ -60,7 +70,9 @@ _HOME = {
     "T5Shape": "compute",
     "distill_flops": "compute",
     "forward_flops": "compute",
+    "observe": "condition",
     "CostModel": "costs",
+    "Terms": "costs",
     "cost_model": "costs",
     "DesignPoint": "design",
     "Measurement": "design",
@@ -73,6 +85,7 @@ _HOME = {
     "RateCardError": "errors",
     "StoreError": "errors",
     "StoreLockedError": "errors",
+    "expansion_path": "expansion",
     "CurveFit": "fitcurve",
     "Prediction": "ensemble",
     "fit_curve": "fitcurve",
@@ -83,15 +96,26 @@ _HOME = {
     "Frontier": "frontier",
     "pareto_front": "frontier",
     "trace_frontier": "frontier",
-    "Allocation": "optimize",
-    "Option": "optimize",
+    "Goal": "goals",
+    "GoalPlan": "goals",
+    "reach_target": "goals",
+    "NextAnswer": "nextrun",
+    "NextRun": "nextrun",
+    "rank_runs": "nextrun",
+    "Allocation": "options",
+    "Option": "options",
+    "Owning": "owning",
+    "worth_of_owning": "owning",
     "TaskAnswer": "optimize",
     "optimize_task": "optimize",
+    "best_plan": "plans",
     "Point": "points",
     "PointAnswer": "points",
     "parse_points": "points",
     "RateCard": "rates",
     "parse_rates": "rates",
+    "Sensitivity": "sensitivity",
+    "trace_sensitivity": "sensitivity",
     "chance_of_best": "simulate",
     "expected_regret": "simulate",
     "predict": "simulate",
@@ -103,9 +127,13 @@ _HOME = {
     "Support": "surface",
     "Surface": "surface",
     "TaskFit": "surface",
+    "break_even_usd": "switches",
     "TASKS": "tasks",
     "Task": "tasks",
     "get_task": "tasks",
+    "indifference_curve": "tradeoff",
+    "substitution_rate": "tradeoff",
+    "trace_indifference": "tradeoff",
 }
 
 __all__ = [
@@ -119,6 +147,8 @@ __all__ = [
     "DesignPoint",
     "Evidence",
     "Frontier",
+    "Goal",
+    "GoalPlan",
     "Hours",
     "InfeasibleBudgetError",
     "InputError",
@@ -126,14 +156,18 @@ __all__ = [
     "MissingExtraError",
     "MissingPriceError",
     "ModelledSpeed",
+    "NextAnswer",
+    "NextRun",
     "NoEvidenceError",
     "Option",
+    "Owning",
     "Point",
     "PointAnswer",
     "Prediction",
     "RateCard",
     "RateCardError",
     "Rival",
+    "Sensitivity",
     "StoreError",
     "StoreLockedError",
     "StorePaths",
@@ -144,20 +178,26 @@ __all__ = [
     "Task",
     "TaskAnswer",
     "TaskFit",
+    "Terms",
     "__version__",
     "allocate",
+    "best_plan",
+    "break_even_usd",
     "chance_of_best",
     "choices",
     "cost_model",
     "distill_flops",
+    "expansion_path",
     "expected_regret",
     "fit_curve",
     "fit_surface",
     "fit_task",
     "forward_flops",
     "get_task",
+    "indifference_curve",
     "load_evidence",
     "locate",
+    "observe",
     "open_choices",
     "open_reader",
     "optimize_task",
@@ -167,10 +207,16 @@ __all__ = [
     "points_frame",
     "pool_prior",
     "predict",
+    "rank_runs",
+    "reach_target",
     "rivals",
     "run_interval",
+    "substitution_rate",
     "task_fit",
     "trace_frontier",
+    "trace_indifference",
+    "trace_sensitivity",
+    "worth_of_owning",
 ]
 
 

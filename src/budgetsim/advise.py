@@ -17,10 +17,10 @@ from budgetsim.compute import (
     published_hours,
     student_only,
 )
-from budgetsim.costs import cost_model, llm_usd_per_label
+from budgetsim.costs import NO_TERMS, CostModel, Terms, cost_model, llm_usd_per_label
 from budgetsim.design import Measurement
 from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
-from budgetsim.optimize import EvidenceNote, Option
+from budgetsim.options import EvidenceNote, Option
 from budgetsim.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
 from budgetsim.rates import RateCard
 from budgetsim.store.database import open_reader
@@ -201,6 +201,7 @@ def open_choices(
     *,
     compute: ComputeModel = "published",
     owned_labels: float = 0.0,
+    terms: Terms = NO_TERMS,
     strategies: Sequence[str] = (),
     students: Sequence[str] = (),
     say: Say = lambda _: None,
@@ -222,6 +223,7 @@ def open_choices(
                     card,
                     compute=compute,
                     owned_labels=owned_labels,
+                    terms=terms,
                     strategies=strategies,
                     students=students,
                     say=say,
@@ -244,8 +246,10 @@ def choices(
     *,
     compute: ComputeModel = "published",
     owned_labels: float = 0.0,
+    terms: Terms = NO_TERMS,
     strategies: Sequence[str] = (),
     students: Sequence[str] = (),
+    fit: TaskFit | None = None,
     say: Say = lambda _: None,
 ) -> Choices:
     """Price every fitted strategy of a task.
@@ -253,9 +257,11 @@ def choices(
     strategies : those asked for by name; empty for all. One that is asked for and has no price is an
         error; one that is not is left out with a note.
     students : those to choose among; empty for all
+    terms : an owned teacher, bounds of labels and texts, time
+    fit : another than the stored one of the evidence
     raises : MissingPriceError, NoEvidenceError
     """
-    fit = task_fit(evidence, task, say)
+    fit = fit or task_fit(evidence, task, say)
     facts = get_task(task)
     options, notes = [], list(fit.warnings)
     missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]
@@ -267,12 +273,13 @@ def choices(
             f"Evidence {evidence.set_of(task)} has no fitted student {unknown[0]} on {task}; it has "
             f"{', '.join(sorted({f.student for f in fit.surfaces}))}."
         )
+    _check_teacher(terms, fit)
     refused: MissingPriceError | None = None
     for surface in fit.surfaces:
         if (strategies and surface.strategy not in strategies) or (students and surface.student not in students):
             continue
         try:
-            options.append(_option(evidence, surface, facts, card, compute, owned_labels))
+            options.append(_option(evidence, surface, facts, card, compute, owned_labels, terms))
         except MissingPriceError as error:
             if strategies:
                 raise
@@ -280,8 +287,27 @@ def choices(
             notes.append(f"{surface.strategy} left out: {error}")
     if not options and refused is not None:
         raise refused  # nothing at all has a price: no answer is better than a wrong one
-    notes += _assumptions(evidence, facts, card, options)
+    notes += _assumptions(evidence, facts, card, options) + _term_notes(terms, owned_labels)
     return Choices(task=facts, fit=fit, options=tuple(options), notes=tuple(dict.fromkeys(notes)))
+
+
+def reprice(
+    evidence: Evidence, open_to: Choices, card: RateCard, compute: ComputeModel, terms: Terms = NO_TERMS
+) -> list[Option]:
+    """The same options under other terms, and with no owned labels.
+
+    raises : MissingPriceError
+    """
+    return [_option(evidence, o.surface, open_to.task, card, compute, 0.0, terms) for o in open_to.options]
+
+
+def _check_teacher(terms: Terms, fit: TaskFit) -> None:
+    teachers = sorted({s.teacher for s in fit.surfaces if s.teacher})
+    if terms.owned_teacher is not None and terms.owned_teacher[0] not in teachers:
+        raise NoEvidenceError(
+            f"Evidence {fit.evidence_set} has no fitted teacher {terms.owned_teacher[0]} on {fit.task}; it has "
+            f"{', '.join(teachers) or 'none'}."
+        )
 
 
 def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequence[Option]) -> list[str]:
@@ -308,8 +334,28 @@ def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequen
     return notes
 
 
+def _term_notes(terms: Terms, owned_labels: float) -> list[str]:
+    """What is taken for granted of an owned teacher and of time."""
+    notes = []
+    if terms.owned_teacher is not None and owned_labels < terms.owned_teacher[1]:
+        notes.append("the labels of the owned teacher do not count as owned; --owned-labels would say that they do.")
+    if terms.labels_per_day is not None:
+        notes.append(
+            f"days are labels at {terms.labels_per_day:g} a day, then tuning, labelling and training, one after the "
+            f"other; device-hours are taken to divide by the devices, {terms.gpus} of them day and night; LLM labels "
+            f"take no time."
+        )
+    return notes
+
+
 def _option(
-    evidence: Evidence, surface: Surface, task: Task, card: RateCard, compute: ComputeModel, owned_labels: float
+    evidence: Evidence,
+    surface: Surface,
+    task: Task,
+    card: RateCard,
+    compute: ComputeModel,
+    owned_labels: float,
+    terms: Terms = NO_TERMS,
 ) -> Option:
     """The priced option.
 
@@ -321,12 +367,23 @@ def _option(
             f"no {compute} compute is known for {surface.teacher} into {surface.student} on {task.name}; "
             f"give the card a utilisation, or choose another --compute."
         )
+    cost = cost_model(surface.strategy, task, card, hours, owned_labels=owned_labels, terms=terms)
     return Option(
         surface=surface,
-        cost=cost_model(surface.strategy, task, card, hours, owned_labels=owned_labels),
+        cost=_under_terms(cost, card, hours, terms, surface.teacher, owned_labels),
         evidence=_note(evidence, surface, task.name),
         hours=hours,
     )
+
+
+def _under_terms(
+    cost: CostModel, card: RateCard, hours: Hours, terms: Terms, teacher: str | None, owned_labels: float
+) -> CostModel:
+    if terms.owned_teacher is None and terms.labels_per_day is None:
+        return cost
+    from budgetsim.purse import under  # only where time or a teacher is spoken of
+
+    return under(cost, card, hours, terms, teacher, owned_labels)
 
 
 def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, compute: ComputeModel) -> Hours | None:

@@ -76,8 +76,8 @@ def best_per_draw(surface: Surface, cost: CostModel, budget: float) -> Floats:
     return prepare(surface, surface.draws, cost, _COARSE).best(cost, [budget]).value[..., 0]
 
 
-def _money(cost: CostModel, budgets: ArrayLike) -> Floats:
-    return np.atleast_1d(np.asarray(budgets, dtype=np.float64)) - cost.fixed_usd
+def _amounts(budgets: ArrayLike) -> Floats:
+    return np.atleast_1d(np.asarray(budgets, dtype=np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class _OneInput:
         return cls(surface.inputs[0], surface.knots, table, counts, top, top_at)
 
     def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
-        most = cost.affordable(self.name, _money(cost, budgets))
+        most = cost.most(self.name, _amounts(budgets))
         last = np.searchsorted(self.counts, most, side="right") - 1
         low = np.maximum(last, 0)
         at_most = interpolate(self.axis, self.table, np.maximum(most, 1)[:, None])
@@ -118,6 +118,7 @@ class _TwoInputs:
     names: tuple[str, ...]
     axes: tuple[Floats, ...]
     table: Floats  # (..., knots of the surface)
+    least: float  # fewest of the primary input
     first: Floats  # (p,)
     second: Floats  # (s,)
     values: Floats  # (..., p, s)
@@ -127,18 +128,21 @@ class _TwoInputs:
     @classmethod
     def of(cls, surface: Surface, table: Floats, cost: CostModel, fine: int) -> _TwoInputs:
         names, limit = surface.inputs, cost.limit(surface.inputs[1])
+        least = cost.fewest(names)[names[0]]
         knots = _whole(surface.knots[1])
         second = _ascending(np.append(knots[knots <= limit], min(limit, knots[-1])))
-        first = _candidates(_whole(surface.knots[0]), fine)
-        first = first[first <= cost.limit(names[0])]
+        first = candidates(surface.knots[0], fine)
+        ends = np.array([least, min(cost.limit(names[0]), first[-1])])  # bounds are tried themselves
+        first = _ascending(np.append(first, ends))
+        first = first[(first >= least) & (first <= cost.limit(names[0]))]
         grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
         values = interpolate(surface.knots, table, grid).reshape(*table.shape[:-2], len(first), len(second))
         top, top_at = _running_max(values)
-        return cls(names, surface.knots, table, first, second, values, top, top_at)
+        return cls(names, surface.knots, table, least, first, second, values, top, top_at)
 
     def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
-        money = _money(cost, budgets)
-        if self.second[0] < 1:  # the pool is empty
+        money = _amounts(budgets)
+        if self.second[0] < 1 or not len(self.first):  # the pool is empty, or nobody labels
             return Choice(np.full((len(money), 2), np.nan), np.full((*self.values.shape[:-2], len(money)), -np.inf))
         along, along_counts = self._along_path(cost, money)
         ends, end_counts = self._at_second_knots(cost, money)
@@ -150,13 +154,10 @@ class _TwoInputs:
 
     def _along_path(self, cost: CostModel, money: Floats) -> tuple[Floats, Floats]:
         """Over a fixed set of primary counts, the rest of the money (or less) in the second input."""
-        left = money[:, None] - cost.input_usd(self.names[0], self.first)[None, :]
-        most = np.where(left >= 0, cost.affordable(self.names[1], left), -1.0)  # (budgets, p)
+        most = cost.most(self.names[1], money[:, None], {self.names[0]: self.first[None, :]})  # (budgets, p)
         most = np.minimum(most, self.second[-1])
-        last = np.searchsorted(self.second, most, side="right") - 1
-        low, rows = np.maximum(last, 0), np.arange(len(self.first))[None, :]
-        inside = np.where(last >= 0, self.top[..., rows, low], -np.inf)
-        end = _between(self.values, self.second, np.maximum(most, 1), low, rows)
+        low = np.maximum(np.searchsorted(self.second, most, side="right") - 1, 0)
+        inside, end = self._within(np.maximum(most, 1), low)
         reached = np.where(most >= 1, np.maximum(inside, end), -np.inf)  # (..., budgets, p)
         best = reached.argmax(axis=-1)
         value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
@@ -167,14 +168,24 @@ class _TwoInputs:
         units = np.where(inside[line, best] >= end[line, best], knot, most[line, best])
         return value, np.stack([self.first[best], units], axis=-1)
 
+    def _within(self, most: Floats, low: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Best score at a knot of the second input up to `most`, whose knot below is `low`, and the score there.
+
+        One flat index serves three look-ups: this is where the time of a search goes.
+        """
+        scale = axis_scale(self.second)
+        rises = np.diff(self.values, axis=-1, append=self.values[..., -1:]) / np.diff(scale, append=np.inf)
+        at = np.arange(len(self.first)) * len(self.second) + low
+        inside, below, rise = (a.reshape(*a.shape[:-2], -1).take(at, axis=-1) for a in (self.top, self.values, rises))
+        return inside, below + rise * (axis_scale(most) - scale.take(low))
+
     def _at_second_knots(self, cost: CostModel, money: Floats) -> tuple[Floats, Floats]:
         """The second input at one of its knots, and as much of the first as that leaves."""
-        left = money[:, None] - cost.input_usd(self.names[1], self.second)[None, :]
-        most = np.where(left >= 0, cost.affordable(self.names[0], left), -1.0)  # (budgets, s)
-        points = np.stack([np.maximum(most, 1), np.broadcast_to(self.second, most.shape)], axis=-1)
+        most = cost.most(self.names[0], money[:, None], {self.names[1]: self.second[None, :]})  # (budgets, s)
+        points = np.stack([np.maximum(most, self.least), np.broadcast_to(self.second, most.shape)], axis=-1)
         scores = interpolate(self.axes, self.table, points.reshape(-1, 2))
         scores = scores.reshape(*self.table.shape[:-2], *most.shape)
-        reached = np.where(most >= 1, scores, -np.inf)
+        reached = np.where(most >= self.least, scores, -np.inf)
         best = reached.argmax(axis=-1)
         value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
         if value.ndim > 1:
@@ -194,8 +205,9 @@ def _whole(knots: Floats) -> Floats:
     return _ascending(np.append(1.0, np.floor(knots[knots >= 1])))
 
 
-def _candidates(knots: Floats, fine: int) -> Floats:
-    """Whole counts, evenly spread on the axis between the knots, the knots among them."""
+def candidates(knots: Floats, fine: int) -> Floats:
+    """Whole counts from one up, evenly spread on the axis between the knots, the knots among them."""
+    knots = _whole(knots)
     scale = axis_scale(knots)
     steps = np.arange(fine) / fine
     between = (scale[:-1, None] + steps[None, :] * np.diff(scale)[:, None]).ravel()
@@ -209,12 +221,3 @@ def _running_max(values: Floats) -> tuple[Floats, NDArray[np.intp]]:
     at = np.where(fresh, np.arange(values.shape[-1]), 0)
     return top, np.maximum.accumulate(at, axis=-1)
 
-
-def _between(values: Floats, knots: Floats, x: Floats, low: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
-    """Linear interpolation along the last axis at x, whose knot below is known; flat outside."""
-    high = np.minimum(low + 1, len(knots) - 1)
-    scale, at = axis_scale(knots), axis_scale(x)
-    width = np.where(high > low, scale[high] - scale[low], 1.0)
-    share = np.clip((at - scale[low]) / width, 0.0, 1.0)
-    out: Floats = values[..., rows, low] * (1 - share) + values[..., rows, high] * share
-    return out

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +18,29 @@ from budgetsim.tasks import Task
 Floats = NDArray[np.float64]
 _TINY = 1e-9  # relative slack when money is turned into whole units
 _NO_LIMIT = 1e15
+_KEPT = ("labels", "llm_labels", "texts")  # stages whose units, once paid, are owned
+
+
+class Terms(NamedTuple):
+    """What a project holds and must keep to, besides its owned labels and the card.
+
+    owned_teacher : a model that is already tuned, and on how many labels
+    max_labels : labels people can give besides the owned ones; None takes the card's, else no bound
+    pool : unlabelled texts there are; None takes the card's
+    labels_per_day : None tells no time
+    gpus : devices that share the device-hours
+    deadline_days : may only be finite where `labels_per_day` is told
+    """
+
+    owned_teacher: tuple[str, int] | None = None
+    max_labels: int | None = None
+    pool: int | None = None
+    labels_per_day: float | None = None
+    gpus: int = 1
+    deadline_days: float = math.inf
+
+
+NO_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +49,12 @@ class CostModel:
 
     fixed : stage -> dollars
     per_unit : input -> stage -> dollars a unit
-    owned : input -> units already paid for; they are free in the stage `labels`
+    owned : input -> units already paid for; they are free where they are bought (labels, texts), not
+        where they are worked on
     steps : stage -> a stepped cost in n_labels
     limits : input -> how many units there are
+    at_least : input -> the fewest units there can be, where that is more than one
+    days : how long it takes, a second purse of the same form that holds `deadline_days`; None tells no time
     """
 
     fixed: Mapping[str, float] = field(default_factory=dict)
@@ -34,6 +62,9 @@ class CostModel:
     owned: Mapping[str, float] = field(default_factory=dict)
     steps: Mapping[str, Steps] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
+    at_least: Mapping[str, float] = field(default_factory=dict)
+    days: CostModel | None = None
+    deadline_days: float = math.inf
 
     def stages(self, counts: Mapping[str, ArrayLike]) -> dict[str, Floats]:
         """Dollars by stage at the given counts (arrays of one shape)."""
@@ -54,6 +85,20 @@ class CostModel:
     def limit(self, name: str) -> float:
         """How many units of an input there are."""
         return self.limits.get(name, _NO_LIMIT)
+
+    def fewest(self, names: Iterable[str]) -> dict[str, float]:
+        """The smallest plan: one unit of each input, or the fewest there can be."""
+        return {name: max(self.at_least.get(name, 1.0), 1.0) for name in names}
+
+    def most(self, name: str, usd: ArrayLike, besides: Mapping[str, ArrayLike] | None = None) -> Floats:
+        """The most whole units of one input that a budget pays for in time, within its limit; -1 for none.
+
+        usd : dollars in all; besides : counts of the other inputs. Both are broadcast.
+        """
+        taken = [self.input_usd(other, n) for other, n in (besides or {}).items()]
+        left = np.asarray(usd, dtype=np.float64) - self.fixed_usd - sum(taken, np.float64(0.0))
+        paid = np.where(left >= 0, self.affordable(name, left), -1.0)
+        return paid if self.days is None else np.minimum(paid, self.days.most(name, self.deadline_days, besides))
 
     def input_usd(self, name: str, n: ArrayLike) -> Floats:
         """Dollars that n units of one input cost, the fixed part left out."""
@@ -83,17 +128,18 @@ class CostModel:
         cost = self.input_usd(name, breaks)
         slope = float(self.input_usd(name, breaks[-1] + 1) - cost[-1])
         money = money + _TINY * np.maximum(np.abs(money), cost[0])
-        at = np.clip(np.searchsorted(cost, money, side="right") - 1, 0, len(breaks) - 1)
-        rises = np.append(np.diff(cost) / np.diff(breaks), slope) if len(breaks) > 1 else np.array([slope])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            extra = np.where(rises[at] > 0, (money - cost[at]) / rises[at], _NO_LIMIT)
-        n = np.minimum(breaks[at] + extra, self.limit(name))
+        rises = np.append(np.diff(cost) / np.diff(breaks), slope)
+        at = 0 if len(breaks) == 1 else np.clip(np.searchsorted(cost, money, side="right") - 1, 0, len(breaks) - 1)
+        with np.errstate(divide="ignore"):
+            per_usd = np.where(rises > 0, 1 / rises, 0.0)
+        n = breaks[at] + (money - cost[at]) * per_usd[at] + np.where(rises > 0, 0.0, _NO_LIMIT)[at]
+        n = np.minimum(n, self.limit(name))
         return np.where(money >= cost[0], np.floor(n * (1 + _TINY)), -1.0)
 
     def _of_input(self, name: str, n: Floats) -> dict[str, Floats]:
         parts = {}
         for stage, usd in self.per_unit.get(name, {}).items():
-            paid = np.maximum(n - self.owned.get(name, 0.0), 0) if stage == "labels" else n
+            paid = np.maximum(n - self.owned.get(name, 0.0), 0) if stage in _KEPT else n
             parts[stage] = usd * paid
         if name == "n_labels":
             parts |= {stage: steps.at(n) for stage, steps in self.steps.items()}
@@ -124,11 +170,13 @@ def cost_model(
     hours: Hours | None,
     *,
     owned_labels: float = 0.0,
+    terms: Terms = NO_TERMS,
 ) -> CostModel:
     """What a strategy costs on a task under a rate card.
 
     hours : device-hours of its teacher and student; None charges no compute
     owned_labels : labels already paid for
+    terms : bounds of labels and texts; what it says of teachers and time is `purse.under`'s to add
     raises : MissingPriceError where the card lacks a price that is needed
     """
     uses = {
@@ -141,13 +189,16 @@ def cost_model(
     limits: dict[str, float] = {}
     if "n_labels" in uses:
         per_unit["n_labels"]["labels"] = _label_usd(card, task)
+        available = card.available(task.name) if terms.max_labels is None else terms.max_labels
+        if available is not None:
+            limits["n_labels"] = owned_labels + available
     if "n_llm_labels" in uses:
         per_unit["n_llm_labels"]["llm_labels"] = _llm_usd(card, task)
     for name in ("n_llm_labels", "n_unlabeled"):
         if name in uses:
             pool = _pool(card, task)
             per_unit[name]["texts"] = float(pool.usd_per_text)
-            limits[name] = float(pool.size)
+            limits[name] = float(pool.size if terms.pool is None else terms.pool)
     steps = _add_compute(strategy, card, hours, per_unit)
     return CostModel(
         fixed=_fixed(strategy, card, task, hours),

@@ -14,7 +14,7 @@ import numpy as np
 
 from budgetsim.design import Measurement
 from budgetsim.errors import InputError, MissingExtraError
-from budgetsim.optimize import label_of
+from budgetsim.options import label_of
 from budgetsim.simulate import run_interval
 from budgetsim.surface import Floats, Surface, TaskFit
 

@@ -1,121 +1,49 @@
-"""The answer: what each strategy makes of a budget, which one to take, and what would change that."""
+"""How a budget is best split on one task, and what to say of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from budgetsim.allocate import EASY, Choice, Search, allocate, best_per_draw, prepare
-from budgetsim.compute import Hours
-from budgetsim.costs import CostModel
-from budgetsim.simulate import chance_of_best, expected_regret, run_interval
-from budgetsim.surface import Floats, Kind, Surface
+from budgetsim.allocate import Choice, Search, allocate, best_per_draw
+from budgetsim.breakeven import PriceChange, price_changes
+from budgetsim.corners import Corner, corner
+from budgetsim.options import Allocation, Option, allocation_at, constant_allocation
+from budgetsim.shadow import ShadowPrice, shadow_price
+from budgetsim.simulate import chance_of_best, expected_regret
+from budgetsim.surface import Floats
+from budgetsim.targets import StopHere, stop_here
 from budgetsim.tasks import Task
+from budgetsim.winners import HAIR, searches
 
-CLASS_SHARES = "class-shares"  # evidence of the constant answer: counted on the evaluation files
-STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the best
-_FACTORS = (4.0, 32.0)  # price changes that are tried
-_HALVINGS = 7  # of a factor 8: to about 2 %
-COMPUTE_STAGES = ("teacher", "labelling", "distillation", "student")
-PRICED_STAGES = {"labels": ("labels", "dev_and_test_labels"), "LLM": ("llm_labels",), "compute": COMPUTE_STAGES}
+if TYPE_CHECKING:
+    from budgetsim.objectives import Choose
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceNote:
-    """Where an allocation's score comes from."""
-
-    set: str
-    source: str  # measured, published or modelled
-    device: str | None
-    n_rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One strategy, teacher and student that money can buy: what it scores, and what it costs."""
-
-    surface: Surface
-    cost: CostModel
-    evidence: EvidenceNote
-    hours: Hours | None = None
-
-    @property
-    def label(self) -> str:
-        """Strategy and models in words."""
-        return label_of(*self.surface.group)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """How a budget is split by one strategy, and what that is worth; scores are percent."""
-
-    strategy: str
-    teacher: str | None
-    student: str | None
-    labeler: str | None = None
-    n_labels: int | None = None
-    n_llm_labels: int | None = None
-    n_unlabeled: int | None = None
-    cost_usd: float | None = None
-    costs: Mapping[str, float] = field(default_factory=dict)
-    feasible: bool = True
-    reason: str | None = None
-    score: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    kind: Kind | None = None
-    factor: float | None = None
-    p_best: float | None = None
-    expected_regret: float | None = None
-    evidence: EvidenceNote
-    notes: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """Strategy and models in words."""
-        return label_of(self.strategy, self.teacher, self.labeler, self.student)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceChange:
-    """A price at which another option would be recommended."""
-
-    price: str  # a key of PRICED_STAGES
-    factor: float  # of the card's price
-    instead: str  # label of the option then best
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopHere:
-    """The cheapest budget within a point of the best score that the asked budget reaches."""
-
-    budget_usd: float
-    score: float
-    label: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Corner:
-    """The paper's own comparison: from the same labels, the extra money buys labels or compute."""
-
-    initial_n_labels: int
-    annotate: Allocation | None
-    distill: Allocation | None
+CHEAPER = 0.99  # a plan is cheaper where it saves at least one percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskAnswer:
-    """What a budget buys on one task; `allocations` holds the best expected score first."""
+    """What a budget buys on one task; `allocations` holds the best first, by what was chosen for.
+
+    choose, level : what "best" means: the expected score, the `level` quantile over worlds, or the
+        least mean regret in the worst `level` of worlds
+    recommended : index of the best, or of a cheaper one that is worse by a hair
+    changes, stop_here, shadow : None under `regret`, whose yardstick moves with budget and prices
+    """
 
     task: str
     budget_usd: float
+    choose: Choose = "mean"
+    level: float = 0.1
     allocations: tuple[Allocation, ...]
     recommended: int | None
-    changes: tuple[PriceChange, ...]
+    changes: tuple[PriceChange, ...] | None
     stop_here: StopHere | None
+    shadow: ShadowPrice | None
     corners: tuple[Corner, ...]
     notes: tuple[str, ...]
 
@@ -125,50 +53,81 @@ class TaskAnswer:
 
 
 def optimize_task(
-    task: Task, options: Sequence[Option], budget_usd: float, *, initial_sizes: Sequence[int] = ()
+    task: Task,
+    options: Sequence[Option],
+    budget_usd: float,
+    *,
+    initial_sizes: Sequence[int] = (),
+    choose: Choose = "mean",
+    level: float = 0.1,
 ) -> TaskAnswer:
     """Split a budget here and now: one allocation an option, judged on the same joint draws.
 
     initial_sizes : starting labels of the paper's own comparison, where it is asked for
+    choose, level : as of `TaskAnswer`
     """
-    choices = [allocate(o.surface, o.cost, [budget_usd]) for o in options]
-    entries = [_entry(o, c, budget_usd) for o, c in zip(options, choices, strict=True)]
+    reference = _reference(task, options, budget_usd)
+    over_worlds = _over_worlds(choose, level, reference)
+    if over_worlds is None:
+        found, ready = [allocate(o.surface, o.cost, [budget_usd]) for o in options], searches(options)
+    else:
+        from budgetsim.objectives import search  # a plain answer is spared it
+
+        ready = [search(o, over_worlds) for o in options]
+        found = [s.best(o.cost, [budget_usd]) for s, o in zip(ready, options, strict=True)]
+    entries = [_entry(o, c, budget_usd) for o, c in zip(options, found, strict=True)]
     entries.append(constant_allocation(task))
-    judged = _judge(task, options, choices, entries, budget_usd)
+    judged = _judge(task, options, found, entries, reference, over_worlds)
     # a constant answer that ties is the better buy: it costs nothing
-    ordered = sorted(judged, key=lambda a: (not a.feasible, -(a.score or 0.0), a.cost_usd or 0.0))
-    best, ready = ordered[0], searches(options)
-    return TaskAnswer(
+    ordered = sorted(judged, key=lambda a: (not a.feasible, -_worth(a, choose), a.cost_usd or 0.0))
+    recommended = _recommended(ordered, choose)
+    best = ordered[recommended]
+    answer = TaskAnswer(
         task=task.name,
         budget_usd=budget_usd,
+        choose=choose,
+        level=level,
         allocations=tuple(ordered),
-        recommended=0 if best.feasible else None,
-        changes=_changes(task, options, ready, budget_usd, best),
-        stop_here=_stop_here(task, options, ready, budget_usd, best),
-        corners=tuple(_corner(task, options, n, budget_usd) for n in initial_sizes),
-        notes=_task_notes(task, best),
+        recommended=recommended if best.feasible else None,
+        changes=None,
+        stop_here=None,
+        shadow=None,
+        corners=tuple(corner(task, options, n, budget_usd) for n in initial_sizes),
+        notes=_task_notes(task, ordered, recommended, choose),
+    )
+    return answer if choose == "regret" else _around(answer, task, options, ready, best)
+
+
+def _around(
+    answer: TaskAnswer, task: Task, options: Sequence[Option], ready: Sequence[Search], best: Allocation
+) -> TaskAnswer:
+    """What other budgets and prices would do."""
+    budget_usd = answer.budget_usd
+    return replace(
+        answer,
+        changes=price_changes(task, options, ready, budget_usd, best),
+        stop_here=stop_here(task, options, ready, budget_usd, best),
+        shadow=shadow_price(task, options, ready, budget_usd),
     )
 
 
-def constant_allocation(task: Task) -> Allocation:
-    """The answer that never looks at the text: free, and always a candidate."""
-    score = 100 * task.constant_score
-    return Allocation(
-        strategy="constant",
-        teacher=None,
-        student=None,
-        n_labels=0,
-        n_llm_labels=0,
-        n_unlabeled=0,
-        cost_usd=0.0,
-        score=score,
-        lower=score,
-        upper=score,
-        kind="observed",
-        factor=1.0,
-        evidence=EvidenceNote(set=CLASS_SHARES, source="measured", device=None, n_rows=task.n_test),
-        notes=(f"answers {task.constant_answer}",),
-    )
+def _over_worlds(choose: Choose, level: float, reference: Floats) -> Callable[[Floats], Floats] | None:
+    """The number that is to be highest, of scores (draws, ...); None for the mean, which needs no draws."""
+    if choose == "mean":
+        return None
+    from budgetsim.objectives import quantile, tail_regret
+
+    if choose == "quantile":
+        return lambda scores: quantile(scores, level)
+    return lambda scores: -tail_regret(scores, reference, level)
+
+
+def _reference(task: Task, options: Sequence[Option], budget_usd: float) -> Floats:
+    """The best that the budget could have reached in each world, had the truth been known: (draws,)."""
+    best = np.full(options[0].surface.n_draws if options else 1, task.constant_score)
+    for option in options:
+        best = np.maximum(best, best_per_draw(option.surface, option.cost, budget_usd))
+    return best
 
 
 def _entry(option: Option, choice: Choice, budget_usd: float) -> Allocation:
@@ -187,55 +146,18 @@ def _entry(option: Option, choice: Choice, budget_usd: float) -> Allocation:
     return allocation_at(option, choice.counts[0])
 
 
-def allocation_at(option: Option, counts: Floats) -> Allocation:
-    """One allocation of an option at given counts, without its place among others.
-
-    counts : (n_inputs,), whole units in the order of the surface's inputs
-    """
-    s = option.surface
-    named = dict(zip(s.inputs, counts.tolist(), strict=True))
-    stages = {stage: float(usd) for stage, usd in option.cost.stages(named).items()}
-    means = s.at(counts[None, :])
-    (kind,), (factor,) = s.support.classify(counts[None, :])
-    (lower,), (upper,) = run_interval(means, s.run_noise)
-    units = {name: int(n) for name, n in named.items()}
-    return Allocation(
-        strategy=s.strategy,
-        teacher=s.teacher,
-        student=s.student,
-        labeler=s.labeler,
-        n_labels=units.get("n_labels", 0),
-        n_llm_labels=units.get("n_llm_labels", 0),
-        n_unlabeled=units.get("n_unlabeled", 0),
-        cost_usd=sum(stages.values()),
-        costs=stages,
-        score=100 * float(means.mean()),
-        lower=100 * float(lower),
-        upper=100 * float(upper),
-        kind=kind,
-        factor=float(factor),
-        evidence=option.evidence,
-        notes=_notes(option, named),
-    )
-
-
-def _notes(option: Option, named: Mapping[str, float]) -> tuple[str, ...]:
-    limits = option.cost
-    pool = [f"the pool of {limits.limit(k):,.0f} texts bounds {k}" for k, n in named.items() if n >= limits.limit(k)]
-    ends = dict(zip(option.surface.inputs, (knots[-1] for knots in option.surface.knots), strict=True))
-    table = [
-        f"scores are known up to {ends[k]:,.0f} {k}; more is not looked at" for k, n in named.items() if n >= ends[k]
-    ]
-    return (*pool, *table)
-
-
 def _why_infeasible(option: Option, budget_usd: float) -> str:
+    cost = option.cost
     for name in option.surface.inputs:
-        if option.cost.limit(name) < 1:
-            return f"the pool holds {option.cost.limit(name):,.0f} texts; {name} needs one or more"
-    ones = dict.fromkeys(option.surface.inputs, 1.0)
-    stages = option.cost.stages(ones)
-    least = float(option.cost.total(ones))
+        if cost.limit(name) < 1:
+            there = "people give 0 labels" if name == "n_labels" else f"the pool holds {cost.limit(name):,.0f} texts"
+            return f"{there}; {name} needs one or more"
+    fewest = cost.fewest(option.surface.inputs)
+    stages = cost.stages(fewest)
+    least = float(cost.total(fewest))
+    if least <= budget_usd and cost.days is not None:
+        days = float(cost.days.total(fewest))
+        return f"the least it takes is {days:,.1f} days; the deadline is {cost.deadline_days:g} days"
     dearest = max(stages, key=lambda stage: float(stages[stage]))
     return (
         f"the least it takes is ${least:,.2f} (of which {dearest.replace('_', ' ')} ${float(stages[dearest]):,.2f}); "
@@ -248,152 +170,57 @@ def _judge(
     options: Sequence[Option],
     choices: Sequence[Choice],
     entries: Sequence[Allocation],
-    budget_usd: float,
+    reference: Floats,
+    over_worlds: Callable[[Floats], Floats] | None,
 ) -> list[Allocation]:
-    """Add to each feasible entry its chance of being best and its regret, on joint draws."""
-    n_draws = options[0].surface.n_draws if options else 1
-    columns, reference = [], np.full(n_draws, task.constant_score)
-    for option, choice in zip(options, choices, strict=True):
-        if choice.feasible[0]:
-            columns.append(option.surface.at(choice.counts)[:, 0])
-            reference = np.maximum(reference, best_per_draw(option.surface, option.cost, budget_usd))
-    columns.append(np.full(n_draws, task.constant_score))
-    scores = np.stack(columns, axis=1)
+    """Add to each feasible entry its chance of being best, its regret and what was asked for, on joint draws."""
+    feasible = [(o, c) for o, c in zip(options, choices, strict=True) if c.feasible[0]]
+    columns = [o.surface.at(c.counts)[:, 0] for o, c in feasible]
+    scores = np.stack([*columns, np.full(len(reference), task.constant_score)], axis=1)
     chances, regrets = iter(chance_of_best(scores)), iter(expected_regret(scores, reference))
+    asked = iter([None] * len(scores.T) if over_worlds is None else (100 * np.abs(over_worlds(scores))).tolist())
     return [
-        replace(e, p_best=float(next(chances)), expected_regret=100 * float(next(regrets))) if e.feasible else e
+        replace(e, p_best=float(next(chances)), expected_regret=100 * float(next(regrets)), objective=next(asked))
+        if e.feasible
+        else e
         for e in entries
     ]
 
 
-def _task_notes(task: Task, best: Allocation) -> tuple[str, ...]:
-    if best.strategy == "constant":
-        return (f"Nothing that this budget buys is expected to beat answering {task.constant_answer} always.",)
-    if best.lower is not None and best.lower <= 100 * task.constant_score:
-        return (
-            f"A run may end at or below the constant answer ({task.constant_answer}, "
-            f"{100 * task.constant_score:.1f}), which costs nothing.",
+def _worth(a: Allocation, choose: Choose) -> float:
+    """What was asked for, higher is better, percent points."""
+    if a.objective is None:
+        return a.score or 0.0
+    return -a.objective if choose == "regret" else a.objective
+
+
+def _recommended(ordered: Sequence[Allocation], choose: Choose) -> int:
+    """The first, or the cheapest of those that are cheaper and worse by less than anybody can measure."""
+    first = ordered[0]
+    near = [
+        i
+        for i, a in enumerate(ordered)
+        if a.feasible
+        and _worth(a, choose) > _worth(first, choose) - 100 * HAIR
+        and (a.cost_usd or 0.0) < CHEAPER * (first.cost_usd or 0.0)
+    ]
+    return min(near, key=lambda i: ordered[i].cost_usd or 0.0, default=0)
+
+
+def _task_notes(task: Task, ordered: Sequence[Allocation], recommended: int, choose: Choose) -> tuple[str, ...]:
+    best, first = ordered[recommended], ordered[0]
+    notes = []
+    if recommended:
+        more, dearer = _worth(first, choose) - _worth(best, choose), (first.cost_usd or 0.0) - (best.cost_usd or 0.0)
+        notes.append(
+            f"{first.label} is better by {more:.2f} points for ${dearer:,.2f} more: less than the {100 * HAIR:g} that "
+            f"anybody could measure, so the cheaper plan is recommended."
         )
-    return ()
-
-
-def best_values(task: Task, costs: Sequence[CostModel], searches: Sequence[Search], budgets: ArrayLike) -> Floats:
-    """Best mean score of each option and of the constant answer (last row) at each budget.
-
-    budgets : (n_budgets,), US dollars
-    returns : (n_options + 1, n_budgets), fractions; -inf where an option is not affordable
-    """
-    rows = [search.best(cost, budgets).value for cost, search in zip(costs, searches, strict=True)]
-    return np.stack([*rows, np.full(np.size(budgets), task.constant_score)])
-
-
-def searches(options: Sequence[Option], fine: int = EASY) -> list[Search]:
-    """The tables of mean scores of some options, made ready."""
-    return [prepare(o.surface, o.surface.mean_table(), o.cost, fine) for o in options]
-
-
-def _stop_here(
-    task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
-) -> StopHere | None:
-    """Search a geometric grid of budgets up to the best plan's cost, then the gap in which the aim is first reached."""
-    if budget_usd <= 0 or not options:
-        return None
-    costs = [o.cost for o in options]
-    cheapest = min(float(o.cost.total(dict.fromkeys(o.surface.inputs, 1.0))) for o in options)
-    top = best.cost_usd or budget_usd
-    grid = np.geomspace(min(max(cheapest, top / 1e6), top), top, 61)
-    values = best_values(task, costs, ready, grid)
-    aim = values[:, -1].max() - STOP_WITHIN
-    if task.constant_score >= aim:
-        return StopHere(budget_usd=0.0, score=100 * task.constant_score, label="constant")
-    first = int(np.argmax(values.max(axis=0) >= aim))
-    gap = np.geomspace(grid[max(first - 1, 0)], grid[first], 17)
-    values = best_values(task, costs, ready, gap)
-    first = int(np.argmax(values.max(axis=0) >= aim))
-    row = int(values[:, first].argmax())
-    a = allocation_at(options[row], ready[row].best(costs[row], [gap[first]]).counts[0])
-    return StopHere(budget_usd=float(a.cost_usd or 0.0), score=float(a.score or 0.0), label=a.label)
-
-
-def _changes(
-    task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
-) -> tuple[PriceChange, ...]:
-    """For each price, up and down: the nearest at which another option is best."""
-    names = [*(o.label for o in options), "constant"]
-    found = []
-    for price, stages in PRICED_STAGES.items():
-        for up in (True, False):
-
-            def winner(factor: float, stages: tuple[str, ...] = stages, up: bool = up) -> str:
-                costs = [o.cost.scaled(stages, factor if up else 1 / factor) for o in options]
-                return names[winners(best_values(task, costs, ready, [budget_usd]))[0]]
-
-            change = _first_change(winner, best.label)
-            if change is not None:
-                factor, instead = change
-                found.append(PriceChange(price=price, factor=factor if up else 1 / factor, instead=instead))
-    return tuple(found)
-
-
-def winners(values: Floats) -> list[int]:
-    """Row with the highest value in each column; the last (the constant answer) wins ties: it is free.
-
-    >>> winners(np.array([[0.5, 0.6], [0.5, 0.5]]))
-    [1, 0]
-    """
-    best = values.argmax(axis=0)
-    return [int(i) for i in np.where(values[-1] >= values.max(axis=0), len(values) - 1, best)]
-
-
-def _first_change(winner: Callable[[float], str], now: str) -> tuple[float, str] | None:
-    """The smallest factor tried at which somebody else wins, narrowed by bisection, and who."""
-    low = 1.0
-    for high in _FACTORS:
-        other = winner(high)
-        if other != now:
-            break
-        low = high
-    else:
-        return None
-    for _ in range(_HALVINGS):
-        middle = (low * high) ** 0.5
-        seen = winner(middle)
-        low, high, other = (middle, high, other) if seen == now else (low, middle, seen)
-    return high, other
-
-
-def label_of(strategy: str, teacher: str | None, labeler: str | None, student: str | None) -> str:
-    """A strategy and its models in words.
-
-    >>> label_of("distill", "t5-v1_1-xxl", None, "t5-v1_1-small")
-    'distill (t5-v1_1-xxl into t5-v1_1-small)'
-    >>> label_of("llm_annotate", None, "gpt-3.5", "t5-v1_1-small")
-    'llm_annotate (gpt-3.5 for t5-v1_1-small)'
-    """
-    if student is None:
-        return strategy
-    if teacher:
-        return f"{strategy} ({teacher} into {student})"
-    return f"{strategy} ({labeler} for {student})" if labeler else f"{strategy} ({student})"
-
-
-def _corner(task: Task, options: Sequence[Option], initial: int, budget_usd: float) -> Corner:
-    """All the money beyond the initial labels in labels, or all of it in compute."""
-    annotate = [c for o in options if o.surface.strategy == "annotate" for c in _all_labels(o, initial, budget_usd)]
-    distill = [c for o in options if o.surface.strategy == "distill" for c in _all_compute(o, initial, budget_usd)]
-    return Corner(initial_n_labels=initial, annotate=_top(annotate), distill=_top(distill))
-
-
-def _top(allocations: Sequence[Allocation]) -> Allocation | None:
-    return max(allocations, key=lambda a: a.score or 0.0, default=None)
-
-
-def _all_labels(option: Option, initial: int, budget_usd: float) -> list[Allocation]:
-    n = option.cost.affordable("n_labels", budget_usd - option.cost.fixed_usd)
-    return [allocation_at(option, np.array([float(n)]))] if n >= max(initial, 1) else []
-
-
-def _all_compute(option: Option, initial: int, budget_usd: float) -> list[Allocation]:
-    left = budget_usd - option.cost.fixed_usd - float(option.cost.input_usd("n_labels", initial))
-    n = option.cost.affordable("n_unlabeled", left) if left >= 0 else -1
-    return [allocation_at(option, np.array([float(initial), float(n)]))] if n >= 1 else []
+    if best.strategy == "constant":
+        notes.append(f"Nothing that this budget buys is expected to beat answering {task.constant_answer} always.")
+    elif best.lower is not None and best.lower <= 100 * task.constant_score:
+        notes.append(
+            f"A run may end at or below the constant answer ({task.constant_answer}, "
+            f"{100 * task.constant_score:.1f}), which costs nothing."
+        )
+    return tuple(notes)

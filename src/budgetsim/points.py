@@ -14,7 +14,7 @@ import numpy as np
 from budgetsim.costs import CostModel
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
 from budgetsim.errors import InputError, NoEvidenceError
-from budgetsim.optimize import CLASS_SHARES, EvidenceNote, label_of
+from budgetsim.options import CLASS_SHARES, EvidenceNote, label_of
 from budgetsim.simulate import predict
 from budgetsim.surface import Kind, Surface, TaskFit
 from budgetsim.tasks import Task

@@ -59,6 +59,7 @@ class LabelPrice(_Sourced):
     usd_per_hour: Usd | None = None  # wage of the annotator
     annotators_per_item: Positive = 1.0
     rejected_share: Share = 0.0  # share of labels paid for and thrown away
+    available: Count | None = None  # labels people can give, besides those owned; None: no bound
     note: str | None = None
 
     @model_validator(mode="after")
@@ -143,6 +144,7 @@ class RateCard(_Part):
 
     schema_version: Literal[1]
     name: Text
+    about: Text | None = None  # what the card is, in a line
     currency: Literal["USD"]
     labels: Annotated[dict[str, LabelPrice], Field(min_length=1)]  # by task; `default` for the others
     gpu: DevicePrice | None = None
@@ -155,6 +157,11 @@ class RateCard(_Part):
     def label_price(self, task: str) -> LabelPrice | None:
         """Price of a label of that task, or of any task, or None."""
         return self.labels.get(task) or self.labels.get("default")
+
+    def available(self, task: str) -> int | None:
+        """How many labels of that task people can give, or None: then nothing bounds them."""
+        price = self.label_price(task)
+        return None if price is None else price.available
 
     def pool(self, task: str) -> Pool | None:
         """The pool of unlabelled texts of that task, or None: then nothing bounds it."""

@@ -1,7 +1,8 @@
 """The conductor: design points that are not in the store -> stages -> runs in the store."""
 
-from budgetsim.measure.conductor import Campaign, Limits, Outcome, run_campaign
+from budgetsim.measure.conductor import Campaign, Outcome, run_campaign
 from budgetsim.measure.grid import Grid, grid_names, load_grid
+from budgetsim.measure.limits import Limits
 from budgetsim.measure.recipe import PRESETS, Recipe, get_preset
 from budgetsim.measure.spec import RunSpec
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from budgetsim.errors import BudgetsimError, InputError, MissingExtraError, StoreLockedError
-from budgetsim.measure.estimate import Estimator
-from budgetsim.measure.execute import CHECKPOINT_EVERY, Bench, check_spec
-from budgetsim.measure.spec import RunSpec, to_json
+from budgetsim.errors import InputError, StoreLockedError
+from budgetsim.measure.crew import Crew, Job, Tell
+from budgetsim.measure.estimate import Estimator, Timed, prediction_error
+from budgetsim.measure.limits import Limits
+from budgetsim.measure.resolve import CHECKPOINT_EVERY, Bench, check_spec
+from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import Device, StageStore
+from budgetsim.measure.wanted import wanted_stages
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import merge
 from budgetsim.store.records import read_shards
@@ -26,25 +23,6 @@ from budgetsim.tasks import get_task
 from budgetsim.train.data import Access
 
 MERGE_EVERY: Final = 25  # runs
-MAX_RESTARTS: Final = 2  # of a worker that died
-Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Caps on a campaign; it stops before the run that would pass one, and keeps what is done."""
-
-    max_hours: float | None = None
-    max_cost_usd: float | None = None
-    usd_per_hour: float | None = None  # of one worker's device
-
-    def __post_init__(self) -> None:
-        for name in ("max_hours", "max_cost_usd", "usd_per_hour"):
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise InputError(f"{name} is {value}; wanted zero or more.")
-        if self.max_cost_usd is not None and self.usd_per_hour is None:
-            raise InputError("A cap in dollars needs a price of the device: name it with --rates or --usd-per-hour.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +41,17 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KindTimes:
+    """Stages of one kind that a campaign built: seconds predicted before each began, and taken."""
+
+    kind: str
+    n: int
+    predicted_seconds: float
+    seconds: float
+    error: float | None  # sum |predicted - took| / sum taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a campaign came to; seconds are wall clock."""
 
@@ -71,10 +60,13 @@ class Outcome:
     done: int
     failed: tuple[str, ...]
     stopped: str | None  # why it ended early
+    capped: bool  # whether that was a cap
     seconds: float
-    worker_seconds: float
-    prediction_error: float | None  # sum |predicted - took| / sum taken
+    worker_seconds: float  # of every process from its start to its end: what devices are paid for
+    cost_usd: float | None  # None without a price
+    prediction_error: float | None  # of the stages built: sum |predicted - took| / sum taken
     prediction_bias: float | None  # sum predicted / sum taken
+    predictions: tuple[KindTimes, ...]
     scores: tuple[dict[str, Any], ...]
 
 
@@ -86,7 +78,7 @@ def find_missing(campaign: Campaign, tell: Tell = lambda _: None) -> tuple[list[
     """
     refuse_toys(campaign)
     done = {run.design.run_id for run in read_shards(campaign.paths.runs)[0]}
-    bench = Bench(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
+    bench = make_bench(campaign)
     there: list[RunSpec] = []
     missing: list[RunSpec] = []
     refused: dict[str, list[RunSpec]] = {}
@@ -109,6 +101,31 @@ def find_missing(campaign: Campaign, tell: Tell = lambda _: None) -> tuple[list[
     return there, missing
 
 
+def cut_to_tasks(campaign: Campaign, tell: Tell = lambda _: None) -> Campaign:
+    """A grid's runs with no more texts than a user's own task has; grids are written for the tasks that ship."""
+    bench = make_bench(campaign)
+    specs, cut = [], 0
+    for spec in campaign.specs:
+        n = _texts_of_own(spec, bench)
+        counts = {name: min(getattr(spec, name), n) for name in ("n_unlabeled", "n_llm_labels")} if n else {}
+        specs.append(replace(spec, **counts))
+        cut += specs[-1] != spec
+    if cut:
+        tell(f"Cut to the texts there are: {cut} runs of the grid ask for more.")
+    return replace(campaign, specs=list(dict.fromkeys(specs)))
+
+
+def _texts_of_own(spec: RunSpec, bench: Bench) -> int:
+    """Texts of a user's own task that a run may use; 0 where it is another's or has none."""
+    if not spec.uses_pool or get_task(spec.task).origin != "custom":
+        return 0
+    try:
+        pool = bench.pool(spec)
+    except InputError:
+        return 0  # refused later, with its reason
+    return len(pool.rows) if pool is not None else 0
+
+
 def _what(spec: RunSpec, error: InputError) -> str:
     return str(error).replace(spec.title, f"{spec.task} {spec.strategy}")
 
@@ -123,14 +140,19 @@ def refuse_toys(campaign: Campaign) -> None:
         )
 
 
-def run_campaign(campaign: Campaign, tell: Tell) -> Outcome:
+def run_campaign(campaign: Campaign, tell: Tell, began: float | None = None) -> Outcome:
     """Do what is missing; every finished run is a file at once and in the database soon.
+
+    began : on the monotonic clock, what a cap in hours counts from; now by default
 
     raises : StoreLockedError at the end, when everything is done, where the database stayed locked
     """
+    start = time.monotonic() if began is None else began
     there, missing = find_missing(campaign, tell)
     tell(f"{len(there) + len(missing)} runs planned: {len(there)} in the store, {len(missing)} to do.")
-    crew = _Crew(campaign, missing, tell)
+    estimator = prepare_estimator(campaign)
+    crew = Crew(_job(campaign, missing, start), estimator, tell, lambda: None)
+    crew.every_run = lambda: _merge_sometimes(crew, campaign.paths)
     try:
         crew.work()
     finally:
@@ -140,19 +162,78 @@ def run_campaign(campaign: Campaign, tell: Tell) -> Outcome:
         raise crew.refused
     if locked is not None:
         raise locked
-    estimator = crew.estimator
+    return _outcome(crew, estimator, campaign, len(there), len(missing))
+
+
+def prepare_estimator(campaign: Campaign) -> Estimator:
+    """What the store's stages say about times."""
+    gpu = any(spec.recipe.preset == "paper" for spec in campaign.specs)
+    estimator = Estimator(workers=campaign.workers, gpu=gpu)
+    estimator.prime(read_shards(campaign.paths.runs)[1])
+    return estimator
+
+
+def _job(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Job:
+    bench = make_bench(campaign)
+    return Job(
+        runs=[(spec, wanted_stages(spec, bench)) for spec in missing],
+        is_there=lambda stage: bench.stages.place(stage.kind, stage.key).is_dir(),
+        settings={
+            "database": str(campaign.paths.database),
+            "cache": str(campaign.cache),
+            "threads": campaign.threads,
+            "checkpoint_every": campaign.checkpoint_every,
+            "access": asdict(campaign.access),
+        },
+        workers=campaign.workers,
+        limits=campaign.limits,
+        began=began,
+    )
+
+
+def make_bench(campaign: Campaign) -> Bench:
+    """A bench to look at, not to work on: splits, pools and which stages are there."""
+    return Bench(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
+
+
+def _outcome(crew: Crew, estimator: Estimator, campaign: Campaign, there: int, missing: int) -> Outcome:
+    cost = campaign.limits.cost_usd(crew.device_seconds)
     return Outcome(
-        planned=len(there) + len(missing),
-        there_before=len(there),
+        planned=there + missing,
+        there_before=there,
         done=len(crew.finished),
         failed=tuple(crew.failed),
         stopped=crew.stopped,
-        seconds=round(time.monotonic() - crew.start, 1),
-        worker_seconds=round(crew.worked, 1),
+        capped=crew.capped,
+        seconds=round(crew.wall, 1),
+        worker_seconds=round(crew.device_seconds, 1),
+        cost_usd=None if cost is None else round(cost, 6),
         prediction_error=estimator.error,
         prediction_bias=estimator.bias,
+        predictions=_by_kind(estimator.timed),
         scores=tuple(crew.finished),
     )
+
+
+def _by_kind(timed: Sequence[Timed]) -> tuple[KindTimes, ...]:
+    kinds: dict[str, list[Timed]] = {}
+    for stage in timed:
+        kinds.setdefault(stage.kind, []).append(stage)
+    return tuple(
+        KindTimes(
+            kind=kind,
+            n=len(found),
+            predicted_seconds=round(sum(t.predicted for t in found), 2),
+            seconds=round(sum(t.took for t in found), 2),
+            error=prediction_error(found),
+        )
+        for kind, found in kinds.items()
+    )
+
+
+def _merge_sometimes(crew: Crew, paths: StorePaths) -> None:
+    if len(crew.finished) % MERGE_EVERY == 0:
+        _merge(paths, crew.tell)
 
 
 def _merge(paths: StorePaths, tell: Tell) -> StoreLockedError | None:
@@ -162,218 +243,3 @@ def _merge(paths: StorePaths, tell: Tell) -> StoreLockedError | None:
         tell(str(error))
         return error
     return None
-
-
-class _Crew:
-    """Worker processes and the runs they share."""
-
-    def __init__(self, campaign: Campaign, missing: Sequence[RunSpec], tell: Tell) -> None:
-        self.campaign, self.tell = campaign, tell
-        self.groups = _groups(missing)
-        self.estimator = Estimator()
-        self.estimator.prime(read_shards(campaign.paths.runs)[1])
-        self.events: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
-        self.workers: dict[int, _Worker] = {}
-        self.finished: list[dict[str, Any]] = []
-        self.failed: list[str] = []
-        self.stopped: str | None = None
-        self.refused: BudgetsimError | None = None
-        self.start = time.monotonic()
-        self.worked = 0.0
-        self.restarts = 0
-
-    @property
-    def waiting(self) -> list[RunSpec]:
-        return [spec for group in self.groups for spec in group]
-
-    def work(self) -> None:
-        """Until nothing is left, a cap is reached, or everything failed."""
-        for number in range(min(self.campaign.workers, len(self.waiting))):
-            self.workers[number] = _Worker(number, self.campaign, self.events)
-        while any(worker.alive for worker in self.workers.values()):
-            number, event = self.events.get()
-            self._handle(self.workers[number], event)
-
-    def close(self) -> None:
-        for worker in self.workers.values():
-            worker.stop()
-
-    def _handle(self, worker: _Worker, event: dict[str, Any]) -> None:
-        kind = event["event"]
-        if kind == "warning":
-            self.tell(event["message"])
-        elif kind == "ready":
-            self._next(worker)
-        elif kind == "done":
-            self._finish(worker, event)
-            self._next(worker)
-        elif kind == "error":
-            self._fail(worker, event)
-            self._next(worker)
-        elif kind == "refused":
-            self.refused = MissingExtraError(event["message"])
-            self._stop("the workers cannot start")
-        elif kind == "ended":
-            self._ended(worker)
-
-    def _finish(self, worker: _Worker, event: dict[str, Any]) -> None:
-        spec, seconds = worker.take()
-        self.worked += seconds
-        self.estimator.learn(spec, seconds)
-        metric, value = next(iter(event["scores"].items()))
-        self.finished.append(
-            {
-                "run_id": event["run_id"],
-                "title": spec.title,
-                "metric": metric,
-                "score": value,
-                "seconds": round(seconds, 2),
-            }
-        )
-        left = self.waiting
-        count = f"[{len(self.finished)}/{len(self.finished) + len(left) + self._busy}]"
-        eta = self.estimator.remaining(left, len(self.workers))
-        self.tell(f"{count} {spec.title}: {metric} {value:.1f} in {seconds:.0f} s; about {_span(eta)} left")
-        if len(self.finished) % MERGE_EVERY == 0:
-            _merge(self.campaign.paths, self.tell)
-
-    @property
-    def _busy(self) -> int:
-        return sum(worker.spec is not None for worker in self.workers.values())
-
-    def _fail(self, worker: _Worker, event: dict[str, Any]) -> None:
-        spec, seconds = worker.take()
-        self.worked += seconds
-        self.failed.append(event["message"])
-        self.tell(f"{spec.title}: {event['message']}")
-        if event["message"].startswith("The disk of"):
-            self._stop("the disk is full")
-
-    def _ended(self, worker: _Worker) -> None:
-        worker.alive = False
-        if worker.spec is None:
-            return
-        spec, _ = worker.take()
-        if self.restarts < MAX_RESTARTS:
-            self.restarts += 1
-            self.tell(f"A worker died at {spec.title} (exit {worker.exit_code}); it is started again.")
-            self.groups.insert(0, [spec])
-            self.workers[worker.number] = _Worker(worker.number, self.campaign, self.events)
-        else:
-            self.failed.append(f"{spec.title}: the worker died (exit {worker.exit_code}).")
-
-    def _next(self, worker: _Worker) -> None:
-        spec = None if self.stopped else self._choose(worker)
-        if spec is not None:
-            reason = self._over_cap(spec)
-            if reason is None:
-                worker.give(spec)
-                return
-            self._stop(reason)
-        worker.dismiss()
-
-    def _stop(self, reason: str) -> None:
-        if self.stopped is None:
-            self.stopped = reason
-            self.tell(f"Stopping: {reason}. What is done is kept; the same command goes on from there.")
-
-    def _choose(self, worker: _Worker) -> RunSpec | None:
-        """The next run of the worker's own group, so that one teacher stays with one worker."""
-        if worker.group is not None and worker.group in self.groups and worker.group:
-            group = worker.group
-        else:
-            owned = [w.group for w in self.workers.values() if w is not worker]
-            free = [g for g in self.groups if g and not any(g is o for o in owned)] or [g for g in self.groups if g]
-            if not free:
-                return None
-            group = worker.group = free[0]
-        spec = group.pop(0)
-        self.groups = [g for g in self.groups if g]
-        return spec
-
-    def _over_cap(self, spec: RunSpec) -> str | None:
-        limits = self.campaign.limits
-        ahead = self.estimator.predict(spec)
-        hours = (time.monotonic() - self.start + ahead) / 3600
-        if limits.max_hours is not None and hours > limits.max_hours:
-            return f"the next run would pass {limits.max_hours:g} hours"
-        if limits.max_cost_usd is not None and limits.usd_per_hour is not None:
-            running = sum(self.estimator.predict(w.spec) for w in self.workers.values() if w.spec is not None)
-            cost = (self.worked + running + ahead) / 3600 * limits.usd_per_hour
-            if cost > limits.max_cost_usd:
-                return f"the next run would pass ${limits.max_cost_usd:g}"
-        return None
-
-
-class _Worker:
-    """One worker process, its pipe, and the run it is at."""
-
-    def __init__(self, number: int, campaign: Campaign, events: queue.Queue[tuple[int, dict[str, Any]]]) -> None:
-        self.number, self.alive = number, True
-        self.spec: RunSpec | None = None
-        self.group: list[RunSpec] | None = None
-        self.began = 0.0
-        settings = {
-            "database": str(campaign.paths.database),
-            "cache": str(campaign.cache),
-            "threads": campaign.threads,
-            "checkpoint_every": campaign.checkpoint_every,
-            "access": asdict(campaign.access),
-        }
-        self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "budgetsim.measure.worker", json.dumps(settings)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-            env={**os.environ, "OMP_NUM_THREADS": str(campaign.threads), "MKL_NUM_THREADS": str(campaign.threads)},
-        )  # fmt: skip
-        threading.Thread(target=self._listen, args=(events,), daemon=True).start()
-
-    def _listen(self, events: queue.Queue[tuple[int, dict[str, Any]]]) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            events.put((self.number, json.loads(line)))
-        self.process.wait()
-        events.put((self.number, {"event": "ended"}))
-
-    @property
-    def exit_code(self) -> int | None:
-        return self.process.returncode
-
-    def give(self, spec: RunSpec) -> None:
-        self.spec, self.began = spec, time.monotonic()
-        try:
-            assert self.process.stdin is not None
-            self.process.stdin.write(to_json(spec) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return  # the `ended` event that follows puts the run back
-
-    def take(self) -> tuple[RunSpec, float]:
-        if self.spec is None:
-            raise BudgetsimError("A worker reported a run nobody gave it; run the command again.")
-        spec, self.spec = self.spec, None
-        return spec, time.monotonic() - self.began
-
-    def dismiss(self) -> None:
-        """No more runs: the worker ends when its input does."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait()
-
-
-def _groups(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
-    """Runs that share a teacher together, cheap ones first within a task."""
-    groups: dict[tuple[Any, ...], list[RunSpec]] = {}
-    for spec in specs:
-        shared = (spec.task, spec.teacher or spec.labeler or spec.strategy, spec.n_labels, spec.seed)
-        groups.setdefault(shared, []).append(spec)
-    return list(groups.values())
-
-
-def _span(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,65 +1,180 @@
-"""How long runs will take, from those that are done; and how far that was off."""
+"""How long stages and runs will take, from stages that are done; and how far that was off.
+
+A stage's time is its work (examples, epochs included) at the rate of its like: the median over the newest stages of
+the same kind, model, task and sort of labels, else of the same kind and model, else of the same kind scaled by the
+size of the models, else a first guess. Rates are CPU seconds where a CPU worked, so that what else the machine did at
+the time does not count; how much slower the clock runs than that today is learned while stages finish.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
-from budgetsim.measure.spec import RunSpec
+from budgetsim.measure.wanted import Wanted
 from budgetsim.store.records import StageRecord
-from budgetsim.train.names import CPU_FAMILY, is_cheap
+from budgetsim.train.names import CPU_SHAPES, T5_SHAPES, is_cheap
 
-FIRST_GUESS: Final = {"cheap": 3.0, "cpu": 25.0, "other": 600.0}  # seconds a run, before anything is known
-SETUP_GUESS: Final = 45.0  # seconds a task: tokeniser and one pass of the encoder
+STARTUP_GUESS: Final = 12.0  # seconds until a worker has imported torch and transformers
+OVERHEAD_GUESS: Final = 0.5  # seconds of a run outside its stages
+NEWEST: Final = 15  # stages a rate is the median of
+TRUST: Final = 10.0  # seconds of finished work that weigh as much as the first guess of today's slowness
+MEMORY: Final = 0.9
+# Seconds an example of the smallest model on one CPU thread (pico, short texts); other sizes by their operations.
+FIRST_RATES: Final = {"train_student": 1.2e-3, "finetune_teacher": 1.2e-3, "soft_label": 4e-4, "evaluate": 4e-4}
+FIRST_RATES_OTHER: Final = {"encode": 1e-2, "tokenise": 2e-4, "llm_label": 1e-5}
+CHEAP_GUESS: Final = 0.5  # seconds of a stage without T5
+GPU_SPEEDUP: Final = 150.0  # of a GPU over one CPU thread, where nothing was timed yet
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A finished stage: what was predicted before it began, and what it took, in seconds."""
+
+    kind: str
+    predicted: float
+    took: float
 
 
 @dataclass(slots=True)
 class Estimator:
-    """Seconds of runs by task, student and strategy; learns from finished ones."""
+    """Seconds of stages and runs; learns from finished ones."""
 
-    seen: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
-    pairs: list[tuple[float, float]] = field(default_factory=list)  # (predicted, took)
+    workers: int = 1
+    gpu: bool = False  # what first guesses are for; what was timed decides later
+    startup: float = STARTUP_GUESS
+    timed: list[Timed] = field(default_factory=list)
+    slowness: float = field(init=False)  # wall seconds today a second of the rates
+    _first: float = field(init=False)
+    _took: float = 0.0
+    _expected: float = 0.0
+    _rates: dict[tuple[Any, ...], list[float]] = field(default_factory=dict)
+    _overheads: list[float] = field(default_factory=list)
 
-    def predict(self, spec: RunSpec) -> float:
-        """Seconds of one run: the median of its like, else of the same student, else a first guess."""
-        like = self.seen.get((spec.task, spec.student, spec.strategy))
-        if like:
-            return median(like)
-        of_student = [
-            (task, s) for (task, student, _), took in self.seen.items() if student == spec.student for s in took
-        ]
-        near = [s for task, s in of_student if task == spec.task] or [s for _, s in of_student]
-        if near:
-            return median(near)
-        kind = "cheap" if is_cheap(spec.student) else "cpu" if spec.student in CPU_FAMILY else "other"
-        return FIRST_GUESS[kind]
-
-    def learn(self, spec: RunSpec, seconds: float) -> None:
-        """Take a finished run into account."""
-        self.pairs.append((self.predict(spec), seconds))
-        self.seen.setdefault((spec.task, spec.student, spec.strategy), []).append(seconds)
+    def __post_init__(self) -> None:
+        self._first = self.slowness = _crowding(self.workers)
 
     def prime(self, stages: Iterable[StageRecord]) -> None:
-        """Learn from the student stages of earlier campaigns."""
-        for stage in stages:
-            if stage.kind == "train_student" and stage.seconds is not None and stage.model is not None:
-                strategy = "distill" if stage.n_unlabeled else "llm_annotate" if stage.n_llm_labels else "annotate"
-                self.seen.setdefault((stage.task, stage.model, strategy), []).append(stage.seconds)
+        """Learn the rates of stages of earlier campaigns."""
+        for stage in sorted(stages, key=lambda s: s.finished_at.timestamp() if s.finished_at else 0.0):
+            self._keep(stage, _work_seconds(stage))
 
-    def remaining(self, specs: Sequence[RunSpec], workers: int) -> float:
-        """Seconds until all of these are done."""
-        return sum(self.predict(spec) for spec in specs) / max(1, workers)
+    def stage(self, wanted: Wanted) -> float:
+        """Wall seconds of one stage."""
+        return self.base(wanted) * self.slowness
+
+    def base(self, wanted: Wanted) -> float:
+        """Seconds of one stage on a machine that does nothing else."""
+        levels = _levels(wanted.kind, wanted.model, wanted.about)
+        work = _work(wanted.kind, wanted.model, wanted.examples)
+        for level in levels:
+            if level in self._rates:
+                return median(self._rates[level][-NEWEST:]) * work
+        return self._by_size(wanted.kind, wanted.model, work)
+
+    def run(self, stages: Sequence[Wanted]) -> float:
+        """Wall seconds of a run that has to build these stages."""
+        return sum(self.stage(stage) for stage in stages) + self.overhead
+
+    @property
+    def overhead(self) -> float:
+        """Wall seconds of a run outside its stages."""
+        return median(self._overheads[-NEWEST:]) if self._overheads else OVERHEAD_GUESS * self.slowness
+
+    def learn(self, stage: StageRecord, predicted: float | None = None) -> None:
+        """Take a stage that this campaign built into account.
+
+        predicted : what `stage` said before it began, where anybody asked
+        """
+        took = stage.seconds or 0.0
+        if predicted is not None:
+            self.timed.append(Timed(stage.kind, predicted, took))
+        base = _work_seconds(stage)
+        self._took = MEMORY * self._took + took
+        self._expected = MEMORY * self._expected + base
+        self.slowness = (self._first * TRUST + self._took) / (TRUST + self._expected)
+        self._keep(stage, base)
+
+    def learn_overhead(self, seconds: float) -> None:
+        """Take the seconds of a run outside its stages into account."""
+        self._overheads.append(max(0.0, seconds))
 
     @property
     def error(self) -> float | None:
-        """Sum of |predicted - took| over the sum taken, a fraction: short runs weigh little."""
-        took = sum(t for _, t in self.pairs)
-        return sum(abs(p - t) for p, t in self.pairs) / took if took else None
+        """Sum of |predicted - took| over the sum taken, a fraction: short stages weigh little."""
+        return prediction_error(self.timed)
 
     @property
     def bias(self) -> float | None:
-        """Sum predicted / sum taken over finished runs."""
-        took = sum(t for _, t in self.pairs)
-        return sum(p for p, _ in self.pairs) / took if took else None
+        """Sum predicted / sum taken over finished stages."""
+        took = sum(t.took for t in self.timed)
+        return sum(t.predicted for t in self.timed) / took if took else None
+
+    def _keep(self, stage: StageRecord, seconds: float) -> None:
+        work = _work(stage.kind, stage.model, stage.examples or 0)
+        if work:
+            about = {"task": stage.task, "n_unlabeled": stage.n_unlabeled}
+            for level in _levels(stage.kind, stage.model, about):
+                self._rates.setdefault(level, []).append(seconds / work)
+
+    def _by_size(self, kind: str, model: str | None, work: float) -> float:
+        if not _in_proportion(kind, model):
+            return CHEAP_GUESS
+        if kind in FIRST_RATES_OTHER:
+            return FIRST_RATES_OTHER[kind] * work
+        for name in sorted({*CPU_SHAPES, *T5_SHAPES}, key=lambda n: abs(_operations(n) - _operations(model))):
+            known = self._rates.get((kind, name))
+            if known:
+                return median(known[-NEWEST:]) * work * _operations(model) / _operations(name)
+        rate = FIRST_RATES[kind] * _operations(model) / _operations("pico")
+        return rate * work / (GPU_SPEEDUP if self.gpu else 1.0)
+
+
+def prediction_error(timed: Sequence[Timed]) -> float | None:
+    """Sum of |predicted - took| over the sum taken; None where nothing took time.
+
+    >>> prediction_error([Timed("encode", 2.0, 1.0), Timed("encode", 3.0, 3.0)])
+    0.25
+    """
+    took = sum(t.took for t in timed)
+    return sum(abs(t.predicted - t.took) for t in timed) / took if took else None
+
+
+def _work_seconds(stage: StageRecord) -> float:
+    """CPU seconds where a CPU worked (never more than the clock's), else seconds."""
+    seconds = stage.seconds or 0.0
+    cpu = stage.provenance.get("cpu_seconds")
+    return min(seconds, float(cpu)) if stage.device_class == "cpu" and cpu is not None else seconds
+
+
+def _levels(kind: str, model: str | None, about: Any) -> list[tuple[Any, ...]]:
+    """Names of ever wider groups of like stages."""
+    soft = kind == "train_student" and bool(about.get("n_unlabeled"))
+    return [(kind, model, about.get("task"), soft), (kind, model, about.get("task")), (kind, model)]
+
+
+def _in_proportion(kind: str, model: str | None) -> bool:
+    """Whether a stage takes time in proportion to its examples; the others are short, and about constant."""
+    return kind in FIRST_RATES_OTHER or not (is_cheap(model or "") or model == "minilm-lr")
+
+
+def _work(kind: str, model: str | None, examples: int) -> float:
+    return float(examples) if _in_proportion(kind, model) else 1.0
+
+
+def _operations(model: str | None) -> float:
+    """Operations a token of a T5, up to a factor; a checkpoint of unknown size counts as T5-Small."""
+    d_model, d_kv, d_ff, layers, heads = {**CPU_SHAPES, **T5_SHAPES}.get(model or "", T5_SHAPES["t5-v1_1-small"])
+    return float(layers * d_model * (4 * d_kv * heads + 3 * d_ff))
+
+
+def _crowding(workers: int) -> float:
+    """How many processes share a core once the workers have begun, at least 1: a first guess of today's slowness."""
+    try:
+        busy = os.getloadavg()[0]
+    except (AttributeError, OSError):
+        busy = 0.0
+    return max(1.0, (busy + workers) / (os.cpu_count() or 1))

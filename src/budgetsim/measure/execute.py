@@ -3,72 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from budgetsim.design import canonical_hash
 from budgetsim.errors import InputError
-from budgetsim.measure.pool import Pool, load_pool, simulate_labels
-from budgetsim.measure.recipe import TARGET_TOKENS
+from budgetsim.measure import wanted
+from budgetsim.measure.pool import simulate_labels
+from budgetsim.measure.resolve import Bench, Run, check_spec
 from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stages import Stage, StageStore, Work
+from budgetsim.measure.stages import Stage, Work
+from budgetsim.measure.wanted import Wanted
 from budgetsim.store.records import Score
-from budgetsim.tasks import Task, get_task
 from budgetsim.train import metrics
-from budgetsim.train.baselines import has_overlap_rule
-from budgetsim.train.data import Access, load_task
-from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, model_id
+from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
 from budgetsim.train.rows import Row
-from budgetsim.train.splits import Split, nested_order, split_task
+from budgetsim.train.splits import nested_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from budgetsim.train.codec import Codec
     from budgetsim.train.finetune import Optimisation, TrainExample
-
-CHECKPOINT_EVERY = 200  # steps; a killed run loses at most as many
-
-
-@dataclass(slots=True)
-class Bench:
-    """What runs share in one process: the stages on disk, and splits, pools and codecs in memory."""
-
-    stages: StageStore
-    access: Access = field(default_factory=Access)
-    progress: Callable[[str, int, int], None] | None = None
-    part: str = "test"  # dev where a choice is being made
-    checkpoint_every: int = CHECKPOINT_EVERY
-    _splits: dict[str, Split] = field(default_factory=dict)
-    _hashes: dict[str, str] = field(default_factory=dict)
-    _pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
-
-    def split(self, spec: RunSpec) -> Split:
-        """The split of a run's task, by its recipe's rule."""
-        key = canonical_hash({"task": spec.task, "rule": repr(spec.recipe.split)})
-        if key not in self._splits:
-            data = load_task(spec.task, self.access)
-            self._splits[key] = split_task(data, spec.recipe.split)
-            self._hashes[self._splits[key].split_id] = data.data_hash
-        return self._splits[key]
-
-    def data_hash(self, split: Split) -> str:
-        """SHA-256 of the files behind a split."""
-        return self._hashes[split.split_id]
-
-    def pool(self, spec: RunSpec) -> Pool | None:
-        """The unlabelled texts of a run, None where it uses none."""
-        if not spec.uses_pool:
-            return None
-        split = self.split(spec)
-        key = (split.split_id, spec.unlabeled)
-        if key not in self._pools:
-            self._pools[key] = load_pool(spec.unlabeled, split, self.access)
-        return self._pools[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +42,7 @@ def execute(spec: RunSpec, bench: Bench) -> Result:
     raises : InputError where the task has too few rows, or student and teacher do not fit together
     """
     check_spec(spec, bench)
-    run = _Run(spec, bench)
+    run = Run(spec, bench)
     scores, stages = _cheap_student(run) if is_cheap(spec.student) else _seq2seq_student(run)
     part = getattr(run.split, bench.part)
     listed = [
@@ -95,99 +52,16 @@ def execute(spec: RunSpec, bench: Bench) -> Result:
     return Result(tuple(listed), tuple(stages))
 
 
-def check_spec(spec: RunSpec, bench: Bench) -> None:
-    """Refuse what the task's rows cannot give, or the models cannot learn.
-
-    raises : InputError saying how many rows there are, or which student or teacher would do
-    """
-    split, pool = bench.split(spec), bench.pool(spec)
-    wanted = {"n_labels": (spec.n_labels, len(split.train), "labelled rows")}
-    if pool is not None:
-        wanted["n_unlabeled"] = (spec.n_unlabeled, len(pool.rows), "unlabelled texts")
-        wanted["n_llm_labels"] = (spec.n_llm_labels, len(pool.rows), "unlabelled texts")
-    for name, (asked, there, what) in wanted.items():
-        if asked > there:
-            raise InputError(f"{spec.title}: {name} is {asked}, but {spec.task} has {there} {what} in this split.")
-    _check_models(spec, get_task(spec.task))
-
-
-def _check_models(spec: RunSpec, task: Task) -> None:
-    if is_cheap(spec.student) and (task.kind != "classification" or spec.strategy == "distill"):
-        raise InputError(
-            f"{spec.student} learns hard labels of a classification; {task.name} is {task.kind}, the strategy "
-            f"{spec.strategy}. Use a seq2seq student."
-        )
-    if spec.student == "overlap" and not has_overlap_rule(task):
-        raise InputError(f"overlap answers tasks of two texts and two labels; {task.name} is none.")
-    if spec.teacher in ENCODER_TEACHERS and not task.labels:
-        raise InputError(f"{spec.teacher} teaches classifications; {task.name} is {task.kind}. Use a seq2seq teacher.")
-
-
-@dataclass(slots=True)
-class _Run:
-    """A run at work: the spec with everything it resolves to."""
-
-    spec: RunSpec
-    bench: Bench
-    split: Split = field(init=False)
-    pool: Pool | None = field(init=False)
-    task: Task = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.task = get_task(self.spec.task)
-        self.split, self.pool = self.bench.split(self.spec), self.bench.pool(self.spec)
-
-    @property
-    def labelled(self) -> list[Row]:
-        """The human-labelled rows: a nested prefix of the seed's order."""
-        order = nested_order(len(self.split.train), self.spec.seed, "labels")[: self.spec.n_labels]
-        return [self.split.train[i] for i in order]
-
-    @property
-    def text_order(self) -> list[int]:
-        """Places in the pool of the texts this run uses: a nested prefix of the seed's order."""
-        if self.pool is None:
-            return []
-        n = self.spec.n_unlabeled or self.spec.n_llm_labels
-        return [int(i) for i in nested_order(len(self.pool.rows), self.spec.seed, "texts")[:n]]
-
-    @property
-    def evaluated(self) -> tuple[Row, ...]:
-        part: tuple[Row, ...] = getattr(self.split, self.bench.part)
-        return part
-
-    @property
-    def run_id(self) -> str:
-        return self.spec.design(self.split.split_id, self.pool.source if self.pool else None).run_id
-
-    @property
-    def target_tokens(self) -> int:
-        return max(self.spec.recipe.target_tokens, TARGET_TOKENS.get(self.task.name, 0))
-
-    def prefixed(self, rows: Sequence[Row]) -> list[str]:
-        head = f"{self.task.name}: " if self.spec.recipe.prefix else ""
-        return [head + row.source for row in rows]
-
-    def about(self, model: str | None = None, **counts: Any) -> dict[str, Any]:
-        return {"task": self.task.name, "model": model, **counts}
-
-    def tell(self, what: str) -> Callable[[int, int], None] | None:
-        progress = self.bench.progress
-        return None if progress is None else lambda done, of: progress(what, done, of)
-
-
 # Cheap students
 
 
-def _cheap_student(run: _Run) -> tuple[dict[str, float], list[Stage]]:
+def _cheap_student(run: Run) -> tuple[dict[str, float], list[Stage]]:
     spec = run.spec
     before: list[Stage] = []
     rows, labels = _hard_labels(run, before)
     features: list[tuple[np.ndarray, Stage]] = []
     if spec.student == "encoder-lr":
-        features = [_encoded(run, "train", run.split.train), _encoded(run, run.bench.part, run.evaluated)]
-        if run.pool is not None:
-            features.append(_encoded(run, "pool", run.pool.rows))
+        features = [_encoded(run, part) for part in wanted.encoded_parts(run)]
         before += [stage for _, stage in features]
 
     def build(folder: Path) -> Work:
@@ -197,13 +71,11 @@ def _cheap_student(run: _Run) -> tuple[dict[str, float], list[Stage]]:
         main = next(iter(found))
         return Work(examples=len(rows), metric=main, score=found[main])
 
-    stage = run.bench.stages.get(
-        "train_student", {"run": run.run_id, "part": run.bench.part}, build, **_student_about(run)
-    )
+    stage = _get(run, wanted.cheap_student(run), build)
     return _read_scores(stage), [*before, stage]
 
 
-def _cheap_answers(run: _Run, rows: Sequence[Row], labels: Sequence[str], features: Sequence[np.ndarray]) -> list[str]:
+def _cheap_answers(run: Run, rows: Sequence[Row], labels: Sequence[str], features: Sequence[np.ndarray]) -> list[str]:
     from budgetsim.train import baselines, encoder
 
     sources = [row.source for row in run.evaluated]
@@ -223,7 +95,7 @@ def _cheap_answers(run: _Run, rows: Sequence[Row], labels: Sequence[str], featur
     return [run.task.labels[i] for i in head.logits(test).argmax(1)]
 
 
-def _chosen(run: _Run, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _chosen(run: Run, features: Sequence[np.ndarray]) -> list[np.ndarray]:
     order = nested_order(len(run.split.train), run.spec.seed, "labels")[: run.spec.n_labels]
     parts = [features[0][order]]
     return parts if run.pool is None else [*parts, features[2][run.text_order]]
@@ -232,7 +104,7 @@ def _chosen(run: _Run, features: Sequence[np.ndarray]) -> list[np.ndarray]:
 # Seq2seq students
 
 
-def _seq2seq_student(run: _Run) -> tuple[dict[str, float], list[Stage]]:
+def _seq2seq_student(run: Run) -> tuple[dict[str, float], list[Stage]]:
     codec, before = _codec(run)
     if run.spec.strategy == "distill":
         examples, soft = _soft_examples(run, codec, before)
@@ -246,7 +118,7 @@ def _seq2seq_student(run: _Run) -> tuple[dict[str, float], list[Stage]]:
     return found, [*before, trained, evaluated]
 
 
-def _trained(run: _Run, codec: Codec, examples: list[TrainExample], soft: Any) -> Stage:
+def _trained(run: Run, codec: Codec, examples: list[TrainExample], soft: Any) -> Stage:
     from budgetsim.train import finetune
 
     spec = run.spec
@@ -261,10 +133,10 @@ def _trained(run: _Run, codec: Codec, examples: list[TrainExample], soft: Any) -
         )  # fmt: skip
         return _saved(folder, model, trained, examples)
 
-    return run.bench.stages.get("train_student", {"run": run.run_id}, build, **_student_about(run))
+    return _get(run, wanted.student(run), build)
 
 
-def _evaluated(run: _Run, codec: Codec, trained: Stage, name: str, key: dict[str, str]) -> Stage:
+def _evaluated(run: Run, codec: Codec, trained: Stage, name: str, of: dict[str, str]) -> Stage:
     from budgetsim.train import evaluate
 
     rows = run.evaluated
@@ -280,20 +152,17 @@ def _evaluated(run: _Run, codec: Codec, trained: Stage, name: str, key: dict[str
         main = next(iter(found))
         return Work(examples=len(rows), metric=main, score=found[main])
 
-    counts = {"n_labels": run.spec.n_labels, "seed": run.spec.seed}
-    return run.bench.stages.get(
-        "evaluate", {**key, "part": run.bench.part}, build, **run.about(model_id(name), **counts)
-    )  # fmt: skip
+    return _get(run, wanted.evaluation(run, name, of), build)
 
 
-def _soft_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
+def _soft_examples(run: Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
     """Texts with the teacher's soft labels, and the head that reads them."""
     if run.spec.teacher in ENCODER_TEACHERS:
         return _label_examples(run, codec, before)
     return _state_examples(run, codec, before)
 
 
-def _label_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
+def _label_examples(run: Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
     from safetensors.numpy import load_file
 
     from budgetsim.train.distill import LabelHead, check_label_tokens, label_probabilities, one_hot
@@ -325,14 +194,14 @@ def _with_probs(example: TrainExample, probs: Any) -> TrainExample:
     return TrainExample(example.source, example.target, label_probs=probs)
 
 
-def _encoder_teacher(run: _Run, before: list[Stage]) -> Stage:
+def _encoder_teacher(run: Run, before: list[Stage]) -> Stage:
     from safetensors.numpy import save_file
 
     from budgetsim.train.encoder import fit_logistic
 
     spec = run.spec
-    features, encoded = _encoded(run, "train", run.split.train)
-    test, encoded_test = _encoded(run, run.bench.part, run.evaluated)
+    features, encoded = _encoded(run, "train")
+    test, encoded_test = _encoded(run, run.bench.part)
     order = nested_order(len(run.split.train), spec.seed, "labels")[: spec.n_labels]
     rows = [run.split.train[i] for i in order]
 
@@ -345,18 +214,18 @@ def _encoder_teacher(run: _Run, before: list[Stage]) -> Stage:
         main = next(iter(found))
         return Work(examples=len(rows), metric=main, score=found[main])
 
-    stage = run.bench.stages.get("finetune_teacher", _teacher_key(run), build, **_teacher_about(run))
+    stage = _get(run, wanted.teacher(run), build)
     before += [encoded, encoded_test, stage]
     return stage
 
 
-def _encoder_soft_labels(run: _Run, teacher: Stage, before: list[Stage]) -> Stage:
+def _encoder_soft_labels(run: Run, teacher: Stage, before: list[Stage]) -> Stage:
     from safetensors.numpy import load_file, save_file
 
     from budgetsim.train.encoder import LogisticHead
 
     assert run.pool is not None
-    features, encoded = _encoded(run, "pool", run.pool.rows)
+    features, encoded = _encoded(run, "pool")
     n = len(run.pool.rows)
 
     def build(folder: Path) -> Work:
@@ -365,35 +234,29 @@ def _encoder_soft_labels(run: _Run, teacher: Stage, before: list[Stage]) -> Stag
         save_file({"logits": logits}, folder / "logits.safetensors")
         return Work(examples=n)
 
-    stage = run.bench.stages.get(
-        "soft_label", {"teacher": teacher.key, "pool": run.pool.pool_id, "cache": "label"}, build,
-        **_teacher_about(run), n_unlabeled=n,
-    )  # fmt: skip
+    stage = _get(run, wanted.soft_labels(run, teacher.key), build)
     before += [encoded, stage]
     return stage
 
 
-def _encoded(run: _Run, what: str, rows: Sequence[Row]) -> tuple[np.ndarray, Stage]:
+def _encoded(run: Run, what: str) -> tuple[np.ndarray, Stage]:
     """Features of the frozen encoder for a part of the data; one pass serves every teacher and student."""
     from safetensors.numpy import load_file, save_file
 
     from budgetsim.train.encoder import encode_sources
 
-    texts = canonical_hash({"texts": [row.source for row in rows]})
+    rows = run.part(what)
 
     def build(folder: Path) -> Work:
         features = encode_sources([row.source for row in rows], run.task.fields)
         save_file({"features": features}, folder / "features.safetensors")
         return Work(examples=len(rows), provenance={"part": what})
 
-    stage = run.bench.stages.get(
-        "encode", {"texts": texts, "fields": list(run.task.fields), "encoder": "all-MiniLM-L6-v2"}, build,
-        **run.about("minilm", n_unlabeled=len(rows) if what == "pool" else None),
-    )  # fmt: skip
+    stage = _get(run, wanted.encoding(run, what), build)
     return load_file(stage.folder / "features.safetensors")["features"], stage
 
 
-def _state_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
+def _state_examples(run: Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
     from budgetsim.train.distill import StateCache, StateHead
     from budgetsim.train.finetune import TrainExample
 
@@ -415,11 +278,11 @@ def _state_examples(run: _Run, codec: Codec, before: list[Stage]) -> tuple[list[
     return examples, StateHead(cache.matrix.float(), cache.scale, recipe.temperature)
 
 
-def _seq2seq_teacher(run: _Run, codec: Codec, before: list[Stage]) -> Stage:
+def _seq2seq_teacher(run: Run, codec: Codec, before: list[Stage]) -> Stage:
     from budgetsim.train import finetune, lora
 
     spec = run.spec
-    name = _teacher_name(spec)
+    name = run.teacher
     rows = run.labelled
     examples = _examples(run, codec, rows, [row.target for row in rows])
     how = _optimisation(run, spec.recipe.teacher_lr, spec.recipe.steps_for(len(rows), spec.recipe.epochs_teacher))
@@ -433,29 +296,31 @@ def _seq2seq_teacher(run: _Run, codec: Codec, before: list[Stage]) -> Stage:
         )  # fmt: skip
         return _saved(folder, lora.merge(trainable), trained, examples)
 
-    teacher = run.bench.stages.get("finetune_teacher", _teacher_key(run), build, **_teacher_about(run))
+    teacher = _get(run, wanted.teacher(run), build)
     scored = _evaluated(run, codec, teacher, name, {"teacher": teacher.key})
-    before += [teacher, scored]
+    before += [_with_score(teacher, scored), scored]
     return teacher
 
 
-def _state_soft_labels(run: _Run, codec: Codec, teacher: Stage, before: list[Stage]) -> Stage:
+def _with_score(teacher: Stage, scored: Stage) -> Stage:
+    """A teacher's score is its stage's, so that it is found in one place for teachers of every kind."""
+    return Stage(teacher.folder, replace(teacher.record, metric=scored.record.metric, score=scored.record.score))
+
+
+def _state_soft_labels(run: Run, codec: Codec, teacher: Stage, before: list[Stage]) -> Stage:
     from budgetsim.train.distill import cache_states
 
     assert run.pool is not None
     rows = run.pool.rows
 
     def build(folder: Path) -> Work:
-        model = _saved_model(_teacher_name(run.spec), teacher.folder, codec)
+        model = _saved_model(run.teacher, teacher.folder, codec)
         sources = codec.encode(run.prefixed(rows), run.spec.recipe.source_tokens)
         cache = cache_states(model, sources, max_tokens=run.target_tokens, batch=run.spec.recipe.batch)
         cache.save(folder / "states.safetensors")
         return Work(examples=len(rows), tokens=len(cache.states))
 
-    stage = run.bench.stages.get(
-        "soft_label", {"teacher": teacher.key, "pool": run.pool.pool_id, "cache": "full"}, build,
-        **_teacher_about(run), n_unlabeled=len(rows),
-    )  # fmt: skip
+    stage = _get(run, wanted.soft_labels(run, teacher.key), build)
     before.append(stage)
     return stage
 
@@ -463,7 +328,7 @@ def _state_soft_labels(run: _Run, codec: Codec, teacher: Stage, before: list[Sta
 # Shared parts
 
 
-def _hard_labels(run: _Run, before: list[Stage]) -> tuple[list[Row], list[str]]:
+def _hard_labels(run: Run, before: list[Stage]) -> tuple[list[Row], list[str]]:
     """Rows and labels of the strategies that learn hard labels: people's, an LLM's, or both."""
     rows = run.labelled
     labels = [row.target for row in rows]
@@ -476,7 +341,7 @@ def _hard_labels(run: _Run, before: list[Stage]) -> tuple[list[Row], list[str]]:
     return rows, labels
 
 
-def _llm_labels(run: _Run) -> Stage:
+def _llm_labels(run: Run) -> Stage:
     """One labelling pass of the pool; the labels are kept as numbers of the label list."""
     assert run.pool is not None
     assert run.spec.labeler is not None
@@ -489,37 +354,28 @@ def _llm_labels(run: _Run) -> Stage:
         right = metrics.micro_f1(said, [row.target for row in pool.rows])
         return Work(examples=len(said), metric="accuracy", score=right)
 
-    key = {"pool": pool.pool_id, "labeler": labeler, "seed": run.spec.seed, "task": run.task.name}
-    return run.bench.stages.get(
-        "llm_label", key, build, **run.about(labeler, n_llm_labels=len(pool.rows), seed=run.spec.seed)
-    )
+    return _get(run, wanted.llm_labels(run), build)
 
 
-def _codec(run: _Run) -> tuple[Codec, list[Stage]]:
+def _codec(run: Run) -> tuple[Codec, list[Stage]]:
     """The tokenizer of the student: trained on the split's own train and pool texts, or a checkpoint's."""
     from budgetsim.train.codec import PieceCodec, checkpoint_codec, train_pieces
     from budgetsim.train.models import hub_name
 
     if run.spec.student not in CPU_FAMILY:
         return checkpoint_codec(hub_name(run.spec.student)), []
-    texts = [row.source for row in (*run.split.train, *run.split.unlabeled)]
-    if not run.task.labels:
-        texts += [row.target for row in run.split.train]
+    texts = wanted.tokeniser_texts(run)
 
     def build(folder: Path) -> Work:
         model = train_pieces(texts, run.task.labels, run.spec.recipe.vocabulary)
         (folder / "pieces.model").write_bytes(model)
         return Work(examples=len(texts))
 
-    key = {
-        "split": run.split.split_id, "task": run.task.name, "labels": list(run.task.labels),
-        "vocabulary": run.spec.recipe.vocabulary,
-    }  # fmt: skip
-    stage = run.bench.stages.get("tokenise", key, build, **run.about("sentencepiece"))
+    stage = _get(run, wanted.tokeniser(run), build)
     return PieceCodec((stage.folder / "pieces.model").read_bytes(), run.task.labels), [stage]
 
 
-def _examples(run: _Run, codec: Codec, rows: Sequence[Row], targets: Sequence[str]) -> list[TrainExample]:
+def _examples(run: Run, codec: Codec, rows: Sequence[Row], targets: Sequence[str]) -> list[TrainExample]:
     from budgetsim.train.finetune import TrainExample
 
     sources = codec.encode(run.prefixed(rows), run.spec.recipe.source_tokens)
@@ -534,7 +390,7 @@ def _examples(run: _Run, codec: Codec, rows: Sequence[Row], targets: Sequence[st
     return [TrainExample(source, answer) for source, answer in zip(sources, answers, strict=True)]
 
 
-def _optimisation(run: _Run, lr: float, steps: int) -> Optimisation:
+def _optimisation(run: Run, lr: float, steps: int) -> Optimisation:
     from budgetsim.train.finetune import Optimisation
 
     recipe = run.spec.recipe
@@ -552,7 +408,7 @@ def _optimisation(run: _Run, lr: float, steps: int) -> Optimisation:
     )
 
 
-def _fresh_model(run: _Run, name: str, codec: Codec) -> Any:
+def _fresh_model(run: Run, name: str, codec: Codec) -> Any:
     from budgetsim.train.models import build_cpu, load_checkpoint
 
     if name in CPU_FAMILY:
@@ -584,11 +440,11 @@ def _saved_model(name: str, folder: Path, codec: Codec) -> Any:
     return load_checkpoint(str(folder / "model"))
 
 
-def _check_vocabulary(run: _Run, codec: Codec) -> None:
+def _check_vocabulary(run: Run, codec: Codec) -> None:
     from budgetsim.train.codec import PieceCodec, checkpoint_codec
     from budgetsim.train.models import hub_name
 
-    teacher = _teacher_name(run.spec)
+    teacher = run.teacher
     own = teacher in CPU_FAMILY
     same = isinstance(codec, PieceCodec) if own else codec.same_as(checkpoint_codec(hub_name(teacher)))
     if not same:
@@ -599,30 +455,8 @@ def _check_vocabulary(run: _Run, codec: Codec) -> None:
         )
 
 
-def _teacher_name(spec: RunSpec) -> str:
-    assert spec.teacher is not None
-    return spec.teacher
-
-
-def _teacher_key(run: _Run) -> dict[str, Any]:
-    spec = run.spec
-    return {
-        "split": run.split.split_id, "task": run.task.name, "teacher": model_id(_teacher_name(spec)),
-        "n_labels": spec.n_labels,
-        "seed": spec.seed, "recipe": spec.recipe.teacher_identity(_teacher_name(spec)), "part": run.bench.part,
-    }  # fmt: skip
-
-
-def _teacher_about(run: _Run) -> dict[str, Any]:
-    return run.about(model_id(_teacher_name(run.spec)), n_labels=run.spec.n_labels, seed=run.spec.seed)
-
-
-def _student_about(run: _Run) -> dict[str, Any]:
-    spec = run.spec
-    return run.about(
-        model_id(spec.student), n_labels=spec.n_labels, n_llm_labels=spec.n_llm_labels, n_unlabeled=spec.n_unlabeled,
-        seed=spec.seed,
-    )  # fmt: skip
+def _get(run: Run, stage: Wanted, build: Callable[[Path], Work]) -> Stage:
+    return run.bench.stages.get(stage.kind, stage.depends_on, build, **stage.about)
 
 
 def _write_scores(folder: Path, found: dict[str, float]) -> None:

@@ -23,7 +23,7 @@ from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import MissingPriceError
 from budgetsim.published import PAPER_GPU_USD_PER_HOUR
 from budgetsim.rates import RateCard
-from budgetsim.report import Grid, Page
+from budgetsim.report.grid import Grid, Page
 from budgetsim.store.location import package_data
 from budgetsim.store.merge import read_published_file
 from budgetsim.tasks import Task, get_task

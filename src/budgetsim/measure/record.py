@@ -13,7 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from budgetsim.measure.execute import Bench, Result, execute
+from budgetsim.measure.execute import Result, execute
+from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec
 from budgetsim.store.location import StorePaths
 from budgetsim.store.records import RunRecord, StageRecord, write_shard

@@ -7,12 +7,12 @@ from statistics import fmean
 from typing import Any, Final
 
 from budgetsim.errors import InputError
-from budgetsim.measure.conductor import Campaign, Outcome, Tell, find_missing
-from budgetsim.measure.estimate import SETUP_GUESS, Estimator
-from budgetsim.measure.execute import Bench
+from budgetsim.measure.conductor import Campaign, Outcome, find_missing, make_bench, prepare_estimator
+from budgetsim.measure.crew import Tell, span
+from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec, to_json
-from budgetsim.measure.stages import Device, StageStore
-from budgetsim.report import Grid, Page
+from budgetsim.measure.wanted import Wanted, wanted_stages
+from budgetsim.report.grid import Grid, Page
 from budgetsim.store.records import RunRecord, read_shards
 from budgetsim.tasks import get_task
 from budgetsim.train import baselines, metrics
@@ -23,7 +23,7 @@ OVERLAP_LABELS: Final = 100  # labels the word-overlap rule is fitted on
 
 def baseline_rows(campaign: Campaign) -> dict[str, dict[str, float]]:
     """Scores of the answers that cost nothing or next to it, by task, on the very split measured."""
-    bench = Bench(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
+    bench = make_bench(campaign)
     return {spec.task: _baselines(spec, bench) for spec in {s.task: s for s in campaign.specs}.values()}
 
 
@@ -51,13 +51,13 @@ def outcome_page(outcome: Outcome, beside: Mapping[str, Mapping[str, float]], ca
     wanted = _wanted(campaign)
     for task, trivial in beside.items():
         runs = [records[i] for i in wanted.get(task, ()) if i in records]
-        page += [_runs_grid(task, runs), _beside(task, runs, trivial), ""]
+        page += [*([_runs_grid(task, runs)] if runs else []), _beside(task, runs, trivial), ""]
     page.append(summary(outcome))
     return page
 
 
 def _wanted(campaign: Campaign) -> dict[str, list[str]]:
-    bench = Bench(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
+    bench = make_bench(campaign)
     found: dict[str, list[str]] = {}
     for spec in campaign.specs:
         try:
@@ -115,46 +115,76 @@ def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> s
 
 def summary(outcome: Outcome) -> str:
     """One paragraph: what was done, how long it took, how good the predictions were."""
+    cost = "" if outcome.cost_usd is None else f", ${outcome.cost_usd:,.4f}"
     words = [
-        f"{outcome.done} runs done in {outcome.seconds / 60:.1f} min "
-        f"({outcome.worker_seconds / 3600:.2f} worker-hours); {outcome.there_before} of {outcome.planned} were "
-        f"there before."
+        f"{outcome.done} runs done in {outcome.seconds / 60:.1f} min ({outcome.worker_seconds / 3600:.3f} "
+        f"worker-hours, start-up included{cost}); {outcome.there_before} of {outcome.planned} were there before."
     ]
     if outcome.prediction_error is not None and outcome.prediction_bias is not None:
+        kinds = [k for k in outcome.predictions if k.seconds >= 1]
+        parts = ", ".join(f"{k.kind} {k.predicted_seconds:.0f} for {k.seconds:.0f} s" for k in kinds)
         words.append(
-            f"Predicted times of runs were off by {100 * outcome.prediction_error:.0f} % on average; in all, "
-            f"{outcome.prediction_bias:.2f} of what it took."
+            f"Predicted times of the stages built were off by {100 * outcome.prediction_error:.0f} %; in all, "
+            f"{outcome.prediction_bias:.2f} of what they took{f' ({parts})' if parts else ''}."
         )
     if outcome.failed:
         words.append(f"{len(outcome.failed)} failed.")
     if outcome.stopped:
-        words.append(f"Stopped early: {outcome.stopped}; run the command again to go on.")
+        how = " with a higher cap" if outcome.capped else ""
+        words.append(f"Stopped early: {outcome.stopped}; the same command{how} goes on from there.")
     return " ".join(words)
 
 
 def predict_campaign(campaign: Campaign, tell: Tell) -> dict[str, Any]:
-    """What a campaign would do and take: counts, hours by task and strategy, dollars where a price is given."""
+    """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given."""
     there, missing = find_missing(campaign, tell)
-    estimator = Estimator()
-    estimator.prime(read_shards(campaign.paths.runs)[1])
+    estimator, plan = prepare_estimator(campaign), _to_build(campaign, missing)
     cells: dict[tuple[str, str, str], list[float]] = {}
-    for spec in missing:
-        cells.setdefault((spec.task, spec.strategy, spec.student), []).append(estimator.predict(spec))
-    setup = SETUP_GUESS * len({spec.task for spec in missing})
-    seconds = sum(map(sum, cells.values())) + setup
-    price = campaign.limits.usd_per_hour
+    kinds: dict[str, list[float]] = {}
+    for spec, stages in plan:
+        cells.setdefault((spec.task, spec.strategy, spec.student), []).append(estimator.run(stages))
+        for stage in stages:
+            kinds.setdefault(stage.kind, []).append(estimator.stage(stage))
+    startup = estimator.startup * min(campaign.workers, len(missing))
+    seconds = sum(map(sum, cells.values())) + startup
+    cost = campaign.limits.cost_usd
     return {
         "there": len(there),
         "missing": len(missing),
         "worker_hours": round(seconds / 3600, 3),
         "wall_hours": round(seconds / 3600 / campaign.workers, 3),
-        "cost_usd": None if price is None else round(seconds / 3600 * price, 4),
+        "cost_usd": _rounded(cost(seconds)),
         "cells": [
             {"task": t, "strategy": s, "student": m, "runs": len(c), "worker_hours": round(sum(c) / 3600, 4)}
             for (t, s, m), c in cells.items()
         ],
+        "stages": [
+            {"kind": k, "n": len(c), "worker_hours": round(sum(c) / 3600, 4), "cost_usd": _rounded(cost(sum(c)))}
+            for k, c in kinds.items()
+        ],
+        "startup_hours": round(startup / 3600, 4),
         "specs": [to_json(spec) for spec in missing],
     }
+
+
+def _rounded(usd: float | None) -> float | None:
+    return None if usd is None else round(usd, 4)
+
+
+def _to_build(campaign: Campaign, missing: list[RunSpec]) -> list[tuple[RunSpec, list[Wanted]]]:
+    """The stages that each run has to build, a shared one with the first run that needs it."""
+    bench = make_bench(campaign)
+    seen: set[str] = set()
+    plan = []
+    for spec in missing:
+        stages = [
+            stage
+            for stage in wanted_stages(spec, bench)
+            if stage.key not in seen and not bench.stages.place(stage.kind, stage.key).is_dir()
+        ]
+        seen |= {stage.key for stage in stages}
+        plan.append((spec, stages))
+    return plan
 
 
 def dry_run_page(predicted: Mapping[str, Any]) -> Page:
@@ -165,9 +195,21 @@ def dry_run_page(predicted: Mapping[str, Any]) -> Page:
     )
     headings = ("task", "strategy", "student", "runs", "worker-min")
     grid = Grid(title="Would run", headings=headings, rows=rows, text_columns=frozenset({0, 1, 2}))
-    cost = "" if predicted["cost_usd"] is None else f", ${predicted['cost_usd']:,.2f}"
+    cost = "" if predicted["cost_usd"] is None else f", ${predicted['cost_usd']:,.4f}"
     return [
         grid,
+        _stages_grid(predicted["stages"]),
         f"{predicted['missing']} runs to do, {predicted['there']} in the store: about "
-        f"{60 * predicted['wall_hours']:.0f} min ({predicted['worker_hours']:.2f} worker-hours{cost}).",
+        f"{span(3600 * predicted['wall_hours'])} ({predicted['worker_hours']:.2f} worker-hours{cost}), "
+        f"{3600 * predicted['startup_hours']:.0f} s of it to start.",
     ]
+
+
+def _stages_grid(stages: list[dict[str, Any]]) -> Grid:
+    priced = any(s["cost_usd"] is not None for s in stages)
+    rows = tuple(
+        (s["kind"], str(s["n"]), f"{60 * s['worker_hours']:.1f}", *([f"${s['cost_usd']:,.4f}"] if priced else []))
+        for s in stages
+    )
+    headings = ("stage", "to build", "worker-min", *(["cost"] if priced else []))
+    return Grid(title="By stage", headings=headings, rows=rows, text_columns=frozenset({0}))

@@ -69,20 +69,25 @@ class StageStore:
 
     def __init__(self, folder: Path, device: Device, known: Mapping[str, StageRecord] | None = None) -> None:
         self.folder, self.device, self.known = folder, device, dict(known or {})
+        self.made: list[StageRecord] = []  # built by this process
 
     def get(self, kind: str, depends_on: Mapping[str, Any], build: Callable[[Path], Work], **about: Any) -> Stage:
         """The stage of that kind and content, built now if nobody has; others wait for it meanwhile.
 
         about : fields of the StageRecord known beforehand (task, model, n_labels, seed, ...)
         """
-        key = canonical_hash({"kind": kind, **depends_on})
-        place = self.folder / f"{kind}-{key[:24]}"
+        key = stage_key(kind, depends_on)
+        place = self.place(kind, key)
         self.folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{place}.lock"):
             found = self._load(place)
             if found is not None:
                 return found
             return self._make(kind, key, place, build, about)
+
+    def place(self, kind: str, key: str) -> Path:
+        """Where a stage lies once it is finished."""
+        return self.folder / f"{kind}-{key[:24]}"
 
     def drop(self, stage: Stage) -> None:
         """Delete the files of a stage that nothing will read again."""
@@ -114,6 +119,7 @@ class StageStore:
             raise
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
         record = self._record(kind, key, seconds, cpu_seconds, work, about)
+        self.made.append(record)
         try:
             _finish(building, place, record)
         except OSError as error:
@@ -144,6 +150,11 @@ class StageStore:
             provenance={"cpu_seconds": round(cpu_seconds, 4), **work.provenance},
             **about,
         )
+
+
+def stage_key(kind: str, depends_on: Mapping[str, Any]) -> str:
+    """Id of a stage: the hash of its kind and of all it depends on."""
+    return canonical_hash({"kind": kind, **depends_on})
 
 
 def default_cache() -> Path:

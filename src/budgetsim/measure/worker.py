@@ -11,12 +11,13 @@ import logging
 import os
 import sys
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from budgetsim.errors import BudgetsimError
-from budgetsim.measure.execute import Bench
 from budgetsim.measure.record import measure_one
+from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec, from_json
 from budgetsim.measure.stages import Device, StageStore, disk_is_full, full_disk
 from budgetsim.store.location import StorePaths
@@ -59,16 +60,24 @@ def _serve(spec: RunSpec, bench: Bench, paths: StorePaths, events: IO[str]) -> N
     try:
         finished = measure_one(spec, bench, paths)
         scores = {s.metric: s.value for s in finished.record.scores}
-        _tell(events, "done", run_id=finished.record.design.run_id, scores=scores)
+        _tell(events, "done", run_id=finished.record.design.run_id, scores=scores, made=_made(bench))
     except BudgetsimError as error:
-        _tell(events, "error", message=str(error), exit_code=error.exit_code, kind=type(error).__name__)
+        _tell(
+            events, "error", message=str(error), exit_code=error.exit_code, kind=type(error).__name__, made=_made(bench)
+        )
     except Exception as error:  # a library's failure: told in full to the log, in one line to the user
         if disk_is_full(bench.stages.folder, error) or disk_is_full(paths.folder, error):
             told = str(full_disk(bench.stages.folder / "x"))
         else:
             traceback.print_exc(file=sys.stderr)
             told = f"{spec.title} failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        _tell(events, "error", message=told, exit_code=1, kind=type(error).__name__)
+        _tell(events, "error", message=told, made=_made(bench))
+
+
+def _made(bench: Bench) -> list[dict[str, Any]]:
+    """Records of the stages built since the last event: what predictions learn from."""
+    made, bench.stages.made = bench.stages.made, []
+    return [{**asdict(record), "finished_at": None} for record in made]
 
 
 def _tell(events: IO[str], event: str, **values: Any) -> None:

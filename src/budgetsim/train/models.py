@@ -10,23 +10,10 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, T5Config, T5ForConditionalGeneration
 
 from budgetsim.errors import InputError
+from budgetsim.train.names import CPU_SHAPES, T5_SHAPES
 
 EMBEDDING_STD: Final = 0.1  # with unscaled logits, std 1 starts at a loss far above ln(vocabulary)
 
-# d_model, d_kv, d_ff, layers (encoder and decoder each), heads
-CPU_SHAPES: Final[dict[str, tuple[int, int, int, int, int]]] = {
-    "pico": (64, 16, 128, 2, 4),
-    "nano": (96, 24, 192, 2, 4),
-    "micro": (192, 32, 384, 4, 6),
-    "mini": (256, 32, 640, 6, 8),
-}
-T5_SHAPES: Final[dict[str, tuple[int, int, int, int, int]]] = {
-    "t5-v1_1-small": (512, 64, 1024, 8, 6),
-    "t5-v1_1-base": (768, 64, 2048, 12, 12),
-    "t5-v1_1-large": (1024, 64, 2816, 24, 16),
-    "t5-v1_1-xl": (2048, 64, 5120, 24, 32),
-    "t5-v1_1-xxl": (4096, 64, 10240, 24, 64),
-}
 T5_VOCABULARY: Final = 32128
 
 

@@ -1,0 +1,71 @@
+"""Caps on a campaign: how much time and money is left, and whether something more fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from budgetsim.errors import InputError
+
+CLOSING = 4.0  # seconds kept back for ending the workers and merging what is done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Caps on a campaign; it starts nothing that would pass one, and cuts what turns out to."""
+
+    max_hours: float | None = None  # wall clock
+    max_cost_usd: float | None = None
+    usd_per_hour: float | None = None  # of one worker's device
+
+    def __post_init__(self) -> None:
+        for name in ("max_hours", "max_cost_usd", "usd_per_hour"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise InputError(f"{name} is {value}; wanted zero or more.")
+        if self.max_cost_usd is not None and self.usd_per_hour is None:
+            raise InputError("A cap in dollars needs a price of the device: name it with --rates.")
+
+    def cost_usd(self, device_seconds: float) -> float | None:
+        """Dollars of so many seconds of devices, None without a price.
+
+        >>> Limits(usd_per_hour=2.0).cost_usd(1800)
+        1.0
+        """
+        return None if self.usd_per_hour is None else device_seconds / 3600 * self.usd_per_hour
+
+    def passed(self, *, wall: float, device: float, n_devices: int) -> str | None:
+        """The cap that a campaign would pass that ends after so many seconds, in words; None if none.
+
+        wall : seconds of the clock
+        device : seconds that devices are paid for, all together
+        n_devices : how many are paid for while the campaign closes
+
+        >>> Limits(max_hours=0.005).passed(wall=10, device=10, n_devices=1)
+        >>> Limits(max_hours=0.005).passed(wall=20, device=20, n_devices=1)
+        '0.005 hours (18 s)'
+        >>> Limits(max_cost_usd=1, usd_per_hour=2).passed(wall=900, device=1799, n_devices=2)
+        '$1 (1800 s of one device)'
+        """
+        if self.max_hours is not None and wall + CLOSING > self.max_hours * 3600:
+            return f"{self.max_hours:g} hours ({self.max_hours * 3600:.0f} s)"
+        if device + CLOSING * n_devices > self._device_seconds:
+            return f"${self.max_cost_usd:g} ({self._device_seconds:.0f} s of one device)"
+        return None
+
+    def seconds_left(self, *, wall: float, device: float, n_devices: int) -> float | None:
+        """Seconds until a cap is passed if as many devices go on working; None without a cap.
+
+        >>> Limits(max_hours=1).seconds_left(wall=3590, device=0, n_devices=1)
+        6.0
+        >>> Limits(max_cost_usd=1, usd_per_hour=2).seconds_left(wall=0, device=1000, n_devices=2)
+        396.0
+        """
+        left = (self.max_hours or 0.0) * 3600 - wall if self.max_hours is not None else float("inf")
+        left = min(left, (self._device_seconds - device) / max(1, n_devices)) - CLOSING
+        return None if left == float("inf") else max(0.0, left)
+
+    @property
+    def _device_seconds(self) -> float:
+        if self.max_cost_usd is None or not self.usd_per_hour:
+            return float("inf")
+        return self.max_cost_usd / self.usd_per_hour * 3600

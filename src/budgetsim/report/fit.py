@@ -1,0 +1,59 @@
+"""How good fits are, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgetsim.options import label_of
+from budgetsim.report.grid import Grid, Page
+from budgetsim.surface import TaskFit
+
+
+def fit_page(fit: TaskFit) -> Page:
+    """How good a fit is: forms and weights, leave-one-out error, coverage, warnings."""
+    lines = [f"{fit.task}: evidence {fit.evidence_set}, method {fit.method}, {fit.n_draws} joint draws"]
+    rows = []
+    for s in fit.surfaces:
+        d = s.diagnostics
+        coverage = (d.get("checked") or {}).get("coverage") or {}
+        forms = ", ".join(f"{f['form']} {f['weight']:.2f}" for f in d.get("forms", []))
+        rows.append(
+            (
+                label_of(*s.group),
+                str(s.n_rows),
+                forms,
+                "-" if d.get("loo_rmse_points") is None else f"{d['loo_rmse_points']:.2f}",
+                f"{coverage['90']:.0%}" if "90" in coverage else "-",
+                "-" if d.get("noise_sd_points") is None else f"{d['noise_sd_points']:.2f}",
+            )
+        )
+    grid = Grid(
+        title="",
+        headings=("surface", "rows", "forms and weights", "left-out RMSE", "90 % held", "run s.d."),
+        rows=tuple(rows),
+        text_columns=frozenset({0, 2}),
+    )
+    warnings = dict.fromkeys([*fit.warnings, *(w for s in fit.surfaces for w in s.diagnostics.get("warnings", []))])
+    return [*lines, grid, *(f"Warning: {w}" for w in warnings)]
+
+
+def fit_json(fit: TaskFit) -> dict[str, Any]:
+    """A fit for programs, without its draws."""
+    return {
+        "evidence_set": fit.evidence_set,
+        "method": fit.method,
+        "rows_hash": fit.rows_hash,
+        "n_draws": fit.n_draws,
+        "warnings": list(fit.warnings),
+        "surfaces": [
+            {
+                "strategy": s.strategy,
+                "teacher": s.teacher,
+                "student": s.student,
+                "labeler": s.labeler,
+                "n_rows": s.n_rows,
+                "diagnostics": dict(s.diagnostics),
+            }
+            for s in fit.surfaces
+        ],
+    }

@@ -1,0 +1,122 @@
+"""How a target is reached, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgetsim.advise import Choices
+from budgetsim.goals import Goal, GoalPlan
+from budgetsim.rates import RateCard
+from budgetsim.report.answer import allocation_json, describe_allocation
+from budgetsim.report.grid import Grid, Page, count, interval_words, kind_words, rounded, usd
+from budgetsim.report.notes import choice_notes, compute_model, sentence
+
+
+def goal_page(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alone: bool) -> Page:
+    """How a target is reached, for people.
+
+    alone : nothing else is said of the task, so what holds of the evidence is said here
+    """
+    metric = choices.task.metric
+    chance = f"a chance of {100 * goal.wanted_chance:g} %"
+    head = f"{goal.task}: {metric} {goal.target:g} or more with {chance} in one new run"
+    with_card = (
+        f"{head}: card {card.name}, evidence {choices.fit.evidence_set}, compute {compute_model(choices, compute)}"
+    )
+    notes = [sentence(n) for n in _plan_notes(goal)] + (choice_notes(choices, compute, card) if alone else [])
+    return [
+        with_card if alone else head,
+        goal_words(goal, metric),
+        *_budget_words(goal, metric),
+        goal_grid(goal, metric),
+        *(f"Note: {note}" for note in notes),
+    ]
+
+
+def goal_json(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alone: bool) -> dict[str, Any]:
+    """The key `target` of docs/schemas/optimize.json, and what stands beside it where it stands alone."""
+    data: dict[str, Any] = {
+        "target": {
+            "score": goal.target,
+            "wanted_chance": goal.wanted_chance,
+            "summary": goal_words(goal, choices.task.metric),
+            "reached": [_plan_json(p) for p in goal.reached],
+            "short": [_plan_json(p) for p in goal.short],
+            "suffices": goal.suffices,
+            "at_budget": None if goal.at_budget is None else _plan_json(goal.at_budget),
+        }
+    }
+    if alone:
+        data |= {
+            "metric": choices.task.metric,
+            "rates": card.name,
+            "evidence_set": choices.fit.evidence_set,
+            "compute": {"model": compute_model(choices, compute)},
+            "notes": choice_notes(choices, compute, card),
+        }
+    rounded_data: dict[str, Any] = rounded(data)
+    return rounded_data
+
+
+def goal_words(goal: Goal, metric: str) -> str:
+    """The answer in one sentence."""
+    plan = goal.plan
+    if plan is not None:
+        a = plan.allocation
+        return f"Cheapest: {usd(a.cost_usd)}: {describe_allocation(a, metric)}. Chance {plan.chance:.0%}."
+    likeliest = goal.short[0]
+    a = likeliest.allocation
+    return (
+        f"Out of reach, whatever is spent within tables, pools and bounds: the highest chance is "
+        f"{likeliest.chance:.0%}, at {usd(a.cost_usd)} ({describe_allocation(a, metric)})."
+    )
+
+
+def _budget_words(goal: Goal, metric: str) -> list[str]:
+    at = goal.at_budget
+    if at is None or goal.budget_usd is None:
+        return []
+    words = "is enough" if goal.suffices else "is not enough"
+    return [
+        f"{usd(goal.budget_usd)} {words}: the likeliest plan within it reaches the target with a chance of "
+        f"{at.chance:.0%} ({describe_allocation(at.allocation, metric)})."
+    ]
+
+
+def goal_grid(goal: Goal, metric: str) -> Grid:
+    """The cheapest plan of each strategy that gets there, then the likeliest of those that do not."""
+    plans = [*goal.reached, *goal.short]
+    timed = any(p.allocation.days is not None for p in plans)
+    headings = ("strategy", "labels", "LLM", "texts", "cost", *(("days",) if timed else ()), metric, "90 % of runs")
+    headings = (*headings, "chance", "enough", "from")
+    rows = tuple(_row(p, p in goal.reached, timed) for p in plans)
+    return Grid(
+        title="", headings=headings, rows=rows, text_columns=frozenset({0, len(headings) - 2, len(headings) - 1})
+    )
+
+
+def _row(plan: GoalPlan, enough: bool, timed: bool) -> tuple[str, ...]:
+    a = plan.allocation
+    return (
+        a.label,
+        count(a.n_labels),
+        count(a.n_llm_labels),
+        count(a.n_unlabeled),
+        usd(a.cost_usd),
+        *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
+        f"{a.score:.1f}",
+        interval_words(a),
+        f"{plan.chance:.0%}",
+        "yes" if enough else "no",
+        f"{a.evidence.source}, {kind_words(a.kind, a.factor)}",
+    )
+
+
+def _plan_notes(goal: Goal) -> list[str]:
+    plan = goal.plan or goal.short[0]
+    notes = list(plan.allocation.notes) if plan.allocation.strategy != "constant" else []
+    return [*notes, "the chance is that of one new run: what is not known of the mean, and the noise of a run"]
+
+
+def _plan_json(plan: GoalPlan) -> dict[str, Any]:
+    return {"chance": plan.chance, "allocation": allocation_json(plan.allocation)}

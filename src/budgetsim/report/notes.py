@@ -1,0 +1,60 @@
+"""What is said with every answer: what was modelled, assumed and left out, and how far intervals have held."""
+
+from __future__ import annotations
+
+from budgetsim.advise import Choices
+from budgetsim.rates import RateCard
+from budgetsim.surface import TaskFit
+
+
+def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
+    """What holds for every budget: modelled hours, how far intervals have held, what was left out and assumed."""
+    held = coverage_note(choices.fit)
+    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *choices.notes]
+    return [sentence(n) for n in notes]
+
+
+def compute_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
+    """What is modelled in the costs, and on which speeds it rests."""
+    parts = {part for o in choices.options if o.hours for part in o.hours.modelled}
+    notes = []
+    if "distill_text" in parts:
+        notes.append(
+            "hours of distilling are modelled: those billed, divided by how many times fewer operations labelling once "
+            "takes, at the same use of the hardware."
+        )
+    timed = sorted(parts - {"distill_text"})
+    if timed and compute != "published" and card.utilisation is not None:
+        u = card.utilisation
+        notes.append(
+            f"modelled hours ({', '.join(timed)}) rest on {u.peak_tflops:g} TFLOP/s at {u.teacher_training:.0%} for "
+            f"tuning the teacher, {u.labelling:.0%} for labelling, {u.student_training:.0%} for the student and no "
+            f"step under {u.seconds_per_step:g} s ({u.source})."
+        )
+    return notes
+
+
+def coverage_note(fit: TaskFit) -> str | None:
+    """How far the intervals have held on rows left out of the fit."""
+    inside = n = 0.0
+    seen = []  # surfaces that were fitted as one share one check
+    for surface in fit.surfaces:
+        checked = surface.diagnostics.get("checked") or {}
+        share, count = (checked.get("coverage") or {}).get("90"), checked.get("n")
+        if share is not None and count and checked not in seen:
+            seen.append(checked)
+            inside, n = inside + share * count, n + count
+    if not n:
+        return None
+    return f"of {n:.0f} rows left out one at a time, 90 % intervals held {inside / n:.0%}."
+
+
+def sentence(text: str) -> str:
+    text = text.strip()
+    start = text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text  # names of models stay as they are
+    return start + ("" if text.endswith((".", "?")) else ".")
+
+
+def compute_model(choices: Choices, asked: str) -> str:
+    """The compute model that was asked for; measured evidence has hours of its own."""
+    return "measured" if any(o.hours and o.hours.model == "measured" for o in choices.options) else asked
