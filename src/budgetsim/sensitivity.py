@@ -89,8 +89,8 @@ def trace_sensitivity(
     assumptions += _utilisation(card, budget_usd, reprice, compute)
     cases = [_priced("card", c.name, c, compute, budget_usd, reprice) for c in cards]
     cases += [_priced("compute", m, card, m, budget_usd, reprice) for m in COMPUTE_MODELS if _is_published(options)]
-    cases += [_llm_case(open_to, card, budget_usd, a, owned_labels) for a in llm_accuracies]
-    cases += [_plateau_case(task, options, budget_usd, p) for p in plateaus]
+    cases += [llm_case(open_to, card, budget_usd, a, owned_labels) for a in llm_accuracies]
+    cases += [plateau_case(task, options, budget_usd, p) for p in plateaus]
     return Sensitivity(
         task=task.name,
         budget_usd=budget_usd,
@@ -153,7 +153,8 @@ def _used(card: RateCard, use: Utilisation, factor: float) -> RateCard:
     return card.model_copy(update={"utilisation": use.model_copy(update=shares)})
 
 
-def _plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plateau: float) -> Case:
+def plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plateau: float) -> Case:
+    """The best plan if no teacher scored above a plateau (fraction)."""
     held = with_plateau(options, plateau)
     name = f"teacher never above {100 * plateau:g}"
     if not any(o.surface.strategy == "distill" for o in held):
@@ -167,7 +168,13 @@ def _plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plat
     )
 
 
-def _llm_case(open_to: Choices, card: RateCard, budget_usd: float, accuracy: float, owned_labels: float) -> Case:
+def llm_case(
+    open_to: Choices, card: RateCard, budget_usd: float, accuracy: float, owned_labels: float = 0.0
+) -> Case:
+    """The best plan if the LLM were right in a share of its labels.
+
+    raises : InputError for an accuracy at or below chance
+    """
     task, name = open_to.task, f"LLM right in {100 * accuracy:g} % of labels"
     classes = n_classes(task)
     annotate = [o for o in open_to.options if o.surface.strategy == "annotate"]
