@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from other_models import SMALL, plan_cell, short, table
 
 from budgetsim.advise import Choices, Evidence, choices, load_evidence
 from budgetsim.compute import COMPUTE_MODELS
@@ -27,6 +26,7 @@ from budgetsim.store.location import StorePaths, example_cards
 from budgetsim.surface import interpolate
 from budgetsim.tasks import TASKS, get_task
 from budgetsim.whatif import Errors, implied_accuracy, label_worth, n_classes
+from other_models import SMALL, plan_cell, short, table
 
 ROOT = Path(__file__).parents[1]
 BUDGETS = (500.0, 2000.0, 10_000.0)

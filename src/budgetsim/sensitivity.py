@@ -241,8 +241,8 @@ def _llm_options(
 def _rule_words(accuracy: float, classes: int, errors: Errors) -> str:
     if errors == "random":
         return (
-            f"a label is worth {label_worth(accuracy, classes):.2f} true ones, its errors random among {classes} labels: "
-            "on the high side."
+            f"a label is worth {label_worth(accuracy, classes):.2f} true ones, its errors random among {classes} "
+            "labels: on the high side."
         )
     return "the student learns the errors like all else, and so scores at most what the LLM does: on the low side."
 
