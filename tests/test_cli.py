@@ -254,4 +254,20 @@ def test_the_same_question_twice_gives_the_same_answer(optimized):
 def test_version():
     done = run_cli("--version")
     assert done.stdout.startswith("budgetsim ")
-    assert "store schema 2" in done.stdout
+    assert "store schema 3" in done.stdout
+
+
+def test_next_by_its_schema():
+    data = json_of("next", "--task", "wlp", "--top", "4", "--budget", "500-4000")
+    check_schema("next", data)
+    task = data["tasks"]["wlp"]
+    assert [round(n["budget_usd"]) for n in task["now"]] == [500, 841, 1414, 2378, 4000]
+    assert len(task["runs"]) == 4
+    assert task["measure"] == (task["n_worth"] > 0)
+    assert all(r["worth"] for r in task["runs"][: task["n_worth"]])
+
+
+def test_next_without_money_for_any_run_says_so():
+    done = run_cli("next", "--task", "fever", "--budget", "0.01")
+    assert done.returncode == 3
+    assert "pays for no run on fever" in done.stderr

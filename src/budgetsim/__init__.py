@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, open_choices, rivals, task_fit
     from budgetsim.allocate import Choice, allocate
     from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
+    from budgetsim.condition import observe
     from budgetsim.costs import CostModel, Terms, cost_model
     from budgetsim.design import DesignPoint, Measurement
     from budgetsim.ensemble import Prediction
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from budgetsim.fittask import fit_task
     from budgetsim.frontier import Frontier, pareto_front, trace_frontier
     from budgetsim.goals import Goal, GoalPlan, reach_target
+    from budgetsim.nextrun import NextAnswer, NextRun, rank_runs
     from budgetsim.optimize import TaskAnswer, optimize_task
     from budgetsim.options import Allocation, Option
     from budgetsim.owning import Owning, worth_of_owning
@@ -68,6 +70,7 @@ _HOME = {
     "T5Shape": "compute",
     "distill_flops": "compute",
     "forward_flops": "compute",
+    "observe": "condition",
     "CostModel": "costs",
     "Terms": "costs",
     "cost_model": "costs",
@@ -96,6 +99,9 @@ _HOME = {
     "Goal": "goals",
     "GoalPlan": "goals",
     "reach_target": "goals",
+    "NextAnswer": "nextrun",
+    "NextRun": "nextrun",
+    "rank_runs": "nextrun",
     "Allocation": "options",
     "Option": "options",
     "Owning": "owning",
@@ -150,6 +156,8 @@ __all__ = [
     "MissingExtraError",
     "MissingPriceError",
     "ModelledSpeed",
+    "NextAnswer",
+    "NextRun",
     "NoEvidenceError",
     "Option",
     "Owning",
@@ -189,6 +197,7 @@ __all__ = [
     "indifference_curve",
     "load_evidence",
     "locate",
+    "observe",
     "open_choices",
     "open_reader",
     "optimize_task",
@@ -198,6 +207,7 @@ __all__ = [
     "points_frame",
     "pool_prior",
     "predict",
+    "rank_runs",
     "reach_target",
     "rivals",
     "run_interval",

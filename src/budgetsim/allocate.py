@@ -156,10 +156,8 @@ class _TwoInputs:
         """Over a fixed set of primary counts, the rest of the money (or less) in the second input."""
         most = cost.most(self.names[1], money[:, None], {self.names[0]: self.first[None, :]})  # (budgets, p)
         most = np.minimum(most, self.second[-1])
-        last = np.searchsorted(self.second, most, side="right") - 1
-        low, rows = np.maximum(last, 0), np.arange(len(self.first))[None, :]
-        inside = np.where(last >= 0, self.top[..., rows, low], -np.inf)
-        end = _between(self.values, self.second, np.maximum(most, 1), low, rows)
+        low = np.maximum(np.searchsorted(self.second, most, side="right") - 1, 0)
+        inside, end = self._within(np.maximum(most, 1), low)
         reached = np.where(most >= 1, np.maximum(inside, end), -np.inf)  # (..., budgets, p)
         best = reached.argmax(axis=-1)
         value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
@@ -169,6 +167,17 @@ class _TwoInputs:
         knot = self.second[self.top_at[best, low[line, best]]]
         units = np.where(inside[line, best] >= end[line, best], knot, most[line, best])
         return value, np.stack([self.first[best], units], axis=-1)
+
+    def _within(self, most: Floats, low: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Best score at a knot of the second input up to `most`, whose knot below is `low`, and the score there.
+
+        One flat index serves three look-ups: this is where the time of a search goes.
+        """
+        scale = axis_scale(self.second)
+        rises = np.diff(self.values, axis=-1, append=self.values[..., -1:]) / np.diff(scale, append=np.inf)
+        at = np.arange(len(self.first)) * len(self.second) + low
+        inside, below, rise = (a.reshape(*a.shape[:-2], -1).take(at, axis=-1) for a in (self.top, self.values, rises))
+        return inside, below + rise * (axis_scale(most) - scale.take(low))
 
     def _at_second_knots(self, cost: CostModel, money: Floats) -> tuple[Floats, Floats]:
         """The second input at one of its knots, and as much of the first as that leaves."""
@@ -212,12 +221,3 @@ def _running_max(values: Floats) -> tuple[Floats, NDArray[np.intp]]:
     at = np.where(fresh, np.arange(values.shape[-1]), 0)
     return top, np.maximum.accumulate(at, axis=-1)
 
-
-def _between(values: Floats, knots: Floats, x: Floats, low: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
-    """Linear interpolation along the last axis at x, whose knot below is known; flat outside."""
-    high = np.minimum(low + 1, len(knots) - 1)
-    scale, at = axis_scale(knots), axis_scale(x)
-    width = np.where(high > low, scale[high] - scale[low], 1.0)
-    share = np.clip((at - scale[low]) / width, 0.0, 1.0)
-    out: Floats = values[..., rows, low] * (1 - share) + values[..., rows, high] * share
-    return out

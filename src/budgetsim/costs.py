@@ -18,6 +18,7 @@ from budgetsim.tasks import Task
 Floats = NDArray[np.float64]
 _TINY = 1e-9  # relative slack when money is turned into whole units
 _NO_LIMIT = 1e15
+_KEPT = ("labels", "llm_labels", "texts")  # stages whose units, once paid, are owned
 
 
 class Terms(NamedTuple):
@@ -48,7 +49,8 @@ class CostModel:
 
     fixed : stage -> dollars
     per_unit : input -> stage -> dollars a unit
-    owned : input -> units already paid for; they are free in the stage `labels`
+    owned : input -> units already paid for; they are free where they are bought (labels, texts), not
+        where they are worked on
     steps : stage -> a stepped cost in n_labels
     limits : input -> how many units there are
     at_least : input -> the fewest units there can be, where that is more than one
@@ -126,17 +128,18 @@ class CostModel:
         cost = self.input_usd(name, breaks)
         slope = float(self.input_usd(name, breaks[-1] + 1) - cost[-1])
         money = money + _TINY * np.maximum(np.abs(money), cost[0])
-        at = np.clip(np.searchsorted(cost, money, side="right") - 1, 0, len(breaks) - 1)
-        rises = np.append(np.diff(cost) / np.diff(breaks), slope) if len(breaks) > 1 else np.array([slope])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            extra = np.where(rises[at] > 0, (money - cost[at]) / rises[at], _NO_LIMIT)
-        n = np.minimum(breaks[at] + extra, self.limit(name))
+        rises = np.append(np.diff(cost) / np.diff(breaks), slope)
+        at = 0 if len(breaks) == 1 else np.clip(np.searchsorted(cost, money, side="right") - 1, 0, len(breaks) - 1)
+        with np.errstate(divide="ignore"):
+            per_usd = np.where(rises > 0, 1 / rises, 0.0)
+        n = breaks[at] + (money - cost[at]) * per_usd[at] + np.where(rises > 0, 0.0, _NO_LIMIT)[at]
+        n = np.minimum(n, self.limit(name))
         return np.where(money >= cost[0], np.floor(n * (1 + _TINY)), -1.0)
 
     def _of_input(self, name: str, n: Floats) -> dict[str, Floats]:
         parts = {}
         for stage, usd in self.per_unit.get(name, {}).items():
-            paid = np.maximum(n - self.owned.get(name, 0.0), 0) if stage == "labels" else n
+            paid = np.maximum(n - self.owned.get(name, 0.0), 0) if stage in _KEPT else n
             parts[stage] = usd * paid
         if name == "n_labels":
             parts |= {stage: steps.at(n) for stage, steps in self.steps.items()}

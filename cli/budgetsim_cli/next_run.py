@@ -1,0 +1,113 @@
+"""`budgetsim next`: which run to measure next, and whether any is worth its money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from budgetsim_cli.asked import Compute, Owned, Strategies, Students, open_asked
+from budgetsim_cli.console import EvidenceName, Json, Rates, Store, Tasks, print_json, print_page
+
+if TYPE_CHECKING:
+    from budgetsim.report.grid import Page
+
+DEFAULT_RANGE = "250-4000"
+N_BUDGETS = 5  # of a range
+
+Budgets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--budget",
+        help="US dollars of the whole project: one (then half to twice as much), LOW-HIGH, or given again.",
+        show_default=DEFAULT_RANGE,
+    ),
+]
+
+
+def next_run(
+    budget: Budgets = None,
+    task: Tasks = None,
+    top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Runs that are shown.")] = 10,
+    rates: Rates = None,
+    owned_labels: Owned = 0,
+    compute: Compute = "published",
+    strategy: Strategies = None,
+    student: Students = None,
+    evidence: EvidenceName = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Rank runs by the expected regret they remove per dollar; their money comes out of the budget."""
+    from budgetsim.errors import InfeasibleBudgetError
+    from budgetsim.nextrun import rank_runs
+    from budgetsim.report.next_run import next_json, next_page
+    from budgetsim.report.notes import choice_notes
+
+    budgets = budget_range(budget or [DEFAULT_RANGE])
+    asked = open_asked(
+        task=task,
+        rates=rates,
+        owned_labels=owned_labels,
+        compute=compute,
+        strategy=strategy,
+        student=student,
+        evidence=evidence,
+        store=store,
+    )
+    objects: dict[str, object] = {}
+    page: Page = []
+    payable = False
+    for open_to in asked.tasks:
+        answer = rank_runs(open_to.task, open_to.options, budgets)
+        notes = choice_notes(open_to, asked.compute, asked.card)
+        objects[answer.task] = {"evidence_set": open_to.fit.evidence_set, **next_json(answer, top), "notes": notes}
+        header = f"card {asked.card.name}, evidence {open_to.fit.evidence_set}"
+        page += ["", *next_page(answer, header, open_to.task.metric, top), *(f"Note: {note}" for note in notes)]
+        payable |= bool(answer.runs)
+    if as_json:
+        print_json({"rates": asked.card.name, "tasks": objects})
+    else:
+        print_page(page[1:])
+    if not payable:
+        raise InfeasibleBudgetError(
+            f"${max(budgets):,.2f} pays for no run on {', '.join(objects)} that could be looked at. Raise --budget."
+        )
+
+
+def budget_range(texts: list[str]) -> list[float]:
+    """Budgets in US dollars, ascending: those given again, or a geometric range.
+
+    raises : InputError
+
+    >>> budget_range(["2000", "500"]), budget_range(["100-10000"])[2], budget_range(["2000"])[::4]
+    ([500.0, 2000.0], 1000.0, [1000.0, 4000.0])
+    """
+    ranges = [_ends(text) for text in texts]
+    if len(ranges) > 1:
+        return sorted({float(v) for ends in ranges for v in (_spread(*ends) if len(ends) == 2 else ends)})
+    (ends,) = ranges
+    return _spread(*ends) if len(ends) == 2 else _spread(ends[0] / 2, ends[0] * 2)
+
+
+def _spread(low: float, high: float) -> list[float]:
+    """A geometric range, ends exact."""
+    return [low, *(round(low * (high / low) ** (i / (N_BUDGETS - 1)), 6) for i in range(1, N_BUDGETS - 1)), high]
+
+
+def _ends(text: str) -> tuple[float, ...]:
+    from budgetsim.errors import InputError
+    from budgetsim_cli.console import check_amount
+
+    parts = text.split("-") if "-" in text.strip().lstrip("-") and "e-" not in text.lower() else [text]
+    try:
+        ends = tuple(float(part) for part in parts)
+    except ValueError:
+        ends = ()
+    if len(ends) not in (1, 2):
+        raise InputError(f"--budget: found {text!r}, wanted US dollars such as 2000, or a range such as 500-4000.")
+    for value in ends:
+        check_amount(value, "--budget", above_zero=True)
+    if len(ends) == 2 and not ends[0] < ends[1]:
+        raise InputError(f"--budget: found {text!r}, wanted the lower end of the range first.")
+    return ends

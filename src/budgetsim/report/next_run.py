@@ -1,0 +1,127 @@
+"""The next run for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgetsim.nextrun import LEAST_FALL, NextAnswer, NextRun
+from budgetsim.report.grid import Grid, Page, count, rounded, usd
+
+
+def next_page(answer: NextAnswer, header: str, metric: str, top: int) -> Page:
+    """Runs for people: what to measure, what is known so far, then the ranked runs."""
+    return [
+        f"{answer.task} at {_budgets(answer)}: {header}",
+        *_advice(answer),
+        _known(answer, metric),
+        _ranked(answer, metric, top),
+    ]
+
+
+def next_json(answer: NextAnswer, top: int) -> dict[str, Any]:
+    """Runs for programs; scores and falls are percent points."""
+    now = zip(answer.budgets_usd, answer.best_now, answer.plans_now, answer.regret_now, strict=True)
+    data: dict[str, Any] = rounded(
+        {
+            "measure": bool(answer.worth),
+            "least_fall": LEAST_FALL,
+            "n_candidates": len(answer.runs),
+            "n_worth": len(answer.worth),
+            "now": [
+                {"budget_usd": budget, "score": score, "plan": plan, "expected_regret": regret}
+                for budget, score, plan, regret in now
+            ],
+            "runs": [_run_json(r) for r in answer.runs[:top]],
+        }
+    )
+    return data
+
+
+def _run_json(r: NextRun) -> dict[str, Any]:
+    return {
+        "strategy": r.strategy,
+        "teacher": r.teacher,
+        "student": r.student,
+        "labeler": r.labeler,
+        "n_labels": r.n_labels,
+        "n_llm_labels": r.n_llm_labels,
+        "n_unlabeled": r.n_unlabeled,
+        "another_seed": r.again,
+        "cost_usd": r.cost_usd,
+        "kept_usd": r.kept_usd,
+        "score": r.score,
+        "lower": r.lower,
+        "upper": r.upper,
+        "fall": r.fall,
+        "fall_per_100_usd": r.fall_per_100_usd,
+        "falls": list(r.falls),
+        "information": list(r.information),
+        "p_switch": r.p_switch,
+        "worth": r.fall >= LEAST_FALL,
+    }
+
+
+def _budgets(answer: NextAnswer) -> str:
+    low, high = answer.budgets_usd[0], answer.budgets_usd[-1]
+    return usd(low) if low == high else f"{usd(low)} to {usd(high)}, {len(answer.budgets_usd)} budgets"
+
+
+def _advice(answer: NextAnswer) -> list[str]:
+    worth = answer.worth
+    if not answer.runs:
+        return ["No run that could be looked at is within the budget."]
+    if not worth:
+        return [
+            f"Measure nothing: spend it. Of {len(answer.runs):,} runs, none is expected to raise the best plan's score "
+            f"by {LEAST_FALL:g} points once its money is gone from the budget."
+        ]
+    first, largest = worth[0], max(worth, key=lambda r: r.fall)
+    lines = [f"Measure next: {_in_words(first)}, {first.fall_per_100_usd:.2g} a $100."]
+    if largest is not first:
+        lines.append(f"Largest fall: {_in_words(largest)}.")
+    lines.append(f"{len(worth):,} of {len(answer.runs):,} runs are expected to pay for themselves.")
+    return lines
+
+
+def _in_words(r: NextRun) -> str:
+    sizes = [(r.n_labels, "labels"), (r.n_llm_labels, "LLM labels"), (r.n_unlabeled, "texts")]
+    parts = ", ".join(f"{n:,} {what}" for n, what in sizes if n)
+    seed = ", another seed" if r.again else ""
+    return (
+        f"{r.label}, {parts}{seed}, for {usd(r.cost_usd)} (of which {usd(r.kept_usd)} stays owned): expected regret "
+        f"falls by {r.fall:.2f} points"
+    )
+
+
+def _known(answer: NextAnswer, metric: str) -> Grid:
+    now = zip(answer.budgets_usd, answer.best_now, answer.regret_now, answer.plans_now, strict=True)
+    rows = tuple((usd(b), f"{s:.1f}", f"{r:.1f}", plan) for b, s, r, plan in now)
+    return Grid(title="", headings=("budget", metric, "regret now", "best now"), rows=rows, text_columns=frozenset({3}))
+
+
+def _ranked(answer: NextAnswer, metric: str, top: int) -> Grid:
+    rows = tuple(
+        (
+            r.label,
+            count(r.n_labels),
+            count(r.n_llm_labels),
+            count(r.n_unlabeled),
+            "again" if r.again else "new",
+            usd(r.cost_usd),
+            usd(r.kept_usd),
+            f"{r.score:.1f} ({r.lower:.1f} to {r.upper:.1f})",
+            _points(max(r.information)),
+            _points(r.fall),
+            _points(r.fall_per_100_usd),
+            f"{r.p_switch:.0%}",
+        )
+        for r in answer.runs[:top]
+    )
+    headings = ("run", "labels", "LLM", "texts", "size", "cost", "kept", f"{metric} (90 % of runs)", "if free, at most",
+                "fall", "a $100", "switch")  # fmt: skip
+    return Grid(title="", headings=headings, rows=rows, text_columns=frozenset({0, 4, 7}))
+
+
+def _points(value: float) -> str:
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text

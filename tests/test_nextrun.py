@@ -1,0 +1,150 @@
+"""The worth of the next run: what it must obey, on made surfaces and on the paper's."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from budgetsim.advise import choices, load_evidence
+from budgetsim.allocate import EASY, prepare
+from budgetsim.candidates import candidate_runs
+from budgetsim.costs import CostModel
+from budgetsim.errors import InputError
+from budgetsim.nextrun import LEAST_FALL, _after, rank_runs
+from budgetsim.rates import parse_rates
+from budgetsim.store.location import StorePaths
+from budgetsim.tasks import TASKS
+from budgetsim_cli.next_run import budget_range
+from made import ROOT, make_option, make_surface
+
+TASK = replace(TASKS["fever"], constant_score=0.1)
+KNOTS = (np.array([0.0, 100.0, 1000.0, 10_000.0]),)
+
+
+def arm(student, means, spread, *, noise=0.0, price=0.0, compute=0.0, seed=0, seen=()):
+    """An annotate option: every world lies `spread` times a normal above the means, everywhere alike."""
+    rng = np.random.default_rng(seed)
+    draws = np.array(means) + spread * rng.standard_normal((400, 1)) * np.array([0.0, 1, 1, 1])
+    surface = make_surface(draws, KNOTS, student=student)
+    support = replace(surface.support, points=np.array([[n] for n in seen], dtype=float).reshape(-1, 1))
+    surface = replace(surface, run_noise=noise * rng.standard_normal(400), support=support)
+    cost = CostModel(per_unit={"n_labels": {"labels": price, "student": compute}}, limits={"n_labels": 10_000})
+    return make_option(surface, cost)
+
+
+SURE = arm("sure", [0.1, 0.50, 0.55, 0.60], 0.0, price=0.1)
+
+
+def test_information_is_never_negative_and_never_above_the_regret():
+    options = [SURE, arm("bold", [0.1, 0.45, 0.5, 0.58], 0.05, noise=0.01, price=0.1, seed=1)]
+    answer = rank_runs(TASK, options, [100, 300, 1000])
+    for run in answer.runs:
+        assert all(v >= -1e-9 for v in run.information)
+        assert all(
+            v <= r + 0.15 for v, r in zip(run.information, answer.regret_now, strict=True)
+        )  # shrinkage moves a little
+    assert max(answer.runs[0].information) > 0.5
+
+
+def test_labels_that_the_plan_needs_anyway_make_a_pilot_free():
+    # all money of `bold` goes into labels that every plan reuses: the fall is the free one
+    options = [SURE, arm("bold", [0.1, 0.45, 0.5, 0.58], 0.05, noise=0.01, price=0.1, seed=1)]
+    for run in rank_runs(TASK, options, [1000]).runs:
+        if run.n_labels < 10_000:
+            assert run.falls == pytest.approx(run.information, abs=0.02)  # a coin's worth of rounding to whole labels
+        assert run.kept_usd == pytest.approx(run.cost_usd)
+
+
+def test_money_spent_on_compute_is_gone():
+    options = [SURE, arm("bold", [0.1, 0.45, 0.5, 0.58], 0.05, noise=0.01, compute=0.1, seed=1)]
+    runs = [r for r in rank_runs(TASK, options, [150]).runs if r.student == "bold"]
+    assert runs
+    for run in runs:
+        assert run.kept_usd == 0
+        assert run.falls[0] <= run.information[0] + 1e-9
+    dear = max(runs, key=lambda r: r.cost_usd)
+    assert dear.falls[0] < dear.information[0] - 0.1
+
+
+def test_a_second_seed_loses_to_a_new_size_when_noise_is_small():
+    # two worlds differ in the late score only: the seen size tells nothing more, a larger one all
+    draws = np.tile([0.1, 0.5, 0.5, 0.5], (400, 1))
+    draws[::2, 2] += 0.02
+    draws[::2, 3] += 0.1
+    late = arm("late", [0.1, 0.5, 0.5, 0.5], 0.0, compute=0.01, seen=[100])
+    late = replace(late, surface=replace(late.surface, draws=draws, run_noise=np.full(400, 0.002)))
+    answer = rank_runs(TASK, [late, arm("safe", [0.1, 0.53, 0.53, 0.53], 0.0, compute=0.01)], [200])
+    of = {(r.student, r.n_labels): r for r in answer.runs}
+    assert of["late", 100].again
+    assert of["late", 100].information[0] == pytest.approx(0, abs=1e-9)
+    assert of["late", 1000].information[0] > 1
+
+
+def test_owned_labels_cost_only_compute():
+    both = arm("x", [0.1, 0.5, 0.5, 0.5], 0.01, price=1.0, compute=0.01)
+    both = replace(both, cost=replace(both.cost, owned={"n_labels": 500}))
+    costs = {c.counts[0]: c.cost_usd for c in candidate_runs([both], 1e9)}
+    assert costs[200] == pytest.approx(2)
+    assert costs[500] == pytest.approx(5)
+    assert costs[1000] == pytest.approx(510)
+
+
+def test_what_a_run_bought_is_owned_by_every_plan_after_it():
+    card = parse_rates((ROOT / "rates.yaml").read_text())
+    options = choices(
+        load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), "published"), "stance", card
+    ).options
+    mixed = next(o for o in options if o.surface.strategy == "annotate_plus_llm")
+    for option in options:
+        after = _after(option, mixed, np.array([500.0, 1000.0]))
+        before, now = (c.stages(dict.fromkeys(option.surface.inputs, 2000.0)) for c in (option.cost, after))
+        if "n_labels" in option.surface.inputs:
+            assert before["labels"] - now["labels"] == pytest.approx(500 * 0.364)
+        if option.surface.labeler == mixed.surface.labeler:
+            assert before["llm_labels"] - now["llm_labels"] == pytest.approx(before["llm_labels"] / 2)
+        assert {k: v for k, v in before.items() if k not in now} == {}
+
+
+def test_a_pilot_beyond_a_budget_counts_nothing_there():
+    answer = rank_runs(TASK, [SURE, arm("bold", [0.1, 0.45, 0.5, 0.58], 0.05, price=0.1)], [15, 1000])
+    dear = [r for r in answer.runs if r.cost_usd > 15]
+    assert dear
+    assert all(r.falls[0] == 0 for r in dear)
+
+
+def test_when_everything_is_known_nothing_is_worth_measuring():
+    answer = rank_runs(TASK, [SURE], [500])
+    assert answer.worth == ()
+    assert all(r.fall < LEAST_FALL for r in answer.runs)
+    assert answer.regret_now[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_value_after_a_run_agrees_with_the_plain_sum_over_slices():
+    from budgetsim.condition import lesson, slices
+
+    bold = arm("bold", [0.1, 0.45, 0.5, 0.58], 0.05, noise=0.02, compute=0.1, seed=1)
+    (run,) = [r for r in rank_runs(TASK, [SURE, bold], [150]).runs if r.student == "bold" and r.n_labels == 500]
+    cut = slices(lesson(bold.surface, [500]))
+    now = max(
+        prepare(o.surface, o.surface.mean_table(), o.cost, EASY).best(o.cost, [150]).value[0] for o in (SURE, bold)
+    )
+    worth = 0.0
+    for chance, worlds in zip(cut.chance, cut.worlds, strict=True):
+        tables = [(SURE, SURE.surface.mean_table()), (bold, np.tensordot(worlds, bold.surface.draws, axes=1))]
+        after = [(o, t, _after(o, bold, np.array([500.0]))) for o, t in tables]  # its labels serve both
+        plans = [prepare(o.surface, t, o.cost, EASY).best(cost, [100]).value[0] for o, t, cost in after]
+        worth += chance * max(*plans, worlds @ bold.surface.at([[500]])[:, 0])  # or the run's own model
+    assert run.falls[0] == pytest.approx(100 * (worth - now), abs=0.1)  # the shrinkage is the difference
+
+
+def test_budgets_are_read_as_they_are_told():
+    assert budget_range(["1000"]) == pytest.approx([500, 707.106781, 1000, 1414.213562, 2000])
+    assert budget_range(["10-1000"])[::2] == pytest.approx([10, 100, 1000])
+    assert budget_range(["30", "10", "20", "20"]) == [10, 20, 30]
+    assert budget_range(["1e-1"])[2] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("text", ["0", "nan", "-5", "x", "5-3", "1-2-3", "5-5", "1-", "inf"])
+def test_a_budget_that_cannot_be_spent_is_refused_with_what_was_wanted(text):
+    with pytest.raises(InputError, match=r"--budget: found .*, wanted"):
+        budget_range([text])
