@@ -152,7 +152,7 @@ class _Side:
         bounds = [_bounds(cost, surface.inputs, i, surface.knots[i][-1]) for i in (0, 1)]
         kinks = cost.breakpoints(surface.inputs[axis])  # the best split often lies where the price jumps
         fixed = _within(np.append(candidates(surface.knots[axis], fine), kinks), bounds[axis])
-        knots = _within(_whole(surface.knots[1 - axis]), bounds[1 - axis])
+        knots = _within(_around(surface.knots[1 - axis]), bounds[1 - axis])
         grid = np.stack(np.meshgrid(fixed, knots, indexing="ij"), axis=-1).reshape(-1, 2)
         scores = interpolate(surface.knots, table, grid if axis == 0 else grid[:, ::-1])
         values = scores.reshape(*table.shape[:-2], len(fixed), len(knots))
@@ -212,6 +212,11 @@ def _whole(knots: Floats) -> Floats:
     return _ascending(np.append(1.0, np.floor(knots[knots >= 1])))
 
 
+def _around(knots: Floats) -> Floats:
+    """The whole counts on either side of each knot: at whole counts, scores are linear between these."""
+    return _ascending(np.append(_whole(knots), np.ceil(knots[knots >= 1])))
+
+
 def candidates(knots: Floats, fine: int) -> Floats:
     """Whole counts from one up, evenly spread on the axis between the knots, the knots among them."""
     knots = _whole(knots)
@@ -227,4 +232,3 @@ def _running_max(values: Floats) -> tuple[Floats, NDArray[np.intp]]:
     fresh = np.concatenate([np.ones_like(values[..., :1], dtype=bool), values[..., 1:] > top[..., :-1]], axis=-1)
     at = np.where(fresh, np.arange(values.shape[-1]), 0)
     return top, np.maximum.accumulate(at, axis=-1)
-
