@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from budgetsim.compute import MeasuredStage, measured_hours
 from budgetsim.errors import BudgetsimError, InputError
-from budgetsim.measure.conductor import Campaign, find_missing
+from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
+from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.pool import load_pool, parse_labeler, simulate_labels
 from budgetsim.measure.recipe import PRESETS, get_preset
+from budgetsim.measure.resolve import Bench, check_spec
 from budgetsim.measure.spec import RunSpec, from_json, to_json
 from budgetsim.measure.stages import Device, StageStore, Work
 from budgetsim.store.location import StorePaths
@@ -141,6 +143,35 @@ def test_a_foreign_share_is_mixed_in(tmp_path: Path) -> None:
         load_pool(f"{file}:share=2", split, OFFLINE)
 
 
+def test_a_simulated_labeler_needs_known_answers_and_the_message_has_the_way_out(tmp_path: Path) -> None:
+    places = write_tiny_task(tmp_path / "data")
+    add_task(tmp_path / "tasks", "own_llm", TaskFiles(**places), "accuracy")
+    bench = Bench(stage_store(tmp_path / "cache"), OFFLINE)
+
+    def spec(**changes: object) -> RunSpec:
+        plain = RunSpec(
+            task="own_llm", strategy="llm_annotate", student="tfidf-lr", labeler="simulated:accuracy=0.8",
+            n_llm_labels=20, recipe=PRESETS["paper"],
+        )  # fmt: skip
+        return replace(plain, **changes)  # type: ignore[arg-type]
+
+    with pytest.raises(InputError, match=r"40 of the 40 texts have none.*--unlabeled labelled"):
+        check_spec(spec(), bench)
+    check_spec(spec(unlabeled="labelled"), bench)
+    pool = bench.pool(spec(unlabeled="labelled"))
+    assert pool is not None
+    assert pool.rows == bench.split(spec()).train
+    assert pool.source == "labelled"
+    both = spec(unlabeled="labelled", strategy="annotate_plus_llm", n_labels=5)
+    with pytest.raises(InputError, match="serves llm_annotate alone"):
+        check_spec(both, bench)
+    with pytest.raises(InputError, match="There is no labeler 'gpt'"):
+        check_spec(spec(unlabeled="labelled", labeler="gpt"), bench)
+    done = execute(spec(unlabeled="labelled"), bench)  # train texts only: labels of 0.8 accuracy, learned by tfidf-lr
+    said = next(s.record for s in done.stages if s.record.kind == "llm_label")
+    assert said.score == pytest.approx(80, abs=15)
+
+
 def test_grids_that_ship_expand() -> None:
     sizes = {name: len(load_grid(name).specs()) for name in grid_names()}
     assert sizes["cpu"] == 3 * (36 + 18 + 27 + 8)
@@ -161,6 +192,22 @@ def test_grids_that_ship_expand() -> None:
 def test_a_bad_grid_is_refused(text: str, word: str) -> None:
     with pytest.raises(InputError, match=word):
         parse_grid(text, "mine")
+
+
+def test_a_grid_asks_ones_own_task_for_no_more_texts_than_it_has(tmp_path: Path) -> None:
+    places = write_tiny_task(tmp_path / "data")
+    add_task(tmp_path / "tasks", "own_cut", TaskFiles(**places), "accuracy")
+    grid = parse_grid(
+        "{preset: paper, tasks: [own_cut, toy_requests], blocks: [{strategy: distill, teacher: minilm-lr, n_labels: 20, "
+        "n_unlabeled: [30, 1500, 9000]}]}",
+        "x",
+    )
+    campaign = Campaign(specs=grid.specs(), paths=StorePaths(tmp_path / "s.duckdb"), cache=tmp_path / "cache")
+    told: list[str] = []
+    specs = cut_to_tasks(campaign, told.append).specs
+    assert [s.n_unlabeled for s in specs if s.task == "own_cut"] == [30, 40]  # the file has 40 texts
+    assert [s.n_unlabeled for s in specs if s.task == "toy_requests"] == [30, 1500, 9000]
+    assert told == ["Cut to the texts there are: 2 runs of the grid ask for more."]
 
 
 def test_specs_survive_json_and_say_what_they_lack() -> None:

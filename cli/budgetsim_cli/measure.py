@@ -37,7 +37,7 @@ def measure(
     n_llm_labels: Annotated[list[int] | None, typer.Option(help="LLM labels; with --strategy.")] = None,
     n_unlabeled: Annotated[list[int] | None, typer.Option(help="Texts; with --strategy.")] = None,
     unlabeled: Annotated[
-        str, typer.Option(help="Texts to label: pool, FILE or task:NAME, with a share, e.g. task:fever:share=0.5.")
+        str, typer.Option(help="Texts to label: pool, labelled (the training rows), FILE or task:NAME[:share=0.5].")
     ] = "pool",
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="Seed; with --strategy.", show_default="0")] = None,
     workers: Annotated[
@@ -58,6 +58,7 @@ def measure(
     """Train what a grid asks for and the store lacks; finished runs are kept, whatever happens."""
     began = time.monotonic()
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
+    from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.plan import plan_json, plan_page, plan_paper
     from budgetsim.measure.show import baseline_rows, outcome_page
     from budgetsim.measure.stages import default_cache
@@ -91,6 +92,8 @@ def measure(
         limits=_limits(max_hours, max_cost, rates, recipe),
         access=Access(trust_first_use=trust_first_use),
     )
+    if strategy is None:
+        campaign = cut_to_tasks(campaign, say)
     if dry_run:
         _dry_run(campaign, as_json)
         return

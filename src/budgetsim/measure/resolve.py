@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from budgetsim.design import canonical_hash
 from budgetsim.errors import InputError
-from budgetsim.measure.pool import Pool, load_pool
+from budgetsim.measure.pool import LABELLED, Pool, check_answers, load_pool, parse_labeler
 from budgetsim.measure.recipe import TARGET_TOKENS
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import StageStore
@@ -152,6 +152,19 @@ def check_spec(spec: RunSpec, bench: Bench) -> None:
         if asked > there:
             raise InputError(f"{spec.title}: {name} is {asked}, but {spec.task} has {there} {what} in this split.")
     _check_models(spec, get_task(spec.task))
+    if pool is not None:
+        _check_pool(spec, pool, get_task(spec.task))
+
+
+def _check_pool(spec: RunSpec, pool: Pool, task: Task) -> None:
+    if pool.source == LABELLED and spec.n_labels:
+        raise InputError(
+            f"{spec.title}: the texts of --unlabeled {LABELLED} are the ones people labelled, so it serves "
+            f"llm_annotate alone; {spec.strategy} needs texts of its own."
+        )
+    if spec.labeler is not None:
+        parse_labeler(spec.labeler)
+        check_answers(pool.rows, task.labels)
 
 
 def _check_models(spec: RunSpec, task: Task) -> None:

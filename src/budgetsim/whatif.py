@@ -1,0 +1,136 @@
+"""Modelled surfaces: an LLM of another accuracy, a teacher that stops getting better.
+
+Noisy labels: where each label is right with probability a and otherwise any of the K - 1 others,
+M of them carry what about M r^2 true labels do, r = (K a - 1) / (K - 1): r is what is left of the
+signal, and its square the variance it costs (Angluin and Laird 1988, Machine Learning 2: the sample
+needed grows as 1 / (1 - 2 e)^2 for two classes). Errors of a real LLM are not random; where the
+student can learn them, more labels do not help, so these scores are on the high side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from budgetsim.options import Option
+from budgetsim.surface import Floats, Support, Surface, axis_scale, interpolate
+from budgetsim.tasks import Task
+
+_ENTITY_LABELS = {"wlp": 20}  # a tagging task: accuracy of the label of an entity
+_RUN_NOISE = 0.005  # standard deviation of a run, from the twelve published replicates
+_LLM_KNOTS = np.append(0.0, np.geomspace(100, 1e6, 13))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpliedAccuracy:
+    """The accuracies that make noisy labels most like those of the evidence's LLM; fractions."""
+
+    lower: float  # with `upper`: all between them fit as well, but for the noise of a run
+    upper: float
+    misfit: float  # root mean square of what the best leaves, fraction of the metric
+    n_points: int
+
+
+def n_classes(task: Task) -> int | None:
+    """How many labels there are to err among; None where an answer is text and has no accuracy of this kind."""
+    return len(task.labels) or _ENTITY_LABELS.get(task.name)
+
+
+def label_worth(accuracy: float, classes: int) -> float:
+    """True labels that one label of a given accuracy is worth, 0 to 1.
+
+    accuracy : fraction; below chance it is worth nothing (a label known to be wrong is not used)
+
+    >>> label_worth(0.9, 2), label_worth(0.5, 2), label_worth(1.0, 18)
+    (0.64, 0.0, 1.0)
+    """
+    return round(max((classes * accuracy - 1) / (classes - 1), 0.0) ** 2, 12)
+
+
+def llm_surface(annotate: Surface, worth: float, labeler: str) -> Surface:
+    """LLM labels alone, as so many true labels: the annotation curve with its axis stretched.
+
+    worth : true labels that one LLM label is worth, above 0
+    """
+    (knots,), points = annotate.knots, annotate.support.points / worth
+    return replace(
+        annotate,
+        strategy="llm_annotate",
+        labeler=labeler,
+        inputs=("n_llm_labels",),
+        knots=(knots / worth,),
+        support=_box(points),
+    )
+
+
+def mixed_surface(annotate: Surface, worth: float, labeler: str) -> Surface:
+    """Human and LLM labels together: the annotation curve at their summed worth."""
+    (knots,) = annotate.knots
+    labels, llm = np.meshgrid(knots, _LLM_KNOTS, indexing="ij")
+    draws = interpolate(annotate.knots, annotate.draws, (labels + worth * llm).reshape(-1, 1))
+    seen = annotate.support.points
+    corners = np.array([[seen.min(), 0.0], [seen.max(), seen.max() / worth]])
+    return replace(
+        annotate,
+        strategy="annotate_plus_llm",
+        labeler=labeler,
+        inputs=("n_labels", "n_llm_labels"),
+        knots=(knots, _LLM_KNOTS),
+        draws=draws.reshape(len(draws), *labels.shape),
+        support=_box(corners),
+    )
+
+
+def implied_accuracy(annotate: Surface, llm: Surface, classes: int) -> ImpliedAccuracy | None:
+    """The accuracies whose labels come nearest, in least squares, to an LLM's fitted curve where it was seen.
+
+    A student that has not yet learnt to answer says little of its labels: the range is then wide.
+
+    None where the curve was seen nowhere
+    """
+    points = llm.support.points
+    if not len(points):
+        return None
+    seen = interpolate(llm.knots, llm.mean_table(), points)
+    accuracies = np.linspace(1 / classes, 1.0, 201)[1:]
+    misfits = np.array([_misfit(annotate, points * label_worth(float(a), classes), seen) for a in accuracies])
+    near = accuracies[misfits <= np.hypot(misfits.min(), _RUN_NOISE)]
+    return ImpliedAccuracy(
+        lower=float(near.min()), upper=float(near.max()), misfit=float(misfits.min()), n_points=len(points)
+    )
+
+
+def _misfit(annotate: Surface, n: Floats, seen: Floats) -> float:
+    return float(np.sqrt(np.mean((interpolate(annotate.knots, annotate.mean_table(), n) - seen) ** 2)))
+
+
+def capped(surface: Surface, plateau: float) -> Surface:
+    """A distilled student's surface where its teacher never scores above a plateau: no world scores more.
+
+    A student is taken to be at most as good as its teacher, and as good as before below that.
+
+    plateau : fraction
+    """
+    return replace(surface, draws=np.minimum(surface.draws, plateau))
+
+
+def with_plateau(options: Sequence[Option], plateau: float) -> list[Option]:
+    """The options with every distilled student capped, marked as modelled."""
+    return [modelled(o, capped(o.surface, plateau)) if o.surface.strategy == "distill" else o for o in options]
+
+
+def modelled(option: Option, surface: Surface) -> Option:
+    """An option with a surface that is modelled from its evidence."""
+    return replace(option, surface=surface, evidence=replace(option.evidence, source="modelled"))
+
+
+def _box(points: Floats) -> Support:
+    """Support without observations: the box of some counts (n, inputs)."""
+    scaled, unit = axis_scale(points), np.eye(points.shape[1])
+    return Support(
+        points=np.zeros((0, points.shape[1])),
+        normals=np.concatenate([unit, -unit]),
+        offsets=np.concatenate([scaled.max(axis=0), -scaled.min(axis=0)]),
+    )
