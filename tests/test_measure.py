@@ -26,7 +26,7 @@ from budgetsim.measure.stages import Device, StageStore, Work
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import get_task
 from budgetsim.train import baselines, metrics
-from budgetsim.train.custom import TaskFiles, add_task, load_custom
+from budgetsim.train.custom import CustomData, TaskFiles, add_task, inspect_rows, load_custom
 from budgetsim.train.data import Access, TaskData, load_task
 from budgetsim.train.formats import leak_groups, split_fields, typing_rows
 from budgetsim.train.pins import AuthorFile, fetch
@@ -272,6 +272,8 @@ def test_own_tasks_are_checked_and_noticed_when_they_change(tmp_path: Path) -> N
     assert (found.n_train, found.n_test, found.n_unlabeled) == (62, 24, 40)
     assert (found.shared_texts, found.contradicting_texts, found.duplicate_train_texts) == (1, 1, 1)
     assert task.constant_score == pytest.approx(found.majority_share, abs=1e-4)
+    assert found.rare_labels == ()
+    assert found.long_shares == {"cpu": 0.0, "paper": 0.0}
     split = split_task(load_task("mine"), get_preset("paper").split)
     assert all(row.source != text for row in (*split.train, *split.dev))
     assert str(tmp_path) not in (tmp_path / "tasks" / "mine.json").read_text()
@@ -294,6 +296,14 @@ def test_bad_files_are_refused_with_their_line(tmp_path: Path, name: str, conten
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=word):
         parse_pairs(read_text(tmp_path / name), ("text", "label"))
+
+
+def test_long_texts_and_rare_labels_are_counted() -> None:
+    train = [("x" * 300, "a")] * 30 + [("x" * 600, "b")] * 9 + [("short", "a")]
+    found = inspect_rows(CustomData(train=train, test=[("other", "a")], unlabeled=[], data_hash="x"))
+    assert found.rare_labels == ("b",)  # fewer than ten rows
+    assert found.long_shares == {"cpu": 39 / 41, "paper": 9 / 41}  # 64 and 128 tokens of 4 characters
+    assert found.duplicate_train_texts == 29 + 8
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
@@ -357,6 +367,22 @@ def test_the_command_line_plans_and_refuses(tmp_path: Path) -> None:
         (["--grid", "demo", "--preset", "gpu"], "There is no preset"),
         (["--strategy", "annotate", "--n-labels", "5"], "needs --task"),
         (["--task", "nothing"], "There is no task"),
+        (["--task", "toy_requests", "--strategy", "annotate", "--n-labels", "5", "--unlabeled", "x.txt"], "no use for"),
+        (
+            [
+                "--task",
+                "toy_requests",
+                "--strategy",
+                "distill",
+                "--n-labels",
+                "5",
+                "--n-unlabeled",
+                "9",
+                "--teacher",
+                "t5-v1_1-small",
+            ],
+            "different vocabularies",
+        ),
     ]:
         bad = run_cli("measure", *words, "--store", store)
         assert bad.returncode == 2

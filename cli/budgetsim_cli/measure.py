@@ -123,7 +123,9 @@ def _points(
     block |= {name: value for name, value in {"student": student, "teacher": teacher, "labeler": llm}.items() if value}
     block |= {name: list(values) for name, values in counts.items() if values}
     if plain not in ("distill", "llm_annotate", "annotate_plus_llm"):
-        block.pop("unlabeled")
+        del block["unlabeled"]
+        if unlabeled != "pool":
+            raise InputError(f"--unlabeled has no use for {plain}, which learns from labelled texts alone.")
     grid = Grid(name="arguments", preset=recipe.preset, tasks=tuple(tasks), blocks=(block,))
     return grid.specs((), recipe)
 
