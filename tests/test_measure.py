@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.compute import MeasuredStage, measured_hours
+from budgetsim.compute import MeasuredStage, ModelledSpeed, PublishedHours, distill_hours, measured_hours
+from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import BudgetsimError, InputError
 from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
+from budgetsim.measure.plan_grid import plan_grid
 from budgetsim.measure.pool import load_pool, parse_labeler, simulate_labels
 from budgetsim.measure.recipe import PRESETS, get_preset
 from budgetsim.measure.resolve import Bench, check_spec
@@ -208,6 +210,27 @@ def test_a_grid_asks_ones_own_task_for_no_more_texts_than_it_has(tmp_path: Path)
     assert [s.n_unlabeled for s in specs if s.task == "own_cut"] == [30, 40]  # the file has 40 texts
     assert [s.n_unlabeled for s in specs if s.task == "toy_requests"] == [30, 1500, 9000]
     assert told == ["Cut to the texts there are: 2 runs of the grid ask for more."]
+
+
+def test_a_grid_is_priced_with_each_teacher_and_each_labelling_pass_once() -> None:
+    bills = PublishedHours(teacher_n=(100.0,), teacher_hours=(3.0,), distill_text=0.01)
+    speed = ModelledSpeed(
+        peak_tflops=300, teacher_training=0.2, labelling=0.1, student_training=0.2, seconds_per_step=0.03
+    )
+    specs = [s for s in load_grid("exp1-budgets").specs(("stance",)) if s.strategy == "distill"]
+    found = {c.model: c for c in plan_grid(specs, {"stance": bills}, speed, 2.0)}
+    hours = 3 * 3.0 + 3 * 140_000 * 0.01  # three seeds; the bills hold a labelling pass in each run
+    assert found["published"].gpu_hours == pytest.approx(hours)
+    assert found["published"].usd == pytest.approx(2 * hours)
+    assert (found["published"].runs, found["published"].teachers) == (9, 3)
+    modern = distill_hours("modern", PAPER_TEACHER, PAPER_STUDENT, get_task("stance"), None, speed)
+    assert modern is not None
+    once = 3 * (float(modern.teacher_at(100)) + 100_000 * modern.label_text + 140_000 * modern.train_text)
+    assert found["modern"].gpu_hours == pytest.approx(once)
+    other = [replace(s, teacher="t5-v1_1-xl") for s in specs]
+    unknown = {c.model: c.usd for c in plan_grid(other, {"stance": bills}, speed, 2.0)}
+    assert unknown["published"] is None  # nobody was billed for XL: not known, never 0
+    assert unknown["modern"] is not None
 
 
 def test_specs_survive_json_and_say_what_they_lack() -> None:
