@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from budgetsim.compute import COMPUTE_MODELS, ComputeModel, ModelledSpeed, PublishedHours, distill_hours, student_only
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.measure.spec import RunSpec
-from budgetsim.report import Grid
+from budgetsim.report.grid import Grid
 from budgetsim.tasks import Task, get_task
 
 
