@@ -1,6 +1,6 @@
 """From files of one's own to an answer: every command a newcomer types, and how long it takes.
 
-    python bench/newcomer.py [--rows 3000]
+    python bench/newcomer.py [--rows 5000]
 
 The files are made from the generated toy task (three topics of requests, a tenth of the labels wrong),
 written as CSV and plain text into a temporary folder, where the commands run too.
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from budgetsim.store.location import package_data
@@ -38,6 +39,8 @@ COMMANDS = (
     "budgetsim tasks add requests --train train.csv --test test.csv --unlabeled texts.txt",
     "budgetsim measure --task requests --dry-run",
     "budgetsim measure --task requests",
+    "budgetsim measure --task requests --strategy llm_annotate --llm simulated:accuracy=0.8 --n-llm-labels 300 "
+    "--n-llm-labels 1000 --unlabeled labelled",
     "budgetsim fit --task requests",
     "budgetsim optimize --budget 60 --task requests --rates rates.yaml",
 )
@@ -64,7 +67,7 @@ def write_files(folder: Path, n_rows: int) -> None:
 def main() -> None:
     """Run the commands one after another."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=3000)
+    parser.add_argument("--rows", type=int, default=5000)
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory(prefix="budgetsim-newcomer-") as home:
         folder = Path(home)
@@ -74,6 +77,7 @@ def main() -> None:
             "BUDGETSIM_STORE": str(folder / "store" / "budgetsim.duckdb"),
             "BUDGETSIM_CACHE_DIR": str(folder / "cache"),
         }
+        times = []
         for command in COMMANDS:
             words = shlex.split(command)
             words[0] = str(Path(sys.executable).with_name(words[0]))
@@ -84,6 +88,14 @@ def main() -> None:
             print(f"$ {command}\n# {took:.1f} s, exit {done.returncode}\n{said}\n", flush=True)
             if done.returncode:
                 sys.exit(done.returncode)
+            times.append((command, took))
+    print(table(times))
+
+
+def table(times: Sequence[tuple[str, float]]) -> str:
+    """Commands and seconds in Markdown, the sum below."""
+    lines = [f"| `{command}` | {took:.1f} |" for command, took in times]
+    return "\n".join(["| command | seconds |", "|---|---|", *lines, f"| in all | {sum(t for _, t in times):.1f} |"])
 
 
 if __name__ == "__main__":

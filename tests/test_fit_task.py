@@ -55,7 +55,7 @@ ROWS = [annotate(n) for n in SIZES] + [distill(n, u) for n in SIZES for u in (10
 @pytest.fixture(scope="module", autouse=True)
 def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("budgetsim.fittask.N_PARTICLES", 1000)
+        patch.setattr("budgetsim.fitfamily.N_PARTICLES", 1000)
         yield
 
 

@@ -234,7 +234,10 @@ def test_migrations_run_once_and_a_newer_store_is_refused(paths):
 
 def test_a_migration_that_fails_leaves_nothing(paths, monkeypatch):
     newest = migrations()[-1][0]
-    broken = [*migrations(), (newest + 1, "9999_broken.sql", "CREATE TABLE extra (i INTEGER); SELECT nonsense FROM nowhere")]
+    broken = [
+        *migrations(),
+        (newest + 1, "9999_broken.sql", "CREATE TABLE extra (i INTEGER); SELECT nonsense FROM nowhere"),
+    ]
     monkeypatch.setattr(database, "migrations", lambda: broken)
     with pytest.raises(StoreError, match="nothing was changed"), open_writer(paths.database, paths.lock):
         pass

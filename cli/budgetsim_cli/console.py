@@ -19,7 +19,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, with 
 Store = Annotated[Path | None, typer.Option("--store", help="DuckDB file of the evidence store.", show_default=False)]
 Rates = Annotated[
     Path | None,
-    typer.Option("--rates", help="Rate card; ./rates.yaml, else the paper's prices.", show_default=False),
+    typer.Option(
+        "--rates",
+        help="Rate card: a file, or an example by name (`rates list`); ./rates.yaml, else the paper's prices.",
+        show_default=False,
+    ),
 ]
 EvidenceName = Annotated[
     str | None,
@@ -51,14 +55,38 @@ def read_text(path: Path, what: str) -> str:
 
 
 def read_rates(path: Path | None) -> RateCard:
-    """The rate card somebody named, else ./rates.yaml, else the paper's."""
+    """The rate card somebody named (a file, else an example), else ./rates.yaml, else the paper's."""
     from budgetsim.rates import parse_rates
-    from budgetsim.store.location import package_data
+
+    path = find_rates(path)
+    return parse_rates(read_text(path, "rate card"), path.name)
+
+
+def find_rates(path: Path | None) -> Path:
+    """Where a rate card lies: a file that exists goes before an example of that name.
+
+    raises : InputError where it is neither
+    """
+    from budgetsim.errors import InputError
+    from budgetsim.store.location import example_cards, package_data
 
     if path is None:
         local = Path("rates.yaml")
-        path = local if local.exists() else package_data("rates.yaml")
-    return parse_rates(read_text(path, "rate card"), path.name)
+        return local if local.exists() else package_data("rates.yaml")
+    if path.exists():
+        return path
+    examples = example_cards()
+    if str(path) not in examples:
+        raise InputError(f"There is no rate card {path}; name a file, or an example: {', '.join(examples)}.")
+    return examples[str(path)]
+
+
+def read_examples() -> list[RateCard]:
+    """The example cards."""
+    from budgetsim.rates import parse_rates
+    from budgetsim.store.location import example_cards
+
+    return [parse_rates(read_text(path, "rate card"), path.name) for path in example_cards().values()]
 
 
 def check_amount(value: float, option: str, *, above_zero: bool = False) -> float:
@@ -71,6 +99,18 @@ def check_amount(value: float, option: str, *, above_zero: bool = False) -> floa
     wanted = "a finite number above zero" if above_zero else "a finite number of zero or more"
     if not math.isfinite(value) or value < 0 or (above_zero and value == 0):
         raise InputError(f"{option}: found {value:g}, wanted {wanted}.")
+    return value
+
+
+def check_percent(value: float, option: str) -> float:
+    """A score or accuracy in percent from the command line.
+
+    raises : InputError
+    """
+    from budgetsim.errors import InputError
+
+    if not 1 <= value <= 100:
+        raise InputError(f"{option}: found {value:g}, wanted percent from 1 to 100.")
     return value
 
 

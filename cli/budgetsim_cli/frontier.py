@@ -14,6 +14,7 @@ from budgetsim_cli.console import (
     Store,
     Tasks,
     check_amount,
+    check_percent,
     print_json,
     print_page,
 )
@@ -26,6 +27,14 @@ def frontier(
     task: Tasks = None,
     max_budget: Annotated[float, typer.Option("--max-budget", help="US dollars at the right end.")] = 10_000.0,
     points: Annotated[int, typer.Option("--points", min=2, max=1000, help="Budgets that are tried.")] = 60,
+    indifference: Annotated[
+        float | None,
+        typer.Option(
+            "--indifference",
+            help="Percent score: print labels against texts, and against LLM labels, at equal expected score.",
+            show_default=False,
+        ),
+    ] = None,
     rates: Rates = None,
     owned_labels: Owned = 0,
     compute: Compute = "published",
@@ -39,8 +48,11 @@ def frontier(
     from budgetsim.frontier import trace_frontier
     from budgetsim.report.frontier import frontier_json, frontier_page
     from budgetsim.report.notes import choice_notes
+    from budgetsim.tradeoff import trace_indifference
 
     check_amount(max_budget, "--max-budget", above_zero=True)
+    if indifference is not None:
+        check_percent(indifference, "--indifference")
     asked = open_asked(
         task=task,
         rates=rates,
@@ -55,9 +67,12 @@ def frontier(
     page: Page = []
     for open_to in asked.tasks:
         front = trace_frontier(open_to.task, open_to.options, max_budget, n_budgets=points)
+        wanted = () if indifference is None else open_to.options
+        traced = [trace_indifference(option, indifference or 0.0) for option in wanted]
+        curves = [curve for curve in traced if curve is not None]
         notes = choice_notes(open_to, asked.compute, asked.card)
-        objects[front.task] = {"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front)}
-        page += ["", *frontier_page(front, open_to.task.metric), *(f"Note: {note}" for note in notes)]
+        objects[front.task] = {"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front, curves)}
+        page += ["", *frontier_page(front, open_to.task.metric, curves), *(f"Note: {note}" for note in notes)]
     if as_json:
         print_json({"rates": asked.card.name, "tasks": objects})
     else:

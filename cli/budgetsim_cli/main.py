@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from budgetsim.errors import BudgetsimError
-from budgetsim_cli import fit, frontier, measure, next_run, optimize, rates, run_one, simulate, store, tasks
+from budgetsim_cli import (
+    fit,
+    frontier,
+    measure,
+    next_run,
+    optimize,
+    rates,
+    run_one,
+    sensitivity,
+    simulate,
+    store,
+    tasks,
+)
 
 EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 infeasible budget, 4 no evidence for that task, "
@@ -28,6 +40,7 @@ app = typer.Typer(
 app.command()(optimize.optimize)
 app.command()(simulate.simulate)
 app.command()(frontier.frontier)
+app.command()(sensitivity.sensitivity)
 app.command("next")(next_run.next_run)
 app.command()(fit.fit)
 app.command()(measure.measure)

@@ -37,7 +37,7 @@ def measure(
     n_llm_labels: Annotated[list[int] | None, typer.Option(help="LLM labels; with --strategy.")] = None,
     n_unlabeled: Annotated[list[int] | None, typer.Option(help="Texts; with --strategy.")] = None,
     unlabeled: Annotated[
-        str, typer.Option(help="Texts to label: pool, FILE or task:NAME, with a share, e.g. task:fever:share=0.5.")
+        str, typer.Option(help="Texts to label: pool, labelled (the training rows), FILE or task:NAME[:share=0.5].")
     ] = "pool",
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="Seed; with --strategy.", show_default="0")] = None,
     workers: Annotated[
@@ -58,6 +58,7 @@ def measure(
     """Train what a grid asks for and the store lacks; finished runs are kept, whatever happens."""
     began = time.monotonic()
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
+    from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.plan import plan_json, plan_page, plan_paper
     from budgetsim.measure.show import baseline_rows, outcome_page
     from budgetsim.measure.stages import default_cache
@@ -69,11 +70,6 @@ def measure(
     register_custom_tasks(paths.folder / "tasks")
     chosen = load_grid(grid)
     recipe = get_preset(preset or chosen.preset)
-    if dry_run and recipe.preset == "paper":
-        tasks = tuple(task or chosen.tasks)
-        plan = plan_paper(tasks, read_rates(rates), progress=say)
-        print_json(plan_json(plan)) if as_json else print_page(plan_page(plan))
-        return
     if strategy is None:
         specs = chosen.specs(task or (), recipe)
     else:
@@ -82,6 +78,11 @@ def measure(
             {"n_labels": n_labels, "n_llm_labels": n_llm_labels, "n_unlabeled": n_unlabeled, "seed": seeds or [0]},
         )  # fmt: skip
     specs = [replace(spec, unlabeled=unlabeled) if spec.uses_pool and unlabeled != "pool" else spec for spec in specs]
+    if dry_run and recipe.preset == "paper":
+        tasks = tuple(dict.fromkeys(spec.task for spec in specs))
+        plan = plan_paper(tasks, read_rates(rates), specs, progress=say)
+        print_json(plan_json(plan)) if as_json else print_page(plan_page(plan))
+        return
     campaign = Campaign(
         specs=specs,
         paths=paths,
@@ -91,6 +92,8 @@ def measure(
         limits=_limits(max_hours, max_cost, rates, recipe),
         access=Access(trust_first_use=trust_first_use),
     )
+    if strategy is None:
+        campaign = cut_to_tasks(campaign, say)
     if dry_run:
         _dry_run(campaign, as_json)
         return
@@ -120,7 +123,9 @@ def _points(
     block |= {name: value for name, value in {"student": student, "teacher": teacher, "labeler": llm}.items() if value}
     block |= {name: list(values) for name, values in counts.items() if values}
     if plain not in ("distill", "llm_annotate", "annotate_plus_llm"):
-        block.pop("unlabeled")
+        del block["unlabeled"]
+        if unlabeled != "pool":
+            raise InputError(f"--unlabeled has no use for {plain}, which learns from labelled texts alone.")
     grid = Grid(name="arguments", preset=recipe.preset, tasks=tuple(tasks), blocks=(block,))
     return grid.specs((), recipe)
 

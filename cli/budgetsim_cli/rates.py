@@ -7,22 +7,28 @@ from typing import Annotated
 
 import typer
 
-from budgetsim_cli.console import Json, Rates, print_json, print_page, read_rates
+from budgetsim_cli.console import Json, Rates, print_json, print_page, read_examples, read_rates
 
 app = typer.Typer(help="Rate cards: start one, show it, check it.", no_args_is_help=True)
 
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="File to write.")] = Path("rates.yaml"), as_json: Json = False
+    file: Annotated[Path, typer.Argument(help="File to write.")] = Path("rates.yaml"),
+    source: Annotated[str, typer.Option("--from", help="Example to copy (`rates list`).")] = "paper-2023",
+    as_json: Json = False,
 ) -> None:
-    """Write the paper's rate card to start from."""
+    """Write an example card to start from: the paper's, or another."""
     from budgetsim.errors import InputError
-    from budgetsim.store.location import package_data
+    from budgetsim.store.location import example_cards
 
+    examples = example_cards()
+    if source not in examples:
+        raise InputError(f"--from: found {source!r}, wanted {', '.join(examples)}.")
+    text = examples[source].read_text(encoding="utf-8")
     try:
         with file.open("x", encoding="utf-8") as out:
-            out.write(package_data("rates.yaml").read_text(encoding="utf-8"))
+            out.write(text)
     except FileExistsError:
         raise InputError(f"{file} exists; name another file, or remove it first.") from None
     except OSError as error:
@@ -31,6 +37,18 @@ def init(
         print_json({"file": str(file)})
     else:
         print_page([str(file)])
+
+
+@app.command("list")
+def list_cards(as_json: Json = False) -> None:
+    """List the example cards; each may be given by name wherever a card is asked for."""
+    from budgetsim.report.listing import cards_grid
+
+    cards = read_examples()
+    if as_json:
+        print_json({"cards": [{"name": card.name, "about": card.about} for card in cards]})
+    else:
+        print_page([cards_grid(cards)])
 
 
 @app.command()

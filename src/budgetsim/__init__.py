@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreLockedError,
     )
+    from budgetsim.expansion import expansion_path
     from budgetsim.fitcurve import CurveFit, fit_curve
     from budgetsim.fitsurface import SurfaceFit, fit_surface
     from budgetsim.fittask import fit_task
@@ -38,15 +39,19 @@ if TYPE_CHECKING:
     from budgetsim.optimize import TaskAnswer, optimize_task
     from budgetsim.options import Allocation, Option
     from budgetsim.owning import Owning, worth_of_owning
+    from budgetsim.plans import best_plan
     from budgetsim.points import Point, PointAnswer, parse_points
     from budgetsim.pooling import pool_prior
     from budgetsim.rates import RateCard, parse_rates
+    from budgetsim.sensitivity import Sensitivity, trace_sensitivity
     from budgetsim.simulate import chance_of_best, expected_regret, predict, run_interval
     from budgetsim.store.database import open_reader
     from budgetsim.store.location import StorePaths, locate
     from budgetsim.store.query import points_frame
     from budgetsim.surface import Support, Surface, TaskFit
+    from budgetsim.switches import break_even_usd
     from budgetsim.tasks import TASKS, Task, get_task
+    from budgetsim.tradeoff import indifference_curve, substitution_rate, trace_indifference
 
 _HOME = {
     "__version__": "_version",
@@ -80,6 +85,7 @@ _HOME = {
     "RateCardError": "errors",
     "StoreError": "errors",
     "StoreLockedError": "errors",
+    "expansion_path": "expansion",
     "CurveFit": "fitcurve",
     "Prediction": "ensemble",
     "fit_curve": "fitcurve",
@@ -90,23 +96,26 @@ _HOME = {
     "Frontier": "frontier",
     "pareto_front": "frontier",
     "trace_frontier": "frontier",
-    "NextAnswer": "nextrun",
-    "NextRun": "nextrun",
-    "rank_runs": "nextrun",
     "Goal": "goals",
     "GoalPlan": "goals",
     "reach_target": "goals",
+    "NextAnswer": "nextrun",
+    "NextRun": "nextrun",
+    "rank_runs": "nextrun",
     "Allocation": "options",
     "Option": "options",
     "Owning": "owning",
     "worth_of_owning": "owning",
     "TaskAnswer": "optimize",
     "optimize_task": "optimize",
+    "best_plan": "plans",
     "Point": "points",
     "PointAnswer": "points",
     "parse_points": "points",
     "RateCard": "rates",
     "parse_rates": "rates",
+    "Sensitivity": "sensitivity",
+    "trace_sensitivity": "sensitivity",
     "chance_of_best": "simulate",
     "expected_regret": "simulate",
     "predict": "simulate",
@@ -118,9 +127,13 @@ _HOME = {
     "Support": "surface",
     "Surface": "surface",
     "TaskFit": "surface",
+    "break_even_usd": "switches",
     "TASKS": "tasks",
     "Task": "tasks",
     "get_task": "tasks",
+    "indifference_curve": "tradeoff",
+    "substitution_rate": "tradeoff",
+    "trace_indifference": "tradeoff",
 }
 
 __all__ = [
@@ -154,6 +167,7 @@ __all__ = [
     "RateCard",
     "RateCardError",
     "Rival",
+    "Sensitivity",
     "StoreError",
     "StoreLockedError",
     "StorePaths",
@@ -167,16 +181,20 @@ __all__ = [
     "Terms",
     "__version__",
     "allocate",
+    "best_plan",
+    "break_even_usd",
     "chance_of_best",
     "choices",
     "cost_model",
     "distill_flops",
+    "expansion_path",
     "expected_regret",
     "fit_curve",
     "fit_surface",
     "fit_task",
     "forward_flops",
     "get_task",
+    "indifference_curve",
     "load_evidence",
     "locate",
     "observe",
@@ -193,8 +211,11 @@ __all__ = [
     "reach_target",
     "rivals",
     "run_interval",
+    "substitution_rate",
     "task_fit",
     "trace_frontier",
+    "trace_indifference",
+    "trace_sensitivity",
     "worth_of_owning",
 ]
 

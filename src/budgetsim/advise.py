@@ -249,6 +249,7 @@ def choices(
     terms: Terms = NO_TERMS,
     strategies: Sequence[str] = (),
     students: Sequence[str] = (),
+    fit: TaskFit | None = None,
     say: Say = lambda _: None,
 ) -> Choices:
     """Price every fitted strategy of a task.
@@ -257,9 +258,10 @@ def choices(
         error; one that is not is left out with a note.
     students : those to choose among; empty for all
     terms : an owned teacher, bounds of labels and texts, time
+    fit : another than the stored one of the evidence
     raises : MissingPriceError, NoEvidenceError
     """
-    fit = task_fit(evidence, task, say)
+    fit = fit or task_fit(evidence, task, say)
     facts = get_task(task)
     options, notes = [], list(fit.warnings)
     missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]

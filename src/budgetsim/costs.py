@@ -124,15 +124,16 @@ class CostModel:
         The cost of an input is linear between breakpoints, so it is inverted exactly.
         """
         money = np.asarray(usd, dtype=np.float64)
-        breaks = self._breakpoints(name)
+        breaks = self.breakpoints(name)
         cost = self.input_usd(name, breaks)
         slope = float(self.input_usd(name, breaks[-1] + 1) - cost[-1])
         money = money + _TINY * np.maximum(np.abs(money), cost[0])
-        at = np.clip(np.searchsorted(cost, money, side="right") - 1, 0, len(breaks) - 1)
-        rises = np.append(np.diff(cost) / np.diff(breaks), slope) if len(breaks) > 1 else np.array([slope])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            extra = np.where(rises[at] > 0, (money - cost[at]) / rises[at], _NO_LIMIT)
-        n = np.minimum(breaks[at] + extra, self.limit(name))
+        rises = np.append(np.diff(cost) / np.diff(breaks), slope)
+        at = 0 if len(breaks) == 1 else np.clip(np.searchsorted(cost, money, side="right") - 1, 0, len(breaks) - 1)
+        with np.errstate(divide="ignore"):
+            per_usd = np.where(rises > 0, 1 / rises, 0.0)
+        n = breaks[at] + (money - cost[at]) * per_usd[at] + np.where(rises > 0, 0.0, _NO_LIMIT)[at]
+        n = np.minimum(n, self.limit(name))
         return np.where(money >= cost[0], np.floor(n * (1 + _TINY)), -1.0)
 
     def _of_input(self, name: str, n: Floats) -> dict[str, Floats]:
@@ -144,7 +145,8 @@ class CostModel:
             parts |= {stage: steps.at(n) for stage, steps in self.steps.items()}
         return parts
 
-    def _breakpoints(self, name: str) -> Floats:
+    def breakpoints(self, name: str) -> Floats:
+        """Counts of an input at which its price per unit may change, whatever the prices are."""
         points = {0.0, self.owned.get(name, 0.0)}
         if name == "n_labels":
             points |= {n for steps in self.steps.values() for n in steps.n}

@@ -81,6 +81,7 @@ class Measurement:
     evidence_set: str  # source, split, family and device class in one name
     panel: str | None = None  # where a published row was printed
     derived: tuple[str, ...] = ()  # names of inputs that were computed, not printed
+    teacher_score: float | None = None  # of the teacher itself, on the same test items; fraction of the metric
 
     @property
     def group(self) -> Group:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from budgetsim.allocate import FINE, allocate
-from budgetsim.options import Allocation, Option, allocation_at, constant_allocation
+from budgetsim.allocate import FINE
+from budgetsim.expansion import compute_share, compute_usd, expansion_path
+from budgetsim.options import Allocation, Option, constant_allocation
 from budgetsim.surface import Floats
+from budgetsim.switches import Switch, switch_spread
 from budgetsim.tasks import Task
 from budgetsim.winners import best_values, searches, winners
 
 BAND_PERCENTILES = (5.0, 50.0, 95.0)
 _ZOOMS = 4  # of a sixteenth each
+_REGION_BUDGETS = 121  # regions are looked for at so many, however few points are asked for
 _BAND_DRAWS = 200  # worlds in the bands: attainment grows with their square
 
 
@@ -25,6 +29,16 @@ class FrontierPoint:
     budget_usd: float
     allocation: Allocation
     attained: tuple[float, float, float]  # percent score reached in 95, 50 and 5 % of worlds at that cost
+
+    @property
+    def compute_usd(self) -> float:
+        """Dollars that pay for compute."""
+        return compute_usd(self.allocation)
+
+    @property
+    def compute_share(self) -> float | None:
+        """Share of the cost that pays for compute, 0 to 1."""
+        return compute_share(self.allocation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +52,12 @@ class Region:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontier:
-    """The expansion path of one task: points by rising cost and score, and the regions."""
+    """The expansion path of one task: points by rising cost and score, the regions, and the switches between them."""
 
     task: str
     points: tuple[FrontierPoint, ...]
     regions: tuple[Region, ...]
+    switches: tuple[Switch, ...]
 
 
 def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_budgets: int = 60) -> Frontier:
@@ -56,16 +71,19 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
     def won_at(at: Floats) -> list[int]:
         return winners(best_values(task, costs, ready, at))
 
-    won = won_at(budgets)
-    regions = _regions(budgets, won, won_at, [*(o.label for o in options), "constant"])
-    chosen = [_chosen(task, options, winner, budget) for winner, budget in zip(won, budgets, strict=True)]
+    names = [*(o.label for o in options), "constant"]
+    fine = np.append(0.0, np.geomspace(max_usd / 1000, max_usd, max(n_budgets, _REGION_BUDGETS)))
+    regions = _regions(fine, won_at(fine), won_at, names)
+    chosen = _chosen(task, options, won_at(budgets), budgets)
     kept = _undominated([a for a, _ in chosen])
     bands = _bands([chosen[i] for i in kept])
     points = tuple(
         FrontierPoint(budget_usd=float(budgets[i]), allocation=chosen[i][0], attained=band)
         for i, band in zip(kept, bands, strict=True)
     )
-    return Frontier(task=task.name, points=points, regions=regions)
+    return Frontier(
+        task=task.name, points=points, regions=regions, switches=_switches(task, options, regions, names, max_usd)
+    )
 
 
 def pareto_front(cost: Floats, score: Floats) -> list[int]:
@@ -105,13 +123,36 @@ def _switch(low: float, high: float, before: int, won_at: Callable[[Floats], lis
     return high
 
 
-def _chosen(task: Task, options: Sequence[Option], winner: int, budget: float) -> tuple[Allocation, Floats]:
-    if winner == len(options):
-        n_draws = options[0].surface.n_draws if options else 1
-        return constant_allocation(task), np.full(n_draws, task.constant_score)
-    option = options[winner]
-    counts = allocate(option.surface, option.cost, [budget]).counts[0]
-    return allocation_at(option, counts), option.surface.at(counts[None, :])[:, 0]
+def _switches(
+    task: Task, options: Sequence[Option], regions: Sequence[Region], names: Sequence[str], max_usd: float
+) -> tuple[Switch, ...]:
+    """Where one region ends and the next begins, with where that lies in worlds."""
+    found = []
+    for left, right in pairwise(regions):
+        before, after = names.index(left.label), names.index(right.label)
+        worlds = switch_spread(task, options, before, after, right.from_usd, max_usd)
+        found.append(Switch(break_even_usd=right.from_usd, before=left.label, after=right.label, worlds=worlds))
+    return tuple(found)
+
+
+def _chosen(
+    task: Task, options: Sequence[Option], won: Sequence[int], budgets: Floats
+) -> list[tuple[Allocation, Floats]]:
+    """The winner's allocation at each budget, and what it scores in every world."""
+    n_draws = options[0].surface.n_draws if options else 1
+    nothing = (constant_allocation(task), np.full(n_draws, task.constant_score))
+    chosen = [nothing] * len(won)
+    for row in set(won) - {len(options)}:
+        mine = [i for i, winner in enumerate(won) if winner == row]
+        for i, allocation in zip(mine, expansion_path(options[row], budgets[mine]), strict=True):
+            if allocation is not None:
+                chosen[i] = (allocation, _scores(options[row], allocation))
+    return chosen
+
+
+def _scores(option: Option, allocation: Allocation) -> Floats:
+    counts = [getattr(allocation, name) for name in option.surface.inputs]
+    return option.surface.at([counts])[:, 0]
 
 
 def _undominated(allocations: Sequence[Allocation]) -> list[int]:

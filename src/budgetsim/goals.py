@@ -9,7 +9,7 @@ import numpy as np
 
 from budgetsim.allocate import Search, prepare
 from budgetsim.cheapest import cheapest, dearest_usd, least_usd
-from budgetsim.objectives import chance_of, closer, quantile, runs_of
+from budgetsim.objectives import attained, chance_of, closer, runs_of
 from budgetsim.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
@@ -106,7 +106,7 @@ class _Seeker:
     @classmethod
     def of(cls, option: Option, target: float, chance: float) -> _Seeker:
         runs = closer(runs_of(option.surface))
-        sure = prepare(runs, quantile(runs.draws, 1 - chance), option.cost, _PRIMARY)
+        sure = prepare(runs, attained(runs.draws, chance), option.cost, _PRIMARY)
         likely = prepare(runs, chance_of(runs.draws, target), option.cost, _PRIMARY)
         return cls(option, target, chance, sure, likely)
 

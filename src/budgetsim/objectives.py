@@ -73,6 +73,18 @@ def chance_of(scores: ArrayLike, target: float) -> Floats:
     return out
 
 
+def attained(scores: ArrayLike, chance: float) -> Floats:
+    """The highest score that is reached in at least a share `chance` of worlds (first axis).
+
+    >>> attained([[0.1], [0.2], [0.3], [0.4]], 0.75).tolist()
+    [0.2]
+    """
+    s = np.asarray(scores, dtype=np.float64)
+    place = min(math.floor(len(s) * (1 - chance) + 1e-9), len(s) - 1)
+    out: Floats = np.partition(s, place, axis=0)[place]
+    return out
+
+
 def runs_of(surface: Surface) -> Surface:
     """The surface of one new run: each world's mean with the deviation of its run."""
     noise = surface.run_noise.reshape(-1, *[1] * len(surface.knots))

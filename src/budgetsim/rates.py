@@ -144,6 +144,7 @@ class RateCard(_Part):
 
     schema_version: Literal[1]
     name: Text
+    about: Text | None = None  # what the card is, in a line
     currency: Literal["USD"]
     labels: Annotated[dict[str, LabelPrice], Field(min_length=1)]  # by task; `default` for the others
     gpu: DevicePrice | None = None

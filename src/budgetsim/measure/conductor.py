@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,6 +99,31 @@ def find_missing(campaign: Campaign, tell: Tell = lambda _: None) -> tuple[list[
     if campaign.specs and not there and not missing:
         raise InputError(f"Nothing of the grid can be run: {next(iter(refused))}")
     return there, missing
+
+
+def cut_to_tasks(campaign: Campaign, tell: Tell = lambda _: None) -> Campaign:
+    """A grid's runs with no more texts than a user's own task has; grids are written for the tasks that ship."""
+    bench = make_bench(campaign)
+    specs, cut = [], 0
+    for spec in campaign.specs:
+        n = _texts_of_own(spec, bench)
+        counts = {name: min(getattr(spec, name), n) for name in ("n_unlabeled", "n_llm_labels")} if n else {}
+        specs.append(replace(spec, **counts))
+        cut += specs[-1] != spec
+    if cut:
+        tell(f"Cut to the texts there are: {cut} runs of the grid ask for more.")
+    return replace(campaign, specs=list(dict.fromkeys(specs)))
+
+
+def _texts_of_own(spec: RunSpec, bench: Bench) -> int:
+    """Texts of a user's own task that a run may use; 0 where it is another's or has none."""
+    if not spec.uses_pool or get_task(spec.task).origin != "custom":
+        return 0
+    try:
+        pool = bench.pool(spec)
+    except InputError:
+        return 0  # refused later, with its reason
+    return len(pool.rows) if pool is not None else 0
 
 
 def _what(spec: RunSpec, error: InputError) -> str:

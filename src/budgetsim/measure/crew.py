@@ -260,8 +260,8 @@ class Crew:
     def _stop(self, reason: str) -> None:
         if self.stopped is None:
             self.stopped = reason
-            kept = "What is done is kept; the same command goes on from there." if self._workers else "Nothing was started."
-            self.tell(f"Stopping: {reason}. {kept}")
+            kept = "What is done is kept; the same command goes on from there."
+            self.tell(f"Stopping: {reason}. {kept if self._workers else 'Nothing was started.'}")
 
     def _eta(self) -> float:
         """Seconds until all is done: each missing stage once."""

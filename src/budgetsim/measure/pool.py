@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from budgetsim.errors import InputError
 from budgetsim.train.data import Access, load_task
 from budgetsim.train.rows import Row, nfc, parse_texts, read_text
 from budgetsim.train.splits import Split, split_task
+
+LABELLED: Final = "labelled"  # the training part as a pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,15 +28,18 @@ class Pool:
 
 
 def load_pool(described: str, split: Split, access: Access) -> Pool:
-    """The texts that `pool`, `task:NAME[:share=S]` or `FILE[:share=S]` describe.
+    """The texts that `pool`, `labelled`, `task:NAME[:share=S]` or `FILE[:share=S]` describe.
 
-    A share mixes that part of foreign texts into the split's own; texts of dev and test never enter.
+    `labelled` is the labelled training part: its answers are known, which a simulated labeler needs. A share
+    mixes that part of foreign texts into the split's own; texts of dev and test never enter.
 
     raises : InputError where there are none, or the description is malformed
     """
     kind, share = _parse(described)
     if kind == "pool":
         return _pool("pool", split.unlabeled, "the split has no unlabelled texts: pass --unlabeled FILE")
+    if kind == LABELLED:
+        return _pool(LABELLED, split.train, "the task has no labelled rows")
     if kind.startswith("task:"):
         name = kind.removeprefix("task:")
         foreign: Sequence[Row] = split_task(load_task(name, access), split.rule).unlabeled
@@ -84,11 +90,7 @@ def simulate_labels(rows: Sequence[Row], labels: Sequence[str], labeler: str, se
     raises : InputError where the labeler is another, or a row's answer is not known
     """
     accuracy = parse_labeler(labeler)
-    if any(row.target not in labels for row in rows):
-        raise InputError(
-            "A simulated labeler changes known answers, and some of these texts have none: use the split's own pool, "
-            "of a classification task."
-        )
+    check_answers(rows, labels)
     rng = np.random.default_rng([seed, 4])
     wrong = rng.random(len(rows)) >= accuracy
     shift = rng.integers(1, len(labels), size=len(rows))
@@ -97,6 +99,21 @@ def simulate_labels(rows: Sequence[Row], labels: Sequence[str], labeler: str, se
         labels[(place[row.target] + int(s)) % len(labels)] if w else row.target
         for row, w, s in zip(rows, wrong, shift, strict=True)
     ]
+
+
+def check_answers(rows: Sequence[Row], labels: Sequence[str]) -> None:
+    """Refuse texts that a simulated labeler cannot label.
+
+    raises : InputError with the way out
+    """
+    if not labels:
+        raise InputError("A simulated labeler works for classifications, and this task is none.")
+    unknown = sum(row.target not in labels for row in rows)
+    if unknown:
+        raise InputError(
+            f"A simulated labeler changes known answers, and {unknown:,} of the {len(rows):,} texts have none. For "
+            f"llm_annotate, pass --unlabeled {LABELLED}: it labels the texts of your labelled training rows anew."
+        )
 
 
 def parse_labeler(labeler: str) -> float:

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from budgetsim.design import canonical_hash
 from budgetsim.errors import InputError
-from budgetsim.measure.pool import Pool, load_pool
+from budgetsim.measure.pool import LABELLED, Pool, check_answers, load_pool, parse_labeler
 from budgetsim.measure.recipe import TARGET_TOKENS
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import StageStore
 from budgetsim.tasks import Task, get_task
 from budgetsim.train.baselines import has_overlap_rule
 from budgetsim.train.data import Access, load_task
-from budgetsim.train.names import ENCODER_TEACHERS, is_cheap
+from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
 from budgetsim.train.rows import Row
 from budgetsim.train.splits import Split, nested_order, split_task
 
@@ -64,6 +64,15 @@ class Bench:
         if key not in self._pools:
             self._pools[key] = load_pool(spec.unlabeled, split, self.access)
         return self._pools[key]
+
+
+def vocabulary_mismatch(spec: RunSpec) -> InputError:
+    """The error of a teacher and a student that do not share their tokens, with the ways out."""
+    return InputError(
+        f"{spec.teacher} and {spec.student} have different vocabularies, so the teacher's probabilities do not fit "
+        f"the student's tokens. Use two models of one family, an encoder teacher ({', '.join(ENCODER_TEACHERS)}) "
+        f"for a classification, or the teacher's hard labels through llm_annotate."
+    )
 
 
 @dataclass(slots=True)
@@ -152,6 +161,19 @@ def check_spec(spec: RunSpec, bench: Bench) -> None:
         if asked > there:
             raise InputError(f"{spec.title}: {name} is {asked}, but {spec.task} has {there} {what} in this split.")
     _check_models(spec, get_task(spec.task))
+    if pool is not None:
+        _check_pool(spec, pool, get_task(spec.task))
+
+
+def _check_pool(spec: RunSpec, pool: Pool, task: Task) -> None:
+    if pool.source == LABELLED and spec.n_labels:
+        raise InputError(
+            f"{spec.title}: the texts of --unlabeled {LABELLED} are the ones people labelled, so it serves "
+            f"llm_annotate alone; {spec.strategy} needs texts of its own."
+        )
+    if spec.labeler is not None:
+        parse_labeler(spec.labeler)
+        check_answers(pool.rows, task.labels)
 
 
 def _check_models(spec: RunSpec, task: Task) -> None:
@@ -164,3 +186,6 @@ def _check_models(spec: RunSpec, task: Task) -> None:
         raise InputError(f"overlap answers tasks of two texts and two labels; {task.name} is none.")
     if spec.teacher in ENCODER_TEACHERS and not task.labels:
         raise InputError(f"{spec.teacher} teaches classifications; {task.name} is {task.kind}. Use a seq2seq teacher.")
+    seq2seq = spec.teacher is not None and spec.teacher not in ENCODER_TEACHERS
+    if seq2seq and (spec.teacher in CPU_FAMILY) != (spec.student in CPU_FAMILY):
+        raise vocabulary_mismatch(spec)

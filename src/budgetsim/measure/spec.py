@@ -27,7 +27,7 @@ class RunSpec:
     n_labels: int = 0
     n_llm_labels: int = 0
     n_unlabeled: int = 0
-    unlabeled: str = "pool"  # pool, task:NAME or a file; with a share, e.g. task:fever:share=0.5
+    unlabeled: str = "pool"  # pool, labelled, task:NAME or a file; the last two with a share, e.g. task:fever:share=0.5
     seed: int = 0
     recipe: Recipe
 

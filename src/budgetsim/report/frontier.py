@@ -2,49 +2,120 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from budgetsim.frontier import Frontier
+from budgetsim.crossings import Spread
+from budgetsim.frontier import Frontier, FrontierPoint
 from budgetsim.report.answer import allocation_json
 from budgetsim.report.grid import Grid, Page, count, kind_words, rounded, usd
+from budgetsim.switches import Switch
+from budgetsim.tradeoff import IndifferenceCurve, IndifferencePoint
+
+SECOND = {"n_unlabeled": "texts", "n_llm_labels": "LLM labels"}
 
 
-def frontier_page(front: Frontier, metric: str) -> Page:
-    """A frontier for people: where each strategy wins, then the expansion path."""
+def frontier_page(front: Frontier, metric: str, curves: Sequence[IndifferenceCurve] = ()) -> Page:
+    """A frontier for people: where each strategy wins, the expansion path, indifference curves where asked for."""
     lines: Page = [f"{front.task}: where each strategy wins"]
     lines += [f"  {usd(r.from_usd)} to {usd(r.to_usd)}: {r.label}" for r in front.regions]
-    rows = tuple(
-        (
-            usd(p.allocation.cost_usd),
-            p.allocation.label,
-            count(p.allocation.n_labels),
-            count(p.allocation.n_llm_labels),
-            count(p.allocation.n_unlabeled),
-            f"{p.allocation.score:.1f}",
-            f"{p.attained[0]:.1f} to {p.attained[2]:.1f}",
-            kind_words(p.allocation.kind, p.allocation.factor),
-        )
-        for p in front.points
+    lines += [f"  {_switch_words(s)}" for s in front.switches]
+    rows = tuple(_point_row(p) for p in front.points)
+    headings = (
+        "cost", "compute", "share", "strategy", "labels", "LLM", "texts", metric, "attained in 90 % of worlds", "from",
+    )  # fmt: skip
+    lines.append(Grid(title="", headings=headings, rows=rows, text_columns=frozenset({3, 9})))
+    for curve in curves:
+        lines += curve_page(curve, metric)
+    return lines
+
+
+def _point_row(p: FrontierPoint) -> tuple[str, ...]:
+    a = p.allocation
+    return (
+        usd(a.cost_usd),
+        usd(p.compute_usd),
+        "-" if p.compute_share is None else f"{p.compute_share:.0%}",
+        a.label,
+        count(a.n_labels),
+        count(a.n_llm_labels),
+        count(a.n_unlabeled),
+        f"{a.score:.1f}",
+        f"{p.attained[0]:.1f} to {p.attained[2]:.1f}",
+        kind_words(a.kind, a.factor),
     )
-    headings = ("cost", "strategy", "labels", "LLM", "texts", metric, "attained in 90 % of worlds", "from")
-    grid = Grid(title="", headings=headings, rows=rows, text_columns=frozenset({1, 7}))
-    return [*lines, grid]
 
 
-def frontier_json(front: Frontier) -> dict[str, Any]:
-    """A frontier for programs."""
+def _switch_words(s: Switch) -> str:
+    return f"Break-even {usd(s.break_even_usd)}, {s.before} to {s.after}: {spread_words(s.worlds)}"
+
+
+def spread_words(worlds: Spread) -> str:
+    """Where something lies over worlds, in dollars.
+
+    >>> spread_words(Spread(lower=3.0, upper=500.0, happens=0.9))
+    '$3.00 to $500 in 5 to 95 % of the worlds where it happens, which is 90 % of them'
+    """
+    if worlds.lower is None or worlds.upper is None:
+        return "it happens in no world"
+    where = f"{usd(worlds.lower)} to {usd(worlds.upper)} in 5 to 95 % of the worlds"
+    return where if worlds.happens == 1 else f"{where} where it happens, which is {100 * worlds.happens:.0f} % of them"
+
+
+def curve_page(curve: IndifferenceCurve, metric: str) -> Page:
+    """An indifference curve for people; the cheapest bundle is marked."""
+    second = SECOND[curve.second]
+    if not curve.points:
+        return [f"{curve.label}: no bundle is expected to score {curve.score:g}; the highest is {curve.highest:.1f}."]
+    rows = tuple(_curve_row(p, i == curve.cheapest) for i, p in enumerate(curve.points))
+    grid = Grid(
+        title=f"Equal {metric} {curve.score:g}, {curve.label}: labels against {second}",
+        headings=(
+            second, "labels", "5-95 % of worlds", "cost",
+            f"labels 1,000 {second} replace", "worth", "for", "",
+        ),
+        rows=rows,
+        text_columns=frozenset({7}),
+    )  # fmt: skip
+    return [grid]
+
+
+def _curve_row(p: IndifferencePoint, cheapest: bool) -> tuple[str, ...]:
+    upper = "never" if p.labels_upper is None else f"{p.labels_upper:,.0f}"
+    return (
+        f"{p.n_second:,}",
+        f"{p.n_labels:,.0f}",
+        f"{p.labels_lower:,.0f} to {upper}",
+        usd(p.cost_usd),
+        "-" if p.substitution_rate is None else f"{1000 * p.substitution_rate:,.3g}",
+        "-" if p.saved_usd is None else usd(1000 * p.saved_usd),
+        "-" if p.spent_usd is None else usd(1000 * p.spent_usd),
+        "cheapest" if cheapest else "",
+    )
+
+
+def frontier_json(front: Frontier, curves: Sequence[IndifferenceCurve] = ()) -> dict[str, Any]:
+    """A frontier for programs; docs/schemas/frontier.json describes it."""
     data: dict[str, Any] = rounded(
         {
             "points": [
                 {
                     "budget_usd": p.budget_usd,
                     "attained": {"lower": p.attained[0], "median": p.attained[1], "upper": p.attained[2]},
+                    "compute_usd": p.compute_usd,
+                    "compute_share": p.compute_share,
                     "allocation": allocation_json(p.allocation),
                 }
                 for p in front.points
             ],
             "regions": [asdict(r) for r in front.regions],
+            "switches": [asdict(s) for s in front.switches],
         }
     )
-    return data
+    return {**data, "indifference": [curve_json(c) for c in curves]}
+
+
+def curve_json(curve: IndifferenceCurve) -> dict[str, Any]:
+    """A curve for programs; rates are not cut, they may be small."""
+    return {**asdict(curve), "points": [asdict(p) for p in curve.points], "cheapest": curve.cheapest}

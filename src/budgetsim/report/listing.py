@@ -30,6 +30,12 @@ def rates_grid(card: RateCard) -> Grid:
     )
 
 
+def cards_grid(cards: Sequence[RateCard]) -> Grid:
+    """Rate cards by name, with what they are."""
+    rows = tuple((card.name, card.about or "") for card in cards)
+    return Grid(title="", headings=("card", "what"), rows=rows, text_columns=frozenset({0, 1}))
+
+
 def tasks_grid(tasks: Sequence[Task]) -> Grid:
     """The tasks of the registry."""
     rows = tuple((t.name, t.metric, f"{100 * t.constant_score:.1f}", f"{t.n_test:,}", t.description) for t in tasks)

@@ -9,6 +9,7 @@ from typing import Final
 
 DATABASE_NAME: Final = "budgetsim.duckdb"
 ENVIRONMENT_VARIABLE: Final = "BUDGETSIM_STORE"
+PAPER_CARD: Final = "paper-2023"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _user_data_dir() -> Path:
 
 
 def package_data(name: str) -> Path:
-    """A file or folder that ships with the package: `evidence`, `runs`, `fits` or `rates.yaml`.
+    """A file or folder that ships with the package: `evidence`, `runs`, `fits`, `rates` or `rates.yaml`.
 
     In a wheel it lies beside the code; in a checkout it is the project's own.
     """
@@ -73,3 +74,9 @@ def package_data(name: str) -> Path:
         return installed
     root = Path(__file__).parents[3]
     return root / "results" / name if name in ("evidence", "runs") else root / name
+
+
+def example_cards() -> dict[str, Path]:
+    """The rate cards that ship with the package, by name; the paper's is the first."""
+    others = sorted(package_data("rates").glob("*.yaml"))
+    return {PAPER_CARD: package_data("rates.yaml")} | {path.stem: path for path in others}

@@ -28,6 +28,11 @@ WHERE r.same_as IS NULL AND r.feasible AND (? IS NULL OR list_contains(?, r.evid
 ORDER BY r.run_id
 """
 
+_TEACHERS = """
+SELECT l.run_id, max(g.score) FROM run_stages l JOIN stages g USING (stage_id)
+WHERE g.kind = 'finetune_teacher' AND g.score IS NOT NULL GROUP BY l.run_id
+"""
+
 Catalogue = Mapping[str, Mapping[str, int]]  # task -> evidence set -> number of results
 
 
@@ -74,10 +79,14 @@ def load_measurements(connection: Connection, sets: Sequence[str] | None = None)
     sets : evidence sets to read; None for all
     """
     names = None if sets is None else list(sets)
-    return [_measurement(row) for row in connection.execute(_MEASUREMENTS, [names, names]).fetchall()]
+    rows = connection.execute(_MEASUREMENTS, [names, names]).fetchall()
+    # published teachers have no score; a join would cost every answer from published rows 12 ms
+    measured = any(row[4] is not None and not row[13].startswith("published") for row in rows)
+    taught = dict(connection.execute(_TEACHERS).fetchall()) if measured else {}
+    return [_measurement(row, taught.get(row[0])) for row in rows]
 
 
-def _measurement(row: tuple[Any, ...]) -> Measurement:
+def _measurement(row: tuple[Any, ...], teacher_score: float | None) -> Measurement:
     (key, task, strategy, student, teacher, labeler, n_labels, n_llm, n_unlabeled, value, err, n_test, seed,
      source, evidence_set, panel, derived) = row  # fmt: skip
     return Measurement(
@@ -98,6 +107,7 @@ def _measurement(row: tuple[Any, ...]) -> Measurement:
         evidence_set=evidence_set,
         panel=panel,
         derived=tuple(derived),
+        teacher_score=None if teacher_score is None else teacher_score / 100,
     )
 
 

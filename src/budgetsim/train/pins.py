@@ -67,10 +67,10 @@ def fetch(file: AuthorFile, *, download: bool = True, trust_first_use: bool = Fa
     """
     local = find_local(file)
     if local is not None:
-        return _checked(file, read_text(local))
+        return _checked(file, read_text(local), local)
     cached = _cached(file)
     if cached is not None:
-        return _checked(file, read_text(cached))
+        return _checked(file, read_text(cached), cached)
     return _download(file, trust_first_use) if download else None
 
 
@@ -98,15 +98,19 @@ def _cached(file: AuthorFile) -> Path | None:
     return place if place.is_file() else None
 
 
-def _checked(file: AuthorFile, found: TextFile) -> TextFile:
+def _checked(file: AuthorFile, found: TextFile, place: Path) -> TextFile:
     wanted = file.sha256 or _recorded(file)
     if wanted is not None and wanted != found.sha256:
         raise InputError(
-            f"{file.name} has SHA-256 {found.sha256[:16]}..., wanted {wanted[:16]}...: it is not the authors' file "
-            f"at commit {COMMIT[:7]}. Delete it and let budgetsim download it, or add your own files as a task with "
-            f"`budgetsim tasks add`."
+            f"{place} has SHA-256 {found.sha256[:16]}..., wanted {wanted[:16]}... ({_whose(file)}): it is not the "
+            f"authors' file at commit {COMMIT[:7]}. Delete it and let budgetsim download it, or add your own files as "
+            f"a task with `budgetsim tasks add`."
         )
     return found
+
+
+def _whose(file: AuthorFile) -> str:
+    return "pinned" if file.sha256 else f"recorded at the first use in {_trust_file()}"
 
 
 def _trust_file() -> Path:
@@ -134,19 +138,31 @@ def _download(file: AuthorFile, trust_first_use: bool) -> TextFile:
             f"{file.name} is not on this machine and its hash is not pinned. Put it into the folder that "
             f"{DATA_DIR_VARIABLE} names, or pass --trust-first-use to download it once and record its hash."
         )
+    path = _retrieve(file, f"{BASE_URL}{file.folder}/{file.name}", wanted)
+    found = read_text(path)
+    if wanted is None:
+        _record(file, found.sha256)
+    return found
+
+
+def _retrieve(file: AuthorFile, url: str, sha256: str | None) -> Path:
+    """Download a file into the cache; one of another hash than wanted never gets there."""
     try:
         import pooch
     except ImportError:
         raise MissingExtraError("Downloading needs the extra: pip install 'budgetsim[measure]'.") from None
-    url = f"{BASE_URL}{file.folder}/{file.name}"
+    pooch.get_logger().setLevel("WARNING")
+    known = f"sha256:{sha256}" if sha256 else None
+    by_hand = f"Put it into the folder that {DATA_DIR_VARIABLE} names, flat or as {file.folder}/{file.name}."
     try:
-        path = pooch.retrieve(url, f"sha256:{wanted}" if wanted else None, file.name, cache_dir() / file.folder)
-    except Exception as error:
+        return Path(pooch.retrieve(url, known, file.name, cache_dir() / file.folder))
+    except ValueError as error:
+        if "hash" not in str(error).lower():
+            raise InputError(f"{file.name} could not be downloaded from {url} ({error}). {by_hand}") from None
         raise InputError(
-            f"{file.name} could not be downloaded from {url} ({type(error).__name__}). Put it into the folder that "
-            f"{DATA_DIR_VARIABLE} names, flat or as {file.folder}/{file.name}."
+            f"{url} answered with a file of another hash than wanted ({(sha256 or '')[:16]}..., {_whose(file)}): "
+            f"nothing was kept. A proxy or a login page may have answered instead. {by_hand}"
         ) from None
-    found = read_text(Path(path))
-    if wanted is None:
-        _record(file, found.sha256)
-    return found
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise InputError(f"{file.name} could not be downloaded from {url} ({what}). {by_hand}") from None
