@@ -254,4 +254,4 @@ def test_the_same_question_twice_gives_the_same_answer(optimized):
 def test_version():
     done = run_cli("--version")
     assert done.stdout.startswith("budgetsim ")
-    assert "store schema 2" in done.stdout
+    assert "store schema 3" in done.stdout
