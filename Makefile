@@ -38,8 +38,10 @@ imports: $(VENV)/.ready
 test-slow: $(VENV)/.ready  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-docs: $(VENV)/.ready  ## refresh docs/cli.md and what commands print in README.md and docs/*.md
+docs: $(VENV)/.ready  ## refresh docs/cli.md and what commands print in README.md and docs/*.md; other-*.md anew
 	$(BIN)/python docs/refresh.py
+	$(BIN)/python docs/other_models.py
+	$(BIN)/python docs/other_prices.py
 
 paper: $(VENV)/.ready  ## docs/paper.md anew: 200 fits, 5 minutes
 	$(BIN)/python docs/paper.py

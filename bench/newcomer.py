@@ -1,6 +1,6 @@
 """From files of one's own to an answer: every command a newcomer types, and how long it takes.
 
-    python bench/newcomer.py [--rows 3000]
+    python bench/newcomer.py [--rows 5000]
 
 The files are made from the generated toy task (three topics of requests, a tenth of the labels wrong),
 written as CSV and plain text into a temporary folder, where the commands run too.
@@ -67,7 +67,7 @@ def write_files(folder: Path, n_rows: int) -> None:
 def main() -> None:
     """Run the commands one after another."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=3000)
+    parser.add_argument("--rows", type=int, default=5000)
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory(prefix="budgetsim-newcomer-") as home:
         folder = Path(home)

@@ -60,7 +60,7 @@ def learned(before: TaskFit, m: Measurement) -> dict[str, list[Floats]]:
     z = (m.score - told.mean.mean()) / told.spread
     cut = slices(told)
     results = np.sort(told.mean + seen.run_noise)
-    where = min(int(np.searchsorted(results, m.score) / len(results) * len(cut.chance)), len(cut.chance) - 1)
+    where = int(np.searchsorted(np.cumsum(cut.chance)[:-1], np.searchsorted(results, m.score) / len(results)))
     return {
         "nothing learned": [t.mean(axis=0) for t in old],
         "linear": [t.mean(axis=0) + z * told.slopes(t) for t in old],

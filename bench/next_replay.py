@@ -1,6 +1,6 @@
 """Replay: logged runs are hidden and bought one by one; how fast does the choice become right?
 
-    python bench/next_replay.py --log FOLDER tasks fine-tuning surface     # resumable: a line a replay
+    python bench/next_replay.py --log FOLDER paper measured fine-tuning surface   # resumable: a line a replay
     python bench/next_replay.py --log FOLDER --report [--picture]          # tables, docs/next.svg
 
 Every replay starts from the same smallest pilot, fits again after every run, and after each chooses
@@ -65,10 +65,10 @@ def replay(world: World, budget: float, policy: str, seed: int) -> dict[str, obj
     }
 
 
-def jobs(kinds: Sequence[str]) -> Iterator[tuple[World, float, str, int]]:
+def jobs(kinds: Sequence[str], policies: Sequence[str]) -> Iterator[tuple[World, float, str, int]]:
     for world in worlds(kinds):
         for budget in world.budgets:
-            for policy in POLICIES:
+            for policy in policies:
                 for seed in range(SEEDS if policy == "random" else 1):
                     yield world, budget, policy, seed
 
@@ -80,6 +80,7 @@ def done(log: Path) -> list[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", default=[])
+    parser.add_argument("--policy", action="append", choices=list(POLICIES), help="only these")
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--picture", action="store_true")
@@ -87,7 +88,7 @@ def main() -> None:
     asked.log.mkdir(parents=True, exist_ok=True)
     log = asked.log / "replays.jsonl"
     known = {(r["kind"], r["world"], round(r["budget"], 4), r["policy"], r["seed"]) for r in done(log)}
-    for world, budget, policy, seed in jobs(asked.kinds):
+    for world, budget, policy, seed in jobs(asked.kinds, asked.policy or list(POLICIES)):
         money = budget if np.isfinite(budget) else 1000.0
         if (world.kind, world.name, round(money, 4), policy, seed) not in known:
             line = json.dumps(replay(world, budget, policy, seed))

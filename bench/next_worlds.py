@@ -26,7 +26,7 @@ from curve_data import Curve, column, folder, rectified_sft, rows
 Floats = NDArray[np.float64]
 PARTICLES = 600  # of a refit; 3,000 ship
 PAPER_RUN_SE = 0.5  # points, read off the paper's replicated cells
-LOSS_NOISE = 1.0  # percent of the loss, of one logged run
+LOSS_NOISE = 1.0  # percent of the loss: what the policies take for the noise of a run
 MOST_USD = 5000.0  # one row of 92,000 labels costs more
 CARD = Path(__file__).parent.parent / "rates.yaml"
 
@@ -62,7 +62,7 @@ class World:
     plans: NDArray[np.bool_]
     pilot: tuple[int, ...]  # runs made first, whatever the policy
     budgets: tuple[float, ...]
-    se: float  # points, of one run
+    se: float  # points, of one run; 0 where nobody ran anything twice
     believe: Callable[[Sequence[int]], Beliefs]
 
     @cached_property
@@ -85,18 +85,17 @@ class World:
         return np.flatnonzero(self.plans & (self.usd <= budget * (1 + 1e-9)))
 
 
-def task_worlds() -> Iterator[World]:
-    """The paper's grid of six tasks, and the project's measured runs, with the paper's prices."""
+def task_worlds(which: str, student: str) -> Iterator[World]:
+    """Annotating and distilling on every task of an evidence set, with the paper's prices."""
     _fewer_particles()
     card = parse_rates(CARD.read_text(encoding="utf-8"))
-    for which, student in (("published", "t5-v1_1-small"), ("measured", "pico")):
-        evidence = load_evidence(locate(), which)
-        for task in evidence.tasks:
-            options = choices(evidence, task, card, students=[student]).options
-            kept = {o.surface.group: o for o in options if o.surface.strategy in ("annotate", "distill")}
-            found = [m for m in evidence.rows(task) if m.group in kept and _usable(m)]
-            price = card.label_price(task)
-            yield _task_world(which, task, found, kept, float(price.usd) if price else 0.0)
+    evidence = load_evidence(locate(), which)
+    for task in evidence.tasks:
+        options = choices(evidence, task, card, students=[student]).options
+        kept = {o.surface.group: o for o in options if o.surface.strategy in ("annotate", "distill")}
+        found = [m for m in evidence.rows(task) if m.group in kept and _usable(m)]
+        price = card.label_price(task)
+        yield _task_world(which, task, found, kept, float(price.usd) if price else 0.0)
 
 
 def _fewer_particles() -> None:
@@ -212,7 +211,7 @@ def _tuning_world(name: str, curves: list[Curve], sizes: dict[str, float]) -> Wo
         plans=np.tile(np.arange(k) == k - 1, n),
         pilot=tuple(i * k + j for j in range(3) for i in range(n)),
         budgets=(float("inf"),),
-        se=LOSS_NOISE,
+        se=0.0,
         believe=believe,
     )
 
@@ -243,7 +242,7 @@ def surface_worlds() -> Iterator[World]:
             plans=np.ones(len(loss), dtype=bool),
             pilot=tuple(order[: 2 * len(names) + 2]),
             budgets=(float(1000 * fraction),),
-            se=LOSS_NOISE,
+            se=0.0,
             believe=believe,
         )
 
@@ -251,6 +250,11 @@ def surface_worlds() -> Iterator[World]:
 def worlds(kinds: Sequence[str]) -> Iterator[World]:
     """Every world of some kinds."""
     makers: dict[str, Callable[[], Iterator[World]]] = defaultdict(lambda: iter(()))
-    makers |= {"tasks": task_worlds, "fine-tuning": tuning_worlds, "surface": surface_worlds}
+    makers |= {
+        "paper": lambda: task_worlds("published", "t5-v1_1-small"),
+        "measured": lambda: task_worlds("measured", "pico"),
+        "fine-tuning": tuning_worlds,
+        "surface": surface_worlds,
+    }
     for kind in kinds:
         yield from makers[kind]()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from budgetsim.costs import CostModel
+from budgetsim.design import STRATEGY_INPUTS
 from budgetsim.options import EvidenceNote, Option
 from budgetsim.surface import Support, Surface
 
@@ -22,12 +23,13 @@ def make_surface(
 ) -> Surface:
     """A surface from a table of draws; its support is the box of its knots."""
     n = len(knots)
-    inputs = {"annotate": ("n_labels",), "distill": ("n_labels", "n_unlabeled")}[strategy]
+    inputs = STRATEGY_INPUTS[strategy]
     corners = np.array(np.meshgrid(*[[k[0], k[-1]] for k in knots])).reshape(n, -1).T
     scaled = np.log1p(corners)
     return Surface(
         strategy=strategy,
         teacher="t" if strategy == "distill" else None,
+        labeler="llm" if "llm" in strategy else None,
         student=student,
         inputs=inputs,
         knots=knots,

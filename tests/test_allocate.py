@@ -176,6 +176,17 @@ def test_more_budget_never_lowers_the_score_of_small_budgets(seed):
     assert (value[1:] >= value[:-1] - 1e-12).all()
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.floats(2, 300))
+def test_the_value_is_that_of_the_counts_where_knots_are_no_whole_counts(seed, budget):
+    """Fitted knots are not whole: the line between the whole counts below them is not the table."""
+    surface, cost = random_case(seed)
+    surface = make_surface(surface.draws, (N * 1.0179, U * 1.0084), strategy="distill")
+    choice = allocate(surface, cost, [budget])
+    if choice.feasible[0]:
+        assert choice.value[0] == pytest.approx(surface.at(choice.counts).mean(), abs=1e-9)
+
+
 def test_an_empty_pool_buys_nothing():
     surface, cost = sparse_case(0, 0.0)
     assert not allocate(surface, cost, [1000.0]).feasible[0]

@@ -9,6 +9,7 @@ from budgetsim.condition import Lesson, lesson, observe, slices
 from made import make_surface
 
 KNOTS = (np.array([0.0, 100.0, 1000.0]),)
+EVENLY = {n: [i / n for i in range(1, n)] for n in range(2, 41)}  # cuts into n slices of equal chance
 
 
 def gaussian_surface(n_draws, noise, seed=0):
@@ -47,7 +48,7 @@ def test_slices_give_the_value_of_information_of_two_normal_arms():
 
     rng = np.random.default_rng(3)
     arm = rng.normal(-0.01, 0.03, 40_000)
-    cut = slices(Lesson(arm, 0.04), 40)
+    cut = slices(Lesson(arm, 0.04), EVENLY[40])
     worth = cut.chance @ np.maximum(cut.expected(arm), 0.0)
     unit, d = NormalDist(), 0.01 / 0.018
     assert worth == pytest.approx(0.018 * (unit.pdf(d) - d * unit.cdf(-d)), rel=0.03)
@@ -56,7 +57,7 @@ def test_slices_give_the_value_of_information_of_two_normal_arms():
 def test_fewer_slices_never_tell_more():
     rng = np.random.default_rng(4)
     arm = rng.normal(-0.01, 0.03, 20_000)
-    worth = [(c := slices(Lesson(arm, 0.02), n)).chance @ np.maximum(c.expected(arm), 0.0) for n in (2, 4, 8, 16)]
+    worth = [(c := slices(Lesson(arm, 0.02), EVENLY[n])).chance @ np.maximum(c.expected(arm), 0.0) for n in (2, 4, 8, 16)]
     assert (np.diff(worth) > -2e-5).all()  # of .006: the share taken off for accident differs a little
     assert worth[-1] > 1.05 * worth[0]
 
@@ -66,7 +67,7 @@ def test_fewer_slices_never_tell_more():
 def test_learning_for_free_never_loses_and_never_beats_perfect_knowledge(seed, noise, n):
     rng = np.random.default_rng(seed)
     plans = rng.normal(0.5, 0.05, (200, 3)) @ rng.normal(0, 0.6, (3, 6)) + 0.5
-    cut = slices(Lesson(plans[:, 0], noise), n)
+    cut = slices(Lesson(plans[:, 0], noise), EVENLY[n])
     after = cut.expected(plans)
     assert cut.chance.sum() == pytest.approx(1)
     assert cut.chance @ after == pytest.approx(plans.mean(axis=0))

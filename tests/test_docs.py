@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import budgetsim
+from budgetsim.store.location import example_cards
 from made import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
@@ -85,3 +86,21 @@ def test_the_citation_is_valid_yaml_with_what_a_citation_needs():
     citation = YAML().load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert {"cff-version", "title", "authors", "references", "license"} <= set(citation)
     assert citation["version"] == budgetsim.__version__
+
+
+def test_the_page_of_other_models_is_what_its_script_writes():
+    models = importlib.import_module("other_models")
+    evidence = budgetsim.load_evidence(budgetsim.StorePaths(ROOT / "results" / "budgetsim.duckdb"))
+    page = (ROOT / "docs" / "other-models.md").read_text(encoding="utf-8")
+    assert page == models.models_page(evidence) + "\n", "run `make docs`"
+
+
+@pytest.mark.slow
+def test_the_page_of_other_prices_is_what_its_script_writes():
+    prices = importlib.import_module("other_prices")
+    evidence = budgetsim.load_evidence(budgetsim.StorePaths(ROOT / "results" / "budgetsim.duckdb"))
+    cards = {
+        name: budgetsim.parse_rates(path.read_text(encoding="utf-8"), name) for name, path in example_cards().items()
+    }
+    page = (ROOT / "docs" / "other-prices.md").read_text(encoding="utf-8")
+    assert page == prices.prices_page(evidence, cards) + "\n", "run `make docs`"

@@ -145,6 +145,15 @@ def test_of_several_switches_the_nearest_is_meant():
     assert overtaking(money, gap, 20.0) == pytest.approx(8 * 2**0.5)
 
 
+def test_a_lead_too_short_to_be_one_is_passed_over():
+    money = np.geomspace(1, 128, 15)  # steps of the root of 2
+    gap = np.where(np.arange(15) == 4, -1.0, 1.0)  # behind at 4 only
+    assert np.isfinite(overtaking(money, gap, 1.0))
+    assert np.isnan(overtaking(money, gap, 1.0, lead=2.0))
+    gap = np.where(np.arange(15) < 4, -1.0, 1.0)  # behind from the start
+    assert overtaking(money, gap, 1.0, lead=1e9) == pytest.approx(2**1.75)
+
+
 N = np.array([1.0, 10.0, 100.0, 1000.0])
 
 

@@ -1,6 +1,7 @@
 """What joins the rows of a family: worth of LLM labels, a teacher's own score, related students."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from budgetsim.curves.score import label_forms, transfer_forms
 from budgetsim.design import Measurement
 from budgetsim.fitfamily import TIE, Family, _priors
 from budgetsim.fittask import fit_task
+from budgetsim.store.database import open_reader
+from budgetsim.store.query import load_measurements
 
+STORE = Path(__file__).parent.parent / "results" / "budgetsim.duckdb"
 FLOORS = Floors(0.45, 0.5, True)
 ROW = Measurement(
     key="",
@@ -162,17 +166,37 @@ def taught(n, u, seed=0, known=True):
     )
 
 
-def test_teachers_are_counted_once_and_lie_on_their_curve():
+def test_teachers_are_counted_once():
     family = Family(kind="transfer", name="t", rows=[taught(n, u) for n in (100, 1000) for u in (1e3, 1e4)])
     assert family.teacher()[:, 0].tolist() == pytest.approx(np.log1p([100, 1000]).tolist())
-    forms = transfer_forms(FLOORS, taught=True)
-    z = _draws(0, forms.n_dimensions)
-    at = np.log1p(COUNTS[None])
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=10, deadline=None)
+def test_a_teacher_rises_between_guess_and_perfect_and_fits_best_where_it_lies(seed):
+    forms = transfer_forms(Floors(0.5, 0.5, True), taught=True)
+    z, at = _draws(seed, forms.n_dimensions), np.log1p(COUNTS[None])
     score = forms.teacher(z, at)
-    seen = np.column_stack([at[0], score[7]])
-    assert forms.teacher_fit(z, seen)[7] >= forms.teacher_fit(z, seen)[:7].max() - 5 * np.abs(z[:, -1]).max()
-    assert (score <= 1).all()
-    assert (score >= FLOORS.low).all()
+    assert (np.diff(score, axis=1) >= -1e-12).all()
+    assert ((score >= 0.5) & (score <= 1)).all()
+    z = np.repeat(z[:1], 3, axis=0)
+    seen = np.stack([np.column_stack([at[0], score[0] + gap]) for gap in (0.0, 0.02, -0.05)])
+    fits = [forms.teacher_fit(z[:1], s)[0] for s in seen]
+    assert fits[0] > fits[1] > fits[2]
+
+
+@pytest.mark.parametrize("form", [0, 1])
+def test_a_student_of_endless_texts_rises_as_its_teacher(form):
+    """Where texts are no limit both forms give f + (t - f) K^k, whatever the drift."""
+    forms = transfer_forms(Floors(0.5, 0.5, True), taught=True)
+    z = _draws(3, forms.n_dimensions)
+    log_n = np.log1p(np.array([30.0, 1e3, 1e6]))
+    knows = (forms.teacher(z, log_n[None]) - 0.5) / 0.5
+    rises = (forms.forms[form].score(z, np.column_stack([log_n, np.full(3, 300.0)])) - 0.5) / 0.5
+    power = np.exp(np.log(0.5) + 0.7 * z[:, [-2]])
+    want = rises[:, -1:] * (knows / knows[:, -1:]) ** power
+    learnt = knows > 1e-6  # below, differences of scores lose their digits
+    np.testing.assert_allclose(rises[learnt], want[learnt], rtol=1e-5)
 
 
 def test_teacher_scores_at_more_sizes_sharpen_the_surface_where_the_student_was_not_run():
@@ -184,11 +208,22 @@ def test_teacher_scores_at_more_sizes_sharpen_the_surface_where_the_student_was_
     assert errors[0] < errors[1]
 
 
+def test_the_store_knows_the_score_of_measured_teachers():
+    with open_reader(STORE) as connection:
+        rows = [m for m in load_measurements(connection) if m.strategy == "distill"]
+    for m in rows:
+        assert (m.teacher_score is not None) == (m.source == "measured")
+        assert m.teacher_score is None or 0.4 < m.teacher_score < 1
+    known = [m.score for m in rows if m.teacher_score is not None]
+    assert len(known) >= 81
+
+
 def test_a_family_of_few_rows_leans_on_a_richer_one():
     rich = [annotate(n) for n in SIZES]
     few = [replace(m, student="large", key=m.key + "L", score=m.score + 0.03) for m in (rich[2], rich[4])]
     alone = fit_task([*rich[:3], *few], n_draws=200).surfaces
     tied = fit_task([*rich, *few], n_draws=200).surfaces
+    assert any("rests on the prior and on labels small" in w for w in fit_task([*rich, *few], n_draws=20).warnings)
     width = [next(s for s in fit if s.student == "large").at([[100_000.0]]).std() for fit in (tied, alone)]
     assert width[0] < width[1]
 

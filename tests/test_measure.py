@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.compute import MeasuredStage, measured_hours
+from budgetsim.compute import MeasuredStage, ModelledSpeed, PublishedHours, distill_hours, measured_hours
+from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import BudgetsimError, InputError
 from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
+from budgetsim.measure.plan_grid import plan_grid
 from budgetsim.measure.pool import load_pool, parse_labeler, simulate_labels
 from budgetsim.measure.recipe import PRESETS, get_preset
 from budgetsim.measure.resolve import Bench, check_spec
@@ -26,7 +28,7 @@ from budgetsim.measure.stages import Device, StageStore, Work
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import get_task
 from budgetsim.train import baselines, metrics
-from budgetsim.train.custom import TaskFiles, add_task, load_custom
+from budgetsim.train.custom import CustomData, TaskFiles, add_task, inspect_rows, load_custom
 from budgetsim.train.data import Access, TaskData, load_task
 from budgetsim.train.formats import leak_groups, split_fields, typing_rows
 from budgetsim.train.pins import AuthorFile, fetch
@@ -210,6 +212,27 @@ def test_a_grid_asks_ones_own_task_for_no_more_texts_than_it_has(tmp_path: Path)
     assert told == ["Cut to the texts there are: 2 runs of the grid ask for more."]
 
 
+def test_a_grid_is_priced_with_each_teacher_and_each_labelling_pass_once() -> None:
+    bills = PublishedHours(teacher_n=(100.0,), teacher_hours=(3.0,), distill_text=0.01)
+    speed = ModelledSpeed(
+        peak_tflops=300, teacher_training=0.2, labelling=0.1, student_training=0.2, seconds_per_step=0.03
+    )
+    specs = [s for s in load_grid("exp1-budgets").specs(("stance",)) if s.strategy == "distill"]
+    found = {c.model: c for c in plan_grid(specs, {"stance": bills}, speed, 2.0)}
+    hours = 3 * 3.0 + 3 * 140_000 * 0.01  # three seeds; the bills hold a labelling pass in each run
+    assert found["published"].gpu_hours == pytest.approx(hours)
+    assert found["published"].usd == pytest.approx(2 * hours)
+    assert (found["published"].runs, found["published"].teachers) == (9, 3)
+    modern = distill_hours("modern", PAPER_TEACHER, PAPER_STUDENT, get_task("stance"), None, speed)
+    assert modern is not None
+    once = 3 * (float(modern.teacher_at(100)) + 100_000 * modern.label_text + 140_000 * modern.train_text)
+    assert found["modern"].gpu_hours == pytest.approx(once)
+    other = [replace(s, teacher="t5-v1_1-xl") for s in specs]
+    unknown = {c.model: c.usd for c in plan_grid(other, {"stance": bills}, speed, 2.0)}
+    assert unknown["published"] is None  # nobody was billed for XL: not known, never 0
+    assert unknown["modern"] is not None
+
+
 def test_specs_survive_json_and_say_what_they_lack() -> None:
     spec = load_grid("cpu").specs(("fever",))[40]
     assert from_json(to_json(spec)) == spec
@@ -272,6 +295,8 @@ def test_own_tasks_are_checked_and_noticed_when_they_change(tmp_path: Path) -> N
     assert (found.n_train, found.n_test, found.n_unlabeled) == (62, 24, 40)
     assert (found.shared_texts, found.contradicting_texts, found.duplicate_train_texts) == (1, 1, 1)
     assert task.constant_score == pytest.approx(found.majority_share, abs=1e-4)
+    assert found.rare_labels == ()
+    assert found.long_shares == {"cpu": 0.0, "paper": 0.0}
     split = split_task(load_task("mine"), get_preset("paper").split)
     assert all(row.source != text for row in (*split.train, *split.dev))
     assert str(tmp_path) not in (tmp_path / "tasks" / "mine.json").read_text()
@@ -294,6 +319,14 @@ def test_bad_files_are_refused_with_their_line(tmp_path: Path, name: str, conten
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=word):
         parse_pairs(read_text(tmp_path / name), ("text", "label"))
+
+
+def test_long_texts_and_rare_labels_are_counted() -> None:
+    train = [("x" * 300, "a")] * 30 + [("x" * 600, "b")] * 9 + [("short", "a")]
+    found = inspect_rows(CustomData(train=train, test=[("other", "a")], unlabeled=[], data_hash="x"))
+    assert found.rare_labels == ("b",)  # fewer than ten rows
+    assert found.long_shares == {"cpu": 39 / 41, "paper": 9 / 41}  # 64 and 128 tokens of 4 characters
+    assert found.duplicate_train_texts == 29 + 8
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
@@ -357,6 +390,22 @@ def test_the_command_line_plans_and_refuses(tmp_path: Path) -> None:
         (["--grid", "demo", "--preset", "gpu"], "There is no preset"),
         (["--strategy", "annotate", "--n-labels", "5"], "needs --task"),
         (["--task", "nothing"], "There is no task"),
+        (["--task", "toy_requests", "--strategy", "annotate", "--n-labels", "5", "--unlabeled", "x.txt"], "no use for"),
+        (
+            [
+                "--task",
+                "toy_requests",
+                "--strategy",
+                "distill",
+                "--n-labels",
+                "5",
+                "--n-unlabeled",
+                "9",
+                "--teacher",
+                "t5-v1_1-small",
+            ],
+            "different vocabularies",
+        ),
     ]:
         bad = run_cli("measure", *words, "--store", store)
         assert bad.returncode == 2

@@ -146,7 +146,8 @@ def test_the_best_plan_is_the_one_that_optimize_recommends(evidence):
 def test_labels_that_are_always_right_are_human_labels():
     curve = annotate([[0.1, 0.3, 0.5, 0.8]]).surface
     at = np.array([[5.0], [70.0], [900.0]])
-    assert llm_surface(curve, 1.0, "x").at(at) == pytest.approx(curve.at(at))
+    for errors in ("random", "learnable"):
+        assert llm_surface(curve, 1.0, 5, errors, "x").at(at) == pytest.approx(curve.at(at))
     both = np.column_stack([at[:, 0], np.zeros(3)])
     assert mixed_surface(curve, 1.0, "x").at(both) == pytest.approx(curve.at(at))
 
@@ -157,11 +158,11 @@ def test_noisy_labels_count_for_what_they_are_worth(accuracy):
     curve = make_surface(np.log1p(fine)[None] / 20, (fine,))
     worth = label_worth(accuracy, 5)
     assert worth == pytest.approx(((5 * accuracy - 1) / 4) ** 2)
-    llm = llm_surface(curve, worth, "x")
+    llm = llm_surface(curve, accuracy, 5, "random", "x")
     assert llm.at([[2000.0]]) == pytest.approx(curve.at([[2000 * worth]]), rel=1e-3)
     assert mixed_surface(curve, worth, "x").at([[100.0, 1000.0]]) == pytest.approx(curve.at([[100 + 1000 * worth]]), abs=0.02)
     seen = replace(llm, support=replace(llm.support, points=np.array([[500.0], [5000.0]])))
-    found = implied_accuracy(curve, seen, 5)
+    found = implied_accuracy(curve, seen, 5, "random")
     assert found.lower - 0.01 <= accuracy <= found.upper + 0.01
     assert found.misfit < 0.005
 
@@ -173,8 +174,28 @@ def test_the_rule_finds_the_accuracy_of_labels_that_were_simulated(evidence):
         surfaces = [o.surface for o in choices(measured, task, CARD).options]
         curve = next(s for s in surfaces if s.strategy == "annotate" and s.student == "pico")
         for llm in (s for s in surfaces if s.strategy == "llm_annotate"):
-            found = implied_accuracy(curve, llm, 2)
+            found = implied_accuracy(curve, llm, 2, "random")
             assert found.lower - 0.08 <= float(llm.labeler.split("=")[1]) <= found.upper + 0.08
+
+
+def test_errors_that_are_learnt_are_never_outgrown():
+    """A student that agrees with its LLM always is right as often as it; one that guesses, as often as a guess."""
+    curve = make_surface(np.array([[0.2, 0.5, 0.8, 1.0]]), (N,))
+    llm = llm_surface(curve, 0.7, 5, "learnable", "x")
+    # at chance (.2) any labels give chance; at .5 it is right in .7 x .5 and, where both err, in .3 x .5 / 4
+    assert llm.draws[0] == pytest.approx([0.2, 0.3875, 0.575, 0.7])
+    seen = replace(llm, support=replace(llm.support, points=np.array([[100.0], [1000.0]])))
+    found = implied_accuracy(curve, seen, 5, "learnable")
+    assert (found.lower, found.upper, found.misfit) == pytest.approx((0.7, 0.7, 0), abs=0.01)
+
+
+def test_the_published_llm_on_wlp_errs_as_a_student_learns(evidence):
+    """Its four sizes lie on the rule of learnt errors, and on no rule of random ones."""
+    surfaces = {(s.strategy, s.student): s for s in (o.surface for o in choices(evidence, "wlp", CARD).options)}
+    curve, llm = (surfaces[strategy, "t5-v1_1-small"] for strategy in ("annotate", "llm_annotate"))
+    learnt, random = (implied_accuracy(curve, llm, 20, errors) for errors in ("learnable", "random"))
+    assert learnt.misfit < 0.02 < 0.04 < random.misfit
+    assert 0.6 < learnt.lower < learnt.upper < 0.75
 
 
 def test_no_world_is_above_a_plateau_and_none_below_moves():
@@ -190,9 +211,11 @@ def test_a_higher_plateau_or_accuracy_never_scores_less(evidence):
         llm_accuracies=(0.6, 0.8, 0.95), plateaus=(0.6, 0.7, 0.9),
     )  # fmt: skip
     for kind in ("llm_accuracy", "teacher_plateau"):
-        scores = [c.plan.score for c in found.cases if c.kind == kind]
+        scores = [c.plan.score for c in found.cases if c.kind == kind and "learns" not in c.name]
         assert scores == sorted(scores)
         assert len(scores) == 3
+    learnt = [c.plan.score for c in found.cases if "learns" in c.name]
+    assert learnt == sorted(learnt)
     llm = [c for c in found.cases if c.kind == "llm_accuracy"][-1]
     assert all(a.evidence.source == "modelled" for a in llm.beside)
     assert [c.name for c in found.cases if c.kind == "compute"] == ["published", "cached", "modern"]
@@ -208,7 +231,7 @@ def test_an_accuracy_at_chance_is_refused_and_one_without_meaning_explained(evid
         choices(evidence, "nq", CARD), CARD, 2000, partial(choices, evidence, "nq"), compute="published",
         llm_accuracies=(0.9,),
     )  # fmt: skip
-    (case,) = (c for c in found.cases if c.kind == "llm_accuracy")
+    case, _ = (c for c in found.cases if c.kind == "llm_accuracy")
     assert case.plan is None
     assert "an answer of nq is text" in case.reason
 

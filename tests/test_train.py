@@ -71,6 +71,7 @@ def test_flops_formula_agrees_with_the_counter(name: str) -> None:
     counted = flops.count_step(models.build_meta(name), batch=1, source_tokens=87, target_tokens=4, training=False)
     assert forward_flops(T5_SHAPES[name], 87, 4).total == pytest.approx(counted, rel=0.01)
     step = flops.count_step(models.build_meta(name), batch=1, source_tokens=87, target_tokens=4, training=True)
+    assert flops.count_size(name, source_tokens=87, target_tokens=4, training=True) == step  # from two layers
     assert step == pytest.approx(3 * counted, rel=0.01)
 
 

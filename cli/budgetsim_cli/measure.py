@@ -70,11 +70,6 @@ def measure(
     register_custom_tasks(paths.folder / "tasks")
     chosen = load_grid(grid)
     recipe = get_preset(preset or chosen.preset)
-    if dry_run and recipe.preset == "paper":
-        tasks = tuple(task or chosen.tasks)
-        plan = plan_paper(tasks, read_rates(rates), progress=say)
-        print_json(plan_json(plan)) if as_json else print_page(plan_page(plan))
-        return
     if strategy is None:
         specs = chosen.specs(task or (), recipe)
     else:
@@ -83,6 +78,11 @@ def measure(
             {"n_labels": n_labels, "n_llm_labels": n_llm_labels, "n_unlabeled": n_unlabeled, "seed": seeds or [0]},
         )  # fmt: skip
     specs = [replace(spec, unlabeled=unlabeled) if spec.uses_pool and unlabeled != "pool" else spec for spec in specs]
+    if dry_run and recipe.preset == "paper":
+        tasks = tuple(dict.fromkeys(spec.task for spec in specs))
+        plan = plan_paper(tasks, read_rates(rates), specs, progress=say)
+        print_json(plan_json(plan)) if as_json else print_page(plan_page(plan))
+        return
     campaign = Campaign(
         specs=specs,
         paths=paths,
@@ -123,7 +123,9 @@ def _points(
     block |= {name: value for name, value in {"student": student, "teacher": teacher, "labeler": llm}.items() if value}
     block |= {name: list(values) for name, values in counts.items() if values}
     if plain not in ("distill", "llm_annotate", "annotate_plus_llm"):
-        block.pop("unlabeled")
+        del block["unlabeled"]
+        if unlabeled != "pool":
+            raise InputError(f"--unlabeled has no use for {plain}, which learns from labelled texts alone.")
     grid = Grid(name="arguments", preset=recipe.preset, tasks=tuple(tasks), blocks=(block,))
     return grid.specs((), recipe)
 

@@ -94,12 +94,26 @@ def _findings_page(task: Task, found: Findings) -> Page:
 
 
 def _worries(found: Findings) -> list[tuple[float, str]]:
+    from budgetsim.train.custom import PRESET_TOKENS, RARE
+
     shared, double, torn = found.shared_texts, found.duplicate_train_texts, found.contradicting_texts
+    rare = found.rare_labels if len(found.labels) < found.n_train / 2 else ()  # free text has no labels to balance
+    cut = [
+        (
+            share >= 0.01,
+            f"About {100 * share:.0f} % of the texts are cut at {PRESET_TOKENS[preset]} tokens (preset {preset}).",
+        )
+        for preset, share in found.long_shares.items()
+    ]
     return [
-        (shared, f"{shared} texts of train stand in test too: they are not trained on."),
-        (double, f"{double} texts of train are duplicates: one of each is kept."),
-        (torn, f"{torn} texts of train have two labels: the first one is kept."),
-        (found.unlabeled_in_test, f"{found.unlabeled_in_test} unlabelled texts stand in test: they are left out."),
+        (shared, f"Texts of train that stand in test too, and are not trained on: {shared:,}."),
+        (double, f"Duplicate texts of train, of which one is kept: {double:,}."),
+        (torn, f"Texts of train with two labels, of which the first is kept: {torn:,}."),
+        (
+            found.unlabeled_in_test,
+            f"Unlabelled texts that stand in test, and are left out: {found.unlabeled_in_test:,}.",
+        ),
         (len(found.unknown_test_labels), f"Labels only in test: {', '.join(found.unknown_test_labels[:5])}."),
-        (found.long_share >= 0.01, f"{100 * found.long_share:.0f} % of the texts are cut at 128 tokens."),
+        (len(rare), f"Labels of fewer than {RARE} train rows, hardly to be learned: {', '.join(rare[:5])}."),
+        *cut,
     ]

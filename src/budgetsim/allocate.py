@@ -1,10 +1,10 @@
 """The best inputs a budget buys, for one strategy: here and now, exact, vectorised over budgets.
 
 Scores are linear between knots, so a mean over draws can be maximised on the table of means alone.
-With two inputs the cost is `fixed + f(primary) + unit * secondary`: once the primary input is
-chosen the secondary one follows from the money, and the search is one-dimensional. Free disposal
-(fewer units than one can pay for) makes the value of a budget monotone by construction: every
-candidate that a budget reaches, a larger one reaches too.
+With two inputs the cost is `fixed + f(one) + g(other)`: once one input is chosen the other follows
+from the money, and the search is one-dimensional; it is done both ways round. Free disposal (fewer
+units than one can pay for) makes the value of a budget monotone by construction: every candidate
+that a budget reaches, a larger one reaches too.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from budgetsim.costs import CostModel
 from budgetsim.surface import Floats, Surface, axis_scale, interpolate
 
-FINE = 24  # candidates of the primary input between two knots
+FINE = 24  # candidates of an input between two knots
 EASY = 6  # enough where thousands of budgets and prices are tried
-_COARSE = 1
+_COARSE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def allocate(surface: Surface, cost: CostModel, budgets: ArrayLike, *, fine: int
 def best_per_draw(surface: Surface, cost: CostModel, budget: float) -> Floats:
     """What a budget could have reached in each world, had the truth been known: (n_draws,).
 
-    Searched on the knots of the primary input, so it is a little below the true optimum; where even
+    Searched more coarsely, so it is a little below the true optimum (docs/allocating.md); where even
     that buys nothing, -inf.
     """
     return prepare(surface, surface.draws, cost, _COARSE).best(cost, [budget]).value[..., 0]
@@ -113,84 +113,91 @@ class _OneInput:
 
 @dataclass(frozen=True, slots=True)
 class _TwoInputs:
-    """Scores on a fixed set of primary counts and on the knots of the secondary input."""
+    """Each input in turn takes fixed counts, and the money left goes into the other.
+
+    One way alone would step over the best split where the last dollars of the other input matter most.
+    """
 
     names: tuple[str, ...]
-    axes: tuple[Floats, ...]
-    table: Floats  # (..., knots of the surface)
-    least: float  # fewest of the primary input
-    first: Floats  # (p,)
-    second: Floats  # (s,)
-    values: Floats  # (..., p, s)
-    top: Floats  # (..., p, s), best score up to each secondary count
-    top_at: NDArray[np.intp]
+    sides: tuple[_Side, _Side]
 
     @classmethod
     def of(cls, surface: Surface, table: Floats, cost: CostModel, fine: int) -> _TwoInputs:
-        names, limit = surface.inputs, cost.limit(surface.inputs[1])
-        least = cost.fewest(names)[names[0]]
-        knots = _whole(surface.knots[1])
-        second = _ascending(np.append(knots[knots <= limit], min(limit, knots[-1])))
-        first = candidates(surface.knots[0], fine)
-        ends = np.array([least, min(cost.limit(names[0]), first[-1])])  # bounds are tried themselves
-        first = _ascending(np.append(first, ends))
-        first = first[(first >= least) & (first <= cost.limit(names[0]))]
-        grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
-        values = interpolate(surface.knots, table, grid).reshape(*table.shape[:-2], len(first), len(second))
-        top, top_at = _running_max(values)
-        return cls(names, surface.knots, table, least, first, second, values, top, top_at)
+        return cls(surface.inputs, (_Side.of(surface, table, cost, fine, 0), _Side.of(surface, table, cost, fine, 1)))
 
     def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
         money = _amounts(budgets)
-        if self.second[0] < 1 or not len(self.first):  # the pool is empty, or nobody labels
-            return Choice(np.full((len(money), 2), np.nan), np.full((*self.values.shape[:-2], len(money)), -np.inf))
-        along, along_counts = self._along_path(cost, money)
-        ends, end_counts = self._at_second_knots(cost, money)
-        value = np.maximum(along, ends)
+        one, other = (side.best(cost, money, self.names) for side in self.sides)
+        value = np.maximum(one.value, other.value)
         if value.ndim > 1:
             return Choice(np.empty((0, 2)), value)
-        counts = np.where((along >= ends)[:, None], along_counts, end_counts)
+        counts = np.where((one.value >= other.value)[:, None], one.counts, other.counts)
         return Choice(np.where(np.isfinite(value)[:, None], counts, np.nan), value)
 
-    def _along_path(self, cost: CostModel, money: Floats) -> tuple[Floats, Floats]:
-        """Over a fixed set of primary counts, the rest of the money (or less) in the second input."""
-        most = cost.most(self.names[1], money[:, None], {self.names[0]: self.first[None, :]})  # (budgets, p)
-        most = np.minimum(most, self.second[-1])
-        low = np.maximum(np.searchsorted(self.second, most, side="right") - 1, 0)
-        inside, end = self._within(np.maximum(most, 1), low)
-        reached = np.where(most >= 1, np.maximum(inside, end), -np.inf)  # (..., budgets, p)
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Scores on fixed counts of one input and on the knots of the other, which takes the rest of the money."""
+
+    axis: int  # of the fixed input
+    fixed: Floats  # (p,)
+    knots: Floats  # (s,), of the moving input; the first is the fewest there can be
+    values: Floats  # (..., p, s)
+    rises: Floats  # (..., p, s), slope to the next knot on log(1 + n)
+    top: Floats  # (..., p, s), best score up to each knot
+    top_at: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, surface: Surface, table: Floats, cost: CostModel, fine: int, axis: int) -> _Side:
+        bounds = [_bounds(cost, surface.inputs, i, surface.knots[i][-1]) for i in (0, 1)]
+        kinks = cost.breakpoints(surface.inputs[axis])  # the best split often lies where the price jumps
+        fixed = _within(np.append(candidates(surface.knots[axis], fine), kinks), bounds[axis])
+        knots = _within(_around(surface.knots[1 - axis]), bounds[1 - axis])
+        grid = np.stack(np.meshgrid(fixed, knots, indexing="ij"), axis=-1).reshape(-1, 2)
+        scores = interpolate(surface.knots, table, grid if axis == 0 else grid[:, ::-1])
+        values = scores.reshape(*table.shape[:-2], len(fixed), len(knots))
+        rises = np.diff(values, axis=-1, append=values[..., -1:]) / np.diff(axis_scale(knots), append=np.inf)
+        return cls(axis, fixed, knots, values, rises, *_running_max(values))
+
+    def best(self, cost: CostModel, money: Floats, names: tuple[str, ...]) -> Choice:
+        """The best split of each budget with one of the fixed counts."""
+        if not len(self.fixed) or not len(self.knots):  # the pool is empty, or nobody labels
+            return Choice(np.full((len(money), 2), np.nan), np.full((*self.values.shape[:-2], len(money)), -np.inf))
+        most = cost.most(names[1 - self.axis], money[:, None], {names[self.axis]: self.fixed[None, :]})  # (budgets, p)
+        most = np.minimum(most, self.knots[-1])
+        low = np.maximum(np.searchsorted(self.knots, most, side="right") - 1, 0)
+        inside, end = self._reached(most, low)
+        reached = np.where(most >= self.knots[0], np.maximum(inside, end), -np.inf)  # (..., budgets, p)
         best = reached.argmax(axis=-1)
         value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
         if value.ndim > 1:
-            return value, np.empty(0)
+            return Choice(np.empty((0, 2)), value)
         line = np.arange(len(money))
-        knot = self.second[self.top_at[best, low[line, best]]]
+        knot = self.knots[self.top_at[best, low[line, best]]]
         units = np.where(inside[line, best] >= end[line, best], knot, most[line, best])
-        return value, np.stack([self.first[best], units], axis=-1)
+        pair = (self.fixed[best], units) if self.axis == 0 else (units, self.fixed[best])
+        return Choice(np.stack(pair, axis=-1), value)
 
-    def _within(self, most: Floats, low: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """Best score at a knot of the second input up to `most`, whose knot below is `low`, and the score there.
+    def _reached(self, most: Floats, low: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Best score at a knot of the moving input up to `most`, whose knot below is `low`, and the score at `most`.
 
         One flat index serves three look-ups: this is where the time of a search goes.
         """
-        scale = axis_scale(self.second)
-        rises = np.diff(self.values, axis=-1, append=self.values[..., -1:]) / np.diff(scale, append=np.inf)
-        at = np.arange(len(self.first)) * len(self.second) + low
-        inside, below, rise = (a.reshape(*a.shape[:-2], -1).take(at, axis=-1) for a in (self.top, self.values, rises))
-        return inside, below + rise * (axis_scale(most) - scale.take(low))
+        at = np.arange(len(self.fixed)) * len(self.knots) + low
+        flat = (a.reshape(*a.shape[:-2], -1) for a in (self.top, self.values, self.rises))
+        inside, below, rise = (a.take(at, axis=-1) for a in flat)
+        return inside, below + rise * (axis_scale(np.maximum(most, 0.0)) - axis_scale(self.knots).take(low))
 
-    def _at_second_knots(self, cost: CostModel, money: Floats) -> tuple[Floats, Floats]:
-        """The second input at one of its knots, and as much of the first as that leaves."""
-        most = cost.most(self.names[0], money[:, None], {self.names[1]: self.second[None, :]})  # (budgets, s)
-        points = np.stack([np.maximum(most, self.least), np.broadcast_to(self.second, most.shape)], axis=-1)
-        scores = interpolate(self.axes, self.table, points.reshape(-1, 2))
-        scores = scores.reshape(*self.table.shape[:-2], *most.shape)
-        reached = np.where(most >= self.least, scores, -np.inf)
-        best = reached.argmax(axis=-1)
-        value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
-        if value.ndim > 1:
-            return value, np.empty(0)
-        return value, points[np.arange(len(money)), best]
+
+def _bounds(cost: CostModel, names: tuple[str, ...], axis: int, end: float) -> tuple[float, float]:
+    """The fewest and the most units of an input that are looked at."""
+    return cost.fewest(names)[names[axis]], min(cost.limit(names[axis]), end)
+
+
+def _within(counts: Floats, bounds: tuple[float, float]) -> Floats:
+    """Counts within bounds, which are tried themselves; none where the bounds exclude each other."""
+    counts = _ascending(np.append(counts, bounds))
+    return counts[(counts >= bounds[0]) & (counts <= bounds[1])]
 
 
 def _ascending(values: Floats) -> Floats:
@@ -203,6 +210,11 @@ def _ascending(values: Floats) -> Floats:
 def _whole(knots: Floats) -> Floats:
     """One, and the knots as whole counts: a strategy without its inputs is no strategy."""
     return _ascending(np.append(1.0, np.floor(knots[knots >= 1])))
+
+
+def _around(knots: Floats) -> Floats:
+    """The whole counts on either side of each knot: at whole counts, scores are linear between these."""
+    return _ascending(np.append(_whole(knots), np.ceil(knots[knots >= 1])))
 
 
 def candidates(knots: Floats, fine: int) -> Floats:
@@ -220,4 +232,3 @@ def _running_max(values: Floats) -> tuple[Floats, NDArray[np.intp]]:
     fresh = np.concatenate([np.ones_like(values[..., :1], dtype=bool), values[..., 1:] > top[..., :-1]], axis=-1)
     at = np.where(fresh, np.arange(values.shape[-1]), 0)
     return top, np.maximum.accumulate(at, axis=-1)
-

@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike
 
 from budgetsim.surface import Floats, Surface
 
-N_SLICES: Final = 10  # of a result: of 400 worlds 40 or more stand behind each
+# Where a result is cut, by the chance of less: narrow in the tails, since what changes a plan is rare
+CUTS: Final = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98)
 _NONE: Final = 1e-9  # of noise
 
 
@@ -75,7 +76,7 @@ def lesson(surface: Surface, x: ArrayLike, n_runs: int = 1) -> Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """A run's result cut into slices of about equal chance, and the worlds behind each.
+    """A run's result cut into slices, and the worlds behind each.
 
     chance : (slices,), adds up to 1
     worlds : (slices, draws), how much each world counts after a result in the slice; rows add up to 1
@@ -104,13 +105,13 @@ class Slices:
         return out
 
 
-def slices(told: Lesson, n: int = N_SLICES) -> Slices:
+def slices(told: Lesson, cuts: Sequence[float] = CUTS) -> Slices:
     """Cut the result of a run at its own quantiles.
 
     To know the slice is to know less than the result, so its worth is not overstated by the cut;
     with more slices fewer worlds stand behind each.
     """
-    edges = _edges(told, n)[:, None]
+    edges = _edges(told, cuts)[:, None]
     sure = (told.mean <= edges).astype(np.float64)  # (edges, draws)
     below = _normal((edges - told.mean) / told.noise) if told.noise > _NONE else sure
     inside = np.diff(below, axis=0, prepend=0.0, append=1.0)
@@ -140,11 +141,11 @@ def _moved(surface: Surface, told: Lesson, missed: Floats) -> Surface:
     return replace(surface, draws=np.clip(moved, 0.0, 1.0))
 
 
-def _edges(told: Lesson, n: int) -> Floats:
-    """Where the result's own distribution has its n-quantiles: (n - 1,)."""
+def _edges(told: Lesson, cuts: Sequence[float]) -> Floats:
+    """Quantiles of the result's own distribution: (cuts,)."""
     steps = np.array([-1.6, -0.84, -0.25, 0.25, 0.84, 1.6])  # a normal in six, good enough for edges
     results = np.sort((told.mean[:, None] + told.noise * steps).ravel())
-    at = (np.arange(1, n) * len(results)) // n
+    at = (np.array(cuts) * len(results)).astype(np.intp)
     out: Floats = results[at]
     return out
 

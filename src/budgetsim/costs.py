@@ -124,7 +124,7 @@ class CostModel:
         The cost of an input is linear between breakpoints, so it is inverted exactly.
         """
         money = np.asarray(usd, dtype=np.float64)
-        breaks = self._breakpoints(name)
+        breaks = self.breakpoints(name)
         cost = self.input_usd(name, breaks)
         slope = float(self.input_usd(name, breaks[-1] + 1) - cost[-1])
         money = money + _TINY * np.maximum(np.abs(money), cost[0])
@@ -145,7 +145,8 @@ class CostModel:
             parts |= {stage: steps.at(n) for stage, steps in self.steps.items()}
         return parts
 
-    def _breakpoints(self, name: str) -> Floats:
+    def breakpoints(self, name: str) -> Floats:
+        """Counts of an input at which its price per unit may change, whatever the prices are."""
         points = {0.0, self.owned.get(name, 0.0)}
         if name == "n_labels":
             points |= {n for steps in self.steps.values() for n in steps.n}

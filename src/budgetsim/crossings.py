@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from budgetsim.surface import Floats
 
 TAILS = (0.05, 0.95)
+LEAD = 2.0  # ahead over less than a doubling of money or price is no lead: a quirk of one world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +22,13 @@ class Spread:
     happens: float  # share of worlds, 0 to 1
 
 
-def overtaking(x: Floats, gap: Floats, near: float) -> Floats:
+def overtaking(x: Floats, gap: Floats, near: float, *, lead: float = 1.0) -> Floats:
     """The point nearest to `near` at which a gap turns from below zero to zero or more; NaN where it never does.
 
     The gap is taken to be linear in log x between the points; nearest is meant in log x too.
 
     x : (n,), ascending and above zero; gap : (..., n); near : above zero
+    lead : an overtaking counts where the gap was below zero while x grew by this factor, or from the start
     returns : (...)
 
     >>> overtaking(np.array([1.0, 4.0]), np.array([[-1.0, 1.0], [1.0, 2.0], [2.0, -1.0]]), 1.0)
@@ -37,10 +40,18 @@ def overtaking(x: Floats, gap: Floats, near: float) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(crossed, -below / np.where(crossed, above - below, 1.0), 0.0)
     place = at[:-1] + share * np.diff(at)
+    crossed &= _led(at, below, place, lead)
     away = np.where(crossed, np.abs(place - np.log(near)), np.inf)
     first = away.argmin(axis=-1)[..., None]
     found = np.take_along_axis(place, first, axis=-1)[..., 0]
     return np.where(np.isfinite(np.take_along_axis(away, first, axis=-1)[..., 0]), np.exp(found), np.nan)
+
+
+def _led(at: Floats, gap: Floats, place: Floats, lead: float) -> NDArray[np.bool_]:
+    """Whether the gap had been below zero for long enough at each place."""
+    last = np.maximum.accumulate(np.where(gap >= 0, np.arange(len(at) - 1), -1), axis=-1)
+    since = at[np.minimum(last + 1, len(at) - 1)]
+    return np.asarray((last < 0) | (place - since >= np.log(lead)), dtype=np.bool_)
 
 
 def spread(where: Floats) -> Spread:

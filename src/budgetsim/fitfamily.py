@@ -84,6 +84,7 @@ def inputs_of(m: Measurement) -> list[float | None]:
 class Posterior:
     """Draws of one family: coordinates per form, and the residual process they share."""
 
+    name: str  # of the family
     forms: Forms
     which: NDArray[np.intp]  # form of each draw
     z: Floats  # (draws, widest form)
@@ -109,16 +110,16 @@ class Posterior:
 
 
 def posterior_of(
-    family: Family, floors: Floors, rng: np.random.Generator, n_draws: int, lean: Lean | None = None
+    family: Family, floors: Floors, rng: np.random.Generator, n_draws: int, related: Posterior | None = None
 ) -> Posterior:
     """Draw worlds of a family: each form sampled, half of the draws shared evenly, half by evidence.
 
-    lean : what a related family has learnt; the curve's coordinates correlate with its own
+    related : another family of the task; the curve's coordinates correlate with what it has learnt
     """
     at, score = family.rows_at(), np.array([m.score for m in family.rows])
     forms = family.forms(floors)
     residual = Residual.over(at, family.lengths)
-    priors = _priors(forms, lean)
+    priors = _priors(forms, related.learnt if related else None)
     samples = [
         _sample(form, forms, residual, at, score, family.teacher(), prior, rng)
         for form, prior in zip(forms.forms, priors, strict=True)
@@ -131,8 +132,9 @@ def posterior_of(
         _leave_one_out(residual, score - form.score(s.z, at), forms.amplitude(s.z), forms.noise(s.z))
         for form, s in zip(forms.forms, samples, strict=True)
     ]
-    diagnostics, warnings = _diagnose(family, forms, weight, checks, z, floors)
+    diagnostics, warnings = _diagnose(family, forms, weight, checks, z, floors, related)
     return Posterior(
+        name=family.name,
         forms=forms,
         which=which,
         z=z,
@@ -219,8 +221,8 @@ def _leave_one_out(residual: Residual, left_over: Floats, amplitude: Floats, noi
 def _falls(members: Sequence[Measurement], tolerated: float) -> list[str]:
     """The largest fall of a score where every input grew, if noise does not explain it."""
     out = []
-    for strategy in sorted({m.strategy for m in members}):
-        mine = [m for m in members if m.strategy == strategy]
+    for group in sorted({m.group for m in members}, key=str):
+        mine, strategy = [m for m in members if m.group == group], group[0]
         x, score = np.array([inputs_of(m) for m in mine], dtype=np.float64), np.array([m.score for m in mine])
         grew = (x[None] >= x[:, None]).all(axis=2)
         fall = np.where(grew, score[:, None] - score[None], 0.0)
@@ -240,6 +242,7 @@ def _diagnose(
     checks: Sequence[tuple[Floats, Floats]],
     z: Floats,
     floors: Floors,
+    related: Posterior | None,
 ) -> tuple[dict[str, Any], list[str]]:
     error = sum(w * e for w, (e, _) in zip(weight, checks, strict=True))
     below = sum(w * b for w, (_, b) in zip(weight, checks, strict=True))
@@ -247,7 +250,8 @@ def _diagnose(
     noise, n_rows = forms.noise(z), len(family.rows)
     warnings = [f"{family.name}: {fall}" for fall in _falls(family.rows, 3 * float(np.median(noise)))]
     if n_rows < 4:
-        warnings.append(f"{family.name}: {n_rows} rows; the interval rests on the prior. Measure more sizes.")
+        rest = f"the prior and on {related.name}" if related else "the prior"
+        warnings.append(f"{family.name}: {n_rows} rows; the interval rests on {rest}. Measure more sizes.")
     diagnostics = {
         "forms": [
             {"form": f.name, "weight": round(float(w), 3), "loo_rmse_points": _points(e)}

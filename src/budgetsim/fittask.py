@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from budgetsim.curves.onset import Floors
 from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
 from budgetsim.errors import InputError, NoEvidenceError
-from budgetsim.fitfamily import Family, Lean, Posterior, inputs_of, posterior_of
+from budgetsim.fitfamily import Family, Posterior, inputs_of, posterior_of
 from budgetsim.fitkey import METHOD, rows_hash
 from budgetsim.hull import support_of
 from budgetsim.surface import Surface, TaskFit, axis_scale
@@ -42,13 +42,13 @@ def fit_task(measurements: Sequence[Measurement], *, n_draws: int = 400, seed: i
         raise NoEvidenceError(f"No row of {rows[0].task} states all its inputs; measure one, or derive them.")
     floors = _floors(rows[0].task, used)
     surfaces: list[Surface] = []
-    learnt: dict[str, tuple[int, Lean]] = {}  # by kind: rows of the family with most of them, what it learnt
+    richest: dict[str, tuple[int, Posterior]] = {}  # by kind: the family with most rows, which comes first
     for number, family in enumerate(_families(used)):
         rng = np.random.default_rng([seed, number])
-        n_rows, lean = learnt.get(family.kind, (0, None))
-        few = len(family.rows) < LEANS_BELOW and n_rows >= LEANS_BELOW
-        posterior = posterior_of(family, floors, rng, n_draws, lean if few else None)
-        learnt.setdefault(family.kind, (len(family.rows), posterior.learnt))
+        n_rows, other = richest.get(family.kind, (0, None))
+        related = other if len(family.rows) < LEANS_BELOW <= n_rows else None
+        posterior = posterior_of(family, floors, rng, n_draws, related)
+        richest.setdefault(family.kind, (len(family.rows), posterior))
         surfaces += _surfaces(family, posterior, n_draws, rng)
         warnings += posterior.warnings
     return TaskFit(
@@ -121,9 +121,7 @@ def _families(used: Sequence[Measurement]) -> list[Family]:
     return sorted(out, key=lambda family: (family.kind, -len(family.rows), family.name))
 
 
-def _surfaces(
-    family: Family, posterior: Posterior, n_draws: int, rng: np.random.Generator
-) -> list[Surface]:
+def _surfaces(family: Family, posterior: Posterior, n_draws: int, rng: np.random.Generator) -> list[Surface]:
     """One table of draws for each strategy of the family, all from the same draws and residual path."""
     groups: dict[Group, list[Measurement]] = defaultdict(list)
     for m in family.rows:

@@ -18,6 +18,7 @@ from budgetsim.winners import best_values, searches, winners
 
 BAND_PERCENTILES = (5.0, 50.0, 95.0)
 _ZOOMS = 4  # of a sixteenth each
+_REGION_BUDGETS = 121  # regions are looked for at so many, however few points are asked for
 _BAND_DRAWS = 200  # worlds in the bands: attainment grows with their square
 
 
@@ -70,10 +71,10 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
     def won_at(at: Floats) -> list[int]:
         return winners(best_values(task, costs, ready, at))
 
-    won = won_at(budgets)
     names = [*(o.label for o in options), "constant"]
-    regions = _regions(budgets, won, won_at, names)
-    chosen = _chosen(task, options, won, budgets)
+    fine = np.append(0.0, np.geomspace(max_usd / 1000, max_usd, max(n_budgets, _REGION_BUDGETS)))
+    regions = _regions(fine, won_at(fine), won_at, names)
+    chosen = _chosen(task, options, won_at(budgets), budgets)
     kept = _undominated([a for a, _ in chosen])
     bands = _bands([chosen[i] for i in kept])
     points = tuple(

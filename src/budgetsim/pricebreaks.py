@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetsim.allocate import FINE, Search
-from budgetsim.crossings import Spread, overtaking, spread
+from budgetsim.crossings import LEAD, Spread, overtaking, spread
 from budgetsim.expansion import plan_scores
 from budgetsim.levers import Lever
 from budgetsim.options import Option
@@ -89,9 +89,9 @@ class _Look:
         prices = np.geomspace(*_ends(lever), _WORLDS)
         gap = self.scores(lever, other, prices) - self.scores(lever, self.now, prices) - HAIR
         if up:
-            return spread(overtaking(prices, gap, near))
+            return spread(overtaking(prices, gap, near, lead=LEAD))
         # as the price falls: the same walked from dear to cheap
-        return spread(1.0 / overtaking(1.0 / prices[::-1], gap[:, ::-1], 1.0 / near))
+        return spread(1.0 / overtaking(1.0 / prices[::-1], gap[:, ::-1], 1.0 / near, lead=LEAD))
 
     def scores(self, lever: Lever, row: int, prices: Floats) -> Floats:
         if row == len(self.options):

@@ -15,9 +15,11 @@ from budgetsim.options import Allocation, Option
 from budgetsim.plans import best_plan
 from budgetsim.pricebreaks import PriceBreak, price_breaks
 from budgetsim.rates import RateCard, Utilisation
+from budgetsim.surface import Surface
 from budgetsim.tasks import Task
 from budgetsim.tornado import Assumption, Swing, money_assumptions, tornado
 from budgetsim.whatif import (
+    Errors,
     ImpliedAccuracy,
     implied_accuracy,
     label_worth,
@@ -29,6 +31,7 @@ from budgetsim.whatif import (
 )
 
 CaseKind = Literal["card", "compute", "llm_accuracy", "teacher_plateau"]
+_ERRORS: dict[Errors, str] = {"random": "at random", "learnable": "that a student learns"}
 _MISFIT = 0.02  # beyond what the noise of runs explains
 LLM_STRATEGIES = ("llm_annotate", "annotate_plus_llm")
 
@@ -89,8 +92,8 @@ def trace_sensitivity(
     assumptions += _utilisation(card, budget_usd, reprice, compute)
     cases = [_priced("card", c.name, c, compute, budget_usd, reprice) for c in cards]
     cases += [_priced("compute", m, card, m, budget_usd, reprice) for m in COMPUTE_MODELS if _is_published(options)]
-    cases += [_llm_case(open_to, card, budget_usd, a, owned_labels) for a in llm_accuracies]
-    cases += [_plateau_case(task, options, budget_usd, p) for p in plateaus]
+    cases += [llm_case(open_to, card, budget_usd, a, e, owned_labels) for a in llm_accuracies for e in _ERRORS]
+    cases += [plateau_case(task, options, budget_usd, p) for p in plateaus]
     return Sensitivity(
         task=task.name,
         budget_usd=budget_usd,
@@ -153,7 +156,8 @@ def _used(card: RateCard, use: Utilisation, factor: float) -> RateCard:
     return card.model_copy(update={"utilisation": use.model_copy(update=shares)})
 
 
-def _plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plateau: float) -> Case:
+def plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plateau: float) -> Case:
+    """The best plan if no teacher scored above a plateau (fraction)."""
     held = with_plateau(options, plateau)
     name = f"teacher never above {100 * plateau:g}"
     if not any(o.surface.strategy == "distill" for o in held):
@@ -167,8 +171,14 @@ def _plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plat
     )
 
 
-def _llm_case(open_to: Choices, card: RateCard, budget_usd: float, accuracy: float, owned_labels: float) -> Case:
-    task, name = open_to.task, f"LLM right in {100 * accuracy:g} % of labels"
+def llm_case(
+    open_to: Choices, card: RateCard, budget_usd: float, accuracy: float, errors: Errors, owned_labels: float = 0.0
+) -> Case:
+    """The best plan if the LLM were right in a share of its labels.
+
+    raises : InputError for an accuracy at or below chance
+    """
+    task, name = open_to.task, f"LLM right in {100 * accuracy:g} %, errors {_ERRORS[errors]}"
     classes = n_classes(task)
     annotate = [o for o in open_to.options if o.surface.strategy == "annotate"]
     if classes is None or not annotate:
@@ -186,7 +196,7 @@ def _llm_case(open_to: Choices, card: RateCard, budget_usd: float, accuracy: flo
         llm = [
             o
             for a in _of_llm_students(open_to.options, annotate)
-            for o in _llm_options(task, card, a, accuracy, classes, owned_labels)
+            for o in _llm_options(task, card, a, _llm_surfaces(a.surface, accuracy, classes, errors), owned_labels)
         ]
     except MissingPriceError as error:
         return Case(kind="llm_accuracy", name=name, plan=None, reason=str(error))
@@ -196,7 +206,7 @@ def _llm_case(open_to: Choices, card: RateCard, budget_usd: float, accuracy: flo
         name=name,
         plan=best_plan(task, [*others, *llm], budget_usd),
         beside=_beside(task, llm, budget_usd),
-        notes=tuple(_link_notes(open_to.options, classes, accuracy)),
+        notes=(_rule_words(accuracy, classes, errors), *_implied_notes(open_to.options, classes, errors)),
     )
 
 
@@ -206,12 +216,19 @@ def _of_llm_students(options: Sequence[Option], annotate: Sequence[Option]) -> l
     return [o for o in annotate if not students or o.surface.student in students]
 
 
+def _llm_surfaces(annotate: Surface, accuracy: float, classes: int, errors: Errors) -> list[Surface]:
+    """LLM labels alone, and beside human ones where their errors are random: learnt errors do not average out."""
+    labeler = f"LLM at {100 * accuracy:g} %"
+    alone = llm_surface(annotate, accuracy, classes, errors, labeler)
+    if errors == "learnable":
+        return [alone]
+    return [alone, mixed_surface(annotate, label_worth(accuracy, classes), labeler)]
+
+
 def _llm_options(
-    task: Task, card: RateCard, annotate: Option, accuracy: float, classes: int, owned_labels: float
+    task: Task, card: RateCard, annotate: Option, surfaces: Sequence[Surface], owned_labels: float
 ) -> list[Option]:
-    """LLM labels alone and beside human ones, modelled from one annotation option and priced by the card."""
-    worth, labeler = label_worth(accuracy, classes), f"LLM at {100 * accuracy:g} %"
-    surfaces = [make(annotate.surface, worth, labeler) for make in (llm_surface, mixed_surface)]
+    """Options of modelled surfaces, priced by the card."""
     return [
         replace(
             modelled(annotate, s),
@@ -221,16 +238,22 @@ def _llm_options(
     ]
 
 
-def _link_notes(options: Sequence[Option], classes: int, accuracy: float) -> list[str]:
-    """The rule, and what it says of the evidence's own LLM."""
-    notes = [
-        f"the rule: a label right in {100 * accuracy:g} % of cases, its errors random among {classes} labels, is worth "
-        f"{label_worth(accuracy, classes):.2f} true ones; errors that a student can learn are worse."
-    ]
+def _rule_words(accuracy: float, classes: int, errors: Errors) -> str:
+    if errors == "random":
+        return (
+            f"a label is worth {label_worth(accuracy, classes):.2f} true ones, its errors random among {classes} "
+            "labels: on the high side."
+        )
+    return "the student learns the errors like all else, and so scores at most what the LLM does: on the low side."
+
+
+def _implied_notes(options: Sequence[Option], classes: int, errors: Errors) -> list[str]:
+    """What a rule says of the evidence's own LLM."""
+    notes = []
     curves = {o.surface.student: o.surface for o in options if o.surface.strategy == "annotate"}
     for o in options:
         if o.surface.strategy == "llm_annotate" and o.surface.student in curves:
-            seen = implied_accuracy(curves[o.surface.student], o.surface, classes)
+            seen = implied_accuracy(curves[o.surface.student], o.surface, classes, errors)
             if seen is not None:
                 notes.append(_implied_words(str(o.surface.labeler), seen))
     return notes
@@ -239,9 +262,9 @@ def _link_notes(options: Sequence[Option], classes: int, accuracy: float) -> lis
 def _implied_words(labeler: str, seen: ImpliedAccuracy) -> str:
     misfit = f"misfit {100 * seen.misfit:.1f} points, {seen.n_points} sizes"
     if seen.misfit > _MISFIT:
-        return f"no accuracy makes the rule describe {labeler} of the evidence ({misfit}): take this as a guess."
+        return f"no accuracy makes this rule describe {labeler} of the evidence ({misfit})."
     return (
-        f"by the same rule {labeler} of the evidence works like labels right in {100 * seen.lower:.0f} to "
+        f"by this rule {labeler} of the evidence works like labels right in {100 * seen.lower:.0f} to "
         f"{100 * seen.upper:.0f} % of cases ({misfit})."
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from budgetsim.crossings import Spread, overtaking, spread
+from budgetsim.crossings import LEAD, Spread, overtaking, spread
 from budgetsim.expansion import path_scores
 from budgetsim.options import Option
 from budgetsim.surface import Floats
@@ -32,14 +32,15 @@ def break_even_usd(budgets: Floats, before: Floats, after: Floats, near: float) 
     """The budget at which one strategy's best score overtakes another's, in each world.
 
     budgets : (n,), ascending US dollars; before, after : (worlds, n), scores along their expansion paths
-    near : US dollars; of several overtakings the nearest counts
+    near : US dollars; of several overtakings the nearest counts, and only after the other led over a
+        doubling of the budget, or from the start
     returns : (worlds,), US dollars; NaN where it does not happen
 
     >>> money = np.array([1.0, 100.0])
     >>> break_even_usd(money, np.array([[0.5, 0.5]]), np.array([[0.4, 0.6]]), near=10.0).round(6)
     array([10.])
     """
-    return overtaking(budgets, after - before, near)
+    return overtaking(budgets, after - before, near, lead=LEAD)
 
 
 def switch_spread(

@@ -1,22 +1,30 @@
 """Modelled surfaces: an LLM of another accuracy, a teacher that stops getting better.
 
-Noisy labels: where each label is right with probability a and otherwise any of the K - 1 others,
-M of them carry what about M r^2 true labels do, r = (K a - 1) / (K - 1): r is what is left of the
-signal, and its square the variance it costs (Angluin and Laird 1988, Machine Learning 2: the sample
-needed grows as 1 / (1 - 2 e)^2 for two classes). Errors of a real LLM are not random; where the
-student can learn them, more labels do not help, so these scores are on the high side.
+Two rules for labels that are right with probability a and otherwise one of the K - 1 others:
+
+random    : M of them carry what about M r^2 true labels do, r = (K a - 1) / (K - 1): r is what is
+            left of the signal, its square what that costs (Angluin and Laird 1988, Machine Learning 2:
+            the sample needed grows as 1 / (1 - 2 e)^2 for two classes). The student sees through errors.
+learnable : the errors follow the text, so the student learns them like everything else. Where M true
+            labels would score t, it agrees with the LLM in a share t of cases, and scores
+            a t + (1 - a) (1 - t) / (K - 1).
+
+A real LLM lies between: random is on the high side, learnable on the low side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from budgetsim.options import Option
 from budgetsim.surface import Floats, Support, Surface, axis_scale, interpolate
 from budgetsim.tasks import Task
+
+Errors = Literal["random", "learnable"]
 
 _ENTITY_LABELS = {"wlp": 20}  # a tagging task: accuracy of the label of an entity
 _RUN_NOISE = 0.005  # standard deviation of a run, from the twelve published replicates
@@ -27,6 +35,7 @@ _LLM_KNOTS = np.append(0.0, np.geomspace(100, 1e6, 13))
 class ImpliedAccuracy:
     """The accuracies that make noisy labels most like those of the evidence's LLM; fractions."""
 
+    errors: Errors
     lower: float  # with `upper`: all between them fit as well, but for the noise of a run
     upper: float
     misfit: float  # root mean square of what the best leaves, fraction of the metric
@@ -49,24 +58,35 @@ def label_worth(accuracy: float, classes: int) -> float:
     return round(max((classes * accuracy - 1) / (classes - 1), 0.0) ** 2, 12)
 
 
-def llm_surface(annotate: Surface, worth: float, labeler: str) -> Surface:
-    """LLM labels alone, as so many true labels: the annotation curve with its axis stretched.
+def llm_surface(annotate: Surface, accuracy: float, classes: int, errors: Errors, labeler: str) -> Surface:
+    """LLM labels alone: the annotation curve, its axis stretched (random) or its scores shrunk (learnable).
 
-    worth : true labels that one LLM label is worth, above 0
+    accuracy : fraction above chance
     """
-    (knots,), points = annotate.knots, annotate.support.points / worth
+    (knots,), draws, points = annotate.knots, annotate.draws, annotate.support.points
+    if errors == "random":
+        worth = label_worth(accuracy, classes)
+        knots, points = knots / worth, points / worth
+    else:
+        draws = _imitated(draws, accuracy, classes)
     return replace(
         annotate,
         strategy="llm_annotate",
         labeler=labeler,
         inputs=("n_llm_labels",),
-        knots=(knots / worth,),
+        knots=(knots,),
+        draws=draws,
         support=_box(points),
     )
 
 
+def _imitated(score: Floats, accuracy: float, classes: int) -> Floats:
+    """Score of a student that agrees with its LLM as often as `score` says."""
+    return accuracy * score + (1 - accuracy) * (1 - score) / (classes - 1)
+
+
 def mixed_surface(annotate: Surface, worth: float, labeler: str) -> Surface:
-    """Human and LLM labels together: the annotation curve at their summed worth."""
+    """Human labels beside LLM labels of random errors: the annotation curve at their summed worth."""
     (knots,) = annotate.knots
     labels, llm = np.meshgrid(knots, _LLM_KNOTS, indexing="ij")
     draws = interpolate(annotate.knots, annotate.draws, (labels + worth * llm).reshape(-1, 1))
@@ -83,7 +103,7 @@ def mixed_surface(annotate: Surface, worth: float, labeler: str) -> Surface:
     )
 
 
-def implied_accuracy(annotate: Surface, llm: Surface, classes: int) -> ImpliedAccuracy | None:
+def implied_accuracy(annotate: Surface, llm: Surface, classes: int, errors: Errors) -> ImpliedAccuracy | None:
     """The accuracies whose labels come nearest, in least squares, to an LLM's fitted curve where it was seen.
 
     A student that has not yet learnt to answer says little of its labels: the range is then wide.
@@ -95,15 +115,24 @@ def implied_accuracy(annotate: Surface, llm: Surface, classes: int) -> ImpliedAc
         return None
     seen = interpolate(llm.knots, llm.mean_table(), points)
     accuracies = np.linspace(1 / classes, 1.0, 201)[1:]
-    misfits = np.array([_misfit(annotate, points * label_worth(float(a), classes), seen) for a in accuracies])
+    told = np.stack([_told(annotate, points, float(a), classes, errors) for a in accuracies])
+    misfits = np.sqrt(np.mean((told - seen) ** 2, axis=1))
     near = accuracies[misfits <= np.hypot(misfits.min(), _RUN_NOISE)]
     return ImpliedAccuracy(
-        lower=float(near.min()), upper=float(near.max()), misfit=float(misfits.min()), n_points=len(points)
+        errors=errors,
+        lower=float(near.min()),
+        upper=float(near.max()),
+        misfit=float(misfits.min()),
+        n_points=len(points),
     )
 
 
-def _misfit(annotate: Surface, n: Floats, seen: Floats) -> float:
-    return float(np.sqrt(np.mean((interpolate(annotate.knots, annotate.mean_table(), n) - seen) ** 2)))
+def _told(annotate: Surface, n: Floats, accuracy: float, classes: int, errors: Errors) -> Floats:
+    """Mean score that a rule gives n LLM labels (points, 1)."""
+    table = annotate.mean_table()
+    if errors == "random":
+        return interpolate(annotate.knots, table, n * label_worth(accuracy, classes))
+    return _imitated(interpolate(annotate.knots, table, n), accuracy, classes)
 
 
 def capped(surface: Surface, plateau: float) -> Surface:

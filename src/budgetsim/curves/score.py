@@ -125,7 +125,8 @@ def transfer_forms(floors: Floors, taught: bool = False) -> Forms:
         floor = floors.at(z, np.broadcast_to(log_n, (len(z), log_n.shape[-1])))
         return floor + (1.0 - floor) * _knows(floors, z, log_n)
 
-    forms = (Form("product", product), Form("series", series))
+    name = "taught " if taught else ""
+    forms = (Form(f"{name}product", product), Form(f"{name}series", series))
     return Forms(forms, _TAUGHT + 3 * taught, _TAUGHT, 0.05, teacher if taught else None)
 
 

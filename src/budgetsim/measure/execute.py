@@ -13,7 +13,7 @@ import numpy as np
 from budgetsim.errors import InputError
 from budgetsim.measure import wanted
 from budgetsim.measure.pool import simulate_labels
-from budgetsim.measure.resolve import Bench, Run, check_spec
+from budgetsim.measure.resolve import Bench, Run, check_spec, vocabulary_mismatch
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import Stage, Work
 from budgetsim.measure.wanted import Wanted
@@ -448,11 +448,7 @@ def _check_vocabulary(run: Run, codec: Codec) -> None:
     own = teacher in CPU_FAMILY
     same = isinstance(codec, PieceCodec) if own else codec.same_as(checkpoint_codec(hub_name(teacher)))
     if not same:
-        raise InputError(
-            f"{teacher} and {run.spec.student} have different vocabularies, so the teacher's probabilities do not fit "
-            f"the student's tokens. Use two models of one family, an encoder teacher ({', '.join(ENCODER_TEACHERS)}) "
-            f"for a classification, or the teacher's hard labels through llm_annotate."
-        )
+        raise vocabulary_mismatch(run.spec)
 
 
 def _get(run: Run, stage: Wanted, build: Callable[[Path], Work]) -> Stage:

@@ -21,6 +21,8 @@ from budgetsim.compute import (
 )
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import MissingPriceError
+from budgetsim.measure.plan_grid import GridCost, grid_costs_table, plan_grid
+from budgetsim.measure.spec import RunSpec
 from budgetsim.published import PAPER_GPU_USD_PER_HOUR
 from budgetsim.rates import RateCard
 from budgetsim.report.grid import Grid, Page
@@ -70,11 +72,17 @@ class Plan:
     sizes: tuple[SizePlan, ...]
     stages: tuple[StagePlan, ...]
     published_gap: tuple[dict[str, Any], ...]
+    grid: tuple[GridCost, ...]
     assumptions: tuple[str, ...]
 
 
-def plan_paper(tasks: Sequence[str], card: RateCard, progress: Callable[[str], None] = lambda _: None) -> Plan:
-    """Count every T5 v1.1 size on these tasks, and price XXL into Small under the three compute models.
+def plan_paper(
+    tasks: Sequence[str],
+    card: RateCard,
+    specs: Sequence[RunSpec] = (),
+    progress: Callable[[str], None] = lambda _: None,
+) -> Plan:
+    """Count every T5 v1.1 size on these tasks, and price XXL into Small and a grid's runs.
 
     raises : MissingPriceError where the card has no GPU or no utilisation
     """
@@ -83,6 +91,7 @@ def plan_paper(tasks: Sequence[str], card: RateCard, progress: Callable[[str], N
     sizes: list[SizePlan] = []
     stages: list[StagePlan] = []
     gaps: list[dict[str, Any]] = []
+    bills_of = {name: _bills(name) for name in tasks}
     for name in tasks:
         task = get_task(name)
         counted = {}
@@ -90,26 +99,29 @@ def plan_paper(tasks: Sequence[str], card: RateCard, progress: Callable[[str], N
             progress(f"counting {model} on {name} (meta device)")
             counted[model] = _size_plan(task, model)
         sizes += counted.values()
-        bills = _bills(name)
+        bills = bills_of[name]
         for compute in COMPUTE_MODELS:
             hours = distill_hours(compute, PAPER_TEACHER, PAPER_STUDENT, task, bills, speed)
             stages += [] if hours is None else [_stage_plan(task, hours, u, usd) for u in GRID_U]
         if bills is not None:
             gaps.append(_gap(task, counted, bills.distill_text, bills.teacher_hours[-1], bills.teacher_n[-1], speed))
     return Plan(
-        sizes=tuple(sizes), stages=tuple(stages), published_gap=tuple(gaps), assumptions=_assumptions(speed, card)
+        sizes=tuple(sizes),
+        stages=tuple(stages),
+        published_gap=tuple(gaps),
+        grid=plan_grid(specs, bills_of, speed, usd),
+        assumptions=_assumptions(speed, card),
     )
 
 
 def _size_plan(task: Task, name: str) -> SizePlan:
-    from budgetsim.train.flops import count_step
+    from budgetsim.train.flops import count_size
     from budgetsim.train.models import build_meta, parameters
 
-    model = build_meta(name)
     source, target = round(task.source_tokens), round(task.target_tokens)
-    n = parameters(model)
-    forward = count_step(model, batch=1, source_tokens=source, target_tokens=target, training=False)
-    step = count_step(model, batch=1, source_tokens=source, target_tokens=target, training=True)
+    n = parameters(build_meta(name))
+    forward = count_size(name, source_tokens=source, target_tokens=target, training=False)
+    step = count_size(name, source_tokens=source, target_tokens=target, training=True)
     shape = T5_SHAPES[name]
     adapters = 16 * 2 * shape.n_layers * (12 * shape.d_model + 6 * (shape.d_model + shape.d_ff))
     positions = GRID_U[-1] * task.target_tokens
@@ -244,6 +256,7 @@ def plan_page(plan: Plan) -> Page:
         _grid("One example, counted on the meta device; memory and cache in GiB", size_heads, sizes, 2),
         _grid(f"{PAPER_TEACHER} into {PAPER_STUDENT}", stage_heads, stages, 2),
         _grid("How far counted work at the stated utilisation is from the paper's bills", gap_heads, gaps, 1),
+        *([grid_costs_table(plan.grid)] if plan.grid else []),
         *plan.assumptions,
     ]
 

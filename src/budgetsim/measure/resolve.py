@@ -15,7 +15,7 @@ from budgetsim.measure.stages import StageStore
 from budgetsim.tasks import Task, get_task
 from budgetsim.train.baselines import has_overlap_rule
 from budgetsim.train.data import Access, load_task
-from budgetsim.train.names import ENCODER_TEACHERS, is_cheap
+from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
 from budgetsim.train.rows import Row
 from budgetsim.train.splits import Split, nested_order, split_task
 
@@ -64,6 +64,15 @@ class Bench:
         if key not in self._pools:
             self._pools[key] = load_pool(spec.unlabeled, split, self.access)
         return self._pools[key]
+
+
+def vocabulary_mismatch(spec: RunSpec) -> InputError:
+    """The error of a teacher and a student that do not share their tokens, with the ways out."""
+    return InputError(
+        f"{spec.teacher} and {spec.student} have different vocabularies, so the teacher's probabilities do not fit "
+        f"the student's tokens. Use two models of one family, an encoder teacher ({', '.join(ENCODER_TEACHERS)}) "
+        f"for a classification, or the teacher's hard labels through llm_annotate."
+    )
 
 
 @dataclass(slots=True)
@@ -177,3 +186,6 @@ def _check_models(spec: RunSpec, task: Task) -> None:
         raise InputError(f"overlap answers tasks of two texts and two labels; {task.name} is none.")
     if spec.teacher in ENCODER_TEACHERS and not task.labels:
         raise InputError(f"{spec.teacher} teaches classifications; {task.name} is {task.kind}. Use a seq2seq teacher.")
+    seq2seq = spec.teacher is not None and spec.teacher not in ENCODER_TEACHERS
+    if seq2seq and (spec.teacher in CPU_FAMILY) != (spec.student in CPU_FAMILY):
+        raise vocabulary_mismatch(spec)

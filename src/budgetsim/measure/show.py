@@ -152,7 +152,7 @@ def predict_campaign(campaign: Campaign, tell: Tell) -> dict[str, Any]:
         "there": len(there),
         "missing": len(missing),
         "worker_hours": round(seconds / 3600, 3),
-        "wall_hours": round(seconds / 3600 / campaign.workers, 3),
+        "wall_hours": round(seconds / 3600 / max(1, min(campaign.workers, len(missing))), 3),
         "cost_usd": _rounded(cost(seconds)),
         "cells": [
             {"task": t, "strategy": s, "student": m, "runs": len(c), "worker_hours": round(sum(c) / 3600, 4)}

@@ -97,9 +97,10 @@ def _break_row(b: PriceBreak) -> tuple[str, ...]:
 def swings_grid(swings: Sequence[Swing], plan: Allocation, metric: str) -> Grid:
     """The tornado: bars from the score at the low end (-) to that at the high end (+), | being now."""
     now = plan.score or 0.0
+    free = ", a free text at one cent" if any(s.name == "texts" and s.low == 0 for s in swings) else ""
     scores = [now, *(p.score or 0.0 for s in swings for p in (s.at_low, s.at_high))]
     return Grid(
-        title=f"Best plan's {metric} where each number is halved and doubled (now {now:.1f})",
+        title=f"Best plan's {metric} where each number is halved and doubled{free} (now {now:.1f})",
         headings=("", "low", metric, "high", metric, "swing", f"{min(scores):.1f} to {max(scores):.1f}", "choice"),
         rows=tuple(_swing_row(s, plan, min(scores), max(scores)) for s in swings),
         text_columns=frozenset({0, 6, 7}),

@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 _MEASUREMENTS = """
 SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels,
        r.n_unlabeled, s.value, coalesce(s.score_err, 0), s.n_test, r.seed, r.source, r.evidence_set,
-       c.panel, r.derived, t.score
+       c.panel, r.derived
 FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
-LEFT JOIN (
-    SELECT l.run_id, max(g.score) AS score FROM run_stages l JOIN stages g USING (stage_id)
-    WHERE g.kind = 'finetune_teacher' AND g.score IS NOT NULL GROUP BY l.run_id
-) t ON t.run_id = r.run_id
 WHERE r.same_as IS NULL AND r.feasible AND (? IS NULL OR list_contains(?, r.evidence_set))
 ORDER BY r.run_id
+"""
+
+_TEACHERS = """
+SELECT l.run_id, max(g.score) FROM run_stages l JOIN stages g USING (stage_id)
+WHERE g.kind = 'finetune_teacher' AND g.score IS NOT NULL GROUP BY l.run_id
 """
 
 Catalogue = Mapping[str, Mapping[str, int]]  # task -> evidence set -> number of results
@@ -78,12 +79,16 @@ def load_measurements(connection: Connection, sets: Sequence[str] | None = None)
     sets : evidence sets to read; None for all
     """
     names = None if sets is None else list(sets)
-    return [_measurement(row) for row in connection.execute(_MEASUREMENTS, [names, names]).fetchall()]
+    rows = connection.execute(_MEASUREMENTS, [names, names]).fetchall()
+    # published teachers have no score; a join would cost every answer from published rows 12 ms
+    measured = any(row[4] is not None and not row[13].startswith("published") for row in rows)
+    taught = dict(connection.execute(_TEACHERS).fetchall()) if measured else {}
+    return [_measurement(row, taught.get(row[0])) for row in rows]
 
 
-def _measurement(row: tuple[Any, ...]) -> Measurement:
+def _measurement(row: tuple[Any, ...], teacher_score: float | None) -> Measurement:
     (key, task, strategy, student, teacher, labeler, n_labels, n_llm, n_unlabeled, value, err, n_test, seed,
-     source, evidence_set, panel, derived, taught) = row  # fmt: skip
+     source, evidence_set, panel, derived) = row  # fmt: skip
     return Measurement(
         key=key,
         task=task,
@@ -102,7 +107,7 @@ def _measurement(row: tuple[Any, ...]) -> Measurement:
         evidence_set=evidence_set,
         panel=panel,
         derived=tuple(derived),
-        teacher_score=None if taught is None else taught / 100,
+        teacher_score=None if teacher_score is None else teacher_score / 100,
     )
 
 

@@ -16,7 +16,9 @@ from budgetsim.train.rows import TextFile, data_hash, nfc, parse_pairs, parse_te
 
 METRICS: Final = ("accuracy", "f1", "macro_f1", "squad_f1", "self_ibleu")
 SCHEMA_VERSION: Final = 1
-LONG_CHARACTERS: Final = 4 * 128  # a source longer than this is cut at 128 tokens, at 4 characters a token
+PRESET_TOKENS: Final = {"cpu": 64, "paper": 128}  # where each preset cuts a source
+CHARACTERS: Final = 4  # a token, about
+RARE: Final = 10  # rows; a label with fewer in train is hardly learned
 _folders: dict[str, Path] = {}  # where each registered task's description lies
 
 
@@ -54,7 +56,8 @@ class Findings:
     duplicate_train_texts: int
     contradicting_texts: int  # texts of train with two labels
     unlabeled_in_test: int
-    long_share: float  # sources that would be cut at 128 tokens
+    long_shares: dict[str, float]  # by preset: sources that it would cut
+    rare_labels: tuple[str, ...]  # labels of fewer than 10 train rows
     majority_share: float  # of the test labels: what a constant answer scores
     majority_label: str
 
@@ -137,7 +140,11 @@ def inspect_rows(data: CustomData) -> Findings:
         duplicate_train_texts=sum(n - 1 for n in train_texts.values()),
         contradicting_texts=sum(len(found) > 1 for found in by_text.values()),
         unlabeled_in_test=sum(nfc(text) in test_texts for text in data.unlabeled),
-        long_share=sum(len(s) > LONG_CHARACTERS for s in sources) / max(1, len(sources)),
+        long_shares={
+            preset: sum(len(s) > CHARACTERS * tokens for s in sources) / max(1, len(sources))
+            for preset, tokens in PRESET_TOKENS.items()
+        },
+        rare_labels=tuple(label for label, n in labels.most_common() if n < RARE),
         majority_share=n_majority / max(1, len(data.test)),
         majority_label=majority,
     )

@@ -25,6 +25,24 @@ def count_step(model: Any, *, batch: int, source_tokens: int, target_tokens: int
     return int(counter.get_total_flops())
 
 
+def count_size(name: str, *, source_tokens: int, target_tokens: int, training: bool) -> int:
+    """FLOPs of one example at a size of T5 v1.1, counted on one and on two layers.
+
+    Layers are alike, so every further one adds what the second did: the same count as on the whole model, sooner.
+    """
+    from budgetsim.train.models import build_meta
+    from budgetsim.train.names import T5_SHAPES
+
+    one, two = (
+        count_step(
+            build_meta(name, layers), batch=1, source_tokens=source_tokens, target_tokens=target_tokens,
+            training=training,
+        )
+        for layers in (1, 2)
+    )  # fmt: skip
+    return one + (T5_SHAPES[name][3] - 1) * (two - one)
+
+
 def per_token(model: Any, *, source_tokens: int, target_tokens: int, training: bool) -> float:
     """FLOPs per source and target token of one example at this shape, counted on a copy without weights."""
     from transformers import T5ForConditionalGeneration

@@ -52,10 +52,16 @@ def build_cpu(name: str, vocab_size: int, seed: int) -> T5ForConditionalGenerati
     return model
 
 
-def build_meta(name: str) -> T5ForConditionalGeneration:
-    """A size of T5 v1.1 without weights (meta device), its output matrix untied as in the real one."""
+def build_meta(name: str, layers: int | None = None) -> T5ForConditionalGeneration:
+    """A size of T5 v1.1 without weights (meta device), its output matrix untied as in the real one.
+
+    layers : of the encoder and of the decoder, where not the size's own number
+    """
+    config = config_of(name)
+    if layers is not None:
+        config.num_layers = config.num_decoder_layers = layers
     with torch.device("meta"):
-        return untie(T5ForConditionalGeneration(config_of(name)))
+        return untie(T5ForConditionalGeneration(config))
 
 
 def build_random_t5(config: T5Config, seed: int) -> T5ForConditionalGeneration:
