@@ -15,6 +15,9 @@ from made import ROOT, run_cli
 CARD = (ROOT / "rates.yaml").read_text(encoding="utf-8")
 TABLE = (ROOT / "results" / "evidence" / "kang2023.csv").read_text(encoding="utf-8")
 OPTIMIZE = ("optimize", "--budget", "2000", "--task", "stance")
+TARGET = ("optimize", "--task", "stance", "--target")
+SENSITIVITY = ("sensitivity", "--task", "stance", "--budget")
+NEXT = ("next", "--task", "stance", "--budget")
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,44 @@ CASES = [
     points("repeated column", "task,strategy,n_labels,n_labels\nnq,annotate,5,6\n", "repeated column 'n_labels'"),
     points("count with an underscore", "task,strategy,n_labels\nnq,annotate,1_000\n", "found '1_000'"),
     Case("card over a card", ("rates", "init", "rates.yaml"), 2, "rates.yaml exists"),
+    Case("neither budget nor target", ("optimize", "--task", "stance"), 2, "Give --budget, the US dollars to spend, or --target"),
+    Case("target above 100", (*TARGET, "101"), 2, "--target: found 101, wanted a score above 0 and up to 100 percent"),
+    Case("NaN target", (*TARGET, "nan"), 2, "--target: found nan"),
+    Case("chance in percent", (*TARGET, "58", "--chance", "90"), 2, "--chance: found 90, wanted a share between 0 and 1"),
+    Case("chance without target", (*OPTIMIZE, "--chance", "0.9"), 2, "--chance belongs to a --target"),
+    Case("target out of reach", (*TARGET, "99"), 3, "No plan reaches 99 with a chance of 90 % on stance"),
+    Case("target with a risk but no budget", (*TARGET, "58", "--risk", "0.1"), 2, "a --target alone has its --chance"),
+    Case("target of pure strategies", (*TARGET, "58", "--pure"), 2, "Add --budget, or leave them out"),
+    Case("risk in percent", (*OPTIMIZE, "--risk", "10"), 2, "--risk: found 10, wanted a share between 0 and 1"),
+    Case("NaN risk", (*OPTIMIZE, "--risk", "nan"), 2, "--risk: found nan"),
+    Case("two aims", (*OPTIMIZE, "--risk", "0.1", "--choose", "regret"), 2, "--risk and --choose regret were both given"),
+    Case("unknown aim", (*OPTIMIZE, "--choose", "luck"), 2, "--choose: found 'luck', wanted mean or regret"),
+    Case("deadline without pace", (*OPTIMIZE, "--deadline", "5"), 2, "add --labels-per-day N"),
+    Case("deadline that is over", (*OPTIMIZE, "--deadline", "-2", "--labels-per-day", "10"), 2, "--deadline: found -2, wanted a finite number above zero"),
+    Case("people who do not label", (*OPTIMIZE, "--labels-per-day", "0"), 2, "--labels-per-day: found 0, wanted a finite number above zero"),
+    Case("no time for anything", (*OPTIMIZE, "--deadline", "1e-9", "--labels-per-day", "5"), 3, "buys no trained model on stance"),
+    Case("GPUs without pace", (*OPTIMIZE, "--gpus", "2"), 2, "--gpus needs to know how many labels people give in a day"),
+    Case("no GPU", (*OPTIMIZE, "--labels-per-day", "9", "--gpus", "0"), 2, "--gpus"),
+    Case("owned teacher without labels", (*OPTIMIZE, "--owned-teacher", "xxl"), 2, "--owned-teacher: found 'xxl', wanted MODEL:N"),
+    Case("owned teacher nobody fitted", (*OPTIMIZE, "--owned-teacher", "bert:500"), 4, "has no fitted teacher bert on stance"),
+    Case("negative pool", (*OPTIMIZE, "--pool", "-1"), 2, "--pool"),
+    Case("no labels to be had", (*OPTIMIZE, "--max-labels", "0", "--strategy", "annotate"), 3, "buys no trained model on stance"),
+    Case("example card nobody made", ("optimize", "--budget", "9", "--rates", "late-2027"), 2, "name a file, or an example: paper-2023, cheap-2026"),
+    Case("card made from nowhere", ("rates", "init", "{file}", "--from", "nowhere"), 2, "--from: found 'nowhere', wanted paper-2023"),
+    Case("sensitivity without budget", ("sensitivity", "--task", "stance"), 2, "--budget"),
+    Case("sensitivity of nothing", (*SENSITIVITY, "0"), 2, "--budget: found 0, wanted a finite number above zero"),
+    Case("accuracy above all", (*SENSITIVITY, "500", "--llm-accuracy", "120"), 2, "--llm-accuracy: found 120, wanted percent from 1 to 100"),
+    Case("NaN accuracy", (*SENSITIVITY, "500", "--llm-accuracy", "nan"), 2, "--llm-accuracy: found nan"),
+    Case("plateau below all", (*SENSITIVITY, "500", "--teacher-plateau", "-5"), 2, "--teacher-plateau: found -5, wanted percent from 1 to 100"),
+    Case("card beside that is no card", (*SENSITIVITY, "500", "--card", "README.md"), 2, "README.md, line 3: not YAML"),
+    Case("card beside that is a folder", (*SENSITIVITY, "500", "--card", "."), 2, "is a folder"),
+    Case("range upside down", (*NEXT, "900-300"), 2, "--budget: found '900-300', wanted the lower end of the range first"),
+    Case("range without end", (*NEXT, "100-"), 2, "wanted US dollars such as 2000, or a range such as 500-4000"),
+    Case("range to NaN", (*NEXT, "5-nan"), 2, "--budget: found nan, wanted a finite number above zero"),
+    Case("no money for a run", (*NEXT, "0.01"), 3, "pays for no run on stance"),
+    Case("no runs to show", ("next", "--task", "stance", "--top", "0"), 2, "--top"),
+    Case("run of the constant answer", (*NEXT, "500", "--strategy", "constant"), 2, "the constant answer needs no run"),
+    Case("next on nothing known", ("next", "--task", "mine"), 4, "no evidence on task 'mine'"),
 ]  # fmt: skip
 
 

@@ -39,12 +39,14 @@ def next_run(
     as_json: Json = False,
 ) -> None:
     """Rank runs by the expected regret they remove per dollar; their money comes out of the budget."""
-    from budgetsim.errors import InfeasibleBudgetError
+    from budgetsim.errors import InfeasibleBudgetError, InputError
     from budgetsim.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page
     from budgetsim.report.notes import choice_notes
 
     budgets = budget_range(budget or [DEFAULT_RANGE])
+    if strategy and set(strategy) == {"constant"}:
+        raise InputError("--strategy: the constant answer needs no run; name a strategy that trains, or leave it out.")
     asked = open_asked(
         task=task,
         rates=rates,

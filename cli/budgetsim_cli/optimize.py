@@ -95,6 +95,7 @@ def optimize(
     """Split a budget over labels and compute for the highest expected score, or find what a target takes."""
     aim, level = _check_aim(risk, choose)
     _check_question(budget, target, chance)
+    _check_alone(budget, pure or aim != "mean")
     terms = read_terms(
         task,
         owned_teacher=owned_teacher,
@@ -211,6 +212,17 @@ def _check_question(budget: float | None, target: float | None, chance: float | 
         raise InputError(f"--target: found {target:g}, wanted a score above 0 and up to 100 percent.")
     if chance is not None and not 0 < chance < 1:
         raise InputError(f"--chance: found {chance:g}, wanted a share between 0 and 1, e.g. 0.9.")
+
+
+def _check_alone(budget: float | None, splits: bool) -> None:
+    """What only a split can follow is not passed over in silence."""
+    from budgetsim.errors import InputError
+
+    if budget is None and splits:
+        raise InputError(
+            "--risk, --choose and --pure are about splitting a --budget; a --target alone has its --chance. "
+            "Add --budget, or leave them out."
+        )
 
 
 def _complain(wanted: _Wanted, tasks: list[str], bought: bool, reached: bool) -> None:

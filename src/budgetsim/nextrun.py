@@ -123,9 +123,13 @@ def _regret(task: Task, options: Sequence[Option], now: Floats, budgets: Floats)
     out = []
     for value, budget in zip(now, budgets, strict=True):
         reached = [best_per_draw(o.surface, o.cost, float(budget)) for o in options]
-        best = np.maximum.reduce([*reached, np.full_like(reached[0], max(task.constant_score, value))])
+        best = np.max([*reached, np.full(_n_draws(options), max(task.constant_score, value))], axis=0)
         out.append(100 * float(best.mean() - value))
     return out
+
+
+def _n_draws(options: Sequence[Option]) -> int:
+    return options[0].surface.n_draws if options else 1
 
 
 def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats, now: Floats) -> NextRun:
