@@ -17,7 +17,9 @@ SHARES = np.round(np.geomspace(0.005, 0.5, 41), 5)
 SHOWN = (0.02, 0.05, 0.1, 0.2, 0.4)
 KINDS = ("paper", "measured", "fine-tuning", "surface")
 POLICIES = ("next", "random", "cheapest", "v-optimal", "v-optimal per dollar")
-COLOURS = ("#c03030", "#808080", "#2060b0", "#309050", "#90c090")
+COLOURS = dict(
+    zip((*POLICIES, RELATED), ("#c03030", "#808080", "#2060b0", "#309050", "#90c090", "#e0a030"), strict=True)
+)
 
 
 def at_share(line: dict, shares: Sequence[float]) -> Floats:
@@ -136,8 +138,8 @@ def picture(lines: list[dict]) -> None:
     for i, kind in enumerate(kinds):
         parts += _panel(50 + 260 * i, kind, {k: v for k, v in everything.items() if k[0] == kind})
     parts += [
-        f'<text x="{60 + 150 * j}" y="282" fill="{colour}">{name}</text>'
-        for j, (name, colour) in enumerate(zip(POLICIES, COLOURS, strict=True))
+        f'<text x="{40 + 165 * j}" y="282" fill="{colour}">{name}</text>'
+        for j, (name, colour) in enumerate(COLOURS.items())
     ]
     path = Path(__file__).parent.parent / "docs" / "next.svg"
     path.write_text("\n".join([*parts, "</svg>", ""]), encoding="utf-8")
@@ -145,7 +147,7 @@ def picture(lines: list[dict]) -> None:
 
 def _panel(left: float, kind: str, found: dict) -> list[str]:
     extra = np.geomspace(0.002, 0.45, 40)
-    curves = {p: _beyond(found, p, extra) for p in POLICIES}
+    curves = {p: _beyond(found, p, extra) for p in shown(found)}
     top = max(float(c.max()) for c in curves.values()) or 1.0
     x = left + 190 * np.log(extra / extra[0]) / np.log(extra[-1] / extra[0])
     out = [
@@ -157,8 +159,8 @@ def _panel(left: float, kind: str, found: dict) -> list[str]:
     for share in (0.01, 0.05, 0.2):
         at = left + 190 * np.log(share / extra[0]) / np.log(extra[-1] / extra[0])
         out.append(f'<text x="{at:.0f}" y="245" text-anchor="middle">{share:.0%}</text>')
-    for (name, values), colour in zip(curves.items(), COLOURS, strict=True):
+    for name, values in curves.items():
         line = " ".join(f"{a:.1f},{230 - 185 * v / top:.1f}" for a, v in zip(x, values, strict=True))
         width = 2.2 if name == "next" else 1.2
-        out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
+        out.append(f'<polyline points="{line}" fill="none" stroke="{COLOURS[name]}" stroke-width="{width}"/>')
     return out

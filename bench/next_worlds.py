@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import budgetsim.fitfamily as fitfamily
 from budgetsim.advise import choices, load_evidence
 from budgetsim.condition import Lesson
 from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
@@ -88,7 +88,7 @@ class World:
 
 def task_worlds(which: str, student: str) -> Iterator[World]:
     """Annotating and distilling on every task of an evidence set, with the paper's prices."""
-    _fewer_particles()
+    fewer_particles()
     card = parse_rates(CARD.read_text(encoding="utf-8"))
     evidence = load_evidence(locate(), which)
     for task in evidence.tasks:
@@ -144,14 +144,9 @@ def _with_gaps(draws: Floats, at_gaps: Floats, known: Sequence[Gap]) -> Floats:
     return out
 
 
-def _fewer_particles() -> None:
-    for name in ("budgetsim.fittask", "budgetsim.fitfamily"):
-        try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError:
-            continue
-        if hasattr(module, "N_PARTICLES"):
-            module.N_PARTICLES = PARTICLES  # type: ignore[attr-defined]
+def fewer_particles(n: int = PARTICLES) -> None:
+    """Fit from here on with fewer particles than ship: a replay fits again after every run."""
+    fitfamily.N_PARTICLES = n  # type: ignore[misc]
 
 
 def _usable(m: Measurement) -> bool:
