@@ -163,7 +163,9 @@ class _Side:
         """The best split of each budget with one of the fixed counts."""
         if not len(self.fixed) or not len(self.knots):  # the pool is empty, or nobody labels
             return Choice(np.full((len(money), 2), np.nan), np.full((*self.values.shape[:-2], len(money)), -np.inf))
-        most = cost.most(names[1 - self.axis], money[:, None], {names[self.axis]: self.fixed[None, :]})  # (budgets, p)
+        payable = 1 + np.flatnonzero(cost.input_usd(names[self.axis], self.fixed) <= money.max()).max(initial=0)
+        fixed = self.fixed[:payable]  # costs rise: what the largest budget cannot pay for need not be tried
+        most = cost.most(names[1 - self.axis], money[:, None], {names[self.axis]: fixed[None, :]})  # (budgets, p)
         most = np.minimum(most, self.knots[-1])
         low = np.maximum(np.searchsorted(self.knots, most, side="right") - 1, 0)
         inside, end = self._reached(most, low)
@@ -183,10 +185,12 @@ class _Side:
 
         One flat index serves three look-ups: this is where the time of a search goes.
         """
-        at = np.arange(len(self.fixed)) * len(self.knots) + low
+        at = np.arange(low.shape[-1]) * len(self.knots) + low
         flat = (a.reshape(*a.shape[:-2], -1) for a in (self.top, self.values, self.rises))
-        inside, below, rise = (a.take(at, axis=-1) for a in flat)
-        return inside, below + rise * (axis_scale(np.maximum(most, 0.0)) - axis_scale(self.knots).take(low))
+        inside, below, rise = (a.take(at, axis=-1, mode="clip") for a in flat)  # all are inside; clip is faster
+        return inside, below + rise * (
+            axis_scale(np.maximum(most, 0.0)) - axis_scale(self.knots).take(low, mode="clip")
+        )
 
 
 def _bounds(cost: CostModel, names: tuple[str, ...], axis: int, end: float) -> tuple[float, float]:
