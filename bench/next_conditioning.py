@@ -20,6 +20,7 @@ from budgetsim.condition import Lesson, lesson, slices
 from budgetsim.design import STRATEGY_INPUTS, Measurement
 from budgetsim.store.location import locate
 from budgetsim.surface import Surface, TaskFit
+from next_worlds import fewer_particles
 from scoring import print_table
 
 Floats = NDArray[np.float64]
@@ -81,7 +82,7 @@ def one(rows: Sequence[Measurement], more: Measurement, seed: int) -> dict[str, 
 
 
 def main() -> None:
-    fittask.N_PARTICLES = PARTICLES
+    fewer_particles(PARTICLES)
     evidence = load_evidence(locate(), sys.argv[1] if len(sys.argv) > 1 else None)
     errors: dict[int, list[dict[str, float]]] = {n: [] for n in SIZES}
     for task in evidence.tasks:

@@ -16,7 +16,9 @@ CHANCE = 0.002  # points; below, the falls are the draws' own chance
 FLOOR = 0.001  # share of the budget that a run costs at least: somebody has to start it
 
 # world, beliefs, plans, runs left, their dollars, budget, random numbers -> place in `left`, and whether it is worth it
-Policy = Callable[[World, Beliefs, NDArray[np.intp], Sequence[int], Floats, float, np.random.Generator], tuple[int, bool]]
+Policy = Callable[
+    [World, Beliefs, NDArray[np.intp], Sequence[int], Floats, float, np.random.Generator], tuple[int, bool]
+]
 
 
 def ours(world, beliefs, plans, left, usd, budget, rng):  # type: ignore[no-untyped-def]
@@ -66,8 +68,10 @@ def cheapest_first(world, beliefs, plans, left, usd, budget, rng):  # type: igno
     return int(usd.argmin()), True
 
 
+RELATED = "next, other tasks known"  # choices, too, rest on what distilling gained elsewhere
 POLICIES: dict[str, Policy] = {
     "next": ours,
+    RELATED: ours,
     "random": random_order,
     "cheapest": cheapest_first,
     "v-optimal": v_optimal,

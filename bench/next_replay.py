@@ -17,13 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from next_policies import POLICIES
+from next_policies import POLICIES, RELATED
 from next_report import picture, report
 from next_worlds import World, worlds
 
 MOST_SHARE = 0.5  # of the budget goes into measuring
-MOST_RUNS = 60
-SEEDS = 4  # of random order
+MOST_RUNS = {"fine-tuning": 60}  # bought after the pilot
+USUAL_RUNS = 25
+SEEDS = 4
 
 
 def replay(world: World, budget: float, policy: str, seed: int) -> dict[str, object]:
@@ -37,15 +38,16 @@ def replay(world: World, budget: float, policy: str, seed: int) -> dict[str, obj
         seen.append(run)
     best = int(plans[world.truth[plans].argmax()])
     steps = []
+    believe = world.believe_related if policy == RELATED and world.believe_related else world.believe
     while True:
-        beliefs = world.believe(sorted(seen))
+        beliefs = believe(sorted(seen))
         chosen = int(plans[beliefs.draws[:, plans].mean(axis=0).argmax()])
         steps.append([spent / money, float(world.truth[best] - world.truth[chosen])])
         left = [r for r in range(len(world.cell)) if r not in set(seen)]
         usd = np.array([world.price(r, owned) for r in left])
         fits = usd + spent <= MOST_SHARE * money
         left, usd = [r for r, ok in zip(left, fits, strict=True) if ok], usd[fits]
-        if not left or len(seen) >= MOST_RUNS + len(world.pilot):
+        if not left or len(seen) >= MOST_RUNS.get(world.kind, USUAL_RUNS) + len(world.pilot):
             break
         at, worth = POLICIES[policy](world, beliefs, plans, left, usd, money, rng)
         if not worth and stopped is None:
@@ -69,6 +71,8 @@ def jobs(kinds: Sequence[str], policies: Sequence[str]) -> Iterator[tuple[World,
     for world in worlds(kinds):
         for budget in world.budgets:
             for policy in policies:
+                if policy == RELATED and world.believe_related is None:
+                    continue
                 for seed in range(SEEDS if policy == "random" else 1):
                     yield world, budget, policy, seed
 

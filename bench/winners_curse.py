@@ -9,7 +9,7 @@ seeds : choose among measured cells from two seeds; realised is the third seed's
 made : the truth is one posterior world of a fit; rows are simulated at the logged design, fitted again, and the choice
     is free over the whole continuum; realised is the truth and a run's noise
 
-`python bench/winners_curse.py [--log FILE]`: about 80 fits of 1 to 5 s. Finished replays are kept in the log, a file
+`python bench/winners_curse.py [--log FILE]`: about 130 fits of 1 to 5 s. Finished replays are kept in the log, a file
 outside the project, and not run again.
 """
 
@@ -35,14 +35,16 @@ from budgetsim.rates import RateCard, parse_rates
 from budgetsim.simulate import chance_of_best, run_interval
 from budgetsim.store.location import StorePaths
 from budgetsim.surface import TaskFit, axis_scale
+from budgetsim.tasks import get_task
 from scoring import print_table
 
 Floats = NDArray[np.float64]
 ROOT = Path(__file__).parent.parent
 HIDDEN_SHARE = 0.4
-N_RANDOM = 3  # random halves a published task
-N_WORLDS = 5  # made worlds a task
+N_RANDOM = {"published": 6, "measured": 3}  # random parts of a task
+N_WORLDS = 10  # made worlds a task
 N_BUDGETS = 8
+MADE_USD = {"published": (20, 5000), "measured": (2, 500)}  # budgets in made worlds
 NEAR = 0.7  # e-folds in every input: a free choice is looked up at a hidden cell no further than that
 
 
@@ -102,7 +104,7 @@ def usable(rows: Sequence[Measurement]) -> list[Measurement]:
 def replays(evidence: Evidence, *, published: bool) -> Iterator[Replay]:
     for task in evidence.tasks:
         rows = evidence.rows(task)
-        for k in range(N_RANDOM if published else 1):
+        for k in range(N_RANDOM["published" if published else "measured"]):
             seen, hidden = random_part(rows, k)
             yield Replay(f"{task} random {k}", "cells", evidence, task, seen, hidden)
         if published:
@@ -205,7 +207,7 @@ def run_made(replay: Replay, card: RateCard) -> list[Chosen]:
     options = choices(replay.evidence, replay.task, card, fit=fit_task(made)).options
     truth = {s.group: s for s in fit.surfaces}
     found = []
-    for budget in np.geomspace(20, 5000, N_BUDGETS) if "published" in fit.evidence_set else np.geomspace(2, 500, N_BUDGETS):
+    for budget in np.geomspace(*MADE_USD[fit.evidence_set.split("-")[0]], N_BUDGETS):
         rows = []
         for o in options:
             choice = allocate(o.surface, o.cost, [float(budget)])
@@ -232,7 +234,7 @@ def settle(replay: Replay, kind: str, budget: float, rows: Sequence[Row]) -> Cho
     """Choose the highest expected score among the rows and the constant answer, as the tool does."""
     if not rows:
         return None
-    constant = choices_constant(replay.task)
+    constant = get_task(replay.task).constant_score
     draws = np.stack([r.option.surface.at(r.counts[None])[:, 0] for r in rows], axis=1)
     means = draws.mean(axis=0)
     k = int(means.argmax())
@@ -253,12 +255,6 @@ def settle(replay: Replay, kind: str, budget: float, rows: Sequence[Row]) -> Cho
         chances=[float(c) for c in chances],
         won=int(np.argmax([*(r.realised for r in rows), constant])),
     )
-
-
-def choices_constant(task: str) -> float:
-    from budgetsim.tasks import get_task
-
-    return get_task(task).constant_score
 
 
 def brier(found: Sequence[Chosen]) -> tuple[float, float]:
@@ -303,7 +299,8 @@ def spread(values: Floats, names: Sequence[str]) -> str:
     clusters = tasks if len(set(tasks)) > 2 else list(names)
     groups = [values[np.array([c == k for c in clusters])] for k in sorted(set(clusters))]
     rng = np.random.default_rng(3)
-    means = [np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))]).mean() for _ in range(2000)]
+    picks = rng.integers(len(groups), size=(2000, len(groups)))
+    means = [np.concatenate([groups[i] for i in pick]).mean() for pick in picks]
     low, high = np.quantile(means, [0.05, 0.95])
     return f"{low:.2f} to {high:.2f}"
 

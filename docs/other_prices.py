@@ -316,7 +316,7 @@ def published_llm(evidence: Evidence) -> str:
             )
     lines.append(
         "\nA misfit far above the noise of a run (0.5) means that the rule does not describe it. On stance the student "
-        "had hardly begun to answer, so almost any accuracy fits."
+        "had hardly begun to answer at those sizes, so its accuracies say little."
     )
     return "\n".join(lines)
 

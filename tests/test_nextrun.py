@@ -12,6 +12,7 @@ from budgetsim.costs import CostModel
 from budgetsim.errors import InputError
 from budgetsim.nextrun import LEAST_FALL, _after, rank_runs
 from budgetsim.rates import parse_rates
+from budgetsim.report.next_run import next_json, next_page
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import TASKS
 from budgetsim_cli.next_run import budget_range
@@ -117,6 +118,21 @@ def test_when_everything_is_known_nothing_is_worth_measuring():
     assert answer.worth == ()
     assert all(r.fall < LEAST_FALL for r in answer.runs)
     assert answer.regret_now[0] == pytest.approx(0, abs=1e-6)
+    assert "Measure nothing: spend it." in next_page(answer, "made", "accuracy", 5)[1]
+    assert next_json(answer, 5)["measure"] is False
+
+
+def test_what_is_worth_most_is_named_beside_what_is_worth_most_a_dollar():
+    # small sizes tell a little of the large ones for little money
+    deviation = 0.06 * np.random.default_rng(5).standard_normal((400, 1)) * np.array([0, 0.3, 0.6, 1.0])
+    bold = arm("bold", [0.1, 0.45, 0.5, 0.58], 0.0, noise=0.03, price=0.1)
+    bold = replace(bold, surface=replace(bold.surface, draws=bold.surface.draws + deviation))
+    answer = rank_runs(TASK, [SURE, bold], [300, 1000])
+    words = next_page(answer, "made", "accuracy", 2)[1:4]
+    assert words[0].startswith("Measure next: annotate (bold)")
+    assert "Largest fall: annotate (bold)" in words[1]
+    assert max(r.fall for r in answer.runs) > answer.runs[0].fall
+    assert answer.runs[0].fall_per_100_usd == max(r.fall_per_100_usd for r in answer.worth)
 
 
 def test_value_after_a_run_agrees_with_the_plain_sum_over_slices():

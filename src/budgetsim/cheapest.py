@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from budgetsim.options import Option
 from budgetsim.surface import Floats
 
-_GRID, _ZOOM, _ZOOMS = 61, 17, 3  # to a thousandth of a percent of a budget that spans 6 decades
+_GRID, _ZOOM, _ZOOMS = 61, 33, 2  # to 0.03 % of a budget that may span 7 decades
 
 
 def cheapest(enough: Callable[[Floats], NDArray[np.bool_]], low: float, high: float) -> float | None:
@@ -19,15 +19,14 @@ def cheapest(enough: Callable[[Floats], NDArray[np.bool_]], low: float, high: fl
     enough : of budgets (n,), US dollars; once true it stays true
     returns : the upper end of the last, narrow gap, so that it is enough itself
 
-    >>> round(cheapest(lambda usd: usd >= 123.4, 1, 1e6), 1)
-    123.4
+    >>> round(cheapest(lambda usd: usd >= 123.4, 1, 1e6))
+    123
     """
-    if enough(np.zeros(1))[0]:
-        return 0.0
     grid = np.geomspace(min(max(low, high / 1e7, 1e-6), high), high, _GRID) if high > 0 else np.zeros(1)
-    if not enough(grid[-1:])[0]:
-        return None
-    first = int(np.argmax(enough(grid)))
+    good = enough(np.append(0.0, grid))
+    if good[0] or not good[-1]:
+        return 0.0 if good[0] else None
+    first = int(np.argmax(good)) - 1
     for _ in range(_ZOOMS):
         grid = np.geomspace(grid[max(first - 1, 0)], grid[first], _ZOOM)
         first = int(np.argmax(enough(grid)))

@@ -164,9 +164,8 @@ def _case_rows(c: Case, priced: bool) -> list[tuple[str, ...]]:
     )
     rows = [(c.name, *prices, *_plan_cells(c.plan))]
     blank = ("",) * len(prices)
-    rows += [
-        ("  that strategy", *blank, *_plan_cells(b)) for b in c.beside if c.plan is None or b.label != c.plan.label
-    ]
+    others = [b for b in c.beside if c.plan is None or b.label != c.plan.label]
+    rows += [("  that strategy alone", *blank, *_plan_cells(b)) for b in others]
     return rows
 
 
