@@ -9,7 +9,7 @@ that a budget reaches, a larger one reaches too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -73,7 +73,8 @@ def best_per_draw(surface: Surface, cost: CostModel, budget: float) -> Floats:
     Searched more coarsely, so it is a little below the true optimum (docs/allocating.md); where even
     that buys nothing, -inf.
     """
-    return prepare(surface, surface.draws, cost, _COARSE).best(cost, [budget]).value[..., 0]
+    reach = replace(cost, limits={name: max(float(cost.most(name, budget)), 0.0) for name in surface.inputs})
+    return prepare(surface, surface.draws, reach, _COARSE).best(reach, [budget]).value[..., 0]
 
 
 def _amounts(budgets: ArrayLike) -> Floats:
@@ -95,7 +96,7 @@ class _OneInput:
     def of(cls, surface: Surface, table: Floats) -> _OneInput:
         (knots,) = surface.knots
         counts = _whole(knots)
-        top, top_at = _running_max(interpolate(surface.knots, table, counts[:, None]))
+        top, top_at = _running_max(interpolate(surface.knots, table, counts[:, None]), table.ndim == 1)
         return cls(surface.inputs[0], surface.knots, table, counts, top, top_at)
 
     def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
@@ -157,7 +158,7 @@ class _Side:
         scores = interpolate(surface.knots, table, grid if axis == 0 else grid[:, ::-1])
         values = scores.reshape(*table.shape[:-2], len(fixed), len(knots))
         rises = np.diff(values, axis=-1, append=values[..., -1:]) / np.diff(axis_scale(knots), append=np.inf)
-        return cls(axis, fixed, knots, values, rises, *_running_max(values))
+        return cls(axis, fixed, knots, values, rises, *_running_max(values, table.ndim == 2))
 
     def best(self, cost: CostModel, money: Floats, names: tuple[str, ...]) -> Choice:
         """The best split of each budget with one of the fixed counts."""
@@ -230,9 +231,11 @@ def candidates(knots: Floats, fine: int) -> Floats:
     return _ascending(np.append(np.floor(np.expm1(between) + 1e-6).clip(1), knots))
 
 
-def _running_max(values: Floats) -> tuple[Floats, NDArray[np.intp]]:
-    """Highest value up to each place along the last axis, and where it first stands."""
+def _running_max(values: Floats, placed: bool) -> tuple[Floats, NDArray[np.intp]]:
+    """Highest value up to each place along the last axis, and where it first stands (known of means only)."""
     top: Floats = np.maximum.accumulate(values, axis=-1)
+    if not placed:
+        return top, np.empty(0, dtype=np.intp)
     fresh = np.concatenate([np.ones_like(values[..., :1], dtype=bool), values[..., 1:] > top[..., :-1]], axis=-1)
     at = np.where(fresh, np.arange(values.shape[-1]), 0)
     return top, np.maximum.accumulate(at, axis=-1)
