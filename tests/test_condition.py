@@ -57,7 +57,9 @@ def test_slices_give_the_value_of_information_of_two_normal_arms():
 def test_fewer_slices_never_tell_more():
     rng = np.random.default_rng(4)
     arm = rng.normal(-0.01, 0.03, 20_000)
-    worth = [(c := slices(Lesson(arm, 0.02), EVENLY[n])).chance @ np.maximum(c.expected(arm), 0.0) for n in (2, 4, 8, 16)]
+    worth = [
+        (c := slices(Lesson(arm, 0.02), EVENLY[n])).chance @ np.maximum(c.expected(arm), 0.0) for n in (2, 4, 8, 16)
+    ]
     assert (np.diff(worth) > -2e-5).all()  # of .006: the share taken off for accident differs a little
     assert worth[-1] > 1.05 * worth[0]
 

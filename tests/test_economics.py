@@ -30,7 +30,9 @@ def log_linear(a: float, b: float) -> np.ndarray:
 
 def distill(table: np.ndarray, label_usd: float, text_usd: float, **more):
     cost = CostModel(per_unit={"n_labels": {"labels": label_usd}, "n_unlabeled": {"distillation": text_usd}}, **more)
-    return make_option(make_surface(np.atleast_3d(table).reshape(-1, *table.shape[-2:]), (K, K), strategy="distill"), cost)
+    return make_option(
+        make_surface(np.atleast_3d(table).reshape(-1, *table.shape[-2:]), (K, K), strategy="distill"), cost
+    )
 
 
 @given(st.floats(0.01, 0.03), st.floats(0.005, 0.03), st.floats(0.2, 0.35))
@@ -105,7 +107,10 @@ def test_the_printed_curve_adds_up():
     assert before.saved_usd > before.spent_usd  # more texts save labels of more than they cost
     assert after.saved_usd < after.spent_usd
     assert best.cost_usd < min(before.cost_usd, after.cost_usd)
-    assert trace_indifference(make_option(make_surface(np.array([[0.0, 1.0]]), (np.array([0.0, 9.0]),)), option.cost), 5) is None
+    assert (
+        trace_indifference(make_option(make_surface(np.array([[0.0, 1.0]]), (np.array([0.0, 9.0]),)), option.cost), 5)
+        is None
+    )
 
 
 def test_a_curve_nobody_reaches_is_empty_and_says_how_high_it_goes():

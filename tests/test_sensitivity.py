@@ -73,7 +73,9 @@ def test_a_free_text_is_varied_in_dollars():
     """Distilling needs 1,000 texts to beat the labels alone: at $100 left for them that is ten cents a text."""
     knots = (np.array([1.0, 10.0]), np.array([1.0, 999.0, 1000.0]))
     table = np.array([[[0.2, 0.2, 0.9], [0.2, 0.2, 0.9]]])
-    cost = CostModel(per_unit={"n_labels": {"labels": 0.0}, "n_unlabeled": {"texts": 0.0}}, limits={"n_unlabeled": 1000.0})
+    cost = CostModel(
+        per_unit={"n_labels": {"labels": 0.0}, "n_unlabeled": {"texts": 0.0}}, limits={"n_unlabeled": 1000.0}
+    )
     distil = make_option(make_surface(table, knots, strategy="distill"), cost)
     texts = Lever(name="texts", unit="a text", now_usd=0.0, stages=("texts",))
     (up,) = price_breaks(TASK, [annotate([0.85] * 4), distil], [texts], 100)
@@ -160,7 +162,9 @@ def test_noisy_labels_count_for_what_they_are_worth(accuracy):
     assert worth == pytest.approx(((5 * accuracy - 1) / 4) ** 2)
     llm = llm_surface(curve, accuracy, 5, "random", "x")
     assert llm.at([[2000.0]]) == pytest.approx(curve.at([[2000 * worth]]), rel=1e-3)
-    assert mixed_surface(curve, worth, "x").at([[100.0, 1000.0]]) == pytest.approx(curve.at([[100 + 1000 * worth]]), abs=0.02)
+    assert mixed_surface(curve, worth, "x").at([[100.0, 1000.0]]) == pytest.approx(
+        curve.at([[100 + 1000 * worth]]), abs=0.02
+    )
     seen = replace(llm, support=replace(llm.support, points=np.array([[500.0], [5000.0]])))
     found = implied_accuracy(curve, seen, 5, "random")
     assert found.lower - 0.01 <= accuracy <= found.upper + 0.01
@@ -249,7 +253,12 @@ def test_a_card_without_a_price_has_a_row_that_says_so(evidence):
         "schema_version: 1\nname: bare\ncurrency: USD\nlabels:\n  wlp:\n    usd_per_label: 1\n    source: x\n    as_of: 2026\n"
     )
     found = trace_sensitivity(
-        choices(evidence, "stance", CARD), CARD, 500, partial(choices, evidence, "stance"), compute="published", cards=[bare]
+        choices(evidence, "stance", CARD),
+        CARD,
+        500,
+        partial(choices, evidence, "stance"),
+        compute="published",
+        cards=[bare],
     )
     (case,) = (c for c in found.cases if c.kind == "card")
     assert case.plan is None
@@ -257,7 +266,17 @@ def test_a_card_without_a_price_has_a_row_that_says_so(evidence):
 
 
 def test_the_command_by_its_schema_and_in_words():
-    arguments = ("sensitivity", "--task", "stance", "--budget", "2000", "--llm-accuracy", "90", "--teacher-plateau", "55")
+    arguments = (
+        "sensitivity",
+        "--task",
+        "stance",
+        "--budget",
+        "2000",
+        "--llm-accuracy",
+        "90",
+        "--teacher-plateau",
+        "55",
+    )
     done = run_cli(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.costs import CostModel
-from budgetsim.surface import Floats, Surface, axis_scale, interpolate
+from budgetsim.surface import Floats, Surface, axis_scale, interpolate, regrid
 
 FINE = 24  # candidates of an input between two knots
 EASY = 6  # enough where thousands of budgets and prices are tried
@@ -154,10 +154,12 @@ class _Side:
         kinks = cost.breakpoints(surface.inputs[axis])  # the best split often lies where the price jumps
         fixed = _within(np.append(candidates(surface.knots[axis], fine), kinks), bounds[axis])
         knots = _within(_around(surface.knots[1 - axis]), bounds[1 - axis])
-        grid = np.stack(np.meshgrid(fixed, knots, indexing="ij"), axis=-1).reshape(-1, 2)
-        scores = interpolate(surface.knots, table, grid if axis == 0 else grid[:, ::-1])
-        values = scores.reshape(*table.shape[:-2], len(fixed), len(knots))
-        rises = np.diff(values, axis=-1, append=values[..., -1:]) / np.diff(axis_scale(knots), append=np.inf)
+        onto = (fixed, knots) if axis == 0 else (knots, fixed)
+        scores = regrid(surface.knots, table, onto)
+        values = np.ascontiguousarray(scores if axis == 0 else scores.swapaxes(-1, -2))  # (..., p, s)
+        rises = np.zeros_like(values)
+        np.subtract(values[..., 1:], values[..., :-1], out=rises[..., :-1])
+        rises[..., :-1] /= np.diff(axis_scale(knots))
         return cls(axis, fixed, knots, values, rises, *_running_max(values, table.ndim == 2))
 
     def best(self, cost: CostModel, money: Floats, names: tuple[str, ...]) -> Choice:
@@ -232,8 +234,13 @@ def candidates(knots: Floats, fine: int) -> Floats:
 
 
 def _running_max(values: Floats, placed: bool) -> tuple[Floats, NDArray[np.intp]]:
-    """Highest value up to each place along the last axis, and where it first stands (known of means only)."""
-    top: Floats = np.maximum.accumulate(values, axis=-1)
+    """Highest value up to each place along the last axis, and where it first stands (if `placed`).
+
+    A loop over places: on tables of many worlds it takes a quarter of the time of `np.maximum.accumulate`.
+    """
+    top = values.copy()
+    for k in range(1, values.shape[-1]):
+        np.maximum(top[..., k - 1], values[..., k], out=top[..., k])
     if not placed:
         return top, np.empty(0, dtype=np.intp)
     fresh = np.concatenate([np.ones_like(values[..., :1], dtype=bool), values[..., 1:] > top[..., :-1]], axis=-1)

@@ -30,13 +30,17 @@ def price_changes(
     """For each price, up and down: the nearest at which another option is best."""
     names = [*(o.label for o in options), "constant"]
     now = names.index(best.label)
+    at_card = best_values(task, [o.cost for o in options], ready, [budget_usd])
     found = []
     for price, stages in PRICED_STAGES.items():
         for up in (True, False):
 
             def winner(factor: float, stages: tuple[str, ...] = stages, up: bool = up) -> str:
-                costs = [o.cost.scaled(stages, factor if up else 1 / factor) for o in options]
-                return names[winners(best_values(task, costs, ready, [budget_usd]), now)[0]]
+                values = at_card.copy()
+                for i in (i for i, o in enumerate(options) if o.cost.has(stages)):
+                    cost = options[i].cost.scaled(stages, factor if up else 1 / factor)
+                    values[i] = ready[i].best(cost, [budget_usd]).value
+                return names[winners(values, now)[0]]
 
             change = _first_change(winner, best.label)
             if change is not None:

@@ -105,6 +105,13 @@ class CostModel:
         parts = self._of_input(name, np.asarray(n, dtype=np.float64))
         return np.asarray(sum(parts.values(), np.float64(0.0)), dtype=np.float64)
 
+    def has(self, stages: Iterable[str]) -> bool:
+        """Whether any of some stages costs anything."""
+        hit = set(stages)
+        return any(
+            usd and k in hit for parts in (self.fixed, *self.per_unit.values()) for k, usd in parts.items()
+        ) or any(k in hit for k in self.steps)
+
     def scaled(self, stages: Iterable[str], factor: float) -> CostModel:
         """The same model with some stages dearer or cheaper by a factor."""
         hit = set(stages)

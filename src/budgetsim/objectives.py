@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from budgetsim.allocate import Search, candidates, prepare
 from budgetsim.options import Option
-from budgetsim.surface import Floats, Surface, interpolate
+from budgetsim.surface import Floats, Surface, regrid
 
 Choose = Literal["mean", "quantile", "regret"]
 TAIL: Final = 0.1  # of worlds whose regret counts under `regret`
@@ -95,11 +95,7 @@ def closer(surface: Surface) -> Surface:
     """The same surface on knots laid closer, whole counts from one up."""
     fine = _FINE[len(surface.knots)]
     knots = tuple(candidates(k, fine) for k in surface.knots)
-    draws = surface.draws
-    for axis, (old, new) in enumerate(zip(surface.knots, knots, strict=True), 1):
-        weights = interpolate((old,), np.eye(len(old)), new[:, None])  # (old, new)
-        draws = np.moveaxis(np.moveaxis(draws, axis, -1) @ weights, -1, axis)
-    return replace(surface, knots=knots, draws=draws)
+    return replace(surface, knots=knots, draws=regrid(surface.knots, surface.draws, knots))
 
 
 def search(option: Option, over_worlds: OverWorlds, *, runs: bool = False) -> Search:

@@ -133,6 +133,18 @@ def interpolate(knots: tuple[Floats, ...], tables: Floats, x: ArrayLike) -> Floa
     return out
 
 
+def regrid(knots: tuple[Floats, ...], tables: Floats, onto: tuple[Floats, ...]) -> Floats:
+    """As `interpolate` at every crossing of other counts, an axis at a time: much faster there.
+
+    knots, onto : one ascending array an axis; tables : (..., *grid)
+    returns : (..., *new grid)
+    """
+    for axis, (old, new) in enumerate(zip(knots, onto, strict=True), -len(knots)):
+        weights = interpolate((old,), np.eye(len(old)), new[:, None])  # (old, new)
+        tables = tables @ weights if axis == -1 else np.moveaxis(weights.T @ np.moveaxis(tables, axis, -2), -2, axis)
+    return tables
+
+
 def _bracket(points: Floats, n: Floats) -> tuple[NDArray[np.intp], Floats]:
     """Knot below each n, and the share of the way to the next one."""
     if len(points) == 1:
