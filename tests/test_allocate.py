@@ -187,6 +187,14 @@ def test_the_value_is_that_of_the_counts_where_knots_are_no_whole_counts(seed, b
         assert choice.value[0] == pytest.approx(surface.at(choice.counts).mean(), abs=1e-9)
 
 
+def test_counts_are_whole_where_tables_end_between_two():
+    surface, cost = random_case(3)
+    surface = make_surface(surface.draws, (N * 1.0026, U * 1.0022), strategy="distill")
+    counts = allocate(surface, cost, np.geomspace(5, 1e5, 60)).counts
+    counts = counts[np.isfinite(counts).all(axis=1)]
+    assert (counts == np.floor(counts)).all()
+
+
 def test_an_empty_pool_buys_nothing():
     surface, cost = sparse_case(0, 0.0)
     assert not allocate(surface, cost, [1000.0]).feasible[0]

@@ -198,7 +198,7 @@ class _Side:
 
 def _bounds(cost: CostModel, names: tuple[str, ...], axis: int, end: float) -> tuple[float, float]:
     """The fewest and the most units of an input that are looked at."""
-    return cost.fewest(names)[names[axis]], min(cost.limit(names[axis]), end)
+    return cost.fewest(names)[names[axis]], float(np.floor(min(cost.limit(names[axis]), end)))
 
 
 def _within(counts: Floats, bounds: tuple[float, float]) -> Floats:
