@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.advise import Choices, load_evidence, open_choices
-from budgetsim.allocate import FINE, prepare
-from budgetsim.options import Option
+from budgetsim.choosing.allocate import FINE, prepare
+from budgetsim.choosing.options import Option
 from budgetsim.rates import parse_rates
 from budgetsim.store.location import locate
 from budgetsim.surface import interpolate

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from budgetsim.curves import RECTIFIED, Frame
-from budgetsim.ensemble import DEFAULT, Growth
-from budgetsim.fitcurve import fit_curve
-from budgetsim.levenberg import Problem, solve
+from budgetsim.fitting.ensemble import DEFAULT, Growth
+from budgetsim.fitting.fitcurve import fit_curve
+from budgetsim.fitting.levenberg import Problem, solve
 from curve_data import Curve, Floats, lcdb11, rectified_sft, revisiting_nsl
 from scoring import cluster_range, crps, interval_score, print_table
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from budgetsim.curves import FAMILIES, Family, Frame
-from budgetsim.ensemble import DEFAULT
-from budgetsim.fitcurve import fit_curve
+from budgetsim.fitting.ensemble import DEFAULT
+from budgetsim.fitting.fitcurve import fit_curve
 
 Floats = NDArray[np.float64]
 GOALS = (0.05, 0.15)

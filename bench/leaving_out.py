@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.design import STRATEGY_INPUTS, Measurement
-from budgetsim.fittask import fit_task
+from budgetsim.fitting.fittask import fit_task
 from budgetsim.store.query import load_measurements
 from scoring import crps, interval_score, print_table
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-import budgetsim.fittask as fittask
+import budgetsim.fitting.fitfamily as fitfamily
 from budgetsim.advise import load_evidence
-from budgetsim.condition import Lesson, lesson, slices
 from budgetsim.design import STRATEGY_INPUTS, Measurement
+from budgetsim.pilots.condition import Lesson, lesson, slices
 from budgetsim.store.location import locate
 from budgetsim.surface import Surface, TaskFit
 from next_worlds import fewer_particles

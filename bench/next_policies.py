@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.condition import slices
+from budgetsim.pilots.condition import slices
 from next_worlds import Beliefs, World
 
 Floats = NDArray[np.float64]

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import budgetsim.fitfamily as fitfamily
+import budgetsim.fitting.fitfamily as fitfamily
 from budgetsim.advise import choices, load_evidence
-from budgetsim.condition import Lesson
+from budgetsim.choosing.options import Option
 from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
-from budgetsim.fitcurve import fit_curve
-from budgetsim.fitsurface import fit_surface
-from budgetsim.fittask import fit_task
-from budgetsim.options import Option
+from budgetsim.fitting.fitcurve import fit_curve
+from budgetsim.fitting.fitsurface import fit_surface
+from budgetsim.fitting.fittask import fit_task
+from budgetsim.pilots.condition import Lesson
 from budgetsim.rates import parse_rates
 from budgetsim.store.location import locate
 from curve_data import Curve, column, folder, rectified_sft, rows

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS, Measurement
-from budgetsim.fittask import fit_task
+from budgetsim.fitting.fittask import fit_task
 from budgetsim.published import PublishedRow, imply_counts, parse_compute, parse_published
 from budgetsim.surface import interpolate
 from scoring import best_width, crps, crps_normal, print_table

@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 
 from budgetsim.curves.priors import PRIORS
-from budgetsim.pooling import shapes_of, summarise
+from budgetsim.fitting.pooling import shapes_of, summarise
 from curve_data import lcdb11, rectified_sft
 
 

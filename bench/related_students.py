@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from unittest.mock import patch
 
-import budgetsim.fitfamily as fitfamily
-import budgetsim.fittask as fittask
+import budgetsim.fitting.fitfamily as fitfamily
+import budgetsim.fitting.fittask as fittask
 from budgetsim.design import PAPER_STUDENT, Measurement
 from leaving_out import Runs, predict, report, stored, without
 

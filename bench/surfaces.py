@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from budgetsim.ensemble import Options
-from budgetsim.fitsurface import SURFACE, SurfaceFit, fit_surface
+from budgetsim.fitting.ensemble import Options
+from budgetsim.fitting.fitsurface import SURFACE, SurfaceFit, fit_surface
 from curve_data import Floats, column, folder, published, rows
 from scoring import print_table
 

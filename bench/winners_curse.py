@@ -26,13 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.advise import Evidence, choices, load_evidence
-from budgetsim.allocate import allocate
+from budgetsim.choosing.allocate import allocate
+from budgetsim.choosing.options import Option
+from budgetsim.choosing.simulate import chance_of_best, run_interval
 from budgetsim.design import STRATEGY_INPUTS, Measurement
 from budgetsim.fitkey import METHOD
-from budgetsim.fittask import fit_task
-from budgetsim.options import Option
+from budgetsim.fitting.fittask import fit_task
 from budgetsim.rates import RateCard, parse_rates
-from budgetsim.simulate import chance_of_best, run_interval
 from budgetsim.store.location import StorePaths
 from budgetsim.surface import TaskFit, axis_scale
 from budgetsim.tasks import get_task

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from budgetsim.allocate import allocate
-from budgetsim.corners import corner
-from budgetsim.options import allocation_at
+from budgetsim.choosing.allocate import allocate
+from budgetsim.choosing.corners import corner
+from budgetsim.choosing.options import allocation_at
 from budgetsim.store.database import Connection
 from budgetsim.tasks import get_task
 from paper_evidence import CHECKED, Cell, Forecast, Refits, Section, chance_above, checked, forecast, said, table

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from budgetsim.advise import Evidence, choices
+from budgetsim.choosing.options import Option
+from budgetsim.choosing.simulate import predict
 from budgetsim.compute import ComputeModel
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
-from budgetsim.fittask import fit_task
-from budgetsim.options import Option
+from budgetsim.fitting.fittask import fit_task
 from budgetsim.rates import RateCard
-from budgetsim.simulate import predict
 from budgetsim.store.database import Connection
 from budgetsim.store.fits import load_fit, save_fit
 from budgetsim.surface import Floats, TaskFit

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from budgetsim.allocate import allocate
+from budgetsim.choosing.allocate import allocate
+from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option, allocation_at, constant_allocation
 from budgetsim.compute import COMPUTE_MODELS
-from budgetsim.frontier import pareto_front
-from budgetsim.options import COMPUTE_STAGES, Allocation, Option, allocation_at, constant_allocation
+from budgetsim.economics.frontier import pareto_front
 from budgetsim.tasks import get_task
 from paper_evidence import CHECKED, Cell, Forecast, Refits, Section, checked, forecast, table
 

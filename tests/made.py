@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from budgetsim.choosing.options import EvidenceNote, Option
 from budgetsim.costs import CostModel
 from budgetsim.design import STRATEGY_INPUTS
-from budgetsim.options import EvidenceNote, Option
 from budgetsim.surface import Support, Surface
 
 ROOT = Path(__file__).parents[1]

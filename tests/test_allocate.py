@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.allocate import allocate, best_per_draw
+from budgetsim.choosing.allocate import allocate, best_per_draw
 from budgetsim.compute import Steps
 from budgetsim.costs import CostModel
 from budgetsim.surface import interpolate

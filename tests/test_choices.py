@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from budgetsim.allocate import allocate
+from budgetsim.choosing.allocate import allocate
+from budgetsim.choosing.goals import reach_target
+from budgetsim.choosing.objectives import chance_of, quantile, search, tail_regret
+from budgetsim.choosing.optimize import optimize_task
+from budgetsim.choosing.owning import worth_of_owning
+from budgetsim.choosing.purse import days_model, with_owned_teacher
+from budgetsim.choosing.shadow import shadow_price
+from budgetsim.choosing.winners import searches
 from budgetsim.compute import Hours, Steps
 from budgetsim.costs import CostModel, Terms, cost_model
-from budgetsim.goals import reach_target
-from budgetsim.objectives import chance_of, quantile, search, tail_regret
-from budgetsim.optimize import optimize_task
-from budgetsim.owning import worth_of_owning
-from budgetsim.purse import days_model, with_owned_teacher
 from budgetsim.rates import parse_rates
-from budgetsim.shadow import shadow_price
 from budgetsim.surface import interpolate
 from budgetsim.tasks import TASKS
-from budgetsim.winners import searches
 from made import ROOT, make_option, make_surface
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text())

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.condition import Lesson, lesson, observe, slices
+from budgetsim.pilots.condition import Lesson, lesson, observe, slices
 from made import make_surface
 
 KNOTS = (np.array([0.0, 100.0, 1000.0]),)

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from budgetsim.allocate import allocate
+from budgetsim.choosing.allocate import allocate
 from budgetsim.costs import CostModel
-from budgetsim.crossings import overtaking, spread
-from budgetsim.expansion import compute_share, compute_usd, expansion_path, path_scores
-from budgetsim.frontier import trace_frontier
-from budgetsim.switches import break_even_usd, switch_spread
+from budgetsim.economics.crossings import overtaking, spread
+from budgetsim.economics.expansion import compute_share, compute_usd, expansion_path, path_scores
+from budgetsim.economics.frontier import trace_frontier
+from budgetsim.economics.switches import break_even_usd, switch_spread
+from budgetsim.economics.tradeoff import indifference_curve, substitution_rate, trace_indifference
 from budgetsim.tasks import TASKS
-from budgetsim.tradeoff import indifference_curve, substitution_rate, trace_indifference
 from made import make_option, make_surface
 
 K = np.expm1(np.linspace(0, 14, 57))  # zero to 1.2 million

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from budgetsim.advise import answer_points, choices, load_evidence, open_choices, rivals, stored_fit
+from budgetsim.choosing.optimize import optimize_task
+from budgetsim.choosing.winners import best_values, searches
 from budgetsim.design import STRATEGY_INPUTS
+from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import MissingPriceError
-from budgetsim.frontier import trace_frontier
-from budgetsim.optimize import optimize_task
 from budgetsim.points import make_point
 from budgetsim.rates import parse_rates
 from budgetsim.report.answer import answer_page
 from budgetsim.report.notes import compute_notes
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import TASKS
-from budgetsim.winners import best_values, searches
 from made import ROOT
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text())

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.ensemble import DEFAULT, drift
 from budgetsim.errors import InputError
-from budgetsim.fitcurve import fit_curve
-from budgetsim.pooling import pool_prior
+from budgetsim.fitting.ensemble import DEFAULT, drift
+from budgetsim.fitting.fitcurve import fit_curve
+from budgetsim.fitting.pooling import pool_prior
 
 SIZES = 100.0 * 2.0 ** np.arange(9)
 LATER = np.array([0.0, 50.0, 300.0, 1e5, 1e9])

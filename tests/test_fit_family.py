@@ -12,8 +12,8 @@ from budgetsim.curves.labelers import N_LABELER, Labeler
 from budgetsim.curves.onset import Floors, sigmoid
 from budgetsim.curves.score import label_forms, transfer_forms
 from budgetsim.design import Measurement
-from budgetsim.fitfamily import TIE, Family, _priors
-from budgetsim.fittask import fit_task
+from budgetsim.fitting.fitfamily import TIE, Family, _priors
+from budgetsim.fitting.fittask import fit_task
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
 
@@ -40,7 +40,7 @@ COUNTS = np.array([0.0, 1.0, 30.0, 1e3, 3e4, 1e6, 1e9])
 @pytest.fixture(scope="module", autouse=True)
 def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("budgetsim.fitfamily.N_PARTICLES", 1000)
+        patch.setattr("budgetsim.fitting.fitfamily.N_PARTICLES", 1000)
         yield
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from budgetsim.design import Measurement
 from budgetsim.errors import InputError, NoEvidenceError
-from budgetsim.fittask import fit_task
+from budgetsim.fitting.fittask import fit_task
 from budgetsim.surface import TaskFit
 
 BASE = Measurement(
@@ -55,7 +55,7 @@ ROWS = [annotate(n) for n in SIZES] + [distill(n, u) for n in SIZES for u in (10
 @pytest.fixture(scope="module", autouse=True)
 def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("budgetsim.fitfamily.N_PARTICLES", 1000)
+        patch.setattr("budgetsim.fitting.fitfamily.N_PARTICLES", 1000)
         yield
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from budgetsim.advise import choices, load_evidence
-from budgetsim.allocate import EASY, prepare
-from budgetsim.candidates import candidate_runs
+from budgetsim.choosing.allocate import EASY, prepare
 from budgetsim.costs import CostModel
 from budgetsim.errors import InputError
-from budgetsim.nextrun import LEAST_FALL, _after, rank_runs
+from budgetsim.pilots.candidates import candidate_runs
+from budgetsim.pilots.nextrun import LEAST_FALL, _after, rank_runs
 from budgetsim.rates import parse_rates
 from budgetsim.report.next_run import next_json, next_page
 from budgetsim.store.location import StorePaths
@@ -136,7 +136,7 @@ def test_what_is_worth_most_is_named_beside_what_is_worth_most_a_dollar():
 
 
 def test_value_after_a_run_agrees_with_the_plain_sum_over_slices():
-    from budgetsim.condition import lesson, slices
+    from budgetsim.pilots.condition import lesson, slices
 
     bold = arm("bold", [0.1, 0.45, 0.5, 0.58], 0.05, noise=0.02, compute=0.1, seed=1)
     (run,) = [r for r in rank_runs(TASK, [SURE, bold], [150]).runs if r.student == "bold" and r.n_labels == 500]

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from budgetsim.choosing.optimize import optimize_task
+from budgetsim.choosing.winners import winners
 from budgetsim.costs import CostModel
-from budgetsim.frontier import pareto_front, trace_frontier
-from budgetsim.optimize import optimize_task
+from budgetsim.economics.frontier import pareto_front, trace_frontier
 from budgetsim.tasks import TASKS
-from budgetsim.winners import winners
 from made import make_option, make_surface
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 
 from budgetsim.advise import choices, load_evidence
-from budgetsim.allocate import FINE
+from budgetsim.choosing.allocate import FINE
+from budgetsim.choosing.winners import best_values, searches, winners
 from budgetsim.costs import CostModel
+from budgetsim.economics.levers import Lever, price_levers, with_pool
+from budgetsim.economics.plans import best_plan
+from budgetsim.economics.pricebreaks import price_breaks
+from budgetsim.economics.tornado import money_assumptions, tornado
+from budgetsim.economics.whatif import capped, implied_accuracy, label_worth, llm_surface, mixed_surface
 from budgetsim.errors import InputError
-from budgetsim.levers import Lever, price_levers, with_pool
-from budgetsim.plans import best_plan
-from budgetsim.pricebreaks import price_breaks
 from budgetsim.rates import parse_rates
 from budgetsim.sensitivity import trace_sensitivity
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import TASKS
-from budgetsim.tornado import money_assumptions, tornado
-from budgetsim.whatif import capped, implied_accuracy, label_worth, llm_surface, mixed_surface
-from budgetsim.winners import best_values, searches, winners
 from made import ROOT, make_option, make_surface, run_cli
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])
@@ -131,7 +131,7 @@ def test_half_a_pool_is_half_the_limit():
 
 
 def test_the_best_plan_is_the_one_that_optimize_recommends(evidence):
-    from budgetsim.optimize import optimize_task
+    from budgetsim.choosing.optimize import optimize_task
 
     for name in ("stance", "nq"):
         open_to = choices(evidence, name, CARD)

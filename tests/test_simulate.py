@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from budgetsim.simulate import chance_of_best, expected_regret, run_interval
+from budgetsim.choosing.simulate import chance_of_best, expected_regret, run_interval
 
 scores = arrays(float, (7, 3), elements=st.floats(0, 1))
 

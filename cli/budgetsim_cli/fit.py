@@ -56,7 +56,7 @@ def _fitted(found: Evidence, name: str, force: bool) -> TaskFit:
 
     fitted = None if force else stored_fit(found, name)
     if fitted is None:
-        from budgetsim.fittask import fit_task  # SciPy, only where there is something to fit
+        from budgetsim.fitting.fittask import fit_task  # SciPy, only where there is something to fit
 
         say(f"Fitting {name}: {len(found.rows(name))} rows ...")
         fitted = fit_task(found.rows(name))

@@ -45,10 +45,10 @@ def frontier(
     as_json: Json = False,
 ) -> None:
     """Trace what growing budgets buy, with bands, and where each strategy wins."""
-    from budgetsim.frontier import trace_frontier
+    from budgetsim.economics.frontier import trace_frontier
+    from budgetsim.economics.tradeoff import trace_indifference
     from budgetsim.report.frontier import frontier_json, frontier_page
     from budgetsim.report.notes import choice_notes
-    from budgetsim.tradeoff import trace_indifference
 
     check_amount(max_budget, "--max-budget", above_zero=True)
     if indifference is not None:

@@ -40,7 +40,7 @@ def next_run(
 ) -> None:
     """Rank runs by the expected regret they remove per dollar; their money comes out of the budget."""
     from budgetsim.errors import InfeasibleBudgetError, InputError
-    from budgetsim.nextrun import rank_runs
+    from budgetsim.pilots.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page
     from budgetsim.report.notes import choice_notes
 

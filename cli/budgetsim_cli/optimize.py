@@ -34,8 +34,8 @@ from budgetsim_cli.console import (
 
 if TYPE_CHECKING:
     from budgetsim.advise import Choices
-    from budgetsim.objectives import Choose
-    from budgetsim.owning import Owning
+    from budgetsim.choosing.objectives import Choose
+    from budgetsim.choosing.owning import Owning
     from budgetsim.report.grid import Page
 
 PURE_SIZES = (100, 500, 1000, 5000, 10_000)  # initial labels of the paper's own comparison
@@ -143,7 +143,7 @@ def _answer_task(open_to: Choices, asked: Asked, wanted: _Wanted) -> tuple[dict[
     if wanted.budget is not None:
         data, page, buys = _split(open_to, asked, wanted, wanted.budget)
     if wanted.target is not None:
-        from budgetsim.goals import reach_target
+        from budgetsim.choosing.goals import reach_target
         from budgetsim.report.goal import goal_json, goal_page
 
         goal = reach_target(open_to.task, open_to.options, wanted.target, wanted.chance, budget_usd=wanted.budget)
@@ -156,7 +156,7 @@ def _answer_task(open_to: Choices, asked: Asked, wanted: _Wanted) -> tuple[dict[
 
 def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tuple[dict[str, Any], Page, bool]:
     from budgetsim.advise import rivals
-    from budgetsim.optimize import optimize_task
+    from budgetsim.choosing.optimize import optimize_task
     from budgetsim.report.answer import answer_json, answer_page
 
     answer = optimize_task(
@@ -179,7 +179,7 @@ def _owning(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> O
     if not open_to.options or not (wanted.owned_labels or asked.terms.owned_teacher):
         return None
     from budgetsim.advise import reprice
-    from budgetsim.owning import worth_of_owning
+    from budgetsim.choosing.owning import worth_of_owning
 
     without = reprice(asked.evidence, open_to, asked.card, asked.compute, asked.terms._replace(owned_teacher=None))
     return worth_of_owning(open_to.task, open_to.options, without, budget)

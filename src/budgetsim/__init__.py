@@ -12,12 +12,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from budgetsim._version import __version__
     from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, open_choices, rivals, task_fit
-    from budgetsim.allocate import Choice, allocate
+    from budgetsim.choosing.allocate import Choice, allocate
+    from budgetsim.choosing.goals import Goal, GoalPlan, reach_target
+    from budgetsim.choosing.optimize import TaskAnswer, optimize_task
+    from budgetsim.choosing.options import Allocation, Option
+    from budgetsim.choosing.owning import Owning, worth_of_owning
+    from budgetsim.choosing.simulate import chance_of_best, expected_regret, predict, run_interval
     from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
-    from budgetsim.condition import observe
     from budgetsim.costs import CostModel, Terms, cost_model
     from budgetsim.design import DesignPoint, Measurement
-    from budgetsim.ensemble import Prediction
+    from budgetsim.economics.expansion import expansion_path
+    from budgetsim.economics.frontier import Frontier, pareto_front, trace_frontier
+    from budgetsim.economics.plans import best_plan
+    from budgetsim.economics.switches import break_even_usd
+    from budgetsim.economics.tradeoff import indifference_curve, substitution_rate, trace_indifference
     from budgetsim.errors import (
         BudgetsimError,
         InfeasibleBudgetError,
@@ -29,29 +37,21 @@ if TYPE_CHECKING:
         StoreError,
         StoreLockedError,
     )
-    from budgetsim.expansion import expansion_path
-    from budgetsim.fitcurve import CurveFit, fit_curve
-    from budgetsim.fitsurface import SurfaceFit, fit_surface
-    from budgetsim.fittask import fit_task
-    from budgetsim.frontier import Frontier, pareto_front, trace_frontier
-    from budgetsim.goals import Goal, GoalPlan, reach_target
-    from budgetsim.nextrun import NextAnswer, NextRun, rank_runs
-    from budgetsim.optimize import TaskAnswer, optimize_task
-    from budgetsim.options import Allocation, Option
-    from budgetsim.owning import Owning, worth_of_owning
-    from budgetsim.plans import best_plan
+    from budgetsim.fitting.ensemble import Prediction
+    from budgetsim.fitting.fitcurve import CurveFit, fit_curve
+    from budgetsim.fitting.fitsurface import SurfaceFit, fit_surface
+    from budgetsim.fitting.fittask import fit_task
+    from budgetsim.fitting.pooling import pool_prior
+    from budgetsim.pilots.condition import observe
+    from budgetsim.pilots.nextrun import NextAnswer, NextRun, rank_runs
     from budgetsim.points import Point, PointAnswer, parse_points
-    from budgetsim.pooling import pool_prior
     from budgetsim.rates import RateCard, parse_rates
     from budgetsim.sensitivity import Sensitivity, trace_sensitivity
-    from budgetsim.simulate import chance_of_best, expected_regret, predict, run_interval
     from budgetsim.store.database import open_reader
     from budgetsim.store.location import StorePaths, locate
     from budgetsim.store.query import points_frame
     from budgetsim.surface import Support, Surface, TaskFit
-    from budgetsim.switches import break_even_usd
     from budgetsim.tasks import TASKS, Task, get_task
-    from budgetsim.tradeoff import indifference_curve, substitution_rate, trace_indifference
 
 _HOME = {
     "__version__": "_version",
@@ -63,14 +63,14 @@ _HOME = {
     "open_choices": "advise",
     "rivals": "advise",
     "task_fit": "advise",
-    "Choice": "allocate",
-    "allocate": "allocate",
+    "Choice": "choosing.allocate",
+    "allocate": "choosing.allocate",
     "Hours": "compute",
     "ModelledSpeed": "compute",
     "T5Shape": "compute",
     "distill_flops": "compute",
     "forward_flops": "compute",
-    "observe": "condition",
+    "observe": "pilots.condition",
     "CostModel": "costs",
     "Terms": "costs",
     "cost_model": "costs",
@@ -85,30 +85,30 @@ _HOME = {
     "RateCardError": "errors",
     "StoreError": "errors",
     "StoreLockedError": "errors",
-    "expansion_path": "expansion",
-    "CurveFit": "fitcurve",
-    "Prediction": "ensemble",
-    "fit_curve": "fitcurve",
-    "SurfaceFit": "fitsurface",
-    "fit_surface": "fitsurface",
-    "fit_task": "fittask",
-    "pool_prior": "pooling",
-    "Frontier": "frontier",
-    "pareto_front": "frontier",
-    "trace_frontier": "frontier",
-    "Goal": "goals",
-    "GoalPlan": "goals",
-    "reach_target": "goals",
-    "NextAnswer": "nextrun",
-    "NextRun": "nextrun",
-    "rank_runs": "nextrun",
-    "Allocation": "options",
-    "Option": "options",
-    "Owning": "owning",
-    "worth_of_owning": "owning",
-    "TaskAnswer": "optimize",
-    "optimize_task": "optimize",
-    "best_plan": "plans",
+    "expansion_path": "economics.expansion",
+    "CurveFit": "fitting.fitcurve",
+    "Prediction": "fitting.ensemble",
+    "fit_curve": "fitting.fitcurve",
+    "SurfaceFit": "fitting.fitsurface",
+    "fit_surface": "fitting.fitsurface",
+    "fit_task": "fitting.fittask",
+    "pool_prior": "fitting.pooling",
+    "Frontier": "economics.frontier",
+    "pareto_front": "economics.frontier",
+    "trace_frontier": "economics.frontier",
+    "Goal": "choosing.goals",
+    "GoalPlan": "choosing.goals",
+    "reach_target": "choosing.goals",
+    "NextAnswer": "pilots.nextrun",
+    "NextRun": "pilots.nextrun",
+    "rank_runs": "pilots.nextrun",
+    "Allocation": "choosing.options",
+    "Option": "choosing.options",
+    "Owning": "choosing.owning",
+    "worth_of_owning": "choosing.owning",
+    "TaskAnswer": "choosing.optimize",
+    "optimize_task": "choosing.optimize",
+    "best_plan": "economics.plans",
     "Point": "points",
     "PointAnswer": "points",
     "parse_points": "points",
@@ -116,10 +116,10 @@ _HOME = {
     "parse_rates": "rates",
     "Sensitivity": "sensitivity",
     "trace_sensitivity": "sensitivity",
-    "chance_of_best": "simulate",
-    "expected_regret": "simulate",
-    "predict": "simulate",
-    "run_interval": "simulate",
+    "chance_of_best": "choosing.simulate",
+    "expected_regret": "choosing.simulate",
+    "predict": "choosing.simulate",
+    "run_interval": "choosing.simulate",
     "StorePaths": "store.location",
     "locate": "store.location",
     "open_reader": "store.database",
@@ -127,13 +127,13 @@ _HOME = {
     "Support": "surface",
     "Surface": "surface",
     "TaskFit": "surface",
-    "break_even_usd": "switches",
+    "break_even_usd": "economics.switches",
     "TASKS": "tasks",
     "Task": "tasks",
     "get_task": "tasks",
-    "indifference_curve": "tradeoff",
-    "substitution_rate": "tradeoff",
-    "trace_indifference": "tradeoff",
+    "indifference_curve": "economics.tradeoff",
+    "substitution_rate": "economics.tradeoff",
+    "trace_indifference": "economics.tradeoff",
 }
 
 __all__ = [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from budgetsim.choosing.options import EvidenceNote, Option
 from budgetsim.compute import (
     ComputeModel,
     Hours,
@@ -20,7 +21,6 @@ from budgetsim.compute import (
 from budgetsim.costs import NO_TERMS, CostModel, Terms, cost_model, llm_usd_per_label
 from budgetsim.design import Measurement
 from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
-from budgetsim.options import EvidenceNote, Option
 from budgetsim.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
 from budgetsim.rates import RateCard
 from budgetsim.store.database import open_reader
@@ -149,7 +149,7 @@ def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFi
     fit = stored_fit(evidence, task)
     if fit is not None:
         return fit
-    from budgetsim.fittask import fit_task  # SciPy, only where a fit is stale
+    from budgetsim.fitting.fittask import fit_task  # SciPy, only where a fit is stale
 
     say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
     return fit_task(evidence.rows(task))
@@ -381,7 +381,7 @@ def _under_terms(
 ) -> CostModel:
     if terms.owned_teacher is None and terms.labels_per_day is None:
         return cost
-    from budgetsim.purse import under  # only where time or a teacher is spoken of
+    from budgetsim.choosing.purse import under  # only where time or a teacher is spoken of
 
     return under(cost, card, hours, terms, teacher, owned_labels)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from budgetsim.choosing.options import label_of
+from budgetsim.choosing.simulate import run_interval
 from budgetsim.design import Measurement
 from budgetsim.errors import InputError, MissingExtraError
-from budgetsim.options import label_of
-from budgetsim.simulate import run_interval
 from budgetsim.surface import Floats, Surface, TaskFit
 
 _POINTS = 60  # along a curve

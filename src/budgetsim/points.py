@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
+from budgetsim.choosing.options import CLASS_SHARES, EvidenceNote, label_of
+from budgetsim.choosing.simulate import predict
 from budgetsim.costs import CostModel
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
 from budgetsim.errors import InputError, NoEvidenceError
-from budgetsim.options import CLASS_SHARES, EvidenceNote, label_of
-from budgetsim.simulate import predict
 from budgetsim.surface import Kind, Surface, TaskFit
 from budgetsim.tasks import Task
 

@@ -7,18 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from budgetsim.advise import Choices
+from budgetsim.choosing.options import Allocation, Option
 from budgetsim.compute import COMPUTE_MODELS, ComputeModel
 from budgetsim.costs import cost_model, llm_usd_per_label
-from budgetsim.errors import InputError, MissingPriceError, NoEvidenceError
-from budgetsim.levers import price_levers
-from budgetsim.options import Allocation, Option
-from budgetsim.plans import best_plan
-from budgetsim.pricebreaks import PriceBreak, price_breaks
-from budgetsim.rates import RateCard, Utilisation
-from budgetsim.surface import Surface
-from budgetsim.tasks import Task
-from budgetsim.tornado import Assumption, Swing, money_assumptions, tornado
-from budgetsim.whatif import (
+from budgetsim.economics.levers import price_levers
+from budgetsim.economics.plans import best_plan
+from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
+from budgetsim.economics.tornado import Assumption, Swing, money_assumptions, tornado
+from budgetsim.economics.whatif import (
     Errors,
     ImpliedAccuracy,
     implied_accuracy,
@@ -29,6 +25,10 @@ from budgetsim.whatif import (
     n_classes,
     with_plateau,
 )
+from budgetsim.errors import InputError, MissingPriceError, NoEvidenceError
+from budgetsim.rates import RateCard, Utilisation
+from budgetsim.surface import Surface
+from budgetsim.tasks import Task
 
 CaseKind = Literal["card", "compute", "llm_accuracy", "teacher_plateau"]
 _ERRORS: dict[Errors, str] = {"random": "at random", "learnable": "that a student learns"}

@@ -7,17 +7,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from budgetsim.advise import Choices, Rival
+from budgetsim.choosing.corners import Corner
+from budgetsim.choosing.optimize import TaskAnswer
+from budgetsim.choosing.options import COMPUTE_STAGES, Allocation
+from budgetsim.choosing.winners import HAIR
 from budgetsim.compute import T5_SHAPES
-from budgetsim.corners import Corner
-from budgetsim.optimize import TaskAnswer
-from budgetsim.options import COMPUTE_STAGES, Allocation
 from budgetsim.rates import RateCard
 from budgetsim.report.grid import Grid, Page, count, interval_words, kind_words, rounded, usd
 from budgetsim.report.notes import choice_notes, compute_model, sentence
-from budgetsim.winners import HAIR
 
 if TYPE_CHECKING:
-    from budgetsim.owning import Owning
+    from budgetsim.choosing.owning import Owning
 
 
 def answer_page(

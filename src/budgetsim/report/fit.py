@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgetsim.options import label_of
+from budgetsim.choosing.options import label_of
 from budgetsim.report.grid import Grid, Page
 from budgetsim.surface import TaskFit
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from budgetsim.crossings import Spread
-from budgetsim.frontier import Frontier, FrontierPoint
+from budgetsim.economics.crossings import Spread
+from budgetsim.economics.frontier import Frontier, FrontierPoint
+from budgetsim.economics.switches import Switch
+from budgetsim.economics.tradeoff import IndifferenceCurve, IndifferencePoint
 from budgetsim.report.answer import allocation_json
 from budgetsim.report.grid import Grid, Page, count, kind_words, rounded, usd
-from budgetsim.switches import Switch
-from budgetsim.tradeoff import IndifferenceCurve, IndifferencePoint
 
 SECOND = {"n_unlabeled": "texts", "n_llm_labels": "LLM labels"}
 

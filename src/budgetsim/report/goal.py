@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from budgetsim.advise import Choices
-from budgetsim.goals import Goal, GoalPlan
+from budgetsim.choosing.goals import Goal, GoalPlan
 from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
 from budgetsim.report.grid import Grid, Page, count, interval_words, kind_words, rounded, usd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from budgetsim.options import Allocation
+    from budgetsim.choosing.options import Allocation
     from budgetsim.points import PointAnswer
 
 SCHEMA_VERSION = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgetsim.nextrun import LEAST_FALL, NextAnswer, NextRun
+from budgetsim.pilots.nextrun import LEAST_FALL, NextAnswer, NextRun
 from budgetsim.report.grid import Grid, Page, count, rounded, usd
 
 

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from budgetsim.advise import Choices
-from budgetsim.options import Allocation
-from budgetsim.pricebreaks import PriceBreak
+from budgetsim.choosing.options import Allocation
+from budgetsim.economics.pricebreaks import PriceBreak
+from budgetsim.economics.tornado import Swing
 from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
 from budgetsim.report.grid import Grid, Page, count, interval_words, usd
 from budgetsim.report.notes import choice_notes, compute_model, sentence
 from budgetsim.sensitivity import Case, CaseKind, Sensitivity
-from budgetsim.tornado import Swing
 
 _BAR = 31  # characters of a tornado's bar
 _TITLES: dict[CaseKind, str] = {

@@ -1,0 +1,66 @@
+"""Prices at which another option would be recommended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from budgetsim.choosing.allocate import Search
+from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option
+from budgetsim.choosing.winners import best_values, winners
+from budgetsim.tasks import Task
+
+_FACTORS = (4.0, 32.0)  # price changes that are tried
+_HALVINGS = 7  # of a factor 8: to about 2 %
+PRICED_STAGES = {"labels": ("labels", "dev_and_test_labels"), "LLM": ("llm_labels",), "compute": COMPUTE_STAGES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceChange:
+    """A price at which another option would be recommended."""
+
+    price: str  # a key of PRICED_STAGES
+    factor: float  # of the card's price
+    instead: str  # label of the option then best
+
+
+def price_changes(
+    task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
+) -> tuple[PriceChange, ...]:
+    """For each price, up and down: the nearest at which another option is best."""
+    names = [*(o.label for o in options), "constant"]
+    now = names.index(best.label)
+    at_card = best_values(task, [o.cost for o in options], ready, [budget_usd])
+    found = []
+    for price, stages in PRICED_STAGES.items():
+        for up in (True, False):
+
+            def winner(factor: float, stages: tuple[str, ...] = stages, up: bool = up) -> str:
+                values = at_card.copy()
+                for i in (i for i, o in enumerate(options) if o.cost.has(stages)):
+                    cost = options[i].cost.scaled(stages, factor if up else 1 / factor)
+                    values[i] = ready[i].best(cost, [budget_usd]).value
+                return names[winners(values, now)[0]]
+
+            change = _first_change(winner, best.label)
+            if change is not None:
+                factor, instead = change
+                found.append(PriceChange(price=price, factor=factor if up else 1 / factor, instead=instead))
+    return tuple(found)
+
+
+def _first_change(winner: Callable[[float], str], now: str) -> tuple[float, str] | None:
+    """The smallest factor tried at which somebody else wins, narrowed by bisection, and who."""
+    low = 1.0
+    for high in _FACTORS:
+        other = winner(high)
+        if other != now:
+            break
+        low = high
+    else:
+        return None
+    for _ in range(_HALVINGS):
+        middle = (low * high) ** 0.5
+        seen = winner(middle)
+        low, high, other = (middle, high, other) if seen == now else (low, middle, seen)
+    return high, other

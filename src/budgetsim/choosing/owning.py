@@ -1,0 +1,45 @@
+"""What owned labels, or an owned teacher, change: the score with and without, and what that is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from budgetsim.choosing.cheapest import cheapest, dearest_usd
+from budgetsim.choosing.options import Option
+from budgetsim.choosing.winners import best_values, searches, winners
+from budgetsim.tasks import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owning:
+    """Expected scores in percent, and the dollars that stand for what is owned.
+
+    worth_usd : how much more money reaches the same score without it; None where no money does
+    """
+
+    score: float
+    score_without: float
+    label_without: str
+    worth_usd: float | None
+
+
+def worth_of_owning(task: Task, options: Sequence[Option], without: Sequence[Option], budget_usd: float) -> Owning:
+    """Compare the best plan of a budget with what is owned and without it.
+
+    options, without : the same options, priced with what is owned and as if nothing were
+    """
+    score = float(best_values(task, [o.cost for o in options], searches(options), [budget_usd]).max())
+    costs, ready = [o.cost for o in without], searches(without)
+    values = best_values(task, costs, ready, [budget_usd])
+    same = cheapest(
+        lambda usd: best_values(task, costs, ready, usd).max(axis=0) >= score - 1e-9,
+        budget_usd,
+        max(dearest_usd(without), budget_usd),
+    )
+    return Owning(
+        score=100 * score,
+        score_without=100 * float(values.max()),
+        label_without=[*(o.label for o in without), "constant"][winners(values)[0]],
+        worth_usd=None if same is None else max(same - budget_usd, 0.0),
+    )

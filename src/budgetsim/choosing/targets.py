@@ -1,0 +1,43 @@
+"""The cheapest budget that is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from budgetsim.choosing.allocate import Search
+from budgetsim.choosing.cheapest import cheapest, least_usd
+from budgetsim.choosing.options import Allocation, Option, allocation_at
+from budgetsim.choosing.winners import best_values
+from budgetsim.tasks import Task
+
+STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the best
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopHere:
+    """The cheapest budget within a point of the best score that the asked budget reaches."""
+
+    budget_usd: float
+    score: float
+    label: str
+
+
+def stop_here(
+    task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
+) -> StopHere | None:
+    """The cheapest budget up to the best plan's cost whose best is within a point; scores as those of `ready`."""
+    if budget_usd <= 0 or not options:
+        return None
+    costs = [o.cost for o in options]
+    top = best.cost_usd or budget_usd
+    aim = float(best_values(task, costs, ready, [top]).max()) - STOP_WITHIN
+    if task.constant_score >= aim:
+        return StopHere(budget_usd=0.0, score=100 * task.constant_score, label="constant")
+    found = cheapest(lambda usd: best_values(task, costs, ready, usd).max(axis=0) >= aim, least_usd(options), top)
+    if found is None:
+        return None
+    values = best_values(task, costs, ready, [found])[:, 0]
+    row = int(values.argmax())
+    a = allocation_at(options[row], ready[row].best(costs[row], [found]).counts[0])
+    return StopHere(budget_usd=float(a.cost_usd or 0.0), score=100 * float(values[row]), label=a.label)

@@ -1,0 +1,1 @@
+"""How the best choice moves with budgets, prices and assumptions."""

@@ -1,0 +1,185 @@
+"""The Pareto frontier of dollars and score, with bands, and where along it each strategy wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from budgetsim.choosing.allocate import FINE
+from budgetsim.choosing.options import Allocation, Option, constant_allocation
+from budgetsim.choosing.winners import best_values, searches, winners
+from budgetsim.economics.expansion import compute_share, compute_usd, expansion_path
+from budgetsim.economics.switches import Switch, switch_spread
+from budgetsim.surface import Floats
+from budgetsim.tasks import Task
+
+BAND_PERCENTILES = (5.0, 50.0, 95.0)
+_ZOOMS = 4  # of a sixteenth each
+_REGION_BUDGETS = 121  # regions are looked for at so many, however few points are asked for
+_BAND_DRAWS = 200  # worlds in the bands: attainment grows with their square
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontierPoint:
+    """The best that a budget buys; nothing cheaper scores as much."""
+
+    budget_usd: float
+    allocation: Allocation
+    attained: tuple[float, float, float]  # percent score reached in 95, 50 and 5 % of worlds at that cost
+
+    @property
+    def compute_usd(self) -> float:
+        """Dollars that pay for compute."""
+        return compute_usd(self.allocation)
+
+    @property
+    def compute_share(self) -> float | None:
+        """Share of the cost that pays for compute, 0 to 1."""
+        return compute_share(self.allocation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A range of budgets over which one option is best."""
+
+    from_usd: float
+    to_usd: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontier:
+    """The expansion path of one task: points by rising cost and score, the regions, and the switches between them."""
+
+    task: str
+    points: tuple[FrontierPoint, ...]
+    regions: tuple[Region, ...]
+    switches: tuple[Switch, ...]
+
+
+def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_budgets: int = 60) -> Frontier:
+    """Best allocations over budgets up to `max_usd`, kept where they are not dominated.
+
+    Nothing at or below the constant answer is on the frontier.
+    """
+    budgets = np.append(0.0, np.geomspace(max_usd / 1000, max_usd, n_budgets))
+    costs, ready = [o.cost for o in options], searches(options, FINE)
+
+    def won_at(at: Floats) -> list[int]:
+        return winners(best_values(task, costs, ready, at))
+
+    names = [*(o.label for o in options), "constant"]
+    fine = np.append(0.0, np.geomspace(max_usd / 1000, max_usd, max(n_budgets, _REGION_BUDGETS)))
+    regions = _regions(fine, won_at(fine), won_at, names)
+    chosen = _chosen(task, options, won_at(budgets), budgets)
+    kept = _undominated([a for a, _ in chosen])
+    bands = _bands([chosen[i] for i in kept])
+    points = tuple(
+        FrontierPoint(budget_usd=float(budgets[i]), allocation=chosen[i][0], attained=band)
+        for i, band in zip(kept, bands, strict=True)
+    )
+    return Frontier(
+        task=task.name, points=points, regions=regions, switches=_switches(task, options, regions, names, max_usd)
+    )
+
+
+def pareto_front(cost: Floats, score: Floats) -> list[int]:
+    """Indices of the points that no other beats on both, by rising cost; one of equals is kept.
+
+    >>> pareto_front(np.array([1.0, 2.0, 2.0, 3.0]), np.array([0.5, 0.4, 0.7, 0.7]))
+    [0, 2]
+    """
+    order = np.lexsort((-score, cost))
+    best, kept = -np.inf, []
+    for i in order:
+        if score[i] > best:
+            best = score[i]
+            kept.append(int(i))
+    return kept
+
+
+def _regions(
+    budgets: Floats, won: Sequence[int], won_at: Callable[[Floats], list[int]], names: Sequence[str]
+) -> tuple[Region, ...]:
+    """Ranges of budgets by who wins them; where the winner changes, the budget is narrowed to a cent or so."""
+    starts, labels = [0.0], [names[won[0]]]
+    for k in range(1, len(budgets)):
+        if won[k] != won[k - 1]:
+            starts.append(_switch(budgets[k - 1], budgets[k], won[k - 1], won_at))
+            labels.append(names[won[k]])
+    ends = [*starts[1:], float(budgets[-1])]
+    return tuple(Region(from_usd=a, to_usd=b, label=n) for a, b, n in zip(starts, ends, labels, strict=True))
+
+
+def _switch(low: float, high: float, before: int, won_at: Callable[[Floats], list[int]]) -> float:
+    """Budget between two at which `before` stops winning."""
+    for _ in range(_ZOOMS):
+        grid = np.linspace(low, high, 17)
+        first = next((k for k, winner in enumerate(won_at(grid)) if winner != before), len(grid) - 1)
+        low, high = float(grid[max(first - 1, 0)]), float(grid[first])
+    return high
+
+
+def _switches(
+    task: Task, options: Sequence[Option], regions: Sequence[Region], names: Sequence[str], max_usd: float
+) -> tuple[Switch, ...]:
+    """Where one region ends and the next begins, with where that lies in worlds."""
+    found = []
+    for left, right in pairwise(regions):
+        before, after = names.index(left.label), names.index(right.label)
+        worlds = switch_spread(task, options, before, after, right.from_usd, max_usd)
+        found.append(Switch(break_even_usd=right.from_usd, before=left.label, after=right.label, worlds=worlds))
+    return tuple(found)
+
+
+def _chosen(
+    task: Task, options: Sequence[Option], won: Sequence[int], budgets: Floats
+) -> list[tuple[Allocation, Floats]]:
+    """The winner's allocation at each budget, and what it scores in every world."""
+    n_draws = options[0].surface.n_draws if options else 1
+    nothing = (constant_allocation(task), np.full(n_draws, task.constant_score))
+    chosen = [nothing] * len(won)
+    for row in set(won) - {len(options)}:
+        mine = [i for i, winner in enumerate(won) if winner == row]
+        for i, allocation in zip(mine, expansion_path(options[row], budgets[mine]), strict=True):
+            if allocation is not None:
+                chosen[i] = (allocation, _scores(options[row], allocation))
+    return chosen
+
+
+def _scores(option: Option, allocation: Allocation) -> Floats:
+    counts = [getattr(allocation, name) for name in option.surface.inputs]
+    return option.surface.at([counts])[:, 0]
+
+
+def _undominated(allocations: Sequence[Allocation]) -> list[int]:
+    cost = np.array([a.cost_usd or 0.0 for a in allocations])
+    return pareto_front(cost, np.array([a.score or 0.0 for a in allocations]))
+
+
+def _bands(chosen: Sequence[tuple[Allocation, Floats]]) -> list[tuple[float, float, float]]:
+    """Empirical attainment: the score that 95, 50 and 5 % of worlds reach at each cost or less.
+
+    source : Grunert da Fonseca, Fonseca and Hall (2001), attainment functions; computed by moocore
+    """
+    import moocore  # only a frontier needs it
+
+    cost = np.array([a.cost_usd or 0.0 for a, _ in chosen])
+    scores = np.stack([draws for _, draws in chosen])[:, :_BAND_DRAWS]  # (points, draws)
+    n_draws = scores.shape[1]
+    sets = np.repeat(np.arange(1, n_draws + 1), len(cost))
+    data = np.stack([np.tile(cost, n_draws), -scores.T.ravel()], axis=1)
+    surfaces = moocore.eaf(data, sets, percentiles=list(BAND_PERCENTILES))
+    columns = [_attained(surfaces[surfaces[:, 2] == p], cost) for p in reversed(BAND_PERCENTILES)]
+    return [(float(a), float(b), float(c)) for a, b, c in zip(*columns, strict=True)]
+
+
+def _attained(surface: Floats, cost: Floats) -> Floats:
+    """Score reached at each cost or less on one attainment surface, percent."""
+    order = np.argsort(surface[:, 0], kind="stable")
+    costs, best = surface[order, 0], np.maximum.accumulate(-surface[order, 1])
+    at = np.searchsorted(costs, cost + 1e-9, side="right") - 1
+    return np.where(at >= 0, 100 * best[np.maximum(at, 0)], 0.0)

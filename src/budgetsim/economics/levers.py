@@ -1,0 +1,79 @@
+"""Prices that can be turned: what each is now, and what the options cost where it is another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from budgetsim.choosing.options import COMPUTE_STAGES, Option
+from budgetsim.costs import CostModel, llm_usd_per_label
+from budgetsim.rates import RateCard
+from budgetsim.tasks import Task
+
+_INPUTS = {"labels": ("n_labels",), "llm_labels": ("n_llm_labels",), "texts": ("n_unlabeled", "n_llm_labels")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lever:
+    """A price of the card as one option or several meet it.
+
+    now_usd : US dollars a unit on the card, zero or more
+    stages : of the costs, all in proportion to it
+    """
+
+    name: str
+    unit: str  # what one costs that much
+    now_usd: float
+    stages: tuple[str, ...]
+
+    def turned(self, options: Sequence[Option], usd: float) -> list[Option]:
+        """The options at another price of a unit."""
+        return [replace(o, cost=self._repriced(o.cost, usd)) for o in options]
+
+    def _repriced(self, cost: CostModel, usd: float) -> CostModel:
+        if self.now_usd > 0:
+            return cost.scaled(self.stages, usd / self.now_usd)
+        (stage,) = self.stages  # a price of zero has nothing to scale: it is set
+        per_unit = {
+            name: {**parts, stage: usd} if name in _INPUTS[stage] else parts for name, parts in cost.per_unit.items()
+        }
+        return replace(cost, per_unit=per_unit)
+
+
+def price_levers(task: Task, options: Sequence[Option], card: RateCard) -> list[Lever]:
+    """The prices that touch at least one option: labels, compute, LLM labels, unlabelled texts.
+
+    A price of compute or labels that is zero is left out: it has no unit to set it in.
+    """
+    inputs = {name for o in options for name in o.surface.inputs}
+    label, pool = card.label_price(task.name), card.pool(task.name)
+    found = []
+    if label is not None and label.usd > 0 and "n_labels" in inputs:
+        found.append(
+            Lever(name="labels", unit="a label", now_usd=float(label.usd), stages=("labels", "dev_and_test_labels"))
+        )
+    found += _compute_levers(options, card)
+    if card.llm is not None and "n_llm_labels" in inputs:
+        usd = llm_usd_per_label(card.llm, task)
+        found.append(Lever(name="LLM", unit="an LLM label", now_usd=usd, stages=("llm_labels",)))
+    if pool is not None and inputs & {"n_unlabeled", "n_llm_labels"}:
+        found.append(Lever(name="texts", unit="a text", now_usd=float(pool.usd_per_text), stages=("texts",)))
+    return found
+
+
+def _compute_levers(options: Sequence[Option], card: RateCard) -> list[Lever]:
+    classes = sorted({o.hours.device_class for o in options if o.hours is not None})
+    prices = {name: float(card.device(name).usd_per_device_hour) for name in classes}
+    return [
+        Lever(name=name.upper(), unit=f"a {name.upper()}-hour", now_usd=usd, stages=COMPUTE_STAGES)
+        for name, usd in prices.items()
+        if usd > 0
+    ]
+
+
+def with_pool(options: Sequence[Option], factor: float) -> list[Option]:
+    """The options with pools of another size."""
+    return [
+        replace(o, cost=replace(o.cost, limits={name: round(n * factor) for name, n in o.cost.limits.items()}))
+        for o in options
+    ]

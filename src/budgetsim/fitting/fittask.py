@@ -1,0 +1,190 @@
+"""From the measurements of a task to joint draws of the score of every strategy."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from budgetsim.curves.onset import Floors
+from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
+from budgetsim.errors import InputError, NoEvidenceError
+from budgetsim.fitkey import METHOD, rows_hash
+from budgetsim.fitting.fitfamily import Family, Posterior, inputs_of, posterior_of
+from budgetsim.fitting.hull import support_of
+from budgetsim.surface import Surface, TaskFit, axis_scale
+from budgetsim.tasks import known_tasks
+
+Floats = NDArray[np.float64]
+
+LEANS_BELOW: Final = 6  # rows: a family with fewer leans on the one of its kind that has most
+LABEL_STRATEGIES: Final = ("annotate", "llm_annotate", "annotate_plus_llm")
+
+
+def fit_task(measurements: Sequence[Measurement], *, n_draws: int = 400, seed: int = 0) -> TaskFit:
+    """Fit every strategy of one task from one evidence set.
+
+    Rows whose inputs are not all known are left out with a warning. Strategies that train one
+    student on labels of people or of an LLM share a curve, so draw i is one world across them.
+
+    raises : NoEvidenceError without a usable row; InputError on rows of several tasks or
+        evidence sets, or scores outside 0 to 1
+    """
+    if n_draws < 1:
+        raise InputError(f"n_draws is {n_draws}; at least one draw is needed, usually 400.")
+    rows = _checked(measurements)
+    used, warnings = _usable(rows)
+    if not used:
+        raise NoEvidenceError(f"No row of {rows[0].task} states all its inputs; measure one, or derive them.")
+    floors = _floors(rows[0].task, used)
+    surfaces: list[Surface] = []
+    richest: dict[str, tuple[int, Posterior]] = {}  # by kind: the family with most rows, which comes first
+    for number, family in enumerate(_families(used)):
+        rng = np.random.default_rng([seed, number])
+        n_rows, other = richest.get(family.kind, (0, None))
+        related = other if len(family.rows) < LEANS_BELOW <= n_rows else None
+        posterior = posterior_of(family, floors, rng, n_draws, related)
+        richest.setdefault(family.kind, (len(family.rows), posterior))
+        surfaces += _surfaces(family, posterior, n_draws, rng)
+        warnings += posterior.warnings
+    return TaskFit(
+        task=rows[0].task,
+        evidence_set=rows[0].evidence_set,
+        method=METHOD,
+        rows_hash=rows_hash(rows),
+        n_draws=n_draws,
+        seed=seed,
+        surfaces=tuple(sorted(surfaces, key=lambda s: tuple(part or "" for part in s.group))),
+        warnings=tuple(warnings),
+    )
+
+
+def _checked(measurements: Sequence[Measurement]) -> list[Measurement]:
+    rows = list(measurements)
+    if not rows:
+        raise NoEvidenceError("There are no measurements to fit; measure a grid or import published rows.")
+    for name in ("task", "evidence_set"):
+        found = sorted({str(getattr(m, name)) for m in rows})
+        if len(found) > 1:
+            raise InputError(f"Measurements are of {name} {', '.join(found)}; fit one at a time.")
+    for m in rows:
+        if not 0.0 <= m.score <= 1.0:
+            raise InputError(f"Row {m.key} has score {m.score}; a score is a fraction from 0 to 1.")
+    return sorted(rows, key=lambda m: (m.key, m.strategy, m.student, m.score))
+
+
+def _usable(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[str]]:
+    """Rows with every input known and feasible, and what is said of the others."""
+    used: list[Measurement] = []
+    left: dict[str, int] = defaultdict(int)
+    for m in rows:
+        inputs = inputs_of(m)
+        if m.strategy == "constant" or m.strategy not in STRATEGY_INPUTS:
+            continue
+        missing = [n for n, v in zip(STRATEGY_INPUTS[m.strategy], inputs, strict=True) if v is None]
+        if missing:
+            route = f"{m.strategy} of {m.student}" + (f" from {m.teacher}" if m.teacher else "")
+            left[f"{route}: {' and '.join(missing)} not known"] += 1
+        elif any(v is not None and (not np.isfinite(v) or v < 0) for v in inputs):
+            left[f"{m.strategy} of {m.student}: an input below zero or not finite"] += 1
+        elif m.strategy == "distill" and m.n_unlabeled == 0 and m.source.startswith("published"):
+            left[f"{m.strategy} of {m.student}: the teacher alone costs more than the budget"] += 1
+        else:
+            used.append(m)
+    told = [f"{count} row{'s' * (count > 1)} not fitted: {why}." for why, count in left.items()]
+    return used, told
+
+
+def _floors(task: str, used: Sequence[Measurement]) -> Floors:
+    for known in known_tasks():
+        if known.name == task:
+            return Floors(min(known.floors), max(known.floors), True)
+    return Floors(0.0, max(min(m.score for m in used), 1e-3), False)
+
+
+def _families(used: Sequence[Measurement]) -> list[Family]:
+    """Rows that one posterior describes: all labels of a student, or a teacher and a student."""
+    out = []
+    for student in sorted({m.student for m in used}):
+        labels = [m for m in used if m.student == student and m.strategy in LABEL_STRATEGIES]
+        labelers = sorted({m.labeler for m in labels if m.strategy != "annotate"}, key=str)
+        if labels:
+            out.append(Family(kind="labels", name=f"labels {student}", rows=labels, labelers=tuple(labelers)))
+    taught = [m for m in used if m.strategy not in LABEL_STRATEGIES]
+    for teacher, student in sorted({(m.teacher or "", m.student) for m in taught}):
+        rows = [m for m in taught if ((m.teacher or ""), m.student) == (teacher, student)]
+        out.append(Family(kind="transfer", name=f"transfer {teacher} {student}", rows=rows))
+    return sorted(out, key=lambda family: (family.kind, -len(family.rows), family.name))
+
+
+def _surfaces(family: Family, posterior: Posterior, n_draws: int, rng: np.random.Generator) -> list[Surface]:
+    """One table of draws for each strategy of the family, all from the same draws and residual path."""
+    groups: dict[Group, list[Measurement]] = defaultdict(list)
+    for m in family.rows:
+        groups[m.group].append(m)
+    knots = {key: _knots(key[0], rows) for key, rows in groups.items()}
+    tables = {key: family.at(key[0], key[2], _mesh(knots[key])) for key in groups}
+    path_at = np.concatenate(list(tables.values()))
+    rows_at = posterior.residual.at
+    left_over = posterior.score - posterior.mean(rows_at)
+    noise = posterior.noise()
+    path = posterior.residual.draw(path_at, left_over, posterior.amplitude(), noise, rng)
+    draws = np.clip(posterior.mean(path_at) + path, 0.0, 1.0)
+    out, start = [], 0
+    for key, rows in groups.items():
+        stop = start + len(tables[key])
+        inputs = STRATEGY_INPUTS[key[0]]
+        points = np.unique(np.array([inputs_of(m) for m in rows], dtype=np.float64), axis=0)
+        out.append(
+            Surface(
+                strategy=key[0],
+                teacher=key[1],
+                labeler=key[2],
+                student=key[3],
+                inputs=inputs,
+                knots=knots[key],
+                draws=draws[:, start:stop].reshape(n_draws, *(len(k) for k in knots[key])),
+                run_noise=noise * rng.permutation(ndtri((np.arange(n_draws) + 0.5) / n_draws)),
+                support=support_of(points),
+                n_rows=len(rows),
+                diagnostics=posterior.diagnostics,
+            )
+        )
+        start = stop
+    return out
+
+
+_GRID: Final[dict[str, tuple[tuple[float, float, int], ...]]] = {
+    "annotate": ((10, 1e6, 40),),
+    "llm_annotate": ((10, 1e6, 40),),
+    "distill": ((30, 1e6, 20), (300, 1e6, 10)),
+    "annotate_plus_llm": ((10, 1e6, 40), (100, 1e6, 7)),  # without LLM labels as fine as annotate
+}
+
+
+def _knots(strategy: str, rows: Sequence[Measurement]) -> tuple[Floats, ...]:
+    """Zero, sizes evenly spaced in log, and the observed sizes."""
+    out = []
+    for axis, (low, high, count) in enumerate(_GRID[strategy]):
+        seen = np.array([inputs_of(m)[axis] for m in rows], dtype=np.float64)
+        out.append(_merge(np.geomspace(low, high, count), seen, spare=len(_GRID[strategy]) == 1))
+    return tuple(out)
+
+
+def _merge(grid: Floats, seen: Floats, spare: bool) -> Floats:
+    """Grid and observed sizes; on a crowded axis only round sizes that several rows share."""
+    values, count = np.unique(seen, return_counts=True)
+    kept = values if spare else values[(count >= 2) | (values % 50 == 0)]
+    near = np.abs(axis_scale(grid)[:, None] - axis_scale(kept)[None]).min(axis=1, initial=np.inf)
+    half_step = np.log(grid[1] / grid[0]) / 3
+    merged: Floats = np.unique(np.concatenate([[0.0], grid[near > half_step], kept]))
+    return merged
+
+
+def _mesh(knots: tuple[Floats, ...]) -> Floats:
+    """Every knot of a grid, (points, inputs) counts."""
+    return np.stack([m.ravel() for m in np.meshgrid(*knots, indexing="ij")], axis=1)

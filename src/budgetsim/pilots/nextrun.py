@@ -1,0 +1,175 @@
+"""The worth of one more run: what a pilot adds to the best plan, out of the same budget.
+
+With a budget B a pilot at cost c is worth
+
+    E_y[best expected score with B - c, what it bought owned, knowing y] - best expected score with B.
+
+The best of each world does not depend on the pilot, so this is also the expected fall of regret. It
+is negative where the money does more in the plan than in the pilot: then nothing should be measured.
+It looks one run ahead: two runs that are only worth something together are not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from budgetsim.choosing.allocate import EASY, Search, best_per_draw, prepare
+from budgetsim.choosing.options import Option, label_of
+from budgetsim.choosing.simulate import run_interval
+from budgetsim.costs import CostModel
+from budgetsim.pilots.candidates import Candidate, candidate_runs
+from budgetsim.pilots.condition import lesson, slices
+from budgetsim.surface import Floats
+from budgetsim.tasks import Task
+
+LEAST_FALL: Final = 0.02  # points; 400 draws tell no smaller ones apart
+_ONCE: Final = ("dev_and_test_labels", "fixed")  # stages of the fixed cost that a pilot pays for good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRun:
+    """A run, what it costs and what it is worth; scores are percent points."""
+
+    strategy: str
+    teacher: str | None
+    student: str
+    labeler: str | None
+    n_labels: int
+    n_llm_labels: int
+    n_unlabeled: int
+    again: bool  # another seed where there are runs already
+    cost_usd: float
+    kept_usd: float  # part of it that buys labels, texts and the like, owned afterwards
+    score: float  # expected
+    lower: float  # 90 % interval of its result
+    upper: float
+    information: tuple[float, ...]  # at each budget: expected fall of regret if the run were free
+    falls: tuple[float, ...]  # at each budget: expected fall of regret, its cost taken from the budget
+    p_switch: float  # chance that its result makes another option best, mean over budgets
+
+    @property
+    def label(self) -> str:
+        """Strategy and models in words."""
+        return label_of(self.strategy, self.teacher, self.labeler, self.student)
+
+    @property
+    def fall(self) -> float:
+        """Mean over budgets."""
+        return sum(self.falls) / len(self.falls)
+
+    @property
+    def fall_per_100_usd(self) -> float:
+        return 100 * self.fall / max(self.cost_usd, 0.01)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextAnswer:
+    """Runs worth measuring first, best first, then the others; none may be worth it."""
+
+    task: str
+    budgets_usd: tuple[float, ...]
+    best_now: tuple[float, ...]  # at each budget: highest expected score, percent
+    plans_now: tuple[str, ...]  # and whose it is
+    regret_now: tuple[float, ...]  # and the points it gives up against who knew the truth
+    runs: tuple[NextRun, ...]
+
+    @property
+    def worth(self) -> tuple[NextRun, ...]:
+        """Runs that are expected to pay for themselves."""
+        return tuple(r for r in self.runs if r.fall >= LEAST_FALL)
+
+
+def rank_runs(task: Task, options: Sequence[Option], budgets_usd: Sequence[float]) -> NextAnswer:
+    """Judge every candidate run over a range of budgets, by expected fall of regret per dollar.
+
+    A budget too small for a run counts as one at which it is not run: its fall there is 0.
+
+    budgets_usd : US dollars, each above zero
+    """
+    budgets = np.asarray(budgets_usd, dtype=np.float64)
+    costs = [o.cost for o in options]
+    ready = [prepare(o.surface, o.surface.mean_table(), o.cost, EASY) for o in options]
+    now = _values(task, costs, ready, budgets)  # (options + 1, budgets)
+    runs = [_judge(task, options, c, budgets, now) for c in candidate_runs(options, float(budgets.max()))]
+    names = [*(o.label for o in options), "constant"]
+    return NextAnswer(
+        task=task.name,
+        budgets_usd=tuple(budgets.tolist()),
+        best_now=tuple((100 * now.max(axis=0)).tolist()),
+        plans_now=tuple(names[i] for i in now.argmax(axis=0)),
+        regret_now=tuple(_regret(task, options, now.max(axis=0), budgets)),
+        runs=tuple(sorted(runs, key=lambda r: (r.fall < LEAST_FALL, -_order(r)))),
+    )
+
+
+def _order(r: NextRun) -> float:
+    """By the dollar among those that are worth it; else by the fall, the least loss first."""
+    return r.fall_per_100_usd if r.fall >= LEAST_FALL else r.fall
+
+
+def _values(task: Task, costs: Sequence[CostModel], ready: Sequence[Search], budgets: ArrayLike) -> Floats:
+    """Best expected score of each option and of the constant answer: (options + 1, ..., budgets)."""
+    rows = [search.best(cost, budgets).value for cost, search in zip(costs, ready, strict=True)]
+    shape = rows[0].shape if rows else (np.size(budgets),)
+    return np.stack([*rows, np.full(shape, task.constant_score)])
+
+
+def _regret(task: Task, options: Sequence[Option], now: Floats, budgets: Floats) -> list[float]:
+    out = []
+    for value, budget in zip(now, budgets, strict=True):
+        reached = [best_per_draw(o.surface, o.cost, float(budget)) for o in options]
+        best = np.max([*reached, np.full(_n_draws(options), max(task.constant_score, value))], axis=0)
+        out.append(100 * float(best.mean() - value))
+    return out
+
+
+def _n_draws(options: Sequence[Option]) -> int:
+    return options[0].surface.n_draws if options else 1
+
+
+def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats, now: Floats) -> NextRun:
+    option = options[c.option]
+    s = option.surface
+    told = lesson(s, c.counts)
+    cut = slices(told)
+    ready = [prepare(o.surface, cut.expected(o.surface.draws), o.cost, EASY) for o in options]
+    free = _values(task, [o.cost for o in options], ready, budgets)  # (options + 1, slices, budgets)
+    owning = [_after(o, option, c.counts) for o in options]
+    left = _values(task, owning, ready, np.maximum(budgets - c.cost_usd, 0.0)).max(axis=0)
+    value = cut.chance @ np.maximum(left, cut.expected(told.mean)[:, None])  # the run's own model is kept
+    paid = budgets >= c.cost_usd
+    named = dict(zip(s.inputs, c.counts.tolist(), strict=True))
+    (lower,), (upper,) = run_interval(told.mean[:, None], s.run_noise)
+    return NextRun(
+        strategy=s.strategy,
+        teacher=s.teacher,
+        student=s.student,
+        labeler=s.labeler,
+        n_labels=int(named.get("n_labels", 0)),
+        n_llm_labels=int(named.get("n_llm_labels", 0)),
+        n_unlabeled=int(named.get("n_unlabeled", 0)),
+        again=c.again,
+        cost_usd=c.cost_usd,
+        kept_usd=c.cost_usd - float(_after(option, option, c.counts).total(named)),
+        score=100 * float(told.mean.mean()),
+        lower=100 * float(lower),
+        upper=100 * float(upper),
+        information=tuple((100 * (cut.chance @ free.max(axis=0) - now.max(axis=0))).tolist()),
+        falls=tuple((100 * np.where(paid, value - now.max(axis=0), 0.0)).tolist()),
+        p_switch=float(cut.chance @ (free.argmax(axis=0) != now.argmax(axis=0)).mean(axis=1)),
+    )
+
+
+def _after(option: Option, run: Option, counts: Floats) -> CostModel:
+    """What an option costs once the run has been paid: its labels and texts are owned."""
+    bought = dict(zip(run.surface.inputs, counts.tolist(), strict=True))
+    if option.surface.labeler != run.surface.labeler:
+        bought.pop("n_llm_labels", None)  # another model's answers
+    cost = option.cost
+    owned = {k: max(cost.owned.get(k, 0.0), bought.get(k, 0.0)) for k in option.surface.inputs}
+    return replace(cost, owned=owned, fixed={k: v for k, v in cost.fixed.items() if k not in _ONCE})
