@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-import budgetsim.fitting.fitfamily as fitfamily
+import budgetsim.fitting.fittask as fittask
 from budgetsim.advise import load_evidence
 from budgetsim.design import STRATEGY_INPUTS, Measurement
 from budgetsim.pilots.condition import Lesson, lesson, slices
