@@ -231,3 +231,14 @@ def test_what_is_modelled_is_said_and_nothing_else(model, said, unsaid):
     notes = " ".join(compute_notes(choices(EVIDENCE, "stance", CARD, compute=model), model, CARD))
     assert all(words in notes for words in said)
     assert not any(words in notes for words in unsaid)
+
+
+def test_regions_walk_through_every_winner_between_two_budgets():
+    """With labels owned, annotating wins first; a coarse grid skipped it and named what nobody could buy."""
+    open_to = choices(EVIDENCE, "multipit_id", CARD, owned_labels=2000)
+    regions = trace_frontier(open_to.task, open_to.options, 10_000, n_budgets=5).regions
+    assert [r.label.split(" ")[0] for r in regions] == ["constant", "annotate", "distill", "annotate"]
+    for region in regions[1:]:
+        best = optimize_task(open_to.task, open_to.options, region.from_usd * 1.05).best
+        assert best is not None
+        assert best.label == region.label

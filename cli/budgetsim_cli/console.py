@@ -34,6 +34,8 @@ Tasks = Annotated[
     typer.Option("--task", help="Task name, e.g. stance; may be given again.", show_default="all with evidence"),
 ]
 
+MOST_USD = 1e12  # of any amount on the command line
+
 
 def read_text(path: Path, what: str) -> str:
     """Text of a file somebody named.
@@ -97,8 +99,8 @@ def check_amount(value: float, option: str, *, above_zero: bool = False) -> floa
     from budgetsim.errors import InputError
 
     wanted = "a finite number above zero" if above_zero else "a finite number of zero or more"
-    if not math.isfinite(value) or value < 0 or (above_zero and value == 0):
-        raise InputError(f"{option}: found {value:g}, wanted {wanted}.")
+    if not math.isfinite(value) or not 0 <= value <= MOST_USD or (above_zero and value == 0):
+        raise InputError(f"{option}: found {value:g}, wanted {wanted}, up to {MOST_USD:.0e}.")
     return value
 
 

@@ -194,8 +194,8 @@ def _check_aim(risk: float | None, choose: str) -> tuple[Choose, float]:
         return ("regret", 0.1) if choose == "regret" else ("mean", 0.1)
     if choose == "regret":
         raise InputError("--risk and --choose regret were both given; choose one of them.")
-    if not 0 < risk < 1:
-        raise InputError(f"--risk: found {risk:g}, wanted a share between 0 and 1, e.g. 0.1.")
+    if not 0.01 <= risk <= 0.99:  # 400 worlds tell no more
+        raise InputError(f"--risk: found {risk:g}, wanted a share between 0.01 and 0.99, such as 0.1.")
     return "quantile", risk
 
 

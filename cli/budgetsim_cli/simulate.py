@@ -75,7 +75,7 @@ def simulate(
     if as_json:
         print_json({"rates": card.name, "points": points_json(answers)})
     else:
-        print_page([points_grid(answers)])
+        print_page([points_grid(answers), *(f"Note: {a.reason}." for a in answers if a.reason and a.score is not None)])
 
 
 def _asked(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:

@@ -39,6 +39,12 @@ def plan_scores(option: Option, counts: Floats) -> Floats:
     return np.where(bought, option.surface.at(np.where(bought[:, None], counts, 1.0)), NOTHING)
 
 
+def scores_of(option: Option, allocation: Allocation) -> Floats:
+    """What one allocation of an option scores in every world: (n_draws,)."""
+    counts = np.array([[getattr(allocation, name) for name in option.surface.inputs]], dtype=np.float64)
+    return plan_scores(option, counts)[:, 0]
+
+
 def compute_usd(allocation: Allocation) -> float:
     """Dollars of an allocation that pay for compute."""
     return float(sum(allocation.costs.get(stage, 0.0) for stage in COMPUTE_STAGES))

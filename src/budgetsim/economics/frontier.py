@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,15 +10,17 @@ from itertools import pairwise
 import numpy as np
 
 from budgetsim.choosing.allocate import FINE
+from budgetsim.choosing.cheapest import least_usd
 from budgetsim.choosing.options import Allocation, Option, constant_allocation
 from budgetsim.choosing.winners import best_values, searches, winners
-from budgetsim.economics.expansion import compute_share, compute_usd, expansion_path
+from budgetsim.economics.expansion import compute_share, compute_usd, expansion_path, scores_of
 from budgetsim.economics.switches import Switch, switch_spread
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
 
 BAND_PERCENTILES = (5.0, 50.0, 95.0)
 _ZOOMS = 4  # of a sixteenth each
+_LEAST_USD = 0.01  # who wins in turn below a cent is nobody's question
 _REGION_BUDGETS = 121  # regions are looked for at so many, however few points are asked for
 _BAND_DRAWS = 200  # worlds in the bands: attainment grows with their square
 
@@ -72,8 +75,7 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
         return winners(best_values(task, costs, ready, at))
 
     names = [*(o.label for o in options), "constant"]
-    fine = np.append(0.0, np.geomspace(max_usd / 1000, max_usd, max(n_budgets, _REGION_BUDGETS)))
-    regions = _regions(fine, won_at(fine), won_at, names)
+    regions = _regions(_close_budgets(options, max_usd, n_budgets), won_at, names)
     chosen = _chosen(task, options, won_at(budgets), budgets)
     kept = _undominated([a for a, _ in chosen])
     bands = _bands([chosen[i] for i in kept])
@@ -101,26 +103,43 @@ def pareto_front(cost: Floats, score: Floats) -> list[int]:
     return kept
 
 
-def _regions(
-    budgets: Floats, won: Sequence[int], won_at: Callable[[Floats], list[int]], names: Sequence[str]
-) -> tuple[Region, ...]:
-    """Ranges of budgets by who wins them; where the winner changes, the budget is narrowed to a cent or so."""
-    starts, labels = [0.0], [names[won[0]]]
-    for k in range(1, len(budgets)):
-        if won[k] != won[k - 1]:
-            starts.append(_switch(budgets[k - 1], budgets[k], won[k - 1], won_at))
-            labels.append(names[won[k]])
+def _close_budgets(options: Sequence[Option], max_usd: float, n_budgets: int) -> Floats:
+    """Nothing, then budgets from just below the cheapest plan of all on: 20 or more a tenfold."""
+    low = min(max(0.9 * least_usd(options), _LEAST_USD), max_usd / 1000) if options else max_usd / 1000
+    n = max(n_budgets, _REGION_BUDGETS, math.ceil(20 * math.log10(max_usd / low)))
+    return np.append(0.0, np.geomspace(low, max_usd, n))
+
+
+def _regions(budgets: Floats, won_at: Callable[[Floats], list[int]], names: Sequence[str]) -> tuple[Region, ...]:
+    """Ranges of budgets by who wins them; where the winner changes, the budget is narrowed.
+
+    Between two budgets several may win in turn: after each change the walk goes on from there.
+    """
+    won = won_at(budgets)
+    starts, rows = [0.0], [won[0]]
+    for low, high, last in zip(budgets[:-1], budgets[1:], won[1:], strict=True):
+        if high <= _LEAST_USD and rows[-1] != last:
+            starts.append(_switch(float(low), float(high), rows[-1], won_at)[0])
+            rows.append(last)
+        for _ in range(len(names)):  # more turns than there are names between two close budgets are noise
+            if rows[-1] == last:
+                break
+            low, now = _switch(float(low), float(high), rows[-1], won_at)
+            starts.append(low)
+            rows.append(now)
     ends = [*starts[1:], float(budgets[-1])]
-    return tuple(Region(from_usd=a, to_usd=b, label=n) for a, b, n in zip(starts, ends, labels, strict=True))
+    return tuple(Region(from_usd=a, to_usd=b, label=names[row]) for a, b, row in zip(starts, ends, rows, strict=True))
 
 
-def _switch(low: float, high: float, before: int, won_at: Callable[[Floats], list[int]]) -> float:
-    """Budget between two at which `before` stops winning."""
+def _switch(low: float, high: float, before: int, won_at: Callable[[Floats], list[int]]) -> tuple[float, int]:
+    """Budget between two at which `before` stops winning, and who wins there."""
+    winner = before
     for _ in range(_ZOOMS):
         grid = np.linspace(low, high, 17)
-        first = next((k for k, winner in enumerate(won_at(grid)) if winner != before), len(grid) - 1)
-        low, high = float(grid[max(first - 1, 0)]), float(grid[first])
-    return high
+        won = won_at(grid)
+        first = next((k for k, row in enumerate(won) if row != before), len(grid) - 1)
+        low, high, winner = float(grid[max(first - 1, 0)]), float(grid[first]), won[first]
+    return high, winner
 
 
 def _switches(
@@ -146,13 +165,8 @@ def _chosen(
         mine = [i for i, winner in enumerate(won) if winner == row]
         for i, allocation in zip(mine, expansion_path(options[row], budgets[mine]), strict=True):
             if allocation is not None:
-                chosen[i] = (allocation, _scores(options[row], allocation))
+                chosen[i] = (allocation, scores_of(options[row], allocation))
     return chosen
-
-
-def _scores(option: Option, allocation: Allocation) -> Floats:
-    counts = [getattr(allocation, name) for name in option.surface.inputs]
-    return option.surface.at([counts])[:, 0]
 
 
 def _undominated(allocations: Sequence[Allocation]) -> list[int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from budgetsim.choosing.cheapest import least_usd
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import HAIR
 from budgetsim.economics.crossings import LEAD, Spread, overtaking, spread
@@ -15,7 +17,7 @@ from budgetsim.surface import Floats
 from budgetsim.tasks import Task
 
 _STEPS = 161  # budgets at which worlds are looked at
-_LEAST_USD = 0.01
+_LEAST_USD = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,8 @@ def switch_spread(
     before, after : rows of the options; their number stands for the constant answer
     near : budget of the switch of the means; max_usd : largest budget looked at
     """
-    budgets = np.geomspace(min(_LEAST_USD, max_usd / 1000), max_usd, _STEPS)
+    low = min(max(0.9 * least_usd(options), _LEAST_USD), max_usd / 1000)  # where nothing can be bought yet
+    budgets = np.geomspace(low, max_usd, max(_STEPS, math.ceil(40 * math.log10(max_usd / low))))
     old, new = (_scores(task, options, row, budgets) for row in (before, after))
     if before == len(options):
         old = old + HAIR  # as for the means: the constant answer, being free, is not beaten by a hair

@@ -58,11 +58,13 @@ class Grid:
 def usd(amount: float | None) -> str:
     """Dollars for people.
 
-    >>> usd(1999.66), usd(0.364), usd(None)
-    ('$2,000', '$0.36', '-')
+    >>> usd(1999.66), usd(0.364), usd(0.0003), usd(None)
+    ('$2,000', '$0.36', 'under $0.01', '-')
     """
     if amount is None:
         return "-"
+    if 0 < amount < 0.005:
+        return "under $0.01"
     return f"${amount:,.0f}" if amount >= 100 else f"${amount:,.2f}"
 
 
@@ -88,4 +90,6 @@ def interval_words(a: Allocation | PointAnswer) -> str:
 def kind_words(kind: str | None, factor: float | None) -> str:
     if kind is None:
         return "-"
-    return f"extrapolated {factor:.3g}-fold" if kind == "extrapolated" and factor else kind
+    if kind != "extrapolated" or not factor:
+        return kind
+    return f"extrapolated {factor:,.0f}-fold" if factor >= 1000 else f"extrapolated {factor:.3g}-fold"
