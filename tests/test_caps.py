@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import queue
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Clockwork:
         self.seconds = seconds
         self.now = 0.0
         self.hired = self._number = 0
+        self.first_dies_after: float | None = None  # seconds
         self._events: list[tuple[float, int, object, crew_module.Event]] = []
 
     def monotonic(self) -> float:
@@ -56,7 +58,11 @@ class Clockwork:
 
     def worker(self, number: int, settings: object, events: object) -> FakeWorker:
         self.hired += 1
-        return FakeWorker(number, self)
+        worker = FakeWorker(number, self)
+        if self.hired == 1 and self.first_dies_after is not None:
+            self.later(self.first_dies_after, worker, {"event": "ended"})
+            worker.dies = self.now + self.first_dies_after
+        return worker
 
 
 class FakeWorker:
@@ -68,17 +74,19 @@ class FakeWorker:
         self.number, self.clock = number, clock
         self.alive, self.ready, self.over = True, False, False
         self.task: Task | None = None
-        self.born, self.left = clock.now, 0.0
+        self.born, self.left, self.dies = clock.now, 0.0, math.inf
         clock.later(STARTUP, self, {"event": "ready"})
 
     @property
     def lifetime(self) -> float:
-        return (self.left if self.over else self.clock.now) - self.born
+        return min(self.left if self.over else self.clock.now, self.dies) - self.born
 
     def give(self, task: Task) -> None:
         self.task = task
         task.began = self.clock.now if self.ready else None
         wait = self.clock.seconds + (0.0 if self.ready else STARTUP)
+        if self.clock.now + wait > self.dies:
+            return
         done = {"event": "done", "run_id": task.spec.title, "scores": {"accuracy": 50.0}, "made": []}
         self.clock.later(wait, self, done)
 
@@ -179,6 +187,19 @@ def test_a_run_that_takes_longer_than_predicted_is_cut_at_the_cap(limits: Limits
     assert crew.failed == []  # cut is not failed: the same command does it again
     assert crew.wall <= 50
     assert crew.device_seconds <= 50
+
+
+@pytest.mark.parametrize(("cap", "hired", "done", "paid"), [(50, 2, 1, 45), (40, 1, 0, 15)])
+def test_a_worker_that_died_is_paid_for_once(cap: int, hired: int, done: int, paid: int, clockwork: Clockwork) -> None:
+    """The first dies 15 s old; another needs 10 s to start and 20 s for its run: 45 s in all."""
+    clockwork.first_dies_after = 15.0
+    crew = make_crew(clockwork, dollars(cap), workers=1)
+    said: list[str] = []
+    crew.tell = said.append
+    crew.work()
+    assert (clockwork.hired, len(crew.finished), crew.device_seconds) == (hired, done, paid)
+    assert crew.capped
+    assert "Nothing was started" not in said[-1]
 
 
 @given(st.floats(0, 1e4), st.floats(0, 1e4), st.integers(1, 4), st.floats(0.01, 10), st.floats(0.01, 10))

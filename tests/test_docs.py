@@ -73,10 +73,14 @@ def test_importing_budgetsim_loads_nothing_heavy():
 
 
 def test_nothing_names_a_path_of_some_machine():
-    files = [
-        p for p in ROOT.rglob("*") if p.suffix in {".py", ".md", ".yaml", ".toml", ".csv"} and ".venv" not in p.parts
-    ]
-    guilty = [p for p in files if p != Path(__file__) and "/home/" in p.read_text(encoding="utf-8")]
+    """Every tracked file but `results/`, which is data, and this file, which names what is looked for."""
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT)
+    if listed.returncode:
+        pytest.skip("no git repository: nothing says which files are the project's")
+    files = [ROOT / name for name in listed.stdout.split("\0") if name and not name.startswith("results/")]
+    paths = (b"/home/", b"/root/", b"/work/", b"/tmp/bash")
+    guilty = [p for p in files if p.is_file() and p != Path(__file__) and any(w in p.read_bytes() for w in paths)]
+    assert len(files) > 100
     assert guilty == []
 
 

@@ -15,6 +15,7 @@ from budgetsim.economics.expansion import compute_share, compute_usd, expansion_
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.switches import break_even_usd, switch_spread
 from budgetsim.economics.tradeoff import indifference_curve, substitution_rate, trace_indifference
+from budgetsim.report.frontier import curve_page
 from budgetsim.tasks import TASKS
 from made import make_option, make_surface
 
@@ -193,3 +194,30 @@ def test_a_frontier_names_its_switches_with_their_worlds():
     assert switch.worlds.happens == 1
     assert (switch.worlds.lower, switch.worlds.upper) == pytest.approx((15.5, 96.5), rel=0.01)  # 5 and 95 % of the way
     assert switch_spread(TASK, [annotate([[0.0] * 4])], 1, 0, 10.0, 1000).happens == 0
+
+
+def test_a_curve_stays_within_what_there_is():
+    """A limit takes rows away and changes none; the highest score is that of all that there is."""
+    table = log_linear(0.02, 0.01)
+    few = trace_indifference(distill(table, 0.5, 0.01, limits={"n_unlabeled": 5.0}), 10.0)
+    assert few.points[-1].n_second == 5
+    free = trace_indifference(distill(table, 0.5, 0.01), 15.0)
+    bound = trace_indifference(distill(table, 0.5, 0.01, limits={"n_labels": 100.0}), 15.0)
+    assert max(p.n_labels for p in free.points) > 100
+    assert [p for p in free.points if p.n_labels <= 100] == list(bound.points)
+    assert bound.highest == pytest.approx(100 * (0.02 * np.log(101) + 0.01 * 14))
+
+
+def test_the_first_knot_of_the_texts_may_lie_beyond_what_there_is():
+    knots = (K, np.array([0.0, 7.0, 300.0, 1000.0]))
+    table = 0.02 * LOG[:, None] + 0.01 * np.log1p(knots[1])[None, :]
+    cost = CostModel(per_unit={"n_labels": {"labels": 0.5}, "n_unlabeled": {"texts": 0.0}}, limits={"n_unlabeled": 5.0})
+    curve = trace_indifference(make_option(make_surface(table[None], knots, strategy="distill"), cost), 10.0)
+    assert [p.n_second for p in curve.points] == [5]
+
+
+@pytest.mark.parametrize("name", ["n_labels", "n_unlabeled"])
+def test_a_limit_below_one_leaves_no_bundle_and_says_so(name):
+    curve = trace_indifference(distill(log_linear(0.02, 0.01), 0.5, 0.01, limits={name: 0.0}), 15.0)
+    assert (curve.points, curve.highest, curve.cheapest) == ((), None, None)
+    assert "the limits leave no labels or no texts" in curve_page(curve, "f1")[0]

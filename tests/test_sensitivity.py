@@ -12,6 +12,7 @@ import pytest
 from budgetsim.advise import choices, load_evidence
 from budgetsim.choosing.allocate import FINE
 from budgetsim.choosing.winners import best_values, searches, winners
+from budgetsim.compute import Hours
 from budgetsim.costs import CostModel
 from budgetsim.economics.levers import Lever, price_levers, with_pool
 from budgetsim.economics.plans import best_plan
@@ -130,6 +131,37 @@ def test_half_a_pool_is_half_the_limit():
     assert half.cost.limit("n_unlabeled") == 500
 
 
+def test_the_pool_is_of_texts_and_not_of_labels():
+    """Half the texts are not half the labels that people can give, nor is their number that of the texts."""
+    cost = CostModel(limits={"n_labels": 5000.0, "n_unlabeled": 1000.0, "n_llm_labels": 1000.0})
+    option = replace(annotate([0.1] * 4), cost=cost)
+    (half,) = with_pool([option], 0.5)
+    assert half.cost.limits == {"n_labels": 5000, "n_unlabeled": 500, "n_llm_labels": 500}
+    (pool,) = (a for a in money_assumptions([option], [], 100) if a.name == "pool")
+    assert (pool.low, pool.high) == (500, 2000)
+    labels_alone = replace(option, cost=CostModel(limits={"n_labels": 5000.0}))
+    assert [a.name for a in money_assumptions([labels_alone], [], 100)] == ["budget"]
+
+
+def test_of_what_is_free_only_texts_have_a_plausible_price():
+    free = [replace(LABEL, name=name, now_usd=0.0) for name in ("LLM", "labels", "texts")]
+    found = money_assumptions([annotate([0.1] * 4)], free, 100)
+    assert [(a.name, a.low, a.high) for a in found[1:]] == [("texts", 0, 0.01)]
+
+
+def test_the_price_of_a_device_touches_the_options_that_use_it():
+    cost = CostModel(per_unit={"n_labels": {"labels": 1.0, "student": 2.0}})
+    cpu, gpu, none = (
+        replace(annotate([0.1] * 4), cost=cost, hours=hours)
+        for hours in (Hours(model="measured", device_class="cpu"), Hours(model="cached", device_class="gpu"), None)
+    )
+    levers = {x.name: x for x in price_levers(TASK, [cpu, gpu, none], CARD)}
+    for name, hit in (("CPU", 0), ("GPU", 1)):
+        turned = levers[name].turned([cpu, gpu, none], 3 * levers[name].now_usd)
+        usd = [o.cost.per_unit["n_labels"]["student"] for o in turned]
+        assert usd == pytest.approx([6.0 if i == hit else 2.0 for i in range(3)])
+
+
 def test_the_best_plan_is_the_one_that_optimize_recommends(evidence):
     from budgetsim.choosing.optimize import optimize_task
 
@@ -246,6 +278,22 @@ def test_under_modern_compute_the_utilisation_is_in_the_tornado(evidence):
     found = trace_sensitivity(open_to, CARD, 2000, again, compute="modern")
     (swing,) = (s for s in found.swings if s.name == "utilisation")
     assert swing.at_high.score >= swing.at_low.score  # a better use of the device leaves more for labels
+
+
+def test_a_share_cannot_be_above_one_and_the_row_says_the_factor_that_was_used(evidence):
+    """A labelling share of .8 can grow 1.25-fold, and so all shares do; hours then fall by that factor."""
+    use = CARD.utilisation.model_copy(update={"labelling": 0.8})
+    card, seen = CARD.model_copy(update={"utilisation": use}), []
+
+    def again(card, *, compute):
+        seen.append(card.utilisation)
+        return choices(evidence, "stance", card, compute=compute)
+
+    found = trace_sensitivity(again(card, compute="modern"), card, 2000, again, compute="modern")
+    (swing,) = (s for s in found.swings if s.name == "utilisation")
+    assert (swing.low, swing.high) == (0.5, pytest.approx(1.25))
+    best = max(seen, key=lambda u: u.labelling)
+    assert (best.labelling, best.teacher_training) == pytest.approx((1.0, 1.25 * use.teacher_training))
 
 
 def test_a_card_without_a_price_has_a_row_that_says_so(evidence):

@@ -13,7 +13,7 @@ import typer
 from budgetsim_cli.console import Json, Rates, Store, print_json, print_page, read_rates, say
 
 if TYPE_CHECKING:
-    from budgetsim.measure import Campaign, Outcome, Recipe, RunSpec
+    from budgetsim.measure import Campaign, Recipe, RunSpec
 
 Task = Annotated[
     list[str] | None,
@@ -106,7 +106,7 @@ def measure(
     if outcome.failed:
         raise _failure(list(outcome.failed))
     if outcome.capped and not outcome.done:
-        raise _capped(outcome)
+        raise _capped()
 
 
 def _points(
@@ -152,7 +152,7 @@ def _failure(messages: list[str]) -> Exception:
     return BudgetsimError(f"{len(messages)} of the runs failed; first: {messages[0]}")
 
 
-def _capped(outcome: Outcome) -> Exception:
+def _capped() -> Exception:
     from budgetsim.errors import InfeasibleBudgetError
 
     return InfeasibleBudgetError("No run was finished within the cap: raise it (--dry-run says what runs take).")

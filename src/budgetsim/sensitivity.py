@@ -33,6 +33,7 @@ from budgetsim.tasks import Task
 CaseKind = Literal["card", "compute", "llm_accuracy", "teacher_plateau"]
 _ERRORS: dict[Errors, str] = {"random": "at random", "learnable": "that a student learns"}
 _MISFIT = 0.02  # beyond what the noise of runs explains
+_SHARES = ("teacher_training", "labelling", "student_training")  # of the utilisation
 LLM_STRATEGIES = ("llm_annotate", "annotate_plus_llm")
 
 
@@ -132,17 +133,18 @@ def _priced(
 
 
 def _utilisation(card: RateCard, budget_usd: float, reprice: Reprice, compute: ComputeModel) -> list[Assumption]:
-    """The stated utilisation halved and doubled, where modelled hours rest on it."""
+    """The stated utilisation halved and doubled, or up to where one of its shares is whole; where hours rest on it."""
     use = card.utilisation
     if use is None or compute != "modern":
         return []
-    ends = [reprice(_used(card, use, factor), compute=compute).options for factor in (0.5, 2.0)]
+    low, high = 0.5, min(2.0, 1 / max(getattr(use, name) for name in _SHARES))
+    ends = [reprice(_used(card, use, factor), compute=compute).options for factor in (low, high)]
     return [
         Assumption(
             name="utilisation",
             unit="times the card's",
-            low=0.5,
-            high=2.0,
+            low=low,
+            high=high,
             at_low=(ends[0], budget_usd),
             at_high=(ends[1], budget_usd),
         )
@@ -150,9 +152,7 @@ def _utilisation(card: RateCard, budget_usd: float, reprice: Reprice, compute: C
 
 
 def _used(card: RateCard, use: Utilisation, factor: float) -> RateCard:
-    shares = {
-        name: min(getattr(use, name) * factor, 1.0) for name in ("teacher_training", "labelling", "student_training")
-    }
+    shares = {name: getattr(use, name) * factor for name in _SHARES}
     return card.model_copy(update={"utilisation": use.model_copy(update=shares)})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from budgetsim.choosing.options import COMPUTE_STAGES, Option
@@ -10,7 +10,8 @@ from budgetsim.costs import CostModel, llm_usd_per_label
 from budgetsim.rates import RateCard
 from budgetsim.tasks import Task
 
-_INPUTS = {"labels": ("n_labels",), "llm_labels": ("n_llm_labels",), "texts": ("n_unlabeled", "n_llm_labels")}
+POOLED = ("n_unlabeled", "n_llm_labels")  # inputs that take texts of the pool
+_INPUTS = {"labels": ("n_labels",), "llm_labels": ("n_llm_labels",), "texts": POOLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,16 +20,23 @@ class Lever:
 
     now_usd : US dollars a unit on the card, zero or more
     stages : of the costs, all in proportion to it
+    device_class : of the options it turns; None turns all
     """
 
     name: str
     unit: str  # what one costs that much
     now_usd: float
     stages: tuple[str, ...]
+    device_class: str | None = None
 
     def turned(self, options: Sequence[Option], usd: float) -> list[Option]:
         """The options at another price of a unit."""
-        return [replace(o, cost=self._repriced(o.cost, usd)) for o in options]
+        return [replace(o, cost=self._repriced(o.cost, usd)) if self._touches(o) else o for o in options]
+
+    def _touches(self, option: Option) -> bool:
+        if self.device_class is None:
+            return True
+        return option.hours is not None and option.hours.device_class == self.device_class
 
     def _repriced(self, cost: CostModel, usd: float) -> CostModel:
         if self.now_usd > 0:
@@ -65,15 +73,16 @@ def _compute_levers(options: Sequence[Option], card: RateCard) -> list[Lever]:
     classes = sorted({o.hours.device_class for o in options if o.hours is not None})
     prices = {name: float(card.device(name).usd_per_device_hour) for name in classes}
     return [
-        Lever(name=name.upper(), unit=f"a {name.upper()}-hour", now_usd=usd, stages=COMPUTE_STAGES)
+        Lever(name=name.upper(), unit=f"a {name.upper()}-hour", now_usd=usd, stages=COMPUTE_STAGES, device_class=name)
         for name, usd in prices.items()
         if usd > 0
     ]
 
 
 def with_pool(options: Sequence[Option], factor: float) -> list[Option]:
-    """The options with pools of another size."""
-    return [
-        replace(o, cost=replace(o.cost, limits={name: round(n * factor) for name, n in o.cost.limits.items()}))
-        for o in options
-    ]
+    """The options with pools of another size; what people can label stays."""
+    return [replace(o, cost=replace(o.cost, limits=_of_pool(o.cost.limits, factor))) for o in options]
+
+
+def _of_pool(limits: Mapping[str, float], factor: float) -> dict[str, float]:
+    return {name: round(n * factor) if name in POOLED else n for name, n in limits.items()}

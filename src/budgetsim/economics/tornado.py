@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from budgetsim.choosing.options import Allocation, Option
-from budgetsim.economics.levers import Lever, with_pool
+from budgetsim.economics.levers import POOLED, Lever, with_pool
 from budgetsim.economics.plans import best_plan
 from budgetsim.tasks import Task
 
@@ -59,7 +59,10 @@ def tornado(task: Task, assumptions: Sequence[Assumption]) -> list[Swing]:
 
 
 def money_assumptions(options: Sequence[Option], levers: Sequence[Lever], budget_usd: float) -> list[Assumption]:
-    """Each price and the budget halved and doubled, and the pool; a free text at 0 and `PLAUSIBLE_TEXT_USD`."""
+    """Each price and the budget halved and doubled, and the pool; a free text at 0 and `PLAUSIBLE_TEXT_USD`.
+
+    Whatever else is free is left out: nothing says what it may cost.
+    """
     found = [
         Assumption(
             name="budget",
@@ -71,6 +74,8 @@ def money_assumptions(options: Sequence[Option], levers: Sequence[Lever], budget
         )
     ]
     for lever in levers:
+        if not lever.now_usd and lever.name != "texts":
+            continue
         low, high = (lever.now_usd / 2, lever.now_usd * 2) if lever.now_usd else (0.0, PLAUSIBLE_TEXT_USD)
         found.append(
             Assumption(
@@ -82,7 +87,7 @@ def money_assumptions(options: Sequence[Option], levers: Sequence[Lever], budget
                 at_high=(lever.turned(options, high), budget_usd),
             )
         )
-    sizes = {n for o in options for n in o.cost.limits.values()}
+    sizes = {n for o in options for name, n in o.cost.limits.items() if name in POOLED}
     if sizes:
         size = max(sizes)
         found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,7 @@ class IndifferenceCurve:
     second: str  # n_unlabeled or n_llm_labels
     score: float  # percent
     points: tuple[IndifferencePoint, ...]
-    highest: float  # percent: the highest expected score of the whole surface, where the curve is empty
+    highest: float | None  # percent: the highest expected score within the limits; None where they leave no bundle
 
     @property
     def cheapest(self) -> int | None:
@@ -110,12 +111,18 @@ def substitution_rate(
 def trace_indifference(option: Option, score: float) -> IndifferenceCurve | None:
     """The curve of one option at a score, with worlds, dollars and rates; None for an option of one input.
 
+    Bundles that ask for more of an input than there is are left out; the worlds of a bundle that is
+    there may ask for more.
+
     score : percent
     """
     s = option.surface
     if len(s.inputs) != 2:
         return None
-    second = _seconds(option)
+    limits = [option.cost.limit(name) for name in s.inputs]
+    if min(limits) < 1:
+        return IndifferenceCurve(label=option.label, second=s.inputs[1], score=score, points=(), highest=None)
+    second = _seconds(s.knots[1], limits[1])
     mean = indifference_curve(s.knots, s.mean_table(), score / 100, second)
     rates = substitution_rate(s.knots, s.mean_table(), score / 100, second)
     worlds = np.sort(indifference_curve(s.knots, s.draws, score / 100, second), axis=0)
@@ -123,22 +130,29 @@ def trace_indifference(option: Option, score: float) -> IndifferenceCurve | None
     points = [
         _point(option, n, labels, low, high, rate)
         for n, labels, low, high, rate in zip(second, np.ceil(mean - 1e-9), lower, upper, rates, strict=True)
-        if np.isfinite(labels)
+        if np.isfinite(labels) and labels <= limits[0]
     ]
     return IndifferenceCurve(
         label=option.label,
         second=s.inputs[1],
         score=score,
         points=tuple(points),
-        highest=100 * float(s.mean_table()[:, s.knots[1] <= option.cost.limit(s.inputs[1])].max()),
+        highest=100 * _highest(s.knots, s.mean_table(), limits),
     )
 
 
-def _seconds(option: Option) -> Floats:
-    """Counts of the second input: evenly spread on its axis, up to what there is."""
-    knots, limit = option.surface.knots[1], option.cost.limit(option.surface.inputs[1])
-    low = max(float(knots[knots >= 1][0]), 1.0)
-    return np.unique(np.round(np.geomspace(low, min(limit, float(knots[-1])), _ROWS)))
+def _seconds(knots: Floats, limit: float) -> Floats:
+    """Counts of the second input: evenly spread on its axis, up to what there is (one or more)."""
+    high = min(limit, float(knots[-1]))
+    low = min(float(knots[knots >= 1][0]), high)
+    return np.unique(np.round(np.geomspace(low, high, _ROWS)))
+
+
+def _highest(knots: tuple[Floats, ...], table: Floats, limits: Sequence[float]) -> float:
+    """The highest value of a table within limits: at a knot or at a limit, as it is linear between."""
+    axes = [np.append(k[k <= limit], min(limit, k[-1])) for k, limit in zip(knots, limits, strict=True)]
+    bundles = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    return float(interpolate(knots, table, bundles).max())
 
 
 def _point(option: Option, second: float, labels: float, low: float, high: float, rate: float) -> IndifferencePoint:

@@ -55,7 +55,7 @@ class Crew:
     _own: dict[int, list[RunSpec]] = field(default_factory=dict)  # the group each worker is at
     _events: Events = field(default_factory=queue.Queue)
     _workers: dict[int, Worker] = field(default_factory=dict)
-    _dismissed: list[Worker] = field(default_factory=list)  # died, and were replaced
+    _dismissed: list[Worker] = field(default_factory=list)  # died, and made room for another
     _restarts: int = 0
 
     def __post_init__(self) -> None:
@@ -174,7 +174,7 @@ class Crew:
             self._restarts += 1
             self.tell(f"A worker died at {task.spec.title} (exit {worker.exit_code}); it is started again.")
             self._groups.insert(0, [task.spec])
-            self._dismissed.append(worker)
+            self._dismissed.append(self._workers.pop(worker.number))
             self._hire(worker.number)
         else:
             self.failed.append(f"{task.spec.title}: the worker died (exit {worker.exit_code}).")
@@ -261,7 +261,7 @@ class Crew:
         if self.stopped is None:
             self.stopped = reason
             kept = "What is done is kept; the same command goes on from there."
-            self.tell(f"Stopping: {reason}. {kept if self._workers else 'Nothing was started.'}")
+            self.tell(f"Stopping: {reason}. {kept if self._workers or self._dismissed else 'Nothing was started.'}")
 
     def _eta(self) -> float:
         """Seconds until all is done: each missing stage once."""

@@ -66,6 +66,8 @@ def spread_words(worlds: Spread) -> str:
 def curve_page(curve: IndifferenceCurve, metric: str) -> Page:
     """An indifference curve for people; the cheapest bundle is marked."""
     second = SECOND[curve.second]
+    if curve.highest is None:
+        return [f"{curve.label}: no bundle can be had: the limits leave no labels or no {second}."]
     if not curve.points:
         return [f"{curve.label}: no bundle is expected to score {curve.score:g}; the highest is {curve.highest:.1f}."]
     rows = tuple(_curve_row(p, i == curve.cheapest) for i, p in enumerate(curve.points))

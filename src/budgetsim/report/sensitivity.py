@@ -124,7 +124,7 @@ def _swing_row(s: Swing, plan: Allocation, low: float, high: float) -> tuple[str
 def _amount(s: Swing, value: float) -> str:
     if s.name == "pool":
         return f"{value:,.0f} texts"
-    return f"{value:g} {s.unit}" if s.name == "utilisation" else f"{price_words(value)} {s.unit}"
+    return f"{value:.3g} {s.unit}" if s.name == "utilisation" else f"{price_words(value)} {s.unit}"
 
 
 def _choice_words(s: Swing, plan: Allocation) -> str:

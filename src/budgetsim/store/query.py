@@ -28,10 +28,7 @@ WHERE r.same_as IS NULL AND r.feasible AND (? IS NULL OR list_contains(?, r.evid
 ORDER BY r.run_id
 """
 
-_TEACHERS = """
-SELECT l.run_id, max(g.score) FROM run_stages l JOIN stages g USING (stage_id)
-WHERE g.kind = 'finetune_teacher' AND g.score IS NOT NULL GROUP BY l.run_id
-"""
+_TEACHERS = "SELECT run_id, max(score) FROM teacher_scores GROUP BY run_id"
 
 Catalogue = Mapping[str, Mapping[str, int]]  # task -> evidence set -> number of results
 
@@ -80,7 +77,7 @@ def load_measurements(connection: Connection, sets: Sequence[str] | None = None)
     """
     names = None if sets is None else list(sets)
     rows = connection.execute(_MEASUREMENTS, [names, names]).fetchall()
-    # published teachers have no score; a join would cost every answer from published rows 12 ms
+    # published teachers have no score; the view would cost every answer from published rows 12 ms
     measured = any(row[4] is not None and not row[13].startswith("published") for row in rows)
     taught = dict(connection.execute(_TEACHERS).fetchall()) if measured else {}
     return [_measurement(row, taught.get(row[0])) for row in rows]
