@@ -77,7 +77,7 @@ def test_owning_a_teacher_or_labels_is_told_with_its_worth():
     task = json_of("--budget", "300", "--owned-teacher", "t5-v1_1-xxl:5000")
     best = task["allocations"][task["recommended"]]
     assert (best["n_labels"], best["costs"]["labels"], best["costs"]["teacher"]) == (5000, 0, 0)
-    assert any("neither are paid" in note for note in best["notes"])
+    assert any("neither is paid for" in note for note in best["notes"])
     assert any("do not count as owned" in note for note in task["notes"])
 
 

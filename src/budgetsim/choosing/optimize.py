@@ -92,7 +92,7 @@ def optimize_task(
         changes=None,
         stop_here=None,
         shadow=None,
-        corners=tuple(corner(task, options, n, budget_usd) for n in initial_sizes),
+        corners=tuple(corner(options, n, budget_usd) for n in initial_sizes),
         notes=_task_notes(task, ordered, recommended, choose),
     )
     return answer if choose == "regret" else _around(answer, task, options, ready, best)

@@ -149,7 +149,7 @@ def _teacher_words(option: Option, named: Mapping[str, float]) -> list[str]:
     if n is None:
         return []
     if named["n_labels"] == n:
-        return [f"{option.surface.teacher} is used as it is owned, tuned on {n:,.0f} labels: neither are paid"]
+        return [f"{option.surface.teacher} is used as it is owned, tuned on {n:,.0f} labels: neither is paid for"]
     return [f"{option.surface.teacher} is tuned again, on more than the {n:,.0f} labels of the one that is owned"]
 
 
