@@ -10,7 +10,6 @@ from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.corners import corner
 from budgetsim.choosing.options import allocation_at
 from budgetsim.store.database import Connection
-from budgetsim.tasks import get_task
 from paper_evidence import CHECKED, Cell, Forecast, Refits, Section, chance_above, checked, forecast, said, table
 
 LEAST_GAIN = 1.0  # points: twice the noise of a printed run

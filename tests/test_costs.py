@@ -134,7 +134,9 @@ def test_what_is_free_is_bounded_by_its_limit_alone_even_with_no_end_of_money():
 
 def test_time_without_a_deadline_bounds_nothing():
     """LLM labels take no time: infinite days times a price of nothing must not make the plan vanish."""
-    timed = CostModel(per_unit={"n_llm_labels": {"llm_labels": 0.5}}, days=CostModel(per_unit={"n_llm_labels": {"s": 0}}))
+    timed = CostModel(
+        per_unit={"n_llm_labels": {"llm_labels": 0.5}}, days=CostModel(per_unit={"n_llm_labels": {"s": 0}})
+    )
     assert float(timed.most("n_llm_labels", 10.0)) == 20
     assert timed.days is not None
     assert float(timed.days.most("n_llm_labels", np.inf)) >= 1e15
