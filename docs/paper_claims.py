@@ -10,7 +10,6 @@ from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.corners import corner
 from budgetsim.choosing.options import allocation_at
 from budgetsim.store.database import Connection
-from budgetsim.tasks import get_task
 from paper_evidence import CHECKED, Cell, Forecast, Refits, Section, chance_above, checked, forecast, said, table
 
 LEAST_GAIN = 1.0  # points: twice the noise of a printed run
@@ -122,7 +121,7 @@ def infeasible(cells: Sequence[Cell], refits: Refits) -> Section:
         initial, total = c.initial or 0, c.total_usd or 0.0
         options = [o for o in refits.options(refits.without(c.task, [c])) if o.surface.strategy == "distill"]
         teacher = float(options[0].cost.stages({"n_labels": initial})["teacher"])
-        answer = corner(get_task(c.task), options, initial, total).distill
+        answer = corner(options, initial, total).distill
         told = "not affordable" if answer is None else f"{answer.score:.1f}"
         lines.append([c.task, f"{initial:,} + ${c.extra_usd:,.0f}", c.score, f"${teacher:.2f}", told])
     text = [
@@ -275,7 +274,7 @@ def mix(cells: Sequence[Cell], refits: Refits, row: dict[str, Any]) -> Mix:
         if choice.feasible[0]
     ]
     best = max(plans, key=lambda a: a.score or 0.0)
-    pure = corner(get_task(row["task"]), options, row["initial_n_labels"], usd)
+    pure = corner(options, row["initial_n_labels"], usd)
     rival = max(a.score or 0.0 for a in (pure.annotate, pure.distill) if a is not None)
     texts = f" / {best.n_unlabeled:,}" if best.n_unlabeled else ""
     return Mix(row, (best.score or 0.0) - rival, f"{best.strategy} {best.n_labels:,}{texts}: {best.score:.1f}")

@@ -335,6 +335,37 @@ def test_owned_labels_are_worth_their_price():
     assert found.score_without == pytest.approx(100 * surface.at([[500.0]])[0, 0])
 
 
+@given(st.integers(0, 10_000), st.integers(1, 240), st.floats(1, 300))
+@settings(max_examples=40, deadline=None)
+def test_a_teacher_that_is_owned_never_makes_an_answer_worse(seed, n, budget):
+    """It can be left aside for one on fewer labels: of the two ways, one label, the better is told."""
+    without = random_option(seed)
+    owned = replace(without, cost=with_owned_teacher(without.cost, n, 0.0))
+    anew = replace(without, left_aside=n)
+    found = worth_of_owning(TASK, [owned, anew], [without], budget)
+    assert found.score >= found.score_without
+    answer = optimize_task(TASK, [owned, anew], budget)
+    assert len(answer.allocations) == 2  # one a label, and the constant answer
+    assert sum(a.p_best for a in answer.allocations if a.feasible) == pytest.approx(1)
+    assert answer.best.score >= optimize_task(TASK, [without], budget).best.score - 0.2 - 1e-9  # a hair each time
+
+
+def test_of_two_ways_with_one_teacher_a_target_takes_the_cheaper():
+    without = random_option(4)
+    owned = replace(without, cost=with_owned_teacher(without.cost, 200, 0.0))
+    goal = reach_target(TASK, [owned, replace(without, left_aside=200)], 40, 0.5)
+    alone = [reach_target(TASK, [o], 40, 0.5).plan.allocation.cost_usd for o in (owned, without)]
+    assert goal.plan.allocation.cost_usd == min(alone)
+    assert len(goal.reached) + len(goal.short) == 2
+
+
+def test_a_teacher_owned_beyond_the_table_is_said_to_be_so():
+    option = random_option(1)
+    far = replace(option, cost=with_owned_teacher(option.cost, 999, 0.0))
+    (reason,) = (a.reason for a in optimize_task(TASK, [far], 1e6).allocations if not a.feasible)
+    assert reason == "scores are known up to 250 n_labels; the owned teacher has more"
+
+
 def test_what_money_cannot_buy_has_no_price():
     surface = make_surface(np.array([[0.2, 0.8]]), (np.array([1.0, 1e4]),))
     bounded = replace(LABELS, limits={"n_labels": 100.0})

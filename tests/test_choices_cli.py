@@ -77,8 +77,30 @@ def test_owning_a_teacher_or_labels_is_told_with_its_worth():
     task = json_of("--budget", "300", "--owned-teacher", "t5-v1_1-xxl:5000")
     best = task["allocations"][task["recommended"]]
     assert (best["n_labels"], best["costs"]["labels"], best["costs"]["teacher"]) == (5000, 0, 0)
-    assert any("neither are paid" in note for note in best["notes"])
+    assert any("neither is paid for" in note for note in best["notes"])
     assert any("do not count as owned" in note for note in task["notes"])
+
+
+def test_a_fresh_teacher_on_fewer_labels_is_not_forbidden_by_an_owned_one():
+    """Beyond its best size an owned teacher may be worse than a fresh one: multipit_gen falls at 100,000 labels."""
+    words = ("--task", "multipit_gen", "--budget", "10000", "--owned-teacher", "t5-v1_1-xxl:100000")
+    done = CliRunner().invoke(app, ["optimize", *STANCE[2:], *words, "--json"])
+    task = json.loads(done.stdout)["tasks"]["multipit_gen"]
+    best = task["allocations"][task["recommended"]]
+    assert best["n_labels"] < 100_000
+    assert task["owning"]["score"] >= task["owning"]["score_without"]
+    assert any("is left aside" in note for note in best["notes"])
+
+
+def test_quantiles_are_called_quantiles():
+    shown = run("--budget", "300", "--risk", "0.1").stdout
+    assert "already buys a 10 % quantile of " in shown
+    assert "points of the 10 % quantile" in shown
+
+
+def test_time_alone_leaves_out_nothing_that_takes_none():
+    plain, timed = (json_of("--budget", "300", *words)["allocations"] for words in ((), ("--labels-per-day", "100")))
+    assert {a["strategy"] for a in timed if a["feasible"]} == {a["strategy"] for a in plain if a["feasible"]}
 
 
 def test_bounds_and_deadline_are_kept_and_said():
@@ -128,6 +150,7 @@ def test_bad_input_says_what_was_found_and_wanted(words, message):
     ("words", "message"),
     [
         (("--strategy", "distill_plus_llm"), "nothing is published or measured"),
+        (("--owned-teacher", "t5-v1_1-xxl:5000000"), "scores are known up to .* n_labels; the owned teacher has more"),
         (("--owned-teacher", "bert:50"), "no fitted teacher bert on stance; it has t5-v1_1-xxl"),
     ],
 )

@@ -124,3 +124,19 @@ def test_scaled_prices_scale_their_stages_only():
         {"labels": 1, "student": 1, "teacher": 2, "distillation": 1}
     )
     assert np.ndim(after["labels"]) == 0
+
+
+def test_what_is_free_is_bounded_by_its_limit_alone_even_with_no_end_of_money():
+    free = CostModel(per_unit={"n_labels": {}}, limits={"n_labels": 70.0})
+    assert free.input_usd("n_labels", [1.0, 2.0]).tolist() == [0.0, 0.0]
+    assert free.affordable("n_labels", [-1.0, 0.0, 5.0, np.inf]).tolist() == [-1.0, 70.0, 70.0, 70.0]
+
+
+def test_time_without_a_deadline_bounds_nothing():
+    """LLM labels take no time: infinite days times a price of nothing must not make the plan vanish."""
+    timed = CostModel(
+        per_unit={"n_llm_labels": {"llm_labels": 0.5}}, days=CostModel(per_unit={"n_llm_labels": {"s": 0}})
+    )
+    assert float(timed.most("n_llm_labels", 10.0)) == 20
+    assert timed.days is not None
+    assert float(timed.days.most("n_llm_labels", np.inf)) >= 1e15

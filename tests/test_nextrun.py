@@ -164,3 +164,29 @@ def test_budgets_are_read_as_they_are_told():
 def test_a_budget_that_cannot_be_spent_is_refused_with_what_was_wanted(text):
     with pytest.raises(InputError, match=r"--budget: found .*, wanted"):
         budget_range([text])
+
+
+def test_no_budgets_are_refused():
+    with pytest.raises(InputError, match="budgets_usd: found none"):
+        rank_runs(TASK, [SURE], [])
+
+
+def test_the_constant_answer_stands_unless_it_is_beaten_by_more_than_a_hair():
+    task = replace(TASK, constant_score=0.6)
+    assert rank_runs(task, [arm("x", [0.1, 0.6, 0.6004, 0.6005], 0.0, price=0.1)], [1000]).plans_now == ("constant",)
+
+
+def test_what_a_pilot_bought_is_a_count_that_is_tried():
+    """Where all 137 owned labels are free and one more is dear, the best split has just these."""
+    knots = (np.array([1.0, 100.0, 1000.0]), np.array([1.0, 100.0, 1000.0]))
+    grid = np.log1p(knots[0])[:, None] + np.log1p(knots[1])[None, :]
+    surface = make_surface(grid[None] / 20, knots, strategy="distill")
+    cost = CostModel(per_unit={"n_labels": {"labels": 1.0}, "n_unlabeled": {"distillation": 0.1}})
+    after = replace(cost, owned={"n_labels": 137.0})
+    told, untold = (
+        prepare(surface, surface.mean_table(), cost, EASY, also=also).best(after, [5.0]) for also in (after, None)
+    )
+    assert told.counts[0, 0] == 137
+    assert told.value[0] >= untold.value[0]
+    fresh = prepare(surface, surface.mean_table(), after, EASY).best(after, [5.0])
+    assert told.value[0] == pytest.approx(fresh.value[0])

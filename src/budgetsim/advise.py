@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from budgetsim.choosing.options import EvidenceNote, Option
@@ -279,7 +279,7 @@ def choices(
         if (strategies and surface.strategy not in strategies) or (students and surface.student not in students):
             continue
         try:
-            options.append(_option(evidence, surface, facts, card, compute, owned_labels, terms))
+            options += _ways(evidence, surface, facts, card, compute, owned_labels, terms)
         except MissingPriceError as error:
             if strategies:
                 raise
@@ -298,7 +298,8 @@ def reprice(
 
     raises : MissingPriceError
     """
-    return [_option(evidence, o.surface, open_to.task, card, compute, 0.0, terms) for o in open_to.options]
+    surfaces = {o.surface.group: o.surface for o in open_to.options}  # an owned teacher makes two options of one
+    return [_option(evidence, s, open_to.task, card, compute, 0.0, terms) for s in surfaces.values()]
 
 
 def _check_teacher(terms: Terms, fit: TaskFit) -> None:
@@ -308,6 +309,14 @@ def _check_teacher(terms: Terms, fit: TaskFit) -> None:
             f"Evidence {fit.evidence_set} has no fitted teacher {terms.owned_teacher[0]} on {fit.task}; it has "
             f"{', '.join(teachers) or 'none'}."
         )
+    if terms.owned_teacher is not None:
+        name, n = terms.owned_teacher
+        known = max(float(s.knots[0][-1]) for s in fit.surfaces if s.teacher == name)
+        if n > known:
+            raise NoEvidenceError(
+                f"--owned-teacher {name}:{n}: scores are known up to {known:,.0f} n_labels; the owned teacher has "
+                f"more. Name a teacher on {known:,.0f} labels or fewer, or leave it out."
+            )
 
 
 def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequence[Option]) -> list[str]:
@@ -374,6 +383,24 @@ def _option(
         evidence=_note(evidence, surface, task.name),
         hours=hours,
     )
+
+
+def _ways(
+    evidence: Evidence,
+    surface: Surface,
+    task: Task,
+    card: RateCard,
+    compute: ComputeModel,
+    owned_labels: float,
+    terms: Terms,
+) -> list[Option]:
+    """The priced option; where its teacher is owned, also without it: fewer labels may do with more texts."""
+    option = _option(evidence, surface, task, card, compute, owned_labels, terms)
+    if terms.owned_teacher is None or terms.owned_teacher[0] != surface.teacher:
+        return [option]
+    free = terms._replace(owned_teacher=None)
+    anew = _option(evidence, surface, task, card, compute, owned_labels, free)
+    return [option, replace(anew, left_aside=terms.owned_teacher[1])]
 
 
 def _under_terms(

@@ -98,12 +98,14 @@ class CostModel:
         taken = [self.input_usd(other, n) for other, n in (besides or {}).items()]
         left = np.asarray(usd, dtype=np.float64) - self.fixed_usd - sum(taken, np.float64(0.0))
         paid = np.where(left >= 0, self.affordable(name, left), -1.0)
-        return paid if self.days is None else np.minimum(paid, self.days.most(name, self.deadline_days, besides))
+        if self.days is None or math.isinf(self.deadline_days):
+            return paid
+        return np.minimum(paid, self.days.most(name, self.deadline_days, besides))
 
     def input_usd(self, name: str, n: ArrayLike) -> Floats:
         """Dollars that n units of one input cost, the fixed part left out."""
-        parts = self._of_input(name, np.asarray(n, dtype=np.float64))
-        return np.asarray(sum(parts.values(), np.float64(0.0)), dtype=np.float64)
+        units = np.asarray(n, dtype=np.float64)
+        return np.asarray(sum(self._of_input(name, units).values(), np.zeros_like(units)), dtype=np.float64)
 
     def has(self, stages: Iterable[str]) -> bool:
         """Whether any of some stages costs anything."""
@@ -139,7 +141,8 @@ class CostModel:
         at = 0 if len(breaks) == 1 else np.clip(np.searchsorted(cost, money, side="right") - 1, 0, len(breaks) - 1)
         with np.errstate(divide="ignore"):
             per_usd = np.where(rises > 0, 1 / rises, 0.0)
-        n = breaks[at] + (money - cost[at]) * per_usd[at] + np.where(rises > 0, 0.0, _NO_LIMIT)[at]
+        over = np.where(rises[at] > 0, money - cost[at], 0.0)  # no limit of money times no price is not a number
+        n = breaks[at] + over * per_usd[at] + np.where(rises > 0, 0.0, _NO_LIMIT)[at]
         n = np.minimum(n, self.limit(name))
         return np.where(money >= cost[0], np.floor(n * (1 + _TINY)), -1.0)
 

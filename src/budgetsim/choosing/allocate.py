@@ -49,14 +49,17 @@ class Search(Protocol):
         ...
 
 
-def prepare(surface: Surface, table: Floats, cost: CostModel, fine: int = FINE) -> Search:
+def prepare(
+    surface: Surface, table: Floats, cost: CostModel, fine: int = FINE, *, also: CostModel | None = None
+) -> Search:
     """Make a table ready: (*grid) for means, (n_draws, *grid) for every world at once.
 
-    cost : its limits bound the inputs; its prices may change from search to search
+    cost : its limits bound the inputs, its kinks are tried; its prices may change from search to search
+    also : another with the same limits that will be searched with, whose kinks are tried too
     """
     if len(surface.inputs) == 1:
         return _OneInput.of(surface, table)
-    return _TwoInputs.of(surface, table, cost, fine)
+    return _TwoInputs.of(surface, table, (cost,) if also is None else (cost, also), fine)
 
 
 def allocate(surface: Surface, cost: CostModel, budgets: ArrayLike, *, fine: int = FINE) -> Choice:
@@ -123,8 +126,9 @@ class _TwoInputs:
     sides: tuple[_Side, _Side]
 
     @classmethod
-    def of(cls, surface: Surface, table: Floats, cost: CostModel, fine: int) -> _TwoInputs:
-        return cls(surface.inputs, (_Side.of(surface, table, cost, fine, 0), _Side.of(surface, table, cost, fine, 1)))
+    def of(cls, surface: Surface, table: Floats, costs: tuple[CostModel, ...], fine: int) -> _TwoInputs:
+        one, other = (_Side.of(surface, table, costs, fine, axis) for axis in (0, 1))
+        return cls(surface.inputs, (one, other))
 
     def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
         money = _amounts(budgets)
@@ -149,10 +153,10 @@ class _Side:
     top_at: NDArray[np.intp]
 
     @classmethod
-    def of(cls, surface: Surface, table: Floats, cost: CostModel, fine: int, axis: int) -> _Side:
-        bounds = [_bounds(cost, surface.inputs, i, surface.knots[i][-1]) for i in (0, 1)]
-        kinks = cost.breakpoints(surface.inputs[axis])  # the best split often lies where the price jumps
-        fixed = _within(np.append(candidates(surface.knots[axis], fine), kinks), bounds[axis])
+    def of(cls, surface: Surface, table: Floats, costs: tuple[CostModel, ...], fine: int, axis: int) -> _Side:
+        bounds = [_bounds(costs[0], surface.inputs, i, surface.knots[i][-1]) for i in (0, 1)]
+        kinks = [c.breakpoints(surface.inputs[axis]) for c in costs]  # the best split often lies where the price jumps
+        fixed = _within(np.concatenate([candidates(surface.knots[axis], fine), *kinks]), bounds[axis])
         knots = _within(_around(surface.knots[1 - axis]), bounds[1 - axis])
         onto = (fixed, knots) if axis == 0 else (knots, fixed)
         scores = regrid(surface.knots, table, onto)

@@ -29,8 +29,8 @@ def price_changes(
 ) -> tuple[PriceChange, ...]:
     """For each price, up and down: the nearest at which another option is best."""
     names = [*(o.label for o in options), "constant"]
-    now = names.index(best.label)
     at_card = best_values(task, [o.cost for o in options], ready, [budget_usd])
+    now = max((i for i, name in enumerate(names) if name == best.label), key=lambda i: float(at_card[i, 0]))
     found = []
     for price, stages in PRICED_STAGES.items():
         for up in (True, False):

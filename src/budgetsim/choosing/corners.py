@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetsim.choosing.options import Allocation, Option, allocation_at
-from budgetsim.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +19,7 @@ class Corner:
     distill: Allocation | None
 
 
-def corner(task: Task, options: Sequence[Option], initial: int, budget_usd: float) -> Corner:
+def corner(options: Sequence[Option], initial: int, budget_usd: float) -> Corner:
     """All the money beyond the initial labels in labels, or all of it in compute."""
     annotate = [c for o in options if o.surface.strategy == "annotate" for c in _all_labels(o, initial, budget_usd)]
     distill = [c for o in options if o.surface.strategy == "distill" for c in _all_compute(o, initial, budget_usd)]

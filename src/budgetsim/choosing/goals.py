@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,15 +78,23 @@ def reach_target(
             within += [plan] if plan and (plan.allocation.cost_usd or 0.0) <= budget_usd else []
     constant = GoalPlan(allocation=constant_allocation(task), chance=float(task.constant_score >= wanted))
     (reached if constant.chance else short).append(constant)
+    there = _first_of_a_label(sorted((p for p in reached if p), key=lambda p: p.allocation.cost_usd or 0.0))
     return Goal(
         task=task.name,
         target=target,
         wanted_chance=chance,
-        reached=tuple(sorted((p for p in reached if p), key=lambda p: p.allocation.cost_usd or 0.0)),
-        short=tuple(sorted((p for p in short if p), key=_likeliest)),
+        reached=tuple(there.values()),
+        short=tuple(_first_of_a_label(sorted((p for p in short if p), key=_likeliest), there).values()),
         budget_usd=budget_usd,
         at_budget=None if budget_usd is None else min((p for p in [*within, constant] if p), key=_likeliest),
     )
+
+
+def _first_of_a_label(plans: Sequence[GoalPlan], besides: Collection[str] = ()) -> dict[str, GoalPlan]:
+    """A teacher that is owned is one option as it is and another anew: of one label only the first plan counts."""
+    labelled = [(p.allocation.label, p) for p in reversed(plans)]
+    found = {label: p for label, p in labelled if label not in besides}
+    return dict(reversed(found.items()))
 
 
 def _likeliest(plan: GoalPlan) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,14 +16,12 @@ from budgetsim.choosing.options import Allocation, Option, allocation_at, consta
 from budgetsim.choosing.shadow import ShadowPrice, shadow_price
 from budgetsim.choosing.simulate import chance_of_best, expected_regret
 from budgetsim.choosing.targets import StopHere, stop_here
-from budgetsim.choosing.winners import HAIR, searches
+from budgetsim.choosing.winners import HAIR, better_of_a_label, recommended, searches
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
 
 if TYPE_CHECKING:
     from budgetsim.choosing.objectives import Choose
-
-CHEAPER = 0.99  # a plan is cheaper where it saves at least one percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +74,27 @@ def optimize_task(
 
         ready = [search(o, over_worlds) for o in options]
         found = [s.best(o.cost, [budget_usd]) for s, o in zip(ready, options, strict=True)]
-    entries = [_entry(o, c, budget_usd) for o, c in zip(options, found, strict=True)]
+    kept = better_of_a_label(options, found)
+    bought, found = [options[i] for i in kept], [found[i] for i in kept]
+    entries = [_entry(o, c, budget_usd) for o, c in zip(bought, found, strict=True)]
     entries.append(constant_allocation(task))
-    judged = _judge(task, options, found, entries, reference, over_worlds)
+    judged = _judge(task, bought, found, entries, reference, over_worlds)
     # a constant answer that ties is the better buy: it costs nothing
     ordered = sorted(judged, key=lambda a: (not a.feasible, -_worth(a, choose), a.cost_usd or 0.0))
-    recommended = _recommended(ordered, choose)
-    best = ordered[recommended]
+    row = _recommended(ordered, choose)
+    best = ordered[row]
     answer = TaskAnswer(
         task=task.name,
         budget_usd=budget_usd,
         choose=choose,
         level=level,
         allocations=tuple(ordered),
-        recommended=recommended if best.feasible else None,
+        recommended=row if best.feasible else None,
         changes=None,
         stop_here=None,
         shadow=None,
-        corners=tuple(corner(task, options, n, budget_usd) for n in initial_sizes),
-        notes=_task_notes(task, ordered, recommended, choose),
+        corners=tuple(corner(options, n, budget_usd) for n in initial_sizes),
+        notes=_task_notes(task, ordered, row, choose),
     )
     return answer if choose == "regret" else _around(answer, task, options, ready, best)
 
@@ -148,7 +149,9 @@ def _entry(option: Option, choice: Choice, budget_usd: float) -> Allocation:
 
 def _why_infeasible(option: Option, budget_usd: float) -> str:
     cost = option.cost
-    for name in option.surface.inputs:
+    for name, knots in zip(option.surface.inputs, option.surface.knots, strict=True):
+        if cost.at_least.get(name, 0.0) > knots[-1]:
+            return f"scores are known up to {knots[-1]:,.0f} {name}; the owned teacher has more"
         if cost.limit(name) < 1:
             there = "people give 0 labels" if name == "n_labels" else f"the pool holds {cost.limit(name):,.0f} texts"
             return f"{there}; {name} needs one or more"
@@ -195,22 +198,14 @@ def _worth(a: Allocation, choose: Choose) -> float:
 
 
 def _recommended(ordered: Sequence[Allocation], choose: Choose) -> int:
-    """The first, or the cheapest of those that are cheaper and worse by less than anybody can measure."""
-    first = ordered[0]
-    near = [
-        i
-        for i, a in enumerate(ordered)
-        if a.feasible
-        and _worth(a, choose) > _worth(first, choose) - 100 * HAIR
-        and (a.cost_usd or 0.0) < CHEAPER * (first.cost_usd or 0.0)
-    ]
-    return min(near, key=lambda i: ordered[i].cost_usd or 0.0, default=0)
+    worths = [_worth(a, choose) / 100 if a.feasible else -math.inf for a in ordered]
+    return recommended(worths, [a.cost_usd or 0.0 for a in ordered])
 
 
-def _task_notes(task: Task, ordered: Sequence[Allocation], recommended: int, choose: Choose) -> tuple[str, ...]:
-    best, first = ordered[recommended], ordered[0]
+def _task_notes(task: Task, ordered: Sequence[Allocation], row: int, choose: Choose) -> tuple[str, ...]:
+    best, first = ordered[row], ordered[0]
     notes = []
-    if recommended:
+    if row:
         more, dearer = _worth(first, choose) - _worth(best, choose), (first.cost_usd or 0.0) - (best.cost_usd or 0.0)
         notes.append(
             f"{first.label} is better by {more:.2f} points for ${dearer:,.2f} more: less than the {100 * HAIR:g} that "

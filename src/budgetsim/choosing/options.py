@@ -33,6 +33,7 @@ class Option:
     cost: CostModel
     evidence: EvidenceNote
     hours: Hours | None = None
+    left_aside: int | None = None  # labels of an owned teacher that it does without
 
     @property
     def label(self) -> str:
@@ -146,10 +147,13 @@ def _notes(option: Option, named: Mapping[str, float]) -> tuple[str, ...]:
 def _teacher_words(option: Option, named: Mapping[str, float]) -> list[str]:
     """What becomes of a teacher that is owned."""
     n = option.cost.at_least.get("n_labels")
+    if option.left_aside is not None:
+        aside = f"the one that is owned, tuned on {option.left_aside:,} labels, is left aside"
+        return [f"{option.surface.teacher} is tuned anew; {aside}"]
     if n is None:
         return []
     if named["n_labels"] == n:
-        return [f"{option.surface.teacher} is used as it is owned, tuned on {n:,.0f} labels: neither are paid"]
+        return [f"{option.surface.teacher} is used as it is owned, tuned on {n:,.0f} labels: neither is paid for"]
     return [f"{option.surface.teacher} is tuned again, on more than the {n:,.0f} labels of the one that is owned"]
 
 

@@ -27,11 +27,13 @@ class Owning:
 def worth_of_owning(task: Task, options: Sequence[Option], without: Sequence[Option], budget_usd: float) -> Owning:
     """Compare the best plan of a budget with what is owned and without it.
 
-    options, without : the same options, priced with what is owned and as if nothing were
+    options, without : the same options, priced with what is owned and as if nothing were; what is owned can be
+        left aside, so it never makes an answer worse
     """
-    score = float(best_values(task, [o.cost for o in options], searches(options), [budget_usd]).max())
+    owned = float(best_values(task, [o.cost for o in options], searches(options), [budget_usd]).max())
     costs, ready = [o.cost for o in without], searches(without)
     values = best_values(task, costs, ready, [budget_usd])
+    score = max(owned, float(values.max()))
     same = cheapest(
         lambda usd: best_values(task, costs, ready, usd).max(axis=0) >= score - 1e-9,
         budget_usd,

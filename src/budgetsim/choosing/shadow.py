@@ -15,7 +15,11 @@ STEP_USD = 100.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowPrice:
-    """Points that the best plan gains with `step_usd` more, and loses with so much less; neither is below zero."""
+    """What the best plan gains with `step_usd` more, and loses with so much less; neither is below zero.
+
+    step_usd : US dollars
+    gain, loss : percent points of what was chosen for: the expected score, or its quantile over worlds
+    """
 
     step_usd: float
     gain: float

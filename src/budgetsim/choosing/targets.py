@@ -16,7 +16,11 @@ STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopHere:
-    """The cheapest budget within a point of the best score that the asked budget reaches."""
+    """The cheapest budget within a point of the best score that the asked budget reaches.
+
+    budget_usd : US dollars
+    score : percent points of what was chosen for: the expected score, or its quantile over worlds
+    """
 
     budget_usd: float
     score: float

@@ -2,33 +2,75 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from budgetsim.choosing.allocate import EASY, Search, prepare
+from budgetsim.choosing.allocate import EASY, Choice, Search, prepare
 from budgetsim.choosing.options import Option
 from budgetsim.costs import CostModel
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
 
 HAIR = 0.001  # a tenth of a point: no advantage that anybody could measure
+CHEAPER = 0.99  # a plan is cheaper where it saves at least one percent
 
 
 def best_values(task: Task, costs: Sequence[CostModel], searches: Sequence[Search], budgets: ArrayLike) -> Floats:
-    """Best mean score of each option and of the constant answer (last row) at each budget.
+    """Best score of each option and of the constant answer (last row) at each budget, as the tables tell it.
 
     budgets : (n_budgets,), US dollars
-    returns : (n_options + 1, n_budgets), fractions; -inf where an option is not affordable
+    returns : (n_options + 1, ..., n_budgets), fractions; -inf where an option is not affordable. In between stand
+        the worlds or slices of the tables, all of one shape; none where the tables are of means
     """
     rows = [search.best(cost, budgets).value for cost, search in zip(costs, searches, strict=True)]
-    return np.stack([*rows, np.full(np.size(budgets), task.constant_score)])
+    shape = rows[0].shape if rows else (np.size(budgets),)
+    return np.stack([*rows, np.full(shape, task.constant_score)])
 
 
 def searches(options: Sequence[Option], fine: int = EASY) -> list[Search]:
     """The tables of mean scores of some options, made ready."""
     return [prepare(o.surface, o.surface.mean_table(), o.cost, fine) for o in options]
+
+
+def recommended(worths: Sequence[float], costs_usd: Sequence[float]) -> int:
+    """The plan worth most, or the cheapest of those that save money and are worse by less than anybody can measure.
+
+    worths : fractions, higher is better; -inf for what cannot be bought
+    costs_usd : US dollars; of equals the cheaper is taken, then the first
+
+    >>> recommended([0.6, 0.5995, 0.5985], [100.0, 50.0, 10.0])
+    1
+    """
+    top = max(range(len(worths)), key=lambda i: (worths[i], -costs_usd[i]))
+    near = [
+        i for i, worth in enumerate(worths) if worth > worths[top] - HAIR and costs_usd[i] < CHEAPER * costs_usd[top]
+    ]
+    return min(near, key=lambda i: costs_usd[i], default=top)
+
+
+def better_of_a_label(options: Sequence[Option], found: Sequence[Choice]) -> list[int]:
+    """Rows of the options, of those with the same label only the one to recommend: a teacher as it is owned, or anew.
+
+    found : what one budget buys, of each option
+    """
+    rows: dict[str, list[int]] = {}
+    for i, option in enumerate(options):
+        rows.setdefault(option.label, []).append(i)
+    return [same[0] if len(same) == 1 else same[_better(options, found, same)] for same in rows.values()]
+
+
+def _better(options: Sequence[Option], found: Sequence[Choice], rows: Sequence[int]) -> int:
+    costs = [
+        float(options[i].cost.total(_named(options[i], found[i]))) if found[i].feasible[0] else math.inf for i in rows
+    ]
+    return recommended([float(found[i].value[0]) for i in rows], costs)
+
+
+def _named(option: Option, choice: Choice) -> dict[str, float]:
+    return dict(zip(option.surface.inputs, choice.counts[0].tolist(), strict=True))
 
 
 def winners(values: Floats, now: int | None = None) -> list[int]:

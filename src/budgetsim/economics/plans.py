@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from budgetsim.choosing.allocate import FINE, Choice
-from budgetsim.choosing.optimize import CHEAPER
 from budgetsim.choosing.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.choosing.simulate import chance_of_best
-from budgetsim.choosing.winners import HAIR, searches
+from budgetsim.choosing.winners import recommended, searches
 from budgetsim.economics.expansion import plan_scores
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
@@ -26,18 +25,8 @@ def best_plan(task: Task, options: Sequence[Option], budget_usd: float) -> Alloc
     chosen = [(o, search.best(o.cost, [budget_usd])) for o, search in found]
     bought = [(o, c) for o, c in chosen if c.feasible[0]]
     plans = [*(allocation_at(o, c.counts[0]) for o, c in bought), constant_allocation(task)]
-    row = _recommended(plans)
+    row = recommended([(p.score or 0.0) / 100 for p in plans], [p.cost_usd or 0.0 for p in plans])
     return replace(plans[row], p_best=float(chance_of_best(_scores(task, bought))[row]))
-
-
-def _recommended(plans: Sequence[Allocation]) -> int:
-    top = max(plans, key=lambda p: p.score or 0.0)
-    near = [
-        p
-        for p in plans
-        if (p.score or 0.0) > (top.score or 0.0) - 100 * HAIR and (p.cost_usd or 0.0) < CHEAPER * (top.cost_usd or 0.0)
-    ]
-    return plans.index(min(near, key=lambda p: p.cost_usd or 0.0, default=top))
 
 
 def _scores(task: Task, bought: Sequence[tuple[Option, Choice]]) -> Floats:

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from budgetsim.choosing.allocate import EASY, Search, best_per_draw, prepare
+from budgetsim.choosing.allocate import EASY, best_per_draw, prepare
 from budgetsim.choosing.options import Option, label_of
 from budgetsim.choosing.simulate import run_interval
+from budgetsim.choosing.winners import best_values, searches, winners
 from budgetsim.costs import CostModel
+from budgetsim.errors import InputError
 from budgetsim.pilots.candidates import Candidate, candidate_runs
 from budgetsim.pilots.condition import lesson, slices
 from budgetsim.surface import Floats
@@ -89,19 +90,21 @@ def rank_runs(task: Task, options: Sequence[Option], budgets_usd: Sequence[float
 
     A budget too small for a run counts as one at which it is not run: its fall there is 0.
 
-    budgets_usd : US dollars, each above zero
+    budgets_usd : US dollars, one or more, each above zero
+    raises : InputError where there is no budget
     """
+    if not len(budgets_usd):
+        raise InputError("budgets_usd: found none, wanted one or more US dollar amounts; name a budget.")
     budgets = np.asarray(budgets_usd, dtype=np.float64)
     costs = [o.cost for o in options]
-    ready = [prepare(o.surface, o.surface.mean_table(), o.cost, EASY) for o in options]
-    now = _values(task, costs, ready, budgets)  # (options + 1, budgets)
+    now = best_values(task, costs, searches(options), budgets)  # (options + 1, budgets)
     runs = [_judge(task, options, c, budgets, now) for c in candidate_runs(options, float(budgets.max()))]
     names = [*(o.label for o in options), "constant"]
     return NextAnswer(
         task=task.name,
         budgets_usd=tuple(budgets.tolist()),
         best_now=tuple((100 * now.max(axis=0)).tolist()),
-        plans_now=tuple(names[i] for i in now.argmax(axis=0)),
+        plans_now=tuple(names[i] for i in winners(now)),
         regret_now=tuple(_regret(task, options, now.max(axis=0), budgets)),
         runs=tuple(sorted(runs, key=lambda r: (r.fall < LEAST_FALL, -_order(r)))),
     )
@@ -110,13 +113,6 @@ def rank_runs(task: Task, options: Sequence[Option], budgets_usd: Sequence[float
 def _order(r: NextRun) -> float:
     """By the dollar among those that are worth it; else by the fall, the least loss first."""
     return r.fall_per_100_usd if r.fall >= LEAST_FALL else r.fall
-
-
-def _values(task: Task, costs: Sequence[CostModel], ready: Sequence[Search], budgets: ArrayLike) -> Floats:
-    """Best expected score of each option and of the constant answer: (options + 1, ..., budgets)."""
-    rows = [search.best(cost, budgets).value for cost, search in zip(costs, ready, strict=True)]
-    shape = rows[0].shape if rows else (np.size(budgets),)
-    return np.stack([*rows, np.full(shape, task.constant_score)])
 
 
 def _regret(task: Task, options: Sequence[Option], now: Floats, budgets: Floats) -> list[float]:
@@ -137,10 +133,12 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
     s = option.surface
     told = lesson(s, c.counts)
     cut = slices(told)
-    ready = [prepare(o.surface, cut.expected(o.surface.draws), o.cost, EASY) for o in options]
-    free = _values(task, [o.cost for o in options], ready, budgets)  # (options + 1, slices, budgets)
     owning = [_after(o, option, c.counts) for o in options]
-    left = _values(task, owning, ready, np.maximum(budgets - c.cost_usd, 0.0)).max(axis=0)
+    tables = [cut.expected(o.surface.draws) for o in options]
+    models = zip(options, tables, owning, strict=True)
+    ready = [prepare(o.surface, table, o.cost, EASY, also=after) for o, table, after in models]
+    free = best_values(task, [o.cost for o in options], ready, budgets)  # (options + 1, slices, budgets)
+    left = best_values(task, owning, ready, np.maximum(budgets - c.cost_usd, 0.0)).max(axis=0)
     value = cut.chance @ np.maximum(left, cut.expected(told.mean)[:, None])  # the run's own model is kept
     paid = budgets >= c.cost_usd
     named = dict(zip(s.inputs, c.counts.tolist(), strict=True))

@@ -139,7 +139,9 @@ def _stop_words(answer: TaskAnswer) -> list[str]:
     s = answer.stop_here
     if s is None:
         return []
-    return [f"Stop here: {usd(s.budget_usd)} already buys {s.score:.1f} ({s.label}), within 1 point."]
+    return [
+        f"Stop here: {usd(s.budget_usd)} already buys {_measured_by(answer)}{s.score:.1f} ({s.label}), within 1 point."
+    ]
 
 
 def _shadow_words(answer: TaskAnswer) -> list[str]:
@@ -148,10 +150,20 @@ def _shadow_words(answer: TaskAnswer) -> list[str]:
     if s is None:
         return []
     least = 100 * HAIR / 2
-    gain = f"add {s.gain:.2g} points" if s.gain >= least else "add nothing to speak of"
-    loss = f"cost {s.loss:.2g} points" if s.loss >= least else "cost nothing to speak of"
+    points = "points" if answer.choose == "mean" else f"points of the {_quantile(answer)}"
+    gain = f"add {s.gain:.2g} {points}" if s.gain >= least else "add nothing to speak of"
+    loss = f"cost {s.loss:.2g} {points}" if s.loss >= least else "cost nothing to speak of"
     less = f"{usd(s.step_usd)} less" if answer.budget_usd >= s.step_usd else "no money at all"
     return [f"The next {usd(s.step_usd)} would {gain}; {less} would {loss}."]
+
+
+def _measured_by(answer: TaskAnswer) -> str:
+    """What a number is, where it is not the expected score."""
+    return f"a {_quantile(answer)} of " if answer.choose == "quantile" else ""
+
+
+def _quantile(answer: TaskAnswer) -> str:
+    return f"{100 * answer.level:g} % quantile"
 
 
 def _owning_words(o: Owning) -> str:
