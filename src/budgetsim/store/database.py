@@ -33,10 +33,17 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
     if locked_down:
         config |= {"enable_external_access": "false", "lock_configuration": "true"}
     connection = _connect(database, read_only=True, config=config)
+    have = newest = migrations()[-1][0]
     try:
-        _refuse_newer(schema_version(connection), migrations()[-1][0])
+        have = schema_version(connection)
+        _refuse_newer(have, newest)
         yield connection
     except duckdb.Error as error:
+        if 0 < have < newest:
+            raise StoreError(
+                f"{database} has schema {have}, this budgetsim reads {newest}: `budgetsim store rebuild` makes it anew; "
+                f"the text files beside it hold everything."
+            ) from None
         raise StoreError(f"{database} is no store of budgetsim, or a damaged one ({_first_line(error)}).") from None
     finally:
         connection.close()
