@@ -41,8 +41,8 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
     except duckdb.Error as error:
         if 0 < have < newest:
             raise StoreError(
-                f"{database} has schema {have}, this budgetsim reads {newest}: `budgetsim store rebuild` makes it anew; "
-                f"the text files beside it hold everything."
+                f"{database} has schema {have}, this budgetsim reads {newest}: `budgetsim store rebuild` "
+                f"makes it anew; the text files beside it hold everything."
             ) from None
         raise StoreError(f"{database} is no store of budgetsim, or a damaged one ({_first_line(error)}).") from None
     finally:
