@@ -13,7 +13,7 @@ from budgetsim.choosing.options import COMPUTE_STAGES, Allocation
 from budgetsim.choosing.winners import HAIR
 from budgetsim.compute import T5_SHAPES
 from budgetsim.rates import RateCard
-from budgetsim.report.grid import Grid, Page, count, interval_words, kind_words, rounded, usd
+from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
 from budgetsim.report.notes import choice_notes, compute_model, sentence
 
 if TYPE_CHECKING:
@@ -196,10 +196,7 @@ def _allocation_row(a: Allocation, timed: bool, aimed: bool, width: int) -> tupl
     if not a.feasible:
         return (a.label, *["-"] * (width - 2), f"infeasible: {a.reason}")
     return (
-        a.label,
-        count(a.n_labels),
-        count(a.n_llm_labels),
-        count(a.n_unlabeled),
+        *plan_cells(a),
         usd(a.cost_usd),
         *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
         f"{a.score:.1f}",

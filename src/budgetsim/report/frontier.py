@@ -11,7 +11,7 @@ from budgetsim.economics.frontier import Frontier, FrontierPoint
 from budgetsim.economics.switches import Switch
 from budgetsim.economics.tradeoff import IndifferenceCurve, IndifferencePoint
 from budgetsim.report.answer import allocation_json
-from budgetsim.report.grid import Grid, Page, count, kind_words, rounded, usd
+from budgetsim.report.grid import Grid, Page, kind_words, plan_cells, rounded, usd
 
 SECOND = {"n_unlabeled": "texts", "n_llm_labels": "LLM labels"}
 
@@ -37,10 +37,7 @@ def _point_row(p: FrontierPoint) -> tuple[str, ...]:
         usd(a.cost_usd),
         usd(p.compute_usd),
         "-" if p.compute_share is None else f"{p.compute_share:.0%}",
-        a.label,
-        count(a.n_labels),
-        count(a.n_llm_labels),
-        count(a.n_unlabeled),
+        *plan_cells(a),
         f"{a.score:.1f}",
         f"{p.attained[0]:.1f} to {p.attained[2]:.1f}",
         kind_words(a.kind, a.factor),

@@ -8,7 +8,7 @@ from budgetsim.advise import Choices
 from budgetsim.choosing.goals import Goal, GoalPlan
 from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
-from budgetsim.report.grid import Grid, Page, count, interval_words, kind_words, rounded, usd
+from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
 from budgetsim.report.notes import choice_notes, compute_model, sentence
 
 
@@ -98,10 +98,7 @@ def goal_grid(goal: Goal, metric: str) -> Grid:
 def _row(plan: GoalPlan, enough: bool, timed: bool) -> tuple[str, ...]:
     a = plan.allocation
     return (
-        a.label,
-        count(a.n_labels),
-        count(a.n_llm_labels),
-        count(a.n_unlabeled),
+        *plan_cells(a),
         usd(a.cost_usd),
         *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
         f"{a.score:.1f}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -81,6 +81,24 @@ def rounded(value: Any) -> Any:
 
 def count(n: int | None) -> str:
     return "-" if not n else f"{n:,}"
+
+
+class Plan(Protocol):
+    """Anything with a label and counts: an allocation, a run."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def n_labels(self) -> int | None: ...
+    @property
+    def n_llm_labels(self) -> int | None: ...
+    @property
+    def n_unlabeled(self) -> int | None: ...
+
+
+def plan_cells(plan: Plan) -> tuple[str, str, str, str]:
+    """What it is, labels, LLM labels and texts, as cells of a grid."""
+    return (plan.label, count(plan.n_labels), count(plan.n_llm_labels), count(plan.n_unlabeled))
 
 
 def interval_words(a: Allocation | PointAnswer) -> str:

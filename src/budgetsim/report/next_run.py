@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from budgetsim.pilots.nextrun import LEAST_FALL, NextAnswer, NextRun
-from budgetsim.report.grid import Grid, Page, count, rounded, usd
+from budgetsim.report.grid import Grid, Page, plan_cells, rounded, usd
 
 
 def next_page(answer: NextAnswer, header: str, metric: str, top: int) -> Page:
@@ -102,10 +102,7 @@ def _known(answer: NextAnswer, metric: str) -> Grid:
 def _ranked(answer: NextAnswer, metric: str, top: int) -> Grid:
     rows = tuple(
         (
-            r.label,
-            count(r.n_labels),
-            count(r.n_llm_labels),
-            count(r.n_unlabeled),
+            *plan_cells(r),
             "again" if r.again else "new",
             usd(r.cost_usd),
             usd(r.kept_usd),

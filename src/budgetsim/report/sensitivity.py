@@ -12,7 +12,7 @@ from budgetsim.economics.pricebreaks import PriceBreak
 from budgetsim.economics.tornado import Swing
 from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
-from budgetsim.report.grid import Grid, Page, count, interval_words, usd
+from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, usd
 from budgetsim.report.notes import choice_notes, compute_model, sentence
 from budgetsim.sensitivity import Case, CaseKind, Sensitivity
 
@@ -100,7 +100,7 @@ def swings_grid(swings: Sequence[Swing], plan: Allocation, metric: str) -> Grid:
     free = ", a free text at one cent" if any(s.name == "texts" and s.low == 0 for s in swings) else ""
     scores = [now, *(p.score or 0.0 for s in swings for p in (s.at_low, s.at_high))]
     return Grid(
-        title=f"Best plan's {metric} where each number is halved and doubled{free} (now {now:.1f})",
+        title=f"Best plan's {metric} where each number is halved and doubled{free} (now {now:.1f}); * extrapolated",
         headings=("", "low", metric, "high", metric, "swing", f"{min(scores):.1f} to {max(scores):.1f}", "choice"),
         rows=tuple(_swing_row(s, plan, min(scores), max(scores)) for s in swings),
         text_columns=frozenset({0, 6, 7}),
@@ -112,13 +112,18 @@ def _swing_row(s: Swing, plan: Allocation, low: float, high: float) -> tuple[str
     return (
         s.name,
         _amount(s, s.low),
-        f"{ends[0]:.1f}",
+        _end_words(s.at_low),
         _amount(s, s.high),
-        f"{ends[1]:.1f}",
+        _end_words(s.at_high),
         f"{s.points:.1f}",
         bar(ends[0], plan.score or 0.0, ends[1], low, high),
         _choice_words(s, plan),
     )
+
+
+def _end_words(plan: Allocation) -> str:
+    """The score of a plan, `*` where it lies outside the evidence."""
+    return f"{plan.score or 0.0:.1f}{'*' if plan.kind == 'extrapolated' else ''}"
 
 
 def _amount(s: Swing, value: float) -> str:
@@ -153,8 +158,9 @@ def cases_grid(title: str, cases: Sequence[Case], metric: str) -> Grid:
     priced = any(c.kind == "card" for c in cases)
     prices = ("label", "device-hour", "LLM label") if priced else ()
     rows = [row for c in cases for row in _case_rows(c, priced)]
-    headings = ("", *prices, "best plan", "labels", "LLM", "texts", "cost", metric, "90 % of runs", "best")
-    return Grid(title=title, headings=headings, rows=tuple(rows), text_columns=frozenset({0, 1 + len(prices)}))
+    headings = ("", *prices, "best plan", "labels", "LLM", "texts", "cost", metric, "90 % of runs", "best", "from")
+    text = frozenset({0, 1 + len(prices), len(headings) - 1})
+    return Grid(title=title, headings=headings, rows=tuple(rows), text_columns=text)
 
 
 def _case_rows(c: Case, priced: bool) -> list[tuple[str, ...]]:
@@ -171,16 +177,14 @@ def _case_rows(c: Case, priced: bool) -> list[tuple[str, ...]]:
 
 def _plan_cells(a: Allocation | None) -> tuple[str, ...]:
     if a is None:
-        return ("none: see the notes", "-", "-", "-", "-", "-", "-", "-")
+        return ("none: see the notes", "-", "-", "-", "-", "-", "-", "-", "-")
     return (
-        a.label,
-        count(a.n_labels),
-        count(a.n_llm_labels),
-        count(a.n_unlabeled),
+        *plan_cells(a),
         usd(a.cost_usd),
         f"{a.score:.1f}",
         interval_words(a),
         "-" if a.p_best is None else f"{a.p_best:.0%}",
+        kind_words(a.kind, a.factor),
     )
 
 
