@@ -11,11 +11,26 @@ import numpy as np
 
 from budgetsim.choosing.options import EvidenceNote, Option
 from budgetsim.costs import CostModel
-from budgetsim.design import STRATEGY_INPUTS
+from budgetsim.design import STRATEGY_INPUTS, Measurement
 from budgetsim.surface import Support, Surface
 
 ROOT = Path(__file__).parents[1]
 NOTE = EvidenceNote(set="made", source="measured", device="cpu", n_rows=4)
+
+BLANK_ROW = Measurement(
+    key="",
+    task="stance",
+    strategy="annotate",
+    student="small",
+    teacher=None,
+    labeler=None,
+    n_labels=None,
+    n_llm_labels=None,
+    n_unlabeled=None,
+    score=0.0,
+    source="measured",
+    evidence_set="made",
+)  # for `replace`
 
 
 def make_surface(

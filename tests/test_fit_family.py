@@ -11,28 +11,14 @@ from hypothesis import strategies as st
 from budgetsim.curves.labelers import N_LABELER, Labeler
 from budgetsim.curves.onset import Floors, sigmoid
 from budgetsim.curves.score import label_forms, transfer_forms
-from budgetsim.design import Measurement
 from budgetsim.fitting.fitfamily import TIE, Family, _priors
 from budgetsim.fitting.fittask import fit_task
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
+from made import BLANK_ROW
 
 STORE = Path(__file__).parent.parent / "results" / "budgetsim.duckdb"
 FLOORS = Floors(0.45, 0.5, True)
-ROW = Measurement(
-    key="",
-    task="stance",
-    strategy="annotate",
-    student="small",
-    teacher=None,
-    labeler=None,
-    n_labels=None,
-    n_llm_labels=None,
-    n_unlabeled=None,
-    score=0.0,
-    source="measured",
-    evidence_set="made",
-)
 SIZES = (100, 300, 1000, 3000, 10_000, 30_000)
 COUNTS = np.array([0.0, 1.0, 30.0, 1e3, 3e4, 1e6, 1e9])
 
@@ -53,13 +39,19 @@ def _score(n):
 
 
 def annotate(n, **changes):
-    return replace(ROW, key=f"a{n}{changes}", n_labels=float(n), score=_score(n), **changes)
+    return replace(BLANK_ROW, key=f"a{n}{changes}", n_labels=float(n), score=_score(n), **changes)
 
 
 def llm(m, score, labeler=None, n=None):
     strategy = "llm_annotate" if n is None else "annotate_plus_llm"
     return replace(
-        ROW, key=f"l{m}{n}{labeler}", strategy=strategy, labeler=labeler, n_llm_labels=float(m), n_labels=n, score=score
+        BLANK_ROW,
+        key=f"l{m}{n}{labeler}",
+        strategy=strategy,
+        labeler=labeler,
+        n_llm_labels=float(m),
+        n_labels=n,
+        score=score,
     )
 
 
@@ -154,7 +146,7 @@ def taught(n, u, seed=0, known=True):
     knows = 0.8 / (1 + 500 / n) / (1 + (900 / n) ** 8)
     score = 0.455 + 0.5 * knows**0.5 / (1 + 3000 / u)
     return replace(
-        ROW,
+        BLANK_ROW,
         key=f"d{n}-{u}",
         strategy="distill",
         teacher="xxl",

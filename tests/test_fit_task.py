@@ -5,25 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.design import Measurement
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitting.fittask import fit_task
 from budgetsim.surface import TaskFit
-
-BASE = Measurement(
-    key="",
-    task="stance",
-    strategy="annotate",
-    student="small",
-    teacher=None,
-    labeler=None,
-    n_labels=None,
-    n_llm_labels=None,
-    n_unlabeled=None,
-    score=0.0,
-    source="measured",
-    evidence_set="made",
-)
+from made import BLANK_ROW
 
 
 def _score(n, u=1e9):
@@ -32,12 +17,12 @@ def _score(n, u=1e9):
 
 def annotate(n, noise=0.0, **changes):
     score = min(max(_score(n) + noise, 0.0), 1.0)
-    return replace(BASE, key=f"a{n}{noise}", n_labels=float(n), score=score, **changes)
+    return replace(BLANK_ROW, key=f"a{n}{noise}", n_labels=float(n), score=score, **changes)
 
 
 def distill(n, u, **changes):
     return replace(
-        BASE,
+        BLANK_ROW,
         key=f"d{n}-{u}",
         strategy="distill",
         teacher="xxl",
@@ -136,7 +121,7 @@ def test_rows_with_unknown_inputs_are_left_out_and_told():
 
 def test_llm_labels_share_the_curve_of_human_ones():
     llm = [
-        replace(BASE, key=f"l{m}", strategy="llm_annotate", n_llm_labels=float(m), score=_score(0.4 * m))
+        replace(BLANK_ROW, key=f"l{m}", strategy="llm_annotate", n_llm_labels=float(m), score=_score(0.4 * m))
         for m in (500, 2000, 8000)
     ]
     fit = fit_task([*ROWS[: len(SIZES)], *llm], n_draws=200)
