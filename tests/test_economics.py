@@ -193,7 +193,7 @@ def test_a_frontier_names_its_switches_with_their_worlds():
     assert switch.break_even_usd == front.regions[1].from_usd
     assert switch.worlds.happens == 1
     assert (switch.worlds.lower, switch.worlds.upper) == pytest.approx((15.5, 96.5), rel=0.01)  # 5 and 95 % of the way
-    assert switch_spread(TASK, [annotate([[0.0] * 4])], 1, 0, 10.0, 1000).happens == 0
+    assert switch_spread(TASK, [[annotate([[0.0] * 4])]], 1, 0, 10.0, 1000).happens == 0
 
 
 def test_a_curve_stays_within_what_there_is():
@@ -220,4 +220,4 @@ def test_the_first_knot_of_the_texts_may_lie_beyond_what_there_is():
 def test_a_limit_below_one_leaves_no_bundle_and_says_so(name):
     curve = trace_indifference(distill(log_linear(0.02, 0.01), 0.5, 0.01, limits={name: 0.0}), 15.0)
     assert (curve.points, curve.highest, curve.cheapest) == ((), None, None)
-    assert "the limits leave no labels or no texts" in curve_page(curve, "f1")[0]
+    assert "limits or deadline leave no labels or no texts" in curve_page(curve, "f1")[0]

@@ -1,11 +1,9 @@
-"""What the commands that answer from evidence share: their options, and what money can buy."""
+"""What the commands that answer from evidence share: a question checked, and what money can buy."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
-
-import typer
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetsim_cli.console import check_amount, read_rates, say
 
@@ -14,46 +12,8 @@ if TYPE_CHECKING:
     from budgetsim.compute import ComputeModel
     from budgetsim.costs import Terms
     from budgetsim.rates import RateCard
-
-Owned = Annotated[int, typer.Option("--owned-labels", min=0, help="Labels already paid for.")]
-Compute = Annotated[str, typer.Option("--compute", help="How compute is billed: published, cached or modern.")]
-Strategies = Annotated[
-    list[str] | None,
-    typer.Option("--strategy", help="Only this strategy; may be given again.", show_default="all with a price"),
-]
-Students = Annotated[
-    list[str] | None, typer.Option("--student", help="Only this student; may be given again.", show_default="all")
-]
-
-OwnedTeacher = Annotated[
-    str | None,
-    typer.Option(
-        "--owned-teacher",
-        metavar="MODEL:N",
-        help="A teacher already tuned on N labels, e.g. t5-v1_1-xxl:5000.",
-        show_default=False,
-    ),
-]
-MaxLabels = Annotated[
-    int | None,
-    typer.Option(
-        "--max-labels", min=0, help="Labels that people can give, besides those owned.", show_default="the card's"
-    ),
-]
-PoolSize = Annotated[
-    int | None, typer.Option("--pool", min=0, help="Unlabelled texts there are.", show_default="the card's")
-]
-Deadline = Annotated[
-    float | None,
-    typer.Option("--deadline", help="Days there are; needs --labels-per-day.", show_default=False),
-]
-LabelsPerDay = Annotated[
-    float | None,
-    typer.Option("--labels-per-day", help="Labels people give in a day; plans then tell days.", show_default=False),
-]
-Gpus = Annotated[
-    int | None, typer.Option("--gpus", min=1, help="Devices that share the device-hours.", show_default="1")
-]
+    from budgetsim.sensitivity import Reprice
+    from budgetsim_cli.question import Question
 
 # Ways of using money that somebody may ask for by name, and that nothing is known of.
 UNMEASURED = {
@@ -62,52 +22,48 @@ UNMEASURED = {
 
 
 class Asked(NamedTuple):
-    """Evidence, prices, and what they open for each task."""
+    """A question with the evidence and prices to answer it, and what they open for each task."""
 
+    question: Question
     evidence: Evidence
     card: RateCard
     compute: ComputeModel
-    tasks: list[Choices]
     terms: Terms
+    tasks: list[Choices]
+
+    def reprice(self, task: str) -> Reprice:
+        """The same choices of a task under another card or compute model."""
+        from budgetsim.advise import choices
+
+        return partial(choices, self.evidence, task, **_kept(self.question, self.terms))
 
 
-def open_asked(
-    *,
-    task: list[str] | None,
-    rates: Path | None,
-    owned_labels: int,
-    compute: str,
-    strategy: list[str] | None,
-    student: list[str] | None,
-    evidence: str | None,
-    store: Path | None,
-    terms: Terms | None = None,
-) -> Asked:
+def open_asked(question: Question) -> Asked:
     """Read the card and the store, and price what was asked for.
 
     raises : InputError and what `load_evidence` and `open_choices` raise
     """
     from budgetsim.advise import load_evidence, open_choices
-    from budgetsim.costs import NO_TERMS
     from budgetsim.store.location import locate
 
-    model = check_compute(compute)
-    check_strategies(strategy)
-    card = read_rates(rates)
-    terms = terms or NO_TERMS
-    found = load_evidence(locate(store), evidence, say)
-    tasks = open_choices(
-        found,
-        task or None,
-        card,
-        compute=model,
-        owned_labels=owned_labels,
-        terms=terms,
-        strategies=strategy or (),
-        students=student or (),
-        say=say,
-    )
-    return Asked(found, card, model, tasks, terms)
+    terms = read_terms(question)
+    model = check_compute(question.compute)
+    check_strategies(question.strategy)
+    card = read_rates(question.rates)
+    found = load_evidence(locate(question.store), question.evidence, say)
+    kept = _kept(question, terms)
+    tasks = open_choices(found, question.task or None, card, compute=model, say=say, **kept)
+    return Asked(question, found, card, model, terms, tasks)
+
+
+def _kept(question: Question, terms: Terms) -> dict[str, Any]:
+    """What stays of a question whatever the prices are, as `choices` takes it."""
+    return {
+        "owned_labels": question.owned_labels,
+        "terms": terms,
+        "strategies": question.strategy or (),
+        "students": question.student or (),
+    }
 
 
 def check_compute(name: str) -> ComputeModel:
@@ -142,39 +98,30 @@ def check_strategies(names: list[str] | None) -> None:
             raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.")
 
 
-def read_terms(
-    task: list[str] | None,
-    *,
-    owned_teacher: str | None,
-    max_labels: int | None,
-    pool: int | None,
-    deadline: float | None,
-    labels_per_day: float | None,
-    gpus: int | None,
-) -> Terms:
-    """What a project owns and must keep to, from its options.
+def read_terms(asked: Question) -> Terms:
+    """What a project owns and must keep to.
 
     raises : InputError
     """
     from budgetsim.costs import NO_TERMS
     from budgetsim.errors import InputError
 
-    if labels_per_day is not None:
-        check_amount(labels_per_day, "--labels-per-day", above_zero=True)
-    elif deadline is not None or gpus is not None:
-        option = "--deadline" if deadline is not None else "--gpus"
+    if asked.labels_per_day is not None:
+        check_amount(asked.labels_per_day, "--labels-per-day", above_zero=True)
+    elif asked.deadline is not None or asked.gpus is not None:
+        option = "--deadline" if asked.deadline is not None else "--gpus"
         raise InputError(f"{option} needs to know how many labels people give in a day; add --labels-per-day N.")
-    if deadline is not None:
-        check_amount(deadline, "--deadline", above_zero=True)
-    if owned_teacher is not None and len(task or ()) != 1:
+    if asked.deadline is not None:
+        check_amount(asked.deadline, "--deadline", above_zero=True)
+    if asked.owned_teacher is not None and len(asked.task or ()) != 1:
         raise InputError("--owned-teacher: a teacher is tuned for one task; name it with one --task.")
     return NO_TERMS._replace(
-        owned_teacher=None if owned_teacher is None else _model_and_size(owned_teacher),
-        max_labels=max_labels,
-        pool=pool,
-        labels_per_day=labels_per_day,
-        gpus=gpus or 1,
-        deadline_days=NO_TERMS.deadline_days if deadline is None else deadline,
+        owned_teacher=None if asked.owned_teacher is None else _model_and_size(asked.owned_teacher),
+        max_labels=asked.max_labels,
+        pool=asked.pool,
+        labels_per_day=asked.labels_per_day,
+        gpus=asked.gpus or 1,
+        deadline_days=NO_TERMS.deadline_days if asked.deadline is None else asked.deadline,
     )
 
 

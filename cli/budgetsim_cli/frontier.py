@@ -6,25 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.asked import Compute, Owned, Strategies, Students, open_asked
-from budgetsim_cli.console import (
-    EvidenceName,
-    Json,
-    Rates,
-    Store,
-    Tasks,
-    check_amount,
-    check_percent,
-    print_json,
-    print_page,
-)
+from budgetsim_cli.asked import open_asked
+from budgetsim_cli.console import check_amount, check_percent, print_json, print_page
+from budgetsim_cli.question import Question, asks
 
 if TYPE_CHECKING:
     from budgetsim.report.grid import Page
 
 
+@asks
 def frontier(
-    task: Tasks = None,
+    question: Question,
     max_budget: Annotated[float, typer.Option("--max-budget", help="US dollars at the right end.")] = 10_000.0,
     points: Annotated[int, typer.Option("--points", min=2, max=1000, help="Budgets that are tried.")] = 60,
     indifference: Annotated[
@@ -35,14 +27,6 @@ def frontier(
             show_default=False,
         ),
     ] = None,
-    rates: Rates = None,
-    owned_labels: Owned = 0,
-    compute: Compute = "published",
-    strategy: Strategies = None,
-    student: Students = None,
-    evidence: EvidenceName = None,
-    store: Store = None,
-    as_json: Json = False,
 ) -> None:
     """Trace what growing budgets buy, with bands, and where each strategy wins."""
     from budgetsim.economics.frontier import trace_frontier
@@ -53,16 +37,7 @@ def frontier(
     check_amount(max_budget, "--max-budget", above_zero=True)
     if indifference is not None:
         check_percent(indifference, "--indifference")
-    asked = open_asked(
-        task=task,
-        rates=rates,
-        owned_labels=owned_labels,
-        compute=compute,
-        strategy=strategy,
-        student=student,
-        evidence=evidence,
-        store=store,
-    )
+    asked = open_asked(question)
     objects: dict[str, object] = {}
     page: Page = []
     for open_to in asked.tasks:
@@ -73,7 +48,7 @@ def frontier(
         notes = choice_notes(open_to, asked.compute, asked.card)
         objects[front.task] = {"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front, curves)}
         page += ["", *frontier_page(front, open_to.task.metric, curves), *(f"Note: {note}" for note in notes)]
-    if as_json:
+    if question.as_json:
         print_json({"rates": asked.card.name, "tasks": objects})
     else:
         print_page(page[1:])

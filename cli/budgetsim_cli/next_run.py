@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.asked import Compute, Owned, Strategies, Students, open_asked
-from budgetsim_cli.console import EvidenceName, Json, Rates, Store, Tasks, print_json, print_page
+from budgetsim_cli.asked import open_asked
+from budgetsim_cli.console import print_json, print_page
+from budgetsim_cli.question import Question, asks
 
 if TYPE_CHECKING:
     from budgetsim.report.grid import Page
@@ -25,18 +26,11 @@ Budgets = Annotated[
 ]
 
 
+@asks
 def next_run(
+    question: Question,
     budget: Budgets = None,
-    task: Tasks = None,
     top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Runs that are shown.")] = 10,
-    rates: Rates = None,
-    owned_labels: Owned = 0,
-    compute: Compute = "published",
-    strategy: Strategies = None,
-    student: Students = None,
-    evidence: EvidenceName = None,
-    store: Store = None,
-    as_json: Json = False,
 ) -> None:
     """Rank runs by the expected regret they remove per dollar; their money comes out of the budget."""
     from budgetsim.errors import InfeasibleBudgetError, InputError
@@ -45,18 +39,9 @@ def next_run(
     from budgetsim.report.notes import choice_notes
 
     budgets = budget_range(budget or [DEFAULT_RANGE])
-    if strategy and set(strategy) == {"constant"}:
+    if question.strategy and set(question.strategy) == {"constant"}:
         raise InputError("--strategy: the constant answer needs no run; name a strategy that trains, or leave it out.")
-    asked = open_asked(
-        task=task,
-        rates=rates,
-        owned_labels=owned_labels,
-        compute=compute,
-        strategy=strategy,
-        student=student,
-        evidence=evidence,
-        store=store,
-    )
+    asked = open_asked(question)
     objects: dict[str, object] = {}
     page: Page = []
     payable = False
@@ -67,13 +52,14 @@ def next_run(
         header = f"card {asked.card.name}, evidence {open_to.fit.evidence_set}"
         page += ["", *next_page(answer, header, open_to.task.metric, top), *(f"Note: {note}" for note in notes)]
         payable |= bool(answer.runs)
-    if as_json:
+    if question.as_json:
         print_json({"rates": asked.card.name, "tasks": objects})
     else:
         print_page(page[1:])
     if not payable:
         raise InfeasibleBudgetError(
-            f"${max(budgets):,.2f} pays for no run on {', '.join(objects)} that could be looked at. Raise --budget."
+            f"${max(budgets):,.2f} pays for no run on {', '.join(objects)} within pools, bounds and deadline. "
+            f"Raise --budget, or loosen them."
         )
 
 

@@ -6,31 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from budgetsim_cli.asked import (
-    Asked,
-    Compute,
-    Deadline,
-    Gpus,
-    LabelsPerDay,
-    MaxLabels,
-    Owned,
-    OwnedTeacher,
-    PoolSize,
-    Strategies,
-    Students,
-    open_asked,
-    read_terms,
-)
-from budgetsim_cli.console import (
-    EvidenceName,
-    Json,
-    Rates,
-    Store,
-    Tasks,
-    check_amount,
-    print_json,
-    print_page,
-)
+from budgetsim_cli.asked import Asked, open_asked
+from budgetsim_cli.console import check_amount, print_json, print_page
+from budgetsim_cli.question import Question, asks
 
 if TYPE_CHECKING:
     from budgetsim.advise import Choices
@@ -65,62 +43,29 @@ class _Wanted(NamedTuple):
     level: float
     target: float | None
     chance: float
-    owned_labels: int
     initial_sizes: tuple[int, ...]
 
 
+@asks
 def optimize(
+    question: Question,
     budget: Budget = None,
-    task: Tasks = None,
-    rates: Rates = None,
     risk: Risk = None,
     choose: Aim = "mean",
     target: Target = None,
     chance: Chance = None,
-    owned_labels: Owned = 0,
-    owned_teacher: OwnedTeacher = None,
-    max_labels: MaxLabels = None,
-    pool: PoolSize = None,
-    deadline: Deadline = None,
-    labels_per_day: LabelsPerDay = None,
-    gpus: Gpus = None,
     pure: Annotated[bool, typer.Option("--pure", help="Beside it, the paper's own comparison.")] = False,
-    compute: Compute = "published",
-    strategy: Strategies = None,
-    student: Students = None,
-    evidence: EvidenceName = None,
-    store: Store = None,
-    as_json: Json = False,
 ) -> None:
     """Split a budget over labels and compute for the highest expected score, or find what a target takes."""
     aim, level = _check_aim(risk, choose)
     _check_question(budget, target, chance)
     _check_alone(budget, pure or aim != "mean")
-    terms = read_terms(
-        task,
-        owned_teacher=owned_teacher,
-        max_labels=max_labels,
-        pool=pool,
-        deadline=deadline,
-        labels_per_day=labels_per_day,
-        gpus=gpus,
-    )
-    asked = open_asked(
-        task=task,
-        rates=rates,
-        owned_labels=owned_labels,
-        compute=compute,
-        strategy=strategy,
-        student=student,
-        evidence=evidence,
-        store=store,
-        terms=terms,
-    )
-    starts = ((owned_labels,) if owned_labels else PURE_SIZES) if pure else ()
-    wanted = _Wanted(budget, aim, level, target, CHANCE if chance is None else chance, owned_labels, starts)
+    asked = open_asked(question)
+    starts = ((question.owned_labels,) if question.owned_labels else PURE_SIZES) if pure else ()
+    wanted = _Wanted(budget, aim, level, target, CHANCE if chance is None else chance, starts)
     objects: dict[str, dict[str, Any]] = {}
     page: Page = []
-    bought = strategy == ["constant"] or budget is None
+    bought = question.strategy == ["constant"] or budget is None
     reached = target is None
     for open_to in asked.tasks:
         data, lines, buys, reaches = _answer_task(open_to, asked, wanted)
@@ -128,7 +73,7 @@ def optimize(
         page += ["", *lines]
         bought |= buys
         reached |= reaches
-    if as_json:
+    if question.as_json:
         print_json({"tasks": objects})
     else:
         print_page(page[1:])
@@ -168,15 +113,15 @@ def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tu
         level=wanted.level,
     )
     others = rivals(asked.evidence, answer.task, asked.card)
-    owning = _owning(open_to, asked, wanted, budget)
+    owning = _owning(open_to, asked, budget)
     shown = (answer, open_to, asked.card, others, asked.compute, owning)
     buys = any(a.feasible and a.strategy != "constant" for a in answer.allocations)
     return answer_json(*shown), answer_page(*shown), buys
 
 
-def _owning(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> Owning | None:
+def _owning(open_to: Choices, asked: Asked, budget: float) -> Owning | None:
     """What owned labels or an owned teacher change; None where nothing is owned."""
-    if not open_to.options or not (wanted.owned_labels or asked.terms.owned_teacher):
+    if not open_to.options or not (asked.question.owned_labels or asked.terms.owned_teacher):
         return None
     from budgetsim.advise import reprice
     from budgetsim.choosing.owning import worth_of_owning

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.asked import Asked, Compute, Owned, Strategies, Students, open_asked
-from budgetsim_cli.console import (
-    EvidenceName,
-    Json,
-    Rates,
-    Store,
-    Tasks,
-    check_amount,
-    check_percent,
-    print_json,
-    print_page,
-    read_examples,
-    read_rates,
-)
+from budgetsim_cli.asked import open_asked
+from budgetsim_cli.console import check_amount, check_percent, print_json, print_page, read_examples, read_rates
+from budgetsim_cli.question import Question, asks
 
 if TYPE_CHECKING:
     from budgetsim.rates import RateCard
     from budgetsim.report.grid import Page
-    from budgetsim.sensitivity import Reprice
 
 
+@asks
 def sensitivity(
+    question: Question,
     budget: Annotated[float, typer.Option("--budget", help="US dollars to spend.")],
-    task: Tasks = None,
-    rates: Rates = None,
     card: Annotated[
         list[Path] | None,
         typer.Option(
@@ -57,13 +44,6 @@ def sensitivity(
             show_default=False,
         ),
     ] = None,
-    owned_labels: Owned = 0,
-    compute: Compute = "published",
-    strategy: Strategies = None,
-    student: Students = None,
-    evidence: EvidenceName = None,
-    store: Store = None,
-    as_json: Json = False,
 ) -> None:
     """Show the prices at which the choice changes, a tornado, rate cards side by side, and what-ifs."""
     from budgetsim.report.sensitivity import sensitivity_json, sensitivity_page
@@ -73,16 +53,7 @@ def sensitivity(
     accuracies = [check_percent(a, "--llm-accuracy") / 100 for a in llm_accuracy or ()]
     plateaus = [check_percent(p, "--teacher-plateau") / 100 for p in teacher_plateau or ()]
     cards = [read_rates(c) for c in card] if card else read_examples()
-    asked = open_asked(
-        task=task,
-        rates=rates,
-        owned_labels=owned_labels,
-        compute=compute,
-        strategy=strategy,
-        student=student,
-        evidence=evidence,
-        store=store,
-    )
+    asked = open_asked(question)
     objects: dict[str, object] = {}
     page: Page = []
     for open_to in asked.tasks:
@@ -90,16 +61,17 @@ def sensitivity(
             open_to,
             asked.card,
             budget,
-            _reprice(asked, open_to.task.name, owned_labels, strategy, student),
+            asked.reprice(open_to.task.name),
             compute=asked.compute,
             cards=_with(asked.card, cards),
             llm_accuracies=accuracies,
             plateaus=plateaus,
-            owned_labels=owned_labels,
+            owned_labels=question.owned_labels,
+            terms=asked.terms,
         )
         objects[found.task] = sensitivity_json(found, open_to, asked.card, asked.compute)
         page += ["", *sensitivity_page(found, open_to, asked.card, asked.compute)]
-    if as_json:
+    if question.as_json:
         print_json({"tasks": objects})
     else:
         print_page(page[1:])
@@ -108,19 +80,3 @@ def sensitivity(
 def _with(card: RateCard, cards: list[RateCard]) -> list[RateCard]:
     """The card of the answer first, unless it is among the others."""
     return cards if card in cards else [card, *cards]
-
-
-def _reprice(
-    asked: Asked, task: str, owned_labels: int, strategy: list[str] | None, student: list[str] | None
-) -> Reprice:
-    """The same choices under another card or compute model."""
-    from budgetsim.advise import choices
-
-    return partial(
-        choices,
-        asked.evidence,
-        task,
-        owned_labels=owned_labels,
-        strategies=strategy or (),
-        students=student or (),
-    )

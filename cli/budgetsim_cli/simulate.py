@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.asked import Compute, check_compute
+from budgetsim_cli.asked import check_compute
 from budgetsim_cli.console import (
     EvidenceName,
     Json,
@@ -19,6 +19,7 @@ from budgetsim_cli.console import (
     read_text,
     say,
 )
+from budgetsim_cli.question import Compute
 
 if TYPE_CHECKING:
     from budgetsim.points import Point

@@ -102,6 +102,10 @@ class CostModel:
             return paid
         return np.minimum(paid, self.days.most(name, self.deadline_days, besides))
 
+    def in_time(self, counts: Mapping[str, float]) -> bool:
+        """Whether a plan keeps the deadline; what takes no time does."""
+        return self.days is None or float(self.days.total(counts)) <= self.deadline_days * (1 + _TINY)
+
     def input_usd(self, name: str, n: ArrayLike) -> Floats:
         """Dollars that n units of one input cost, the fixed part left out."""
         units = np.asarray(n, dtype=np.float64)

@@ -8,8 +8,10 @@ from typing import Literal, Protocol
 
 from budgetsim.advise import Choices
 from budgetsim.choosing.options import Allocation, Option
+from budgetsim.choosing.purse import under
+from budgetsim.choosing.winners import rows_by_label
 from budgetsim.compute import COMPUTE_MODELS, ComputeModel
-from budgetsim.costs import cost_model, llm_usd_per_label
+from budgetsim.costs import NO_TERMS, Terms, cost_model, llm_usd_per_label
 from budgetsim.economics.levers import price_levers
 from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
@@ -81,9 +83,11 @@ def trace_sensitivity(
     llm_accuracies: Sequence[float] = (),
     plateaus: Sequence[float] = (),
     owned_labels: float = 0.0,
+    terms: Terms = NO_TERMS,
 ) -> Sensitivity:
     """Break-even prices, tornado, cards and compute models side by side, and what-ifs asked for.
 
+    reprice : under the same owned labels and terms as these
     llm_accuracies, plateaus : fractions
     raises : InputError for an accuracy at or below chance
     """
@@ -93,7 +97,7 @@ def trace_sensitivity(
     assumptions += _utilisation(card, budget_usd, reprice, compute)
     cases = [_priced("card", c.name, c, compute, budget_usd, reprice) for c in cards]
     cases += [_priced("compute", m, card, m, budget_usd, reprice) for m in COMPUTE_MODELS if _is_published(options)]
-    cases += [llm_case(open_to, card, budget_usd, a, e, owned_labels) for a in llm_accuracies for e in _ERRORS]
+    cases += [llm_case(open_to, card, budget_usd, a, e, owned_labels, terms) for a in llm_accuracies for e in _ERRORS]
     cases += [plateau_case(task, options, budget_usd, p) for p in plateaus]
     return Sensitivity(
         task=task.name,
@@ -172,7 +176,13 @@ def plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plate
 
 
 def llm_case(
-    open_to: Choices, card: RateCard, budget_usd: float, accuracy: float, errors: Errors, owned_labels: float = 0.0
+    open_to: Choices,
+    card: RateCard,
+    budget_usd: float,
+    accuracy: float,
+    errors: Errors,
+    owned_labels: float = 0.0,
+    terms: Terms = NO_TERMS,
 ) -> Case:
     """The best plan if the LLM were right in a share of its labels.
 
@@ -196,7 +206,9 @@ def llm_case(
         llm = [
             o
             for a in _of_llm_students(open_to.options, annotate)
-            for o in _llm_options(task, card, a, _llm_surfaces(a.surface, accuracy, classes, errors), owned_labels)
+            for o in _llm_options(
+                task, card, a, _llm_surfaces(a.surface, accuracy, classes, errors), owned_labels, terms
+            )
         ]
     except MissingPriceError as error:
         return Case(kind="llm_accuracy", name=name, plan=None, reason=str(error))
@@ -226,16 +238,14 @@ def _llm_surfaces(annotate: Surface, accuracy: float, classes: int, errors: Erro
 
 
 def _llm_options(
-    task: Task, card: RateCard, annotate: Option, surfaces: Sequence[Surface], owned_labels: float
+    task: Task, card: RateCard, annotate: Option, surfaces: Sequence[Surface], owned_labels: float, terms: Terms
 ) -> list[Option]:
-    """Options of modelled surfaces, priced by the card."""
-    return [
-        replace(
-            modelled(annotate, s),
-            cost=cost_model(s.strategy, task, card, annotate.hours, owned_labels=owned_labels),
-        )
-        for s in surfaces
-    ]
+    """Options of modelled surfaces, priced by the card under the same terms."""
+    hours, found = annotate.hours, []
+    for s in surfaces:
+        cost = cost_model(s.strategy, task, card, hours, owned_labels=owned_labels, terms=terms)
+        found.append(replace(modelled(annotate, s), cost=under(cost, card, hours, terms, s.teacher, owned_labels)))
+    return found
 
 
 def _rule_words(accuracy: float, classes: int, errors: Errors) -> str:
@@ -270,6 +280,7 @@ def _implied_words(labeler: str, seen: ImpliedAccuracy) -> str:
 
 
 def _beside(task: Task, options: Sequence[Option], budget_usd: float) -> tuple[Allocation, ...]:
-    """The best plan of each option alone, where it beats the constant answer; a chance of being best means nothing."""
-    plans = [replace(best_plan(task, [o], budget_usd), p_best=None) for o in options]
+    """The best plan of each label alone, where it beats the constant answer; a chance of being best means nothing."""
+    ways = ([options[i] for i in same] for same in rows_by_label(options).values())
+    plans = [replace(best_plan(task, same, budget_usd), p_best=None) for same in ways]
     return tuple(p for p in plans if p.strategy != "constant")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from budgetsim.choosing.allocate import Search
 from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option
-from budgetsim.choosing.winners import best_values, winners
+from budgetsim.choosing.winners import best_values, by_label, rows_by_label, winners
 from budgetsim.tasks import Task
 
 _FACTORS = (4.0, 32.0)  # price changes that are tried
@@ -28,9 +28,10 @@ def price_changes(
     task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
 ) -> tuple[PriceChange, ...]:
     """For each price, up and down: the nearest at which another option is best."""
-    names = [*(o.label for o in options), "constant"]
+    rows = rows_by_label(options)
+    names = [*rows, "constant"]
+    now = names.index(best.label)
     at_card = best_values(task, [o.cost for o in options], ready, [budget_usd])
-    now = max((i for i, name in enumerate(names) if name == best.label), key=lambda i: float(at_card[i, 0]))
     found = []
     for price, stages in PRICED_STAGES.items():
         for up in (True, False):
@@ -40,7 +41,7 @@ def price_changes(
                 for i in (i for i, o in enumerate(options) if o.cost.has(stages)):
                     cost = options[i].cost.scaled(stages, factor if up else 1 / factor)
                     values[i] = ready[i].best(cost, [budget_usd]).value
-                return names[winners(values, now)[0]]
+                return names[winners(by_label(rows, values), now)[0]]
 
             change = _first_change(winner, best.label)
             if change is not None:

@@ -40,6 +40,10 @@ class Option:
         """Strategy and models in words."""
         return label_of(*self.surface.group)
 
+    def named(self, counts: Floats) -> dict[str, float]:
+        """Counts (n_inputs,) by the name of their input."""
+        return dict(zip(self.surface.inputs, counts.tolist(), strict=True))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
@@ -80,7 +84,7 @@ def allocation_at(option: Option, counts: Floats) -> Allocation:
     counts : (n_inputs,), whole units in the order of the surface's inputs
     """
     s = option.surface
-    named = dict(zip(s.inputs, counts.tolist(), strict=True))
+    named = option.named(counts)
     stages = {stage: float(usd) for stage, usd in option.cost.stages(named).items()}
     clock = option.cost.days
     means = s.at(counts[None, :])

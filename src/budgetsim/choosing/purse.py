@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from budgetsim.compute import Hours, Steps
@@ -61,8 +62,7 @@ def with_owned_teacher(cost: CostModel, n: float, owned_labels: float) -> CostMo
     """
     unit = cost.per_unit["n_labels"].get("labels", 0.0)
     steps = {stage: _from(n, stepped) for stage, stepped in cost.steps.items()}
-    paid = Steps((owned_labels, owned_labels + 1), (0.0, unit))
-    steps["labels"] = _from(n, paid)
+    steps["labels"] = _labels_beyond(n, owned_labels, unit)
     per_unit = {name: dict(stages) for name, stages in cost.per_unit.items()}
     per_unit["n_labels"].pop("labels", None)
     return replace(
@@ -73,6 +73,32 @@ def with_owned_teacher(cost: CostModel, n: float, owned_labels: float) -> CostMo
         at_least={"n_labels": n},
         days=None if cost.days is None else with_owned_teacher(cost.days, n, owned_labels),
     )
+
+
+def owning(cost: CostModel, bought: Mapping[str, float], once: Container[str]) -> CostModel:
+    """The model once some units have been paid for, and stages that are paid once: what it takes from there on.
+
+    bought : input -> units; those that were owned before count among them
+    once : stages of the fixed cost
+    """
+    owned = {name: max(cost.owned.get(name, 0.0), bought.get(name, 0.0)) for name in cost.per_unit}
+    steps, n = dict(cost.steps), cost.at_least.get("n_labels")
+    if n is not None and "labels" in steps:  # beside an owned teacher labels are a step
+        before = steps["labels"]
+        unit = (before.y[-1] - before.y[-2]) / (before.n[-1] - before.n[-2])
+        steps["labels"] = _labels_beyond(n, owned["n_labels"], unit)
+    return replace(
+        cost,
+        owned=owned,
+        steps=steps,
+        fixed={stage: usd for stage, usd in cost.fixed.items() if stage not in once},
+        days=None if cost.days is None else owning(cost.days, bought, once),
+    )
+
+
+def _labels_beyond(n: float, owned: float, unit: float) -> Steps:
+    """What labels cost beside a teacher owned on n of them: with one more, all that are not owned are paid."""
+    return _from(n, Steps((owned, owned + 1), (0.0, unit)))
 
 
 def _from(n: float, steps: Steps) -> Steps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -51,26 +51,42 @@ def recommended(worths: Sequence[float], costs_usd: Sequence[float]) -> int:
     return min(near, key=lambda i: costs_usd[i], default=top)
 
 
+def rows_by_label(options: Sequence[Option]) -> dict[str, list[int]]:
+    """Rows of the options by label: two where a teacher is owned, which is used as it is or left aside."""
+    rows: dict[str, list[int]] = {}
+    for i, option in enumerate(options):
+        rows.setdefault(option.label, []).append(i)
+    return rows
+
+
+def by_label(rows: Mapping[str, Sequence[int]], values: Floats) -> Floats:
+    """Values (options + 1, ...) of `best_values` with one row a label, the better of its ways; the last row stays.
+
+    rows : of `rows_by_label`
+
+    >>> by_label({"a": [0, 2], "b": [1]}, np.array([[0.1], [0.2], [0.3], [0.0]])).ravel().tolist()
+    [0.3, 0.2, 0.0]
+    """
+    if len(rows) == len(values) - 1:
+        return values
+    return np.stack([*(values[list(same)].max(axis=0) for same in rows.values()), values[-1]])
+
+
 def better_of_a_label(options: Sequence[Option], found: Sequence[Choice]) -> list[int]:
     """Rows of the options, of those with the same label only the one to recommend: a teacher as it is owned, or anew.
 
     found : what one budget buys, of each option
     """
-    rows: dict[str, list[int]] = {}
-    for i, option in enumerate(options):
-        rows.setdefault(option.label, []).append(i)
-    return [same[0] if len(same) == 1 else same[_better(options, found, same)] for same in rows.values()]
+    rows = rows_by_label(options).values()
+    return [same[0] if len(same) == 1 else same[_better(options, found, same)] for same in rows]
 
 
 def _better(options: Sequence[Option], found: Sequence[Choice], rows: Sequence[int]) -> int:
     costs = [
-        float(options[i].cost.total(_named(options[i], found[i]))) if found[i].feasible[0] else math.inf for i in rows
+        float(options[i].cost.total(options[i].named(found[i].counts[0]))) if found[i].feasible[0] else math.inf
+        for i in rows
     ]
     return recommended([float(found[i].value[0]) for i in rows], costs)
-
-
-def _named(option: Option, choice: Choice) -> dict[str, float]:
-    return dict(zip(option.surface.inputs, choice.counts[0].tolist(), strict=True))
 
 
 def winners(values: Floats, now: int | None = None) -> list[int]:

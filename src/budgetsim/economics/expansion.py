@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from budgetsim.choosing.allocate import FINE, Search, prepare
 from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option, allocation_at
+from budgetsim.choosing.winners import recommended
 from budgetsim.surface import Floats
 
 NOTHING = -1.0  # below every score: what a budget scores that buys nothing
@@ -25,12 +28,35 @@ def expansion_path(option: Option, budgets: ArrayLike) -> list[Allocation | None
     ]
 
 
+def label_path(ways: Sequence[Option], budgets: ArrayLike) -> list[tuple[Option, Allocation] | None]:
+    """The expansion path of options with one label: at each budget the way to recommend, and its allocation."""
+    paths = zip(*(expansion_path(option, budgets) for option in ways), strict=True)
+    return [_way_taken(ways, plans) for plans in paths]
+
+
+def _way_taken(ways: Sequence[Option], plans: Sequence[Allocation | None]) -> tuple[Option, Allocation] | None:
+    bought = [(option, plan) for option, plan in zip(ways, plans, strict=True) if plan is not None]
+    if not bought:
+        return None
+    return bought[recommended([(p.score or 0.0) / 100 for _, p in bought], [p.cost_usd or 0.0 for _, p in bought])]
+
+
 def path_scores(option: Option, budgets: ArrayLike) -> Floats:
     """What the expansion path scores in every world: (n_draws, n), fractions; `NOTHING` where it buys nothing.
 
     The plan at each budget is the one chosen by mean score, the same in every world.
     """
     return plan_scores(option, _search(option).best(option.cost, budgets).counts)
+
+
+def better_scores(scores: Sequence[Floats]) -> Floats:
+    """Of several ways, each (n_draws, n), the one with the highest mean in each column: (n_draws, n)."""
+    if len(scores) == 1:
+        return scores[0]
+    stacked = np.stack(scores)
+    best = stacked.mean(axis=1).argmax(axis=0)
+    out: Floats = np.take_along_axis(stacked, best[None, None, :], axis=0)[0]
+    return out
 
 
 def plan_scores(option: Option, counts: Floats) -> Floats:

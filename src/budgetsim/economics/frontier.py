@@ -12,8 +12,8 @@ import numpy as np
 from budgetsim.choosing.allocate import FINE
 from budgetsim.choosing.cheapest import least_usd
 from budgetsim.choosing.options import Allocation, Option, constant_allocation
-from budgetsim.choosing.winners import best_values, searches, winners
-from budgetsim.economics.expansion import compute_share, compute_usd, expansion_path, scores_of
+from budgetsim.choosing.winners import best_values, by_label, rows_by_label, searches, winners
+from budgetsim.economics.expansion import compute_share, compute_usd, label_path, scores_of
 from budgetsim.economics.switches import Switch, switch_spread
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
@@ -69,14 +69,15 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
     Nothing at or below the constant answer is on the frontier.
     """
     budgets = np.append(0.0, np.geomspace(max_usd / 1000, max_usd, n_budgets))
-    costs, ready = [o.cost for o in options], searches(options, FINE)
+    costs, ready, rows = [o.cost for o in options], searches(options, FINE), rows_by_label(options)
 
     def won_at(at: Floats) -> list[int]:
-        return winners(best_values(task, costs, ready, at))
+        return winners(by_label(rows, best_values(task, costs, ready, at)))
 
-    names = [*(o.label for o in options), "constant"]
+    names = [*rows, "constant"]
     regions = _regions(_close_budgets(options, max_usd, n_budgets), won_at, names)
-    chosen = _chosen(task, options, won_at(budgets), budgets)
+    ways = [[options[i] for i in same] for same in rows.values()]
+    chosen = _chosen(task, ways, won_at(budgets), budgets)
     kept = _undominated([a for a, _ in chosen])
     bands = _bands([chosen[i] for i in kept])
     points = tuple(
@@ -84,7 +85,7 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
         for i, band in zip(kept, bands, strict=True)
     )
     return Frontier(
-        task=task.name, points=points, regions=regions, switches=_switches(task, options, regions, names, max_usd)
+        task=task.name, points=points, regions=regions, switches=_switches(task, ways, regions, names, max_usd)
     )
 
 
@@ -143,29 +144,30 @@ def _switch(low: float, high: float, before: int, won_at: Callable[[Floats], lis
 
 
 def _switches(
-    task: Task, options: Sequence[Option], regions: Sequence[Region], names: Sequence[str], max_usd: float
+    task: Task, ways: Sequence[Sequence[Option]], regions: Sequence[Region], names: Sequence[str], max_usd: float
 ) -> tuple[Switch, ...]:
     """Where one region ends and the next begins, with where that lies in worlds."""
     found = []
     for left, right in pairwise(regions):
         before, after = names.index(left.label), names.index(right.label)
-        worlds = switch_spread(task, options, before, after, right.from_usd, max_usd)
+        worlds = switch_spread(task, ways, before, after, right.from_usd, max_usd)
         found.append(Switch(break_even_usd=right.from_usd, before=left.label, after=right.label, worlds=worlds))
     return tuple(found)
 
 
 def _chosen(
-    task: Task, options: Sequence[Option], won: Sequence[int], budgets: Floats
+    task: Task, ways: Sequence[Sequence[Option]], won: Sequence[int], budgets: Floats
 ) -> list[tuple[Allocation, Floats]]:
     """The winner's allocation at each budget, and what it scores in every world."""
-    n_draws = options[0].surface.n_draws if options else 1
+    n_draws = ways[0][0].surface.n_draws if ways else 1
     nothing = (constant_allocation(task), np.full(n_draws, task.constant_score))
     chosen = [nothing] * len(won)
-    for row in set(won) - {len(options)}:
+    for row in set(won) - {len(ways)}:
         mine = [i for i, winner in enumerate(won) if winner == row]
-        for i, allocation in zip(mine, expansion_path(options[row], budgets[mine]), strict=True):
-            if allocation is not None:
-                chosen[i] = (allocation, scores_of(options[row], allocation))
+        for i, found in zip(mine, label_path(ways[row], budgets[mine]), strict=True):
+            if found is not None:
+                option, allocation = found
+                chosen[i] = (allocation, scores_of(option, allocation))
     return chosen
 
 

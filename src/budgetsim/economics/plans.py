@@ -10,7 +10,7 @@ import numpy as np
 from budgetsim.choosing.allocate import FINE, Choice
 from budgetsim.choosing.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.choosing.simulate import chance_of_best
-from budgetsim.choosing.winners import recommended, searches
+from budgetsim.choosing.winners import better_of_a_label, recommended, searches
 from budgetsim.economics.expansion import plan_scores
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
@@ -21,8 +21,8 @@ def best_plan(task: Task, options: Sequence[Option], budget_usd: float) -> Alloc
 
     It has the highest mean score, or is cheaper and worse by a hair; the constant answer is an option.
     """
-    found = zip(options, searches(options, FINE), strict=True)
-    chosen = [(o, search.best(o.cost, [budget_usd])) for o, search in found]
+    found = [s.best(o.cost, [budget_usd]) for o, s in zip(options, searches(options, FINE), strict=True)]
+    chosen = [(options[i], found[i]) for i in better_of_a_label(options, found)]
     bought = [(o, c) for o, c in chosen if c.feasible[0]]
     plans = [*(allocation_at(o, c.counts[0]) for o, c in bought), constant_allocation(task)]
     row = recommended([(p.score or 0.0) / 100 for p in plans], [p.cost_usd or 0.0 for p in plans])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from budgetsim.choosing.allocate import FINE, Search
 from budgetsim.choosing.options import Option
-from budgetsim.choosing.winners import HAIR, best_values, searches, winners
+from budgetsim.choosing.winners import HAIR, best_values, by_label, rows_by_label, searches, winners
 from budgetsim.economics.crossings import LEAD, Spread, overtaking, spread
-from budgetsim.economics.expansion import plan_scores
+from budgetsim.economics.expansion import better_scores, plan_scores
 from budgetsim.economics.levers import Lever
 from budgetsim.economics.plans import best_plan
 from budgetsim.surface import Floats
@@ -45,9 +45,9 @@ def price_breaks(task: Task, options: Sequence[Option], levers: Sequence[Lever],
 
     The option that is best now stands until another is better by a hair (a tenth of a point).
     """
-    names = [*(o.label for o in options), "constant"]
-    now = names.index(best_plan(task, options, budget_usd).label)
-    at = _Look(task, options, searches(options, FINE), budget_usd, now, names)
+    rows = rows_by_label(options)
+    now = [*rows, "constant"].index(best_plan(task, options, budget_usd).label)
+    at = _Look(task, options, searches(options, FINE), budget_usd, now, rows)
     return [at.break_of(lever, up) for lever in levers for up in (False, True) if up or lever.now_usd > 0]
 
 
@@ -57,8 +57,12 @@ class _Look:
     options: Sequence[Option]
     ready: Sequence[Search]
     budget_usd: float
-    now: int  # row of the recommended option
-    names: Sequence[str]
+    now: int  # row of the recommended label
+    rows: Mapping[str, Sequence[int]]  # of the options, by label
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.rows, "constant"]
 
     def break_of(self, lever: Lever, up: bool) -> PriceBreak:
         prices = _prices(lever, up)
@@ -82,7 +86,8 @@ class _Look:
 
     def winner(self, lever: Lever, usd: float) -> int:
         costs = [o.cost for o in lever.turned(self.options, usd)]
-        return winners(best_values(self.task, costs, self.ready, [self.budget_usd]), self.now)[0]
+        values = best_values(self.task, costs, self.ready, [self.budget_usd])
+        return winners(by_label(self.rows, values), self.now)[0]
 
     def worlds(self, lever: Lever, other: int, near: float, up: bool) -> Spread:
         """Where the other option overtakes in each world, each following its own best plan as the price moves."""
@@ -94,11 +99,14 @@ class _Look:
         return spread(1.0 / overtaking(1.0 / prices[::-1], gap[:, ::-1], 1.0 / near, lead=LEAD))
 
     def scores(self, lever: Lever, row: int, prices: Floats) -> Floats:
-        if row == len(self.options):
+        if row == len(self.rows):
             return np.full((self.options[0].surface.n_draws, len(prices)), self.task.constant_score)
-        turned = [lever.turned([self.options[row]], float(usd))[0].cost for usd in prices]
-        counts = [self.ready[row].best(cost, [self.budget_usd]).counts for cost in turned]
-        return plan_scores(self.options[row], np.concatenate(counts))
+        return better_scores([self.scores_of(lever, i, prices) for i in self.rows[self.names[row]]])
+
+    def scores_of(self, lever: Lever, i: int, prices: Floats) -> Floats:
+        turned = [lever.turned([self.options[i]], float(usd))[0].cost for usd in prices]
+        counts = [self.ready[i].best(cost, [self.budget_usd]).counts for cost in turned]
+        return plan_scores(self.options[i], np.concatenate(counts))
 
 
 def _ends(lever: Lever) -> tuple[float, float]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from budgetsim.choosing.allocate import prepare
 from budgetsim.choosing.options import Option
 from budgetsim.surface import Floats, axis_scale, interpolate
 
@@ -35,6 +36,7 @@ class IndifferenceCurve:
     """Bundles of equal expected score of one option, by rising second input."""
 
     label: str
+    way: str | None  # of the two with an owned teacher; None where none is owned
     second: str  # n_unlabeled or n_llm_labels
     score: float  # percent
     points: tuple[IndifferencePoint, ...]
@@ -111,34 +113,39 @@ def substitution_rate(
 def trace_indifference(option: Option, score: float) -> IndifferenceCurve | None:
     """The curve of one option at a score, with worlds, dollars and rates; None for an option of one input.
 
-    Bundles that ask for more of an input than there is are left out; the worlds of a bundle that is
-    there may ask for more.
+    Bundles that ask for more of an input than there is, or for more days, are left out; the worlds of a
+    bundle that is there may ask for more. A teacher as it is owned counts with all its labels.
 
     score : percent
     """
-    s = option.surface
+    s, cost = option.surface, option.cost
     if len(s.inputs) != 2:
         return None
-    limits = [option.cost.limit(name) for name in s.inputs]
-    if min(limits) < 1:
-        return IndifferenceCurve(label=option.label, second=s.inputs[1], score=score, points=(), highest=None)
-    second = _seconds(s.knots[1], limits[1])
-    mean = indifference_curve(s.knots, s.mean_table(), score / 100, second)
+    base = IndifferenceCurve(
+        label=option.label, way=_way(option), second=s.inputs[1], score=score, points=(), highest=_highest(option)
+    )
+    if base.highest is None:
+        return base
+    labels, other = s.inputs
+    fewest = cost.fewest(s.inputs)[labels]
+    second = _seconds(s.knots[1], cost.limit(other))
+    mean = np.maximum(indifference_curve(s.knots, s.mean_table(), score / 100, second), fewest)
     rates = substitution_rate(s.knots, s.mean_table(), score / 100, second)
-    worlds = np.sort(indifference_curve(s.knots, s.draws, score / 100, second), axis=0)
+    worlds = np.sort(np.maximum(indifference_curve(s.knots, s.draws, score / 100, second), fewest), axis=0)
     lower, upper = (worlds[round(tail * (len(worlds) - 1))] for tail in (0.05, 0.95))
     points = [
-        _point(option, n, labels, low, high, rate)
-        for n, labels, low, high, rate in zip(second, np.ceil(mean - 1e-9), lower, upper, rates, strict=True)
-        if np.isfinite(labels) and labels <= limits[0]
+        _point(option, u, n, low, high, rate if n > fewest else 0.0)
+        for u, n, low, high, rate in zip(second, np.ceil(mean - 1e-9), lower, upper, rates, strict=True)
+        if np.isfinite(n) and n <= cost.limit(labels) and cost.in_time({labels: n, other: u})
     ]
-    return IndifferenceCurve(
-        label=option.label,
-        second=s.inputs[1],
-        score=score,
-        points=tuple(points),
-        highest=100 * _highest(s.knots, s.mean_table(), limits),
-    )
+    return replace(base, points=tuple(points))
+
+
+def _way(option: Option) -> str | None:
+    """Which of the two ways with an owned teacher an option is; None where none is owned."""
+    if option.left_aside is not None:
+        return "its teacher tuned anew"
+    return "its teacher as it is owned" if "n_labels" in option.cost.at_least else None
 
 
 def _seconds(knots: Floats, limit: float) -> Floats:
@@ -148,11 +155,10 @@ def _seconds(knots: Floats, limit: float) -> Floats:
     return np.unique(np.round(np.geomspace(low, high, _ROWS)))
 
 
-def _highest(knots: tuple[Floats, ...], table: Floats, limits: Sequence[float]) -> float:
-    """The highest value of a table within limits: at a knot or at a limit, as it is linear between."""
-    axes = [np.append(k[k <= limit], min(limit, k[-1])) for k, limit in zip(knots, limits, strict=True)]
-    bundles = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
-    return float(interpolate(knots, table, bundles).max())
+def _highest(option: Option) -> float | None:
+    """The highest expected score, percent, whatever it costs: within limits and deadline; None where nothing is."""
+    found = prepare(option.surface, option.surface.mean_table(), option.cost).best(option.cost, [math.inf])
+    return 100 * float(found.value[0]) if found.feasible[0] else None
 
 
 def _point(option: Option, second: float, labels: float, low: float, high: float, rate: float) -> IndifferencePoint:

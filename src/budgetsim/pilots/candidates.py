@@ -35,21 +35,35 @@ class Candidate:
 
 
 def candidate_runs(options: Sequence[Option], most_usd: float) -> list[Candidate]:
-    """Every run that costs no more than `most_usd` and lies within the pools."""
+    """Every run that costs no more than `most_usd`, lies within pools and bounds, and keeps the deadline."""
     return [
         Candidate(i, counts, again, usd)
         for i, option in enumerate(options)
         for counts, again in _points(option)
-        if (usd := float(option.cost.total(dict(zip(option.surface.inputs, counts, strict=True))))) <= most_usd
+        if (usd := float(option.cost.total(named := option.named(counts)))) <= most_usd and option.cost.in_time(named)
     ]
 
 
 def _points(option: Option) -> list[tuple[Floats, bool]]:
-    """Observed sizes first, then those of the grid that lie apart from them."""
-    s = option.surface
+    """Observed sizes first, then those of the grid that lie apart from them.
+
+    With an owned teacher as it is, its labels are the only number; tuned anew on as many it would be the same
+    run, only dearer.
+    """
+    s, held = option.surface, option.cost.at_least.get("n_labels")
     limits = [option.cost.limit(name) for name in s.inputs]
-    seen = [np.round(x) for x in s.support.points if (np.round(x) <= limits).all() and (np.round(x) >= 1).all()]
-    axes = [[float(n) for n in GRID[name] if n <= limit] for name, limit in zip(s.inputs, limits, strict=True)]
-    new = [np.array(x) for x in itertools.product(*axes)]
+    sizes = GRID if held is None else {**GRID, "n_labels": (held,)}
+    axes = [[float(n) for n in sizes[name] if n <= limit] for name, limit in zip(s.inputs, limits, strict=True)]
+    seen = [x for x in np.round(s.support.points) if _is_open(option, x)]
+    new = [x for x in map(np.array, itertools.product(*axes)) if _is_open(option, x)]
     kinds = s.support.classify(np.array(new))[0] if new else []
     return [(x, True) for x in seen] + [(x, False) for x, kind in zip(new, kinds, strict=True) if kind != "observed"]
+
+
+def _is_open(option: Option, counts: Floats) -> bool:
+    """Whether a size is one of this option's runs."""
+    cost, names = option.cost, option.surface.inputs
+    within = all(1 <= n <= cost.limit(name) for name, n in zip(names, counts, strict=True))
+    held = cost.at_least.get("n_labels", option.left_aside)
+    as_it_is = held is not None and counts[names.index("n_labels")] == held
+    return within and as_it_is == ("n_labels" in cost.at_least)

@@ -6,6 +6,7 @@ With a budget B a pilot at cost c is worth
 
 The best of each world does not depend on the pilot, so this is also the expected fall of regret. It
 is negative where the money does more in the plan than in the pilot: then nothing should be measured.
+Labels and texts of the pilot count among those there are; its days are taken from the deadline.
 It looks one run ahead: two runs that are only worth something together are not seen.
 """
 
@@ -19,8 +20,9 @@ import numpy as np
 
 from budgetsim.choosing.allocate import EASY, best_per_draw, prepare
 from budgetsim.choosing.options import Option, label_of
+from budgetsim.choosing.purse import owning
 from budgetsim.choosing.simulate import run_interval
-from budgetsim.choosing.winners import best_values, searches, winners
+from budgetsim.choosing.winners import best_values, by_label, rows_by_label, searches, winners
 from budgetsim.costs import CostModel
 from budgetsim.errors import InputError
 from budgetsim.pilots.candidates import Candidate, candidate_runs
@@ -45,6 +47,7 @@ class NextRun:
     n_unlabeled: int
     again: bool  # another seed where there are runs already
     cost_usd: float
+    days: float | None  # that it takes; None where nobody said how many labels people give in a day
     kept_usd: float  # part of it that buys labels, texts and the like, owned afterwards
     score: float  # expected
     lower: float  # 90 % interval of its result
@@ -97,9 +100,10 @@ def rank_runs(task: Task, options: Sequence[Option], budgets_usd: Sequence[float
         raise InputError("budgets_usd: found none, wanted one or more US dollar amounts; name a budget.")
     budgets = np.asarray(budgets_usd, dtype=np.float64)
     costs = [o.cost for o in options]
-    now = best_values(task, costs, searches(options), budgets)  # (options + 1, budgets)
+    rows = rows_by_label(options)
+    now = by_label(rows, best_values(task, costs, searches(options), budgets))  # (labels + 1, budgets)
     runs = [_judge(task, options, c, budgets, now) for c in candidate_runs(options, float(budgets.max()))]
-    names = [*(o.label for o in options), "constant"]
+    names = [*rows, "constant"]
     return NextAnswer(
         task=task.name,
         budgets_usd=tuple(budgets.tolist()),
@@ -137,11 +141,12 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
     tables = [cut.expected(o.surface.draws) for o in options]
     models = zip(options, tables, owning, strict=True)
     ready = [prepare(o.surface, table, o.cost, EASY, also=after) for o, table, after in models]
-    free = best_values(task, [o.cost for o in options], ready, budgets)  # (options + 1, slices, budgets)
+    free = best_values(task, [o.cost for o in options], ready, budgets)
+    free = by_label(rows_by_label(options), free)  # (labels + 1, slices, budgets)
     left = best_values(task, owning, ready, np.maximum(budgets - c.cost_usd, 0.0)).max(axis=0)
     value = cut.chance @ np.maximum(left, cut.expected(told.mean)[:, None])  # the run's own model is kept
     paid = budgets >= c.cost_usd
-    named = dict(zip(s.inputs, c.counts.tolist(), strict=True))
+    named = option.named(c.counts)
     (lower,), (upper,) = run_interval(told.mean[:, None], s.run_noise)
     return NextRun(
         strategy=s.strategy,
@@ -153,6 +158,7 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
         n_unlabeled=int(named.get("n_unlabeled", 0)),
         again=c.again,
         cost_usd=c.cost_usd,
+        days=None if option.cost.days is None else float(option.cost.days.total(named)),
         kept_usd=c.cost_usd - float(_after(option, option, c.counts).total(named)),
         score=100 * float(told.mean.mean()),
         lower=100 * float(lower),
@@ -164,10 +170,11 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
 
 
 def _after(option: Option, run: Option, counts: Floats) -> CostModel:
-    """What an option costs once the run has been paid: its labels and texts are owned."""
-    bought = dict(zip(run.surface.inputs, counts.tolist(), strict=True))
+    """What an option costs once the run has been paid: its labels and texts are owned, its days are over."""
+    bought = run.named(counts)
     if option.surface.labeler != run.surface.labeler:
         bought.pop("n_llm_labels", None)  # another model's answers
-    cost = option.cost
-    owned = {k: max(cost.owned.get(k, 0.0), bought.get(k, 0.0)) for k in option.surface.inputs}
-    return replace(cost, owned=owned, fixed={k: v for k, v in cost.fixed.items() if k not in _ONCE})
+    if "n_labels" in run.cost.at_least:
+        bought.pop("n_labels")  # the owned teacher's: nobody handed them over
+    taken = 0.0 if run.cost.days is None else float(run.cost.days.total(run.named(counts)))
+    return replace(owning(option.cost, bought, _ONCE), deadline_days=option.cost.deadline_days - taken)

@@ -21,22 +21,24 @@ def frontier_page(front: Frontier, metric: str, curves: Sequence[IndifferenceCur
     lines: Page = [f"{front.task}: where each strategy wins"]
     lines += [f"  {usd(r.from_usd)} to {usd(r.to_usd)}: {r.label}" for r in front.regions]
     lines += [f"  {_switch_words(s)}" for s in front.switches]
-    rows = tuple(_point_row(p) for p in front.points)
-    headings = (
-        "cost", "compute", "share", "strategy", "labels", "LLM", "texts", metric, "attained in 90 % of worlds", "from",
-    )  # fmt: skip
-    lines.append(Grid(title="", headings=headings, rows=rows, text_columns=frozenset({3, 9})))
+    timed = any(p.allocation.days is not None for p in front.points)
+    rows = tuple(_point_row(p, timed) for p in front.points)
+    headings = ("cost", "compute", "share", *(("days",) if timed else ()), "strategy", "labels", "LLM", "texts", metric)
+    headings = (*headings, "attained in 90 % of worlds", "from")
+    text = frozenset({headings.index("strategy"), len(headings) - 1})
+    lines.append(Grid(title="", headings=headings, rows=rows, text_columns=text))
     for curve in curves:
         lines += curve_page(curve, metric)
     return lines
 
 
-def _point_row(p: FrontierPoint) -> tuple[str, ...]:
+def _point_row(p: FrontierPoint, timed: bool) -> tuple[str, ...]:
     a = p.allocation
     return (
         usd(a.cost_usd),
         usd(p.compute_usd),
         "-" if p.compute_share is None else f"{p.compute_share:.0%}",
+        *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
         *plan_cells(a),
         f"{a.score:.1f}",
         f"{p.attained[0]:.1f} to {p.attained[2]:.1f}",
@@ -62,14 +64,14 @@ def spread_words(worlds: Spread) -> str:
 
 def curve_page(curve: IndifferenceCurve, metric: str) -> Page:
     """An indifference curve for people; the cheapest bundle is marked."""
-    second = SECOND[curve.second]
+    second, name = SECOND[curve.second], ", ".join(part for part in (curve.label, curve.way) if part)
     if curve.highest is None:
-        return [f"{curve.label}: no bundle can be had: the limits leave no labels or no {second}."]
+        return [f"{name}: no bundle can be had: limits or deadline leave no labels or no {second}."]
     if not curve.points:
-        return [f"{curve.label}: no bundle is expected to score {curve.score:g}; the highest is {curve.highest:.1f}."]
+        return [f"{name}: no bundle is expected to score {curve.score:g}; the highest is {curve.highest:.1f}."]
     rows = tuple(_curve_row(p, i == curve.cheapest) for i, p in enumerate(curve.points))
     grid = Grid(
-        title=f"Equal {metric} {curve.score:g}, {curve.label}: labels against {second}",
+        title=f"Equal {metric} {curve.score:g}, {name}: labels against {second}",
         headings=(
             second, "labels", "5-95 % of worlds", "cost",
             f"labels 1,000 {second} replace", "worth", "for", "",

@@ -48,6 +48,7 @@ def _run_json(r: NextRun) -> dict[str, Any]:
         "n_unlabeled": r.n_unlabeled,
         "another_seed": r.again,
         "cost_usd": r.cost_usd,
+        "days": r.days,
         "kept_usd": r.kept_usd,
         "score": r.score,
         "lower": r.lower,
@@ -69,7 +70,7 @@ def _budgets(answer: NextAnswer) -> str:
 def _advice(answer: NextAnswer) -> list[str]:
     worth = answer.worth
     if not answer.runs:
-        return ["No run that could be looked at is within the budget."]
+        return ["No run is within budget, pools, bounds and deadline."]
     if not worth:
         return [
             f"Measure nothing: spend it. Of {len(answer.runs):,} runs, none is expected to raise the best plan's score "
@@ -100,11 +101,13 @@ def _known(answer: NextAnswer, metric: str) -> Grid:
 
 
 def _ranked(answer: NextAnswer, metric: str, top: int) -> Grid:
+    timed = any(r.days is not None for r in answer.runs)
     rows = tuple(
         (
             *plan_cells(r),
             "again" if r.again else "new",
             usd(r.cost_usd),
+            *(("-" if r.days is None else f"{r.days:.1f}",) if timed else ()),
             usd(r.kept_usd),
             f"{r.score:.1f} ({r.lower:.1f} to {r.upper:.1f})",
             _points(max(r.information)),
@@ -114,9 +117,10 @@ def _ranked(answer: NextAnswer, metric: str, top: int) -> Grid:
         )
         for r in answer.runs[:top]
     )
-    headings = ("run", "labels", "LLM", "texts", "size", "cost", "kept", f"{metric} (90 % of runs)", "if free, at most",
-                "fall", "a $100", "switch")  # fmt: skip
-    return Grid(title="", headings=headings, rows=rows, text_columns=frozenset({0, 4, 7}))
+    headings = ("run", "labels", "LLM", "texts", "size", "cost", *(("days",) if timed else ()), "kept")
+    headings = (*headings, f"{metric} (90 % of runs)", "if free, at most", "fall", "a $100", "switch")
+    text = frozenset({0, 4, headings.index("kept") + 1})
+    return Grid(title="", headings=headings, rows=rows, text_columns=text)
 
 
 def _points(value: float) -> str:

@@ -1,0 +1,100 @@
+"""The question that several commands take, said once: what is asked about, what is owned, what must be kept to."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Annotated, Concatenate, NamedTuple, ParamSpec, get_type_hints
+
+import typer
+
+from budgetsim_cli.console import EvidenceName, Json, Rates, Store, Tasks
+
+Owned = Annotated[int, typer.Option("--owned-labels", min=0, help="Labels already paid for.")]
+Compute = Annotated[str, typer.Option("--compute", help="How compute is billed: published, cached or modern.")]
+Strategies = Annotated[
+    list[str] | None,
+    typer.Option("--strategy", help="Only this strategy; may be given again.", show_default="all with a price"),
+]
+Students = Annotated[
+    list[str] | None, typer.Option("--student", help="Only this student; may be given again.", show_default="all")
+]
+
+OwnedTeacher = Annotated[
+    str | None,
+    typer.Option(
+        "--owned-teacher",
+        metavar="MODEL:N",
+        help="A teacher already tuned on N labels, e.g. t5-v1_1-xxl:5000.",
+        show_default=False,
+    ),
+]
+MaxLabels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-labels", min=0, help="Labels that people can give, besides those owned.", show_default="the card's"
+    ),
+]
+PoolSize = Annotated[
+    int | None, typer.Option("--pool", min=0, help="Unlabelled texts there are.", show_default="the card's")
+]
+Deadline = Annotated[
+    float | None,
+    typer.Option("--deadline", help="Days there are; needs --labels-per-day.", show_default=False),
+]
+LabelsPerDay = Annotated[
+    float | None,
+    typer.Option("--labels-per-day", help="Labels people give in a day; plans then tell days.", show_default=False),
+]
+Gpus = Annotated[
+    int | None, typer.Option("--gpus", min=1, help="Devices that share the device-hours.", show_default="1")
+]
+
+P = ParamSpec("P")
+
+
+class Question(NamedTuple):
+    """Options of every command that answers from evidence and prices, in the order of its help."""
+
+    task: Tasks = None
+    rates: Rates = None
+    owned_labels: Owned = 0
+    owned_teacher: OwnedTeacher = None
+    max_labels: MaxLabels = None
+    pool: PoolSize = None
+    deadline: Deadline = None
+    labels_per_day: LabelsPerDay = None
+    gpus: Gpus = None
+    compute: Compute = "published"
+    strategy: Strategies = None
+    student: Students = None
+    evidence: EvidenceName = None
+    store: Store = None
+    as_json: Json = False
+
+
+def asks(command: Callable[Concatenate[Question, P], None]) -> Callable[..., None]:
+    """Give a command the options of a `Question` after its own; it takes them as its first argument.
+
+    typer reads options off a signature, so the command gets one that spells them all out.
+    """
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+
+    @wraps(command)
+    def run(**given: object) -> None:
+        asked = {name: given.pop(name) for name in Question._fields}
+        command(Question(**asked), **given)  # type: ignore[arg-type, call-arg]
+
+    by_name = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    run.__signature__ = inspect.Signature([*by_name, *_shared()])  # type: ignore[attr-defined]
+    return run
+
+
+@cache
+def _shared() -> list[inspect.Parameter]:
+    hints, defaults = get_type_hints(Question, include_extras=True), Question._field_defaults
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hints[name])
+        for name in Question._fields
+    ]
