@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from budgetsim.choosing.allocate import Search
+from budgetsim.choosing.firstchange import first_change
 from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option
 from budgetsim.choosing.winners import best_values, by_label, rows_by_label, winners
 from budgetsim.tasks import Task
 
-_FACTORS = (4.0, 32.0)  # price changes that are tried
-_HALVINGS = 7  # of a factor 8: to about 2 %
+_FACTORS = (1.0, 4.0, 32.0)  # price changes that are tried
+_CLOSE = 1.02  # the price is known to 2 %
 PRICED_STAGES = {"labels": ("labels", "dev_and_test_labels"), "LLM": ("llm_labels",), "compute": COMPUTE_STAGES}
 
 
@@ -43,25 +44,8 @@ def price_changes(
                     values[i] = ready[i].best(cost, [budget_usd]).value
                 return names[winners(by_label(rows, values), now)[0]]
 
-            change = _first_change(winner, best.label)
+            change = first_change(winner, best.label, _FACTORS, _CLOSE)
             if change is not None:
                 factor, instead = change
                 found.append(PriceChange(price=price, factor=factor if up else 1 / factor, instead=instead))
     return tuple(found)
-
-
-def _first_change(winner: Callable[[float], str], now: str) -> tuple[float, str] | None:
-    """The smallest factor tried at which somebody else wins, narrowed by bisection, and who."""
-    low = 1.0
-    for high in _FACTORS:
-        other = winner(high)
-        if other != now:
-            break
-        low = high
-    else:
-        return None
-    for _ in range(_HALVINGS):
-        middle = (low * high) ** 0.5
-        seen = winner(middle)
-        low, high, other = (middle, high, other) if seen == now else (low, middle, seen)
-    return high, other

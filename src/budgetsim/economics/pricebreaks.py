@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from budgetsim.choosing.allocate import FINE, Search
+from budgetsim.choosing.firstchange import first_change
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import HAIR, best_values, by_label, rows_by_label, searches, winners
 from budgetsim.economics.crossings import LEAD, Spread, overtaking, spread
@@ -66,13 +67,13 @@ class _Look:
 
     def break_of(self, lever: Lever, up: bool) -> PriceBreak:
         prices = _prices(lever, up)
-        found = _first_other(lambda usd: self.winner(lever, usd), self.now, prices)
+        found = first_change(lambda usd: self.winner(lever, usd), self.now, prices, _CLOSE, _FREE_FROM_USD)
         base = PriceBreak(
             price=lever.name,
             unit=lever.unit,
             now_usd=lever.now_usd,
             up=up,
-            limit_usd=float(prices[-1]),
+            limit_usd=prices[-1],
             choice=self.names[self.now],
         )
         if found is None:
@@ -115,26 +116,10 @@ def _ends(lever: Lever) -> tuple[float, float]:
     return _FREE_FROM_USD, FREE_TO_USD
 
 
-def _prices(lever: Lever, up: bool) -> Floats:
+def _prices(lever: Lever, up: bool) -> list[float]:
     """Prices from the card's to one end, in the order in which they are met."""
     low, high = _ends(lever)
     if lever.now_usd == 0:
-        return np.append(0.0, np.geomspace(low, high, _TRIED))
-    return np.geomspace(lever.now_usd, high if up else low, _TRIED)
-
-
-def _first_other(winner: Callable[[float], int], now: int, prices: Floats) -> tuple[float, int] | None:
-    """The first price met at which somebody else wins, narrowed by bisection, and who."""
-    low = float(prices[0])
-    for price in prices[1:]:
-        high, other = float(price), winner(float(price))
-        if other != now:
-            break
-        low = high
-    else:
-        return None
-    while max(low, high) > _CLOSE * max(min(low, high), _FREE_FROM_USD):
-        middle = (max(low, _FREE_FROM_USD) * high) ** 0.5
-        seen = winner(middle)
-        low, high, other = (middle, high, other) if seen == now else (low, middle, seen)
-    return high, other
+        return [0.0, *np.geomspace(low, high, _TRIED).tolist()]
+    prices: list[float] = np.geomspace(lever.now_usd, high if up else low, _TRIED).tolist()
+    return prices

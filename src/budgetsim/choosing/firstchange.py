@@ -1,0 +1,40 @@
+"""Where somebody else first wins, as a price or a factor moves away from now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Winner = TypeVar("Winner")
+
+
+def first_change(
+    winner: Callable[[float], Winner], now: Winner, tried: Sequence[float], close: float, least: float = 0.0
+) -> tuple[float, Winner] | None:
+    """The first place on a walk at which another wins, narrowed by bisection on a log scale, and who; None for none.
+
+    A change that is undone between two places next to each other is not seen.
+
+    winner : who wins at a place
+    now : who wins at the first place
+    tried : places in the order in which they are met, rising or falling; above zero, but for the first
+    close : the place is known to this ratio, above 1
+    least : what lies below it is told apart from nothing
+
+    >>> place, who = first_change(lambda x: "dear" if x > 50 else "cheap", "cheap", (1.0, 4.0, 32.0, 256.0), 1.02)
+    >>> round(place), who
+    (50, 'dear')
+    """
+    low = tried[0]
+    for high in tried[1:]:
+        other = winner(high)
+        if other != now:
+            break
+        low = high
+    else:
+        return None
+    while max(low, high) > close * max(min(low, high), least):
+        middle = (max(low, least) * high) ** 0.5
+        seen = winner(middle)
+        low, high, other = (middle, high, other) if seen == now else (low, middle, seen)
+    return high, other
