@@ -61,6 +61,7 @@ CASES = [
     card("no labels at all", CARD[CARD.index("labels:"):CARD.index("gpu:")], "labels: {}\n", "labels: found {}, wanted at least one entry"),
     card("asked task without price", "  stance:\n    usd_per_label: 0.364", "  stanse:\n    usd_per_label: 0.364", "no label price for stance", command=(*OPTIMIZE, "--strategy", "annotate")),
     card("asked strategy without price", CARD[CARD.index("llm:"):CARD.index("pools:")], "", "no price for an LLM; add an `llm:`", command=(*OPTIMIZE, "--strategy", "llm_annotate")),
+    card("distilling without a device", CARD[CARD.index("gpu:"):CARD.index("cpu:")], "", "no price for a gpu; add a `gpu:`", command=(*OPTIMIZE, "--strategy", "distill")),
     card("other currency", "currency: USD", "currency: EUR", "currency: found 'EUR', wanted 'USD'"),
     card("half a pool", "size: 100000", "size: 0.5", "pools.default.size: found 0.5, wanted a whole number"),
     card("utilisation above one", "teacher_training: 0.24", "teacher_training: 24", "utilisation.teacher_training: found 24, wanted 1 or less"),

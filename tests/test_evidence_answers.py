@@ -1,5 +1,7 @@
 """What the shipped evidence says, and what any answer from it must obey."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from budgetsim.points import make_point
 from budgetsim.rates import parse_rates
 from budgetsim.report.answer import answer_page
 from budgetsim.report.notes import compute_notes
+from budgetsim.sensitivity import trace_sensitivity
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import TASKS
 from made import ROOT
@@ -162,7 +165,7 @@ def test_a_card_without_utilisation_keeps_every_strategy_and_says_what_is_not_ch
 @pytest.mark.parametrize(
     ("card", "more", "message"),
     [
-        (card_without("gpu"), {}, "no price for a gpu"),
+        (card_without("gpu"), {"strategies": ["distill"]}, "no price for a gpu"),
         (CARD.model_copy(update={"labels": {"nq": CARD.labels["nq"]}}), {"strategies": ["distill"]}, "no label price"),
         (CARD.model_copy(update={"pools": {}}), {"strategies": ["distill"]}, "no pool of unlabelled texts"),
         (card_without("utilisation"), {"compute": "modern", "strategies": ["distill"]}, "no modern compute is known"),
@@ -171,6 +174,35 @@ def test_a_card_without_utilisation_keeps_every_strategy_and_says_what_is_not_ch
 def test_a_price_that_is_missing_is_named(card, more, message):
     with pytest.raises(MissingPriceError, match=message):
         choices(EVIDENCE, "stance", card, **more)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "task", "device"), [("published", "stance", "gpu"), ("measured", "fever", "cpu")], ids=["gpu", "cpu"]
+)
+def test_a_card_without_a_device_answers_what_needs_none(wanted, task, device):
+    """Distilling is left out; the others cost their labels and texts, and the training that is not charged is told."""
+    evidence = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), wanted)
+    with_device, without = (choices(evidence, task, c) for c in (CARD, card_without(device)))
+    kept = [o for o in with_device.options if o.surface.strategy != "distill"]
+    assert [o.label for o in without.options] == [o.label for o in kept]
+    assert any(
+        n.startswith(f"distill left out: The card 'paper-2023' has no price for a {device}") for n in without.notes
+    )
+    assert any(f"not charged: the card has no price for a {device}" in n for n in without.notes)
+    for bare, priced in zip(without.options, kept, strict=True):
+        counts = dict.fromkeys(bare.surface.inputs, 500.0)
+        bill = priced.cost.stages(counts)
+        assert float(bare.cost.total(counts)) == pytest.approx(float(sum(bill.values()) - bill.get("student", 0)))
+    found = trace_sensitivity(without, card_without(device), 300, partial(choices, evidence, task), compute="published")
+    assert [c.kind for c in found.cases] == (["compute"] * 3 if wanted == "published" else [])
+    assert device.upper() not in {b.price for b in found.breaks}
+
+
+def test_a_point_whose_training_is_not_charged_says_so():
+    point = make_point({"task": "stance", "strategy": "annotate", "n_labels": "100"}, "test")
+    (found,) = answer_points(EVIDENCE, [point], card_without("gpu"))
+    assert found.cost_usd == pytest.approx(36.4)
+    assert "not charged: the card has no price for a gpu" in found.reason
 
 
 def test_tasks_that_were_not_asked_for_are_passed_over_with_a_word():

@@ -190,8 +190,9 @@ def _answer_point(
     try:
         option = _option(evidence, surface, get_task(point.task), card, compute, 0.0)
     except MissingPriceError as error:
-        return answer_point(point, surface, note, None, reason=f"no cost: {error}")
-    return answer_point(point, surface, note, option.cost)
+        return answer_point(point, surface, note, None, reason=f"no cost: {str(error).rstrip('.')}")
+    uncharged = _uncharged_words(option, card).rstrip(".") if _is_uncharged(option, card) else None
+    return answer_point(point, surface, note, option.cost, reason=uncharged)
 
 
 def open_choices(
@@ -321,7 +322,7 @@ def _check_teacher(terms: Terms, fit: TaskFit) -> None:
 
 def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequence[Option]) -> list[str]:
     """What an answer takes for granted, said with it."""
-    notes = []
+    notes = [_uncharged_words(o, card) for o in options if _is_uncharged(o, card)]
     strategies = {o.surface.strategy for o in options}
     derived = [m for m in evidence.rows(task.name) if m.derived]
     llm = [m for m in derived if "n_llm_labels" in m.derived]
@@ -338,9 +339,19 @@ def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequen
             f"the texts of {len(texts)} distilled rows are implied by dollars, {capped} of them cut at the pool of "
             f"{PAPER_POOL_SIZE:,}."
         )
-    if any(o.hours and o.hours.model == NOT_CHARGED for o in options) and card.overheads.charge_student_training:
-        notes.append("training the student on labels is not charged: the card has no utilisation to model it with.")
     return notes
+
+
+def _is_uncharged(option: Option, card: RateCard) -> bool:
+    """Whether the student's training on labels is left out of the cost although the card wants it charged."""
+    return card.overheads.charge_student_training and option.hours is not None and option.hours.model == NOT_CHARGED
+
+
+def _uncharged_words(option: Option, card: RateCard) -> str:
+    lacks = "no utilisation to model it with"
+    if option.hours is not None and not card.has_device(option.hours.device_class):
+        lacks = f"no price for a {option.hours.device_class}; add a `{option.hours.device_class}:`"
+    return f"training the student on labels is not charged: the card has {lacks}."
 
 
 def _term_notes(terms: Terms, owned_labels: float) -> list[str]:
@@ -376,6 +387,8 @@ def _option(
             f"no {compute} compute is known for {surface.teacher} into {surface.student} on {task.name}; "
             f"give the card a utilisation, or choose another --compute."
         )
+    if surface.strategy != "distill" and not card.has_device(hours.device_class):
+        hours = Hours(model=NOT_CHARGED, device_class=hours.device_class)
     cost = cost_model(surface.strategy, task, card, hours, owned_labels=owned_labels, terms=terms)
     return Option(
         surface=surface,

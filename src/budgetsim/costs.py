@@ -255,14 +255,15 @@ def _add_compute(
     """Add the dollars of compute to the units, and return those of the teacher."""
     if hours is None:
         return {}
-    usd = _device_usd(card, hours)
     if strategy == "distill":
+        usd = _device_usd(card, hours)
         per_unit["n_unlabeled"]["labelling"] = usd * hours.label_text
         per_unit["n_unlabeled"]["distillation"] = usd * hours.train_text
         if not hours.teacher_n:
             return {}
         return {"teacher": Steps(hours.teacher_n, tuple(h * usd for h in hours.teacher_hours))}
-    if card.overheads.charge_student_training:
+    if card.overheads.charge_student_training and hours.train_label:  # what takes no hours needs no price
+        usd = _device_usd(card, hours)
         for name in per_unit:
             per_unit[name]["student"] = usd * hours.train_label
     return {}

@@ -164,7 +164,7 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
 def answer_point(
     point: Point, surface: Surface, note: EvidenceNote, cost: CostModel | None, *, reason: str | None = None
 ) -> PointAnswer:
-    """Predict one new run at a point; `reason` says why there is no cost, and where a table ends."""
+    """Predict one new run at a point; `reason` says why there is no cost or what it lacks, and where a table ends."""
     (p,) = predict(surface, np.array([point.inputs], dtype=np.float64))
     named = dict(zip(surface.inputs, point.inputs, strict=True))
     ends = [f"{k} {axis[-1]:,.0f}" for (k, n), axis in zip(named.items(), surface.knots, strict=True) if n > axis[-1]]

@@ -167,6 +167,10 @@ class RateCard(_Part):
         """The pool of unlabelled texts of that task, or None: then nothing bounds it."""
         return self.pools.get(task) or self.pools.get("default")
 
+    def has_device(self, device_class: str) -> bool:
+        """Whether the card has a price for a `gpu` or `cpu`."""
+        return getattr(self, device_class) is not None
+
     def device(self, device_class: str) -> DevicePrice:
         """Price of a `gpu` or `cpu`.
 

@@ -111,7 +111,7 @@ def trace_sensitivity(
 
 def _is_published(options: Sequence[Option]) -> bool:
     """Measured evidence has hours of its own, whatever the compute model."""
-    return not any(o.hours is not None and o.hours.model == "measured" for o in options)
+    return all(o.evidence.source != "measured" for o in options)
 
 
 def _priced(
@@ -124,7 +124,7 @@ def _priced(
         return Case(kind=kind, name=name, plan=None, reason=str(error))
     task, label = open_to.task, card.label_price(open_to.task.name)
     classes = {o.hours.device_class for o in open_to.options if o.hours is not None}
-    device = min((float(card.device(c).usd_per_device_hour) for c in classes), default=None)
+    device = min((float(card.device(c).usd_per_device_hour) for c in classes if card.has_device(c)), default=None)
     return Case(
         kind=kind,
         name=name,

@@ -71,7 +71,7 @@ def price_levers(task: Task, options: Sequence[Option], card: RateCard) -> list[
 
 def _compute_levers(options: Sequence[Option], card: RateCard) -> list[Lever]:
     classes = sorted({o.hours.device_class for o in options if o.hours is not None})
-    prices = {name: float(card.device(name).usd_per_device_hour) for name in classes}
+    prices = {name: float(card.device(name).usd_per_device_hour) for name in classes if card.has_device(name)}
     return [
         Lever(name=name.upper(), unit=f"a {name.upper()}-hour", now_usd=usd, stages=COMPUTE_STAGES, device_class=name)
         for name, usd in prices.items()

@@ -57,4 +57,4 @@ def sentence(text: str) -> str:
 
 def compute_model(choices: Choices, asked: str) -> str:
     """The compute model that was asked for; measured evidence has hours of its own."""
-    return "measured" if any(o.hours and o.hours.model == "measured" for o in choices.options) else asked
+    return "measured" if any(o.evidence.source == "measured" for o in choices.options) else asked
