@@ -1,5 +1,6 @@
 """What the shipped evidence says, and what any answer from it must obey."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from budgetsim.errors import MissingPriceError
 from budgetsim.points import make_point
 from budgetsim.rates import parse_rates
 from budgetsim.report.answer import answer_page
-from budgetsim.report.notes import compute_notes
+from budgetsim.report.notes import compute_notes, with_unpriced
 from budgetsim.sensitivity import trace_sensitivity
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import TASKS
@@ -196,6 +197,19 @@ def test_a_card_without_a_device_answers_what_needs_none(wanted, task, device):
     found = trace_sensitivity(without, card_without(device), 300, partial(choices, evidence, task), compute="published")
     assert [c.kind for c in found.cases] == (["compute"] * 3 if wanted == "published" else [])
     assert device.upper() not in {b.price for b in found.breaks}
+
+
+def test_the_recommendation_says_what_has_no_price():
+    """A strategy that is left out is named once; where another model of it is priced, with its models."""
+    bare = CARD.model_copy(update={"labels": {"nq": CARD.labels["nq"]}})
+    open_to = choices(EVIDENCE, "stance", bare)
+    found = optimize_task(open_to.task, open_to.options, 100)
+    (line,) = [p for p in answer_page(found, open_to, bare, [], "published") if str(p).startswith("Recommended")]
+    assert line.endswith("f1 45.5. Not looked at, for want of a price: annotate, annotate_plus_llm, distill.")
+    whole = OPEN["wlp"]
+    assert with_unpriced("All.", whole) == "All."
+    partly = replace(whole, unpriced=(whole.options[0].surface,))
+    assert with_unpriced("All.", partly) == f"All. Not looked at, for want of a price: {whole.options[0].label}."
 
 
 def test_a_point_whose_training_is_not_charged_says_so():

@@ -32,7 +32,7 @@ def frontier(
     from budgetsim.economics.frontier import trace_frontier
     from budgetsim.economics.tradeoff import trace_indifference
     from budgetsim.report.frontier import frontier_json, frontier_page
-    from budgetsim.report.notes import choice_notes
+    from budgetsim.report.notes import choice_notes, unpriced_words
 
     check_amount(max_budget, "--max-budget", above_zero=True)
     if indifference is not None:
@@ -47,7 +47,8 @@ def frontier(
         curves = [curve for curve in traced if curve is not None]
         notes = choice_notes(open_to, asked.compute, asked.card)
         objects[front.task] = {"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front, curves)}
-        page += ["", *frontier_page(front, open_to.task.metric, curves), *(f"Note: {note}" for note in notes)]
+        head, *rest = frontier_page(front, open_to.task.metric, curves)
+        page += ["", head, *unpriced_words(open_to), *rest, *(f"Note: {note}" for note in notes)]
     if question.as_json:
         print_json({"rates": asked.card.name, "tasks": objects})
     else:

@@ -36,7 +36,7 @@ def next_run(
     from budgetsim.errors import InfeasibleBudgetError, InputError
     from budgetsim.pilots.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page
-    from budgetsim.report.notes import choice_notes
+    from budgetsim.report.notes import choice_notes, unpriced_words
 
     budgets = budget_range(budget or [DEFAULT_RANGE])
     if question.strategy and set(question.strategy) == {"constant"}:
@@ -50,7 +50,8 @@ def next_run(
         notes = choice_notes(open_to, asked.compute, asked.card)
         objects[answer.task] = {"evidence_set": open_to.fit.evidence_set, **next_json(answer, top), "notes": notes}
         header = f"card {asked.card.name}, evidence {open_to.fit.evidence_set}"
-        page += ["", *next_page(answer, header, open_to.task.metric, top), *(f"Note: {note}" for note in notes)]
+        head, *rest = next_page(answer, header, open_to.task.metric, top)
+        page += ["", head, *unpriced_words(open_to), *rest, *(f"Note: {note}" for note in notes)]
         payable |= bool(answer.runs)
     if question.as_json:
         print_json({"rates": asked.card.name, "tasks": objects})

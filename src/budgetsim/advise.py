@@ -84,12 +84,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What money can buy on one task, and what was left out and why."""
+    """What money can buy on one task, and what was left out and why.
+
+    unpriced : surfaces that were left out for want of a price
+    """
 
     task: Task
     fit: TaskFit
     options: tuple[Option, ...]
     notes: tuple[str, ...] = field(default=())
+    unpriced: tuple[Surface, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +268,7 @@ def choices(
     """
     fit = fit or task_fit(evidence, task, say)
     facts = get_task(task)
-    options, notes = [], list(fit.warnings)
+    options, unpriced, notes = [], [], list(fit.warnings)
     missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]
     if missing:
         raise NoEvidenceError(f"Evidence {evidence.set_of(task)} has no fitted {missing[0]} on {task}; leave it out.")
@@ -285,11 +289,18 @@ def choices(
             if strategies:
                 raise
             refused = error
+            unpriced.append(surface)
             notes.append(f"{surface.strategy} left out: {error}")
     if not options and refused is not None:
         raise refused  # nothing at all has a price: no answer is better than a wrong one
     notes += _assumptions(evidence, facts, card, options) + _term_notes(terms, owned_labels)
-    return Choices(task=facts, fit=fit, options=tuple(options), notes=tuple(dict.fromkeys(notes)))
+    return Choices(
+        task=facts,
+        fit=fit,
+        options=tuple(options),
+        notes=tuple(dict.fromkeys(notes)),
+        unpriced=tuple(unpriced),
+    )
 
 
 def reprice(

@@ -14,7 +14,7 @@ from budgetsim.choosing.winners import HAIR
 from budgetsim.compute import T5_SHAPES
 from budgetsim.rates import RateCard
 from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
-from budgetsim.report.notes import choice_notes, compute_model, sentence
+from budgetsim.report.notes import choice_notes, compute_model, sentence, with_unpriced
 
 if TYPE_CHECKING:
     from budgetsim.choosing.owning import Owning
@@ -33,7 +33,7 @@ def answer_page(
     lines: Page = [
         f"{answer.task} at {usd(answer.budget_usd)}: card {card.name}, evidence {fit.evidence_set}, "
         f"compute {compute_model(choices, compute)}",
-        recommendation(answer, metric, rivals),
+        with_unpriced(recommendation(answer, metric, rivals), choices),
         allocation_grid(answer, metric),
     ]
     if answer.corners:
@@ -55,7 +55,7 @@ def answer_json(
     best = answer.best
     data: dict[str, Any] = {
         "recommended": answer.recommended,
-        "summary": recommendation(answer, choices.task.metric, rivals),
+        "summary": with_unpriced(recommendation(answer, choices.task.metric, rivals), choices),
         "budget_usd": answer.budget_usd,
         "choose": answer.choose,
         "level": None if answer.choose == "mean" else answer.level,

@@ -9,7 +9,7 @@ from budgetsim.choosing.goals import Goal, GoalPlan
 from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
 from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
-from budgetsim.report.notes import choice_notes, compute_model, sentence
+from budgetsim.report.notes import choice_notes, compute_model, sentence, with_unpriced
 
 
 def goal_page(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alone: bool) -> Page:
@@ -26,7 +26,7 @@ def goal_page(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alo
     notes = [sentence(n) for n in _plan_notes(goal)] + (choice_notes(choices, compute, card) if alone else [])
     return [
         with_card if alone else head,
-        goal_words(goal, metric),
+        with_unpriced(goal_words(goal, metric), choices),
         *_budget_words(goal, metric),
         goal_grid(goal, metric),
         *(f"Note: {note}" for note in notes),
@@ -39,7 +39,7 @@ def goal_json(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alo
         "target": {
             "score": goal.target,
             "wanted_chance": goal.wanted_chance,
-            "summary": goal_words(goal, choices.task.metric),
+            "summary": with_unpriced(goal_words(goal, choices.task.metric), choices),
             "reached": [_plan_json(p) for p in goal.reached],
             "short": [_plan_json(p) for p in goal.short],
             "suffices": goal.suffices,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from budgetsim.advise import Choices
+from budgetsim.choosing.options import label_of
 from budgetsim.rates import RateCard
 from budgetsim.surface import TaskFit
 
@@ -12,6 +13,18 @@ def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     held = coverage_note(choices.fit)
     notes = [*compute_notes(choices, compute, card), *([held] if held else []), *choices.notes]
     return [sentence(n) for n in notes]
+
+
+def with_unpriced(words: str, choices: Choices) -> str:
+    """An answer, and behind it what it did not look at."""
+    return " ".join([words, *unpriced_words(choices)])
+
+
+def unpriced_words(choices: Choices) -> list[str]:
+    """What was not looked at, in a sentence; none where everything has a price."""
+    offered = {o.surface.strategy for o in choices.options}
+    names = [label_of(*s.group) if s.strategy in offered else s.strategy for s in choices.unpriced]
+    return [f"Not looked at, for want of a price: {', '.join(dict.fromkeys(names))}."] if names else []
 
 
 def compute_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:

@@ -13,7 +13,7 @@ from budgetsim.economics.tornado import Swing
 from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
 from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, usd
-from budgetsim.report.notes import choice_notes, compute_model, sentence
+from budgetsim.report.notes import choice_notes, compute_model, sentence, with_unpriced
 from budgetsim.sensitivity import Case, CaseKind, Sensitivity
 
 _BAR = 31  # characters of a tornado's bar
@@ -31,7 +31,7 @@ def sensitivity_page(found: Sensitivity, choices: Choices, card: RateCard, compu
     page: Page = [
         f"{found.task} at {usd(found.budget_usd)}: card {card.name}, evidence {choices.fit.evidence_set}, "
         f"compute {compute_model(choices, compute)}",
-        f"Best plan: {describe_allocation(found.plan, metric)}.",
+        with_unpriced(f"Best plan: {describe_allocation(found.plan, metric)}.", choices),
         breaks_grid(found.breaks),
         swings_grid(found.swings, found.plan, metric),
     ]
