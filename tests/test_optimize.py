@@ -7,8 +7,10 @@ import pytest
 
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.winners import winners
+from budgetsim.compute import Steps
 from budgetsim.costs import CostModel
 from budgetsim.economics.frontier import pareto_front, trace_frontier
+from budgetsim.report.answer import recommendation
 from budgetsim.tasks import TASKS
 from made import make_option, make_surface
 
@@ -69,6 +71,26 @@ def test_the_price_that_changes_the_answer_is_found():
     # on log(1 + n) axes big reaches .50 at 5/8 of the way from 100 to 1,000: 423 labels
     n = np.expm1(np.log1p(100) + 0.625 * (np.log1p(1000) - np.log1p(100)))
     assert change.factor == pytest.approx(1000 / n, rel=0.03)
+
+
+def test_only_prices_that_are_above_zero_are_turned_and_the_words_say_which():
+    """Nothing times 32 is nothing: of a free label and a dear teacher only compute was tried."""
+    free, paid = LABELS.scaled(["labels"], 0.0), replace(LABELS, steps={"teacher": Steps((1.0, 9.0), (1.0, 2.0))})
+    cases = [
+        ([free], (), "No price was turned to see whether the choice would change: all are 0."),
+        ([LABELS], ("labels",), "No price of labels from a 32nd to 32 times the card's would change the choice."),
+        ([free, paid], ("labels", "compute"), "No price of labels or compute from"),
+        ([replace(paid, per_unit=free.per_unit)], ("compute",), "No price of compute from"),
+        ([free, replace(free, steps={"teacher": Steps((1.0, 9.0), (0.0, 0.0))})], (), "all are 0"),
+    ]
+    for costs, tried, words in cases:
+        options = [
+            make_option(make_surface(np.array([[0.7, 0.7, 0.7, 0.7]]) - i / 10, (N,), student=str(i)), cost)
+            for i, cost in enumerate(costs)
+        ]
+        found = optimize_task(TASK, options, 1e9)
+        assert (found.tried, found.changes) == (tried, ())
+        assert words in recommendation(found, "f1")
 
 
 def test_stop_here_is_the_cheapest_budget_within_a_point():

@@ -116,7 +116,7 @@ class CostModel:
         hit = set(stages)
         return any(
             usd and k in hit for parts in (self.fixed, *self.per_unit.values()) for k, usd in parts.items()
-        ) or any(k in hit for k in self.steps)
+        ) or any(k in hit and any(v.y) for k, v in self.steps.items())
 
     def scaled(self, stages: Iterable[str], factor: float) -> CostModel:
         """The same model with some stages dearer or cheaper by a factor."""

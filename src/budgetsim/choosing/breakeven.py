@@ -12,6 +12,7 @@ from budgetsim.choosing.winners import best_values, by_label, rows_by_label, win
 from budgetsim.tasks import Task
 
 _FACTORS = (1.0, 4.0, 32.0)  # price changes that are tried
+FURTHEST = int(_FACTORS[-1])
 _CLOSE = 1.02  # the price is known to 2 %
 PRICED_STAGES = {"labels": ("labels", "dev_and_test_labels"), "LLM": ("llm_labels",), "compute": COMPUTE_STAGES}
 
@@ -25,6 +26,11 @@ class PriceChange:
     instead: str  # label of the option then best
 
 
+def prices_met(options: Sequence[Option]) -> tuple[str, ...]:
+    """The keys of `PRICED_STAGES` that cost any option anything; a price of zero has nothing to multiply."""
+    return tuple(price for price, stages in PRICED_STAGES.items() if any(o.cost.has(stages) for o in options))
+
+
 def price_changes(
     task: Task, options: Sequence[Option], ready: Sequence[Search], budget_usd: float, best: Allocation
 ) -> tuple[PriceChange, ...]:
@@ -34,7 +40,8 @@ def price_changes(
     now = names.index(best.label)
     at_card = best_values(task, [o.cost for o in options], ready, [budget_usd])
     found = []
-    for price, stages in PRICED_STAGES.items():
+    for price in prices_met(options):
+        stages = PRICED_STAGES[price]
         for up in (True, False):
 
             def winner(factor: float, stages: tuple[str, ...] = stages, up: bool = up) -> str:

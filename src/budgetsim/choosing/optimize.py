@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from budgetsim.choosing.allocate import Choice, Search, allocate, best_per_draw
-from budgetsim.choosing.breakeven import PriceChange, price_changes
+from budgetsim.choosing.breakeven import PriceChange, price_changes, prices_met
 from budgetsim.choosing.corners import Corner, corner
 from budgetsim.choosing.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.choosing.shadow import ShadowPrice, shadow_price
@@ -31,6 +31,7 @@ class TaskAnswer:
     choose, level : what "best" means: the expected score, the `level` quantile over worlds, or the
         least mean regret in the worst `level` of worlds
     recommended : index of the best, or of a cheaper one that is worse by a hair
+    tried : prices that were turned to find `changes`, keys of `breakeven.PRICED_STAGES`; what is free cannot be
     changes, stop_here, shadow : None under `regret`, whose yardstick moves with budget and prices
     """
 
@@ -40,6 +41,7 @@ class TaskAnswer:
     level: float = 0.1
     allocations: tuple[Allocation, ...]
     recommended: int | None
+    tried: tuple[str, ...]
     changes: tuple[PriceChange, ...] | None
     stop_here: StopHere | None
     shadow: ShadowPrice | None
@@ -90,6 +92,7 @@ def optimize_task(
         level=level,
         allocations=tuple(ordered),
         recommended=row if best.feasible else None,
+        tried=(),
         changes=None,
         stop_here=None,
         shadow=None,
@@ -106,6 +109,7 @@ def _around(
     budget_usd = answer.budget_usd
     return replace(
         answer,
+        tried=prices_met(options),
         changes=price_changes(task, options, ready, budget_usd, best),
         stop_here=stop_here(task, options, ready, budget_usd, best),
         shadow=shadow_price(task, options, ready, budget_usd),

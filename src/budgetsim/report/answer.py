@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from budgetsim.advise import Choices, Rival
+from budgetsim.choosing.breakeven import FURTHEST
 from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import COMPUTE_STAGES, Allocation
@@ -18,6 +19,9 @@ from budgetsim.report.notes import choice_notes, compute_model, sentence, with_u
 
 if TYPE_CHECKING:
     from budgetsim.choosing.owning import Owning
+
+
+_PRICE_WORDS = {"labels": "labels", "LLM": "LLM labels", "compute": "compute"}  # of `breakeven.PRICED_STAGES`
 
 
 def answer_page(
@@ -126,13 +130,28 @@ def _aim_words(answer: TaskAnswer, best: Allocation) -> str:
 def _what_changes(answer: TaskAnswer) -> str:
     if answer.changes is None:
         return ""
+    if not answer.tried:
+        return " No price was turned to see whether the choice would change: all are 0."
     if not answer.changes:
-        return " No price of labels or compute from a 32nd to 32 times the card's would change the choice."
+        prices = [_PRICE_WORDS[price] for price in answer.tried]
+        named = " or ".join([", ".join(prices[:-1]), prices[-1]] if prices[1:] else prices)
+        return f" No price of {named} from a {FURTHEST}nd to {FURTHEST} times the card's would change the choice."
     said = [
-        f"{'above' if c.factor > 1 else 'below'} {c.factor:.2g} x the card's {c.price} price, {c.instead}"
+        f"{'above' if c.factor > 1 else 'below'} {_times(c.factor)} x the card's price of {_PRICE_WORDS[c.price]}, "
+        f"{c.instead}"
         for c in answer.changes
     ]
     return f" It would change: {'; '.join(said)}."
+
+
+def _times(factor: float) -> str:
+    """A factor in two digits, in three where it is nearly one.
+
+    >>> _times(2.46), _times(1.016), _times(0.996)
+    ('2.5', '1.02', '0.996')
+    """
+    short = f"{factor:.2g}"
+    return short if short != "1" else f"{factor:.3g}"
 
 
 def _stop_words(answer: TaskAnswer) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from budgetsim.advise import Choices
 from budgetsim.choosing.options import Allocation
+from budgetsim.choosing.winners import HAIR
 from budgetsim.economics.pricebreaks import PriceBreak
 from budgetsim.economics.tornado import Swing
 from budgetsim.rates import RateCard
@@ -76,7 +77,8 @@ def price_words(amount: float) -> str:
 def breaks_grid(breaks: Sequence[PriceBreak]) -> Grid:
     """Break-even prices, down and up."""
     return Grid(
-        title="Prices at which the choice changes: the nearest below and above the card's",
+        title=f"Prices at which the choice changes, another being better by {100 * HAIR:g} points: the nearest below and "
+        "above the card's",
         headings=("price", "card", "", "break-even", "5 to 95 % of worlds", "happens in", "instead"),
         rows=tuple(_break_row(b) for b in breaks),
         text_columns=frozenset({0, 2, 6}),
