@@ -10,6 +10,7 @@ from budgetsim.choosing.winners import winners
 from budgetsim.compute import Steps
 from budgetsim.costs import CostModel
 from budgetsim.economics.frontier import pareto_front, trace_frontier
+from budgetsim.economics.plans import best_plan
 from budgetsim.report.answer import recommendation
 from budgetsim.tasks import TASKS
 from made import make_option, make_surface
@@ -56,6 +57,31 @@ def test_infeasible_options_keep_their_place_with_a_reason():
     assert entry.reason == (
         "the least it takes is $1,000,000.00 (of which labels $1,000,000.00); the budget is $1,000.00"
     )
+
+
+def test_amounts_that_differ_are_told_so_that_they_differ():
+    """A cent's hundredth is missing: two decimals would say that $12.90 is more than $12.90."""
+    dear = make_option(annotate([0.1, 0.2, 0.3, 0.9]).surface, LABELS.scaled(["labels"], 12.9001))
+    (entry,) = (a for a in optimize_task(TASK, [dear], 12.9).allocations if not a.feasible)
+    assert entry.reason == "the least it takes is $12.9001 (of which labels $12.90); the budget is $12.9000"
+    late = replace(dear, cost=replace(LABELS, days=LABELS, deadline_days=0.04))
+    (entry,) = (a for a in optimize_task(TASK, [late], 12.9).allocations if not a.feasible)
+    assert entry.reason == "the least it takes is 1.00 days; the deadline is 0.04 days"
+
+
+def test_for_the_same_money_the_plan_of_fewer_kinds_stands_against_a_hair():
+    """One LLM label more for a sixteenth of a point is no better plan; for a fifth of a point it is."""
+    for gain, strategy in ((0.0006, "annotate"), (0.002, "annotate_plus_llm")):
+        plain = annotate([0.1, 0.2, 0.3, 0.6])
+        table = np.repeat(plain.surface.draws[:, :, None], 3, axis=2) + gain
+        mixed = make_option(
+            make_surface(table, (N, U), strategy="annotate_plus_llm"),
+            CostModel(per_unit={"n_labels": {"labels": 1.0}, "n_llm_labels": {"llm_labels": 0.01}}),
+        )
+        answer = optimize_task(TASK, [plain, mixed], 1000)
+        assert answer.allocations[0].strategy == "annotate_plus_llm"
+        assert answer.best.strategy == best_plan(TASK, [plain, mixed], 1000).strategy == strategy
+        assert any("the simpler plan is recommended" in n for n in answer.notes) == (strategy == "annotate")
 
 
 def test_the_price_that_changes_the_answer_is_found():

@@ -16,7 +16,7 @@ from budgetsim.choosing.options import Allocation, Option, allocation_at, consta
 from budgetsim.choosing.shadow import ShadowPrice, shadow_price
 from budgetsim.choosing.simulate import chance_of_best, expected_regret
 from budgetsim.choosing.targets import StopHere, stop_here
-from budgetsim.choosing.winners import HAIR, better_of_a_label, recommended, searches
+from budgetsim.choosing.winners import CHEAPER, HAIR, better_of_a_label, recommended, searches
 from budgetsim.surface import Floats
 from budgetsim.tasks import Task
 
@@ -30,7 +30,7 @@ class TaskAnswer:
 
     choose, level : what "best" means: the expected score, the `level` quantile over worlds, or the
         least mean regret in the worst `level` of worlds
-    recommended : index of the best, or of a cheaper one that is worse by a hair
+    recommended : index of the best, or of a cheaper or a simpler one that is worse by a hair
     tried : prices that were turned to find `changes`, keys of `breakeven.PRICED_STAGES`; what is free cannot be
     changes, stop_here, shadow : None under `regret`, whose yardstick moves with budget and prices
     """
@@ -163,13 +163,27 @@ def _why_infeasible(option: Option, budget_usd: float) -> str:
     stages = cost.stages(fewest)
     least = float(cost.total(fewest))
     if least <= budget_usd and cost.days is not None:
-        days = float(cost.days.total(fewest))
-        return f"the least it takes is {days:,.1f} days; the deadline is {cost.deadline_days:g} days"
+        takes, there_are = _apart(float(cost.days.total(fewest)), cost.deadline_days, 1)
+        return f"the least it takes is {takes} days; the deadline is {there_are} days"
     dearest = max(stages, key=lambda stage: float(stages[stage]))
+    takes, there_are = _apart(least, budget_usd, 2)
     return (
-        f"the least it takes is ${least:,.2f} (of which {dearest.replace('_', ' ')} ${float(stages[dearest]):,.2f}); "
-        f"the budget is ${budget_usd:,.2f}"
+        f"the least it takes is ${takes} (of which {dearest.replace('_', ' ')} ${float(stages[dearest]):,.2f}); "
+        f"the budget is ${there_are}"
     )
+
+
+def _apart(one: float, other: float, digits: int) -> tuple[str, str]:
+    """Two amounts with so many decimals, or with the fewest beyond that tell them apart from each other and from 0.
+
+    >>> _apart(12.9, 12.8, 2), _apart(12.9014, 12.8996, 2), _apart(3.0, 0.04, 1)
+    (('12.90', '12.80'), ('12.901', '12.900'), ('3.00', '0.04'))
+    """
+    for more in range(digits, 10):
+        words = f"{one:,.{more}f}", f"{other:,.{more}f}"
+        if words[0] != words[1] and (other == 0 or float(words[1].replace(",", "")) > 0):
+            break
+    return words
 
 
 def _judge(
@@ -203,7 +217,7 @@ def _worth(a: Allocation, choose: Choose) -> float:
 
 def _recommended(ordered: Sequence[Allocation], choose: Choose) -> int:
     worths = [_worth(a, choose) / 100 if a.feasible else -math.inf for a in ordered]
-    return recommended(worths, [a.cost_usd or 0.0 for a in ordered])
+    return recommended(worths, [a.cost_usd or 0.0 for a in ordered], [a.kinds for a in ordered])
 
 
 def _task_notes(task: Task, ordered: Sequence[Allocation], row: int, choose: Choose) -> tuple[str, ...]:
@@ -211,9 +225,11 @@ def _task_notes(task: Task, ordered: Sequence[Allocation], row: int, choose: Cho
     notes = []
     if row:
         more, dearer = _worth(first, choose) - _worth(best, choose), (first.cost_usd or 0.0) - (best.cost_usd or 0.0)
+        cheaper = (best.cost_usd or 0.0) < CHEAPER * (first.cost_usd or 0.0)
+        money, which = (f"${dearer:,.2f} more", "cheaper") if cheaper else ("the same money", "simpler")
         notes.append(
-            f"{first.label} is better by {more:.2f} points for ${dearer:,.2f} more: less than the {100 * HAIR:g} that "
-            f"anybody could measure, so the cheaper plan is recommended."
+            f"{first.label} is better by {more:.2f} points for {money}: less than the {100 * HAIR:g} that anybody "
+            f"could measure, so the {which} plan is recommended."
         )
     if best.strategy == "constant":
         notes.append(f"Nothing that this budget buys is expected to beat answering {task.constant_answer} always.")

@@ -77,6 +77,11 @@ class Allocation:
         """Strategy and models in words."""
         return label_of(self.strategy, self.teacher, self.labeler, self.student)
 
+    @property
+    def kinds(self) -> int:
+        """How many kinds of thing are bought: labels, LLM labels, unlabelled texts."""
+        return sum(bool(n) for n in (self.n_labels, self.n_llm_labels, self.n_unlabeled))
+
 
 def allocation_at(option: Option, counts: Floats) -> Allocation:
     """One allocation of an option at given counts, without its place among others.

@@ -35,20 +35,25 @@ def searches(options: Sequence[Option], fine: int = EASY) -> list[Search]:
     return [prepare(o.surface, o.surface.mean_table(), o.cost, fine) for o in options]
 
 
-def recommended(worths: Sequence[float], costs_usd: Sequence[float]) -> int:
-    """The plan worth most, or the cheapest of those that save money and are worse by less than anybody can measure.
+def recommended(worths: Sequence[float], costs_usd: Sequence[float], kinds: Sequence[int] = ()) -> int:
+    """The plan worth most, or one that is worse by less than anybody can measure and cheaper, or else simpler.
 
     worths : fractions, higher is better; -inf for what cannot be bought
     costs_usd : US dollars; of equals the cheaper is taken, then the first
+    kinds : how many kinds of thing a plan buys; for the same money fewer are simpler. None: all alike
 
     >>> recommended([0.6, 0.5995, 0.5985], [100.0, 50.0, 10.0])
     1
+    >>> recommended([0.6, 0.5995, 0.5985], [100.0, 100.0, 100.0], [2, 1, 0])
+    1
     """
     top = max(range(len(worths)), key=lambda i: (worths[i], -costs_usd[i]))
-    near = [
-        i for i, worth in enumerate(worths) if worth > worths[top] - HAIR and costs_usd[i] < CHEAPER * costs_usd[top]
-    ]
-    return min(near, key=lambda i: costs_usd[i], default=top)
+    near = [i for i, worth in enumerate(worths) if worth > worths[top] - HAIR]
+    cheaper = [i for i in near if costs_usd[i] < CHEAPER * costs_usd[top]]
+    if cheaper:
+        return min(cheaper, key=lambda i: costs_usd[i])
+    simpler = [i for i in near if kinds and kinds[i] < kinds[top] and CHEAPER * costs_usd[i] <= costs_usd[top]]
+    return min(simpler, key=lambda i: (kinds[i], -worths[i]), default=top)
 
 
 def rows_by_label(options: Sequence[Option]) -> dict[str, list[int]]:

@@ -19,13 +19,14 @@ from budgetsim.tasks import Task
 def best_plan(task: Task, options: Sequence[Option], budget_usd: float) -> Allocation:
     """The plan that `optimize` recommends, with its chance of being the best of all options.
 
-    It has the highest mean score, or is cheaper and worse by a hair; the constant answer is an option.
+    It has the highest mean score, or is cheaper or simpler and worse by a hair; the constant answer is an option.
     """
     found = [s.best(o.cost, [budget_usd]) for o, s in zip(options, searches(options, FINE), strict=True)]
     chosen = [(options[i], found[i]) for i in better_of_a_label(options, found)]
     bought = [(o, c) for o, c in chosen if c.feasible[0]]
     plans = [*(allocation_at(o, c.counts[0]) for o, c in bought), constant_allocation(task)]
-    row = recommended([(p.score or 0.0) / 100 for p in plans], [p.cost_usd or 0.0 for p in plans])
+    worths = [(p.score or 0.0) / 100 for p in plans]
+    row = recommended(worths, [p.cost_usd or 0.0 for p in plans], [p.kinds for p in plans])
     return replace(plans[row], p_best=float(chance_of_best(_scores(task, bought))[row]))
 
 

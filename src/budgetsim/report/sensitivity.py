@@ -77,8 +77,8 @@ def price_words(amount: float) -> str:
 def breaks_grid(breaks: Sequence[PriceBreak]) -> Grid:
     """Break-even prices, down and up."""
     return Grid(
-        title=f"Prices at which the choice changes, another being better by {100 * HAIR:g} points: the nearest below and "
-        "above the card's",
+        title=f"Prices at which the choice changes, another being better by {100 * HAIR:g} points: the nearest below "
+        "and above the card's",
         headings=("price", "card", "", "break-even", "5 to 95 % of worlds", "happens in", "instead"),
         rows=tuple(_break_row(b) for b in breaks),
         text_columns=frozenset({0, 2, 6}),
