@@ -208,6 +208,20 @@ def test_a_curve_stays_within_what_there_is():
     assert bound.highest == pytest.approx(100 * (0.02 * np.log(101) + 0.01 * 14))
 
 
+def test_a_curve_says_where_its_rows_begin():
+    """Fewer texts than the first of the table are not looked at, and are not said to be impossible."""
+    knots = (K, np.array([0.0, 300.0, 1000.0]))
+    table = 0.02 * LOG[:, None] + 0.01 * np.log1p(knots[1])[None, :]
+    cost = CostModel(per_unit={"n_labels": {"labels": 0.5}, "n_unlabeled": {"texts": 0.0}})
+    option = make_option(make_surface(table[None], knots, strategy="distill"), cost)
+    curve = trace_indifference(option, 10.0)
+    assert curve.start == curve.points[0].n_second == 300
+    (grid,) = curve_page(curve, "f1")
+    assert grid.title.endswith("labels against texts, from 300 on")
+    (words,) = curve_page(trace_indifference(option, 99.0), "f1")
+    assert "no bundle of 300 texts or more is expected to score 99; the highest is" in words
+
+
 def test_the_first_knot_of_the_texts_may_lie_beyond_what_there_is():
     knots = (K, np.array([0.0, 7.0, 300.0, 1000.0]))
     table = 0.02 * LOG[:, None] + 0.01 * np.log1p(knots[1])[None, :]

@@ -176,6 +176,27 @@ def test_the_constant_answer_stands_unless_it_is_beaten_by_more_than_a_hair():
     assert rank_runs(task, [arm("x", [0.1, 0.6, 0.6004, 0.6005], 0.0, price=0.1)], [1000]).plans_now == ("constant",)
 
 
+def test_no_result_switches_to_what_is_better_by_a_hair_only():
+    """A label whose worth is known to half a tenth of a point decides between twins, and nobody could tell."""
+    for lead, p in ((0.0004, 0.0), (0.02, 0.5)):
+        twin = arm("twin", [0.1, 0.5, 0.5, 0.5], 0.0, compute=0.001)
+        other = arm("other", [0.1, 0.5, 0.5, 0.5], 0.0, compute=0.001)
+        draws = np.tile([0.1, 0.5, 0.5, 0.5], (400, 1))
+        draws[::2, 1:] += lead
+        draws[1::2, 1:] -= lead + 1e-5
+        other = replace(other, surface=replace(other.surface, draws=draws))
+        answer = rank_runs(TASK, [twin, other], [200])
+        assert answer.plans_now == ("annotate (twin)",)
+        assert max(r.p_switch for r in answer.runs) == pytest.approx(p, abs=0.01)
+
+
+def test_the_score_now_is_that_of_the_plan_that_is_named():
+    task = replace(TASK, constant_score=0.6)
+    answer = rank_runs(task, [arm("x", [0.1, 0.6, 0.6004, 0.6005], 0.0, price=0.1)], [1000])
+    assert answer.best_now == pytest.approx((60,))
+    assert answer.regret_now == pytest.approx((0.05,), abs=0.01)
+
+
 def test_what_a_pilot_bought_is_a_count_that_is_tried():
     """Where all 137 owned labels are free and one more is dear, the best split has just these."""
     knots = (np.array([1.0, 100.0, 1000.0]), np.array([1.0, 100.0, 1000.0]))

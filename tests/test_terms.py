@@ -216,6 +216,14 @@ def test_runs_keep_to_bounds_and_deadline_and_none_is_there_twice():
     assert all(r.p_switch == 0 for r in answer.runs)  # one label: it cannot give way to itself
 
 
+def test_strategies_of_one_input_have_no_curve_and_the_page_says_so():
+    files = ("--store", str(ROOT / "results" / "budgetsim.duckdb"), "--rates", str(ROOT / "rates.yaml"))
+    for strategy in ("constant", "annotate"):
+        words = ("--task", "stance", "--points", "2", "--indifference", "50", "--strategy", strategy)
+        done = CliRunner().invoke(app, ["frontier", *files, *words])
+        assert "Note: No curve of equal score" in done.stdout
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -31,8 +31,8 @@ def frontier(
     """Trace what growing budgets buy, with bands, and where each strategy wins."""
     from budgetsim.economics.frontier import trace_frontier
     from budgetsim.economics.tradeoff import trace_indifference
-    from budgetsim.report.frontier import frontier_json, frontier_page
-    from budgetsim.report.notes import choice_notes, unpriced_words
+    from budgetsim.report.frontier import NO_CURVE, frontier_json, frontier_page
+    from budgetsim.report.notes import choice_notes, sentence, unpriced_words
 
     check_amount(max_budget, "--max-budget", above_zero=True)
     if indifference is not None:
@@ -46,6 +46,7 @@ def frontier(
         traced = [trace_indifference(option, indifference or 0.0) for option in wanted]
         curves = [curve for curve in traced if curve is not None]
         notes = choice_notes(open_to, asked.compute, asked.card)
+        notes += [sentence(NO_CURVE)] if indifference is not None and not curves else []
         objects[front.task] = {"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front, curves)}
         head, *rest = frontier_page(front, open_to.task.metric, curves)
         page += ["", head, *unpriced_words(open_to), *rest, *(f"Note: {note}" for note in notes)]

@@ -94,18 +94,21 @@ def _better(options: Sequence[Option], found: Sequence[Choice], rows: Sequence[i
     return recommended([float(found[i].value[0]) for i in rows], costs)
 
 
-def winners(values: Floats, now: int | None = None) -> list[int]:
+def winners(values: Floats, now: int | Sequence[int] | None = None) -> list[int]:
     """Row with the highest value in each column; none wins by a hair.
 
     The last row (the constant answer) is free: it wins unless it is beaten by `HAIR` or more.
-    now : a row that stands until another is better than it by so much
+    now : a row, or one for each column, that stands until another is better than it by so much
 
     >>> winners(np.array([[0.5, 0.6], [0.5, 0.5]]))
     [1, 0]
     >>> winners(np.array([[0.6, 0.6], [0.6005, 0.602], [0.5, 0.5]]), now=0)
     [0, 1]
+    >>> winners(np.array([[0.6, 0.6], [0.6005, 0.5995], [0.5, 0.5]]), now=[1, 1])
+    [1, 1]
     """
     best, top = values.argmax(axis=0), values.max(axis=0)
     if now is not None:
-        best = np.where(values[now] > top - HAIR, now, best)
+        standing = values[now, np.arange(values.shape[1])]
+        best = np.where(standing > top - HAIR, now, best)
     return [int(i) for i in np.where(values[-1] > top - HAIR, len(values) - 1, best)]

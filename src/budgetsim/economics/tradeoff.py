@@ -39,6 +39,7 @@ class IndifferenceCurve:
     way: str | None  # of the two with an owned teacher; None where none is owned
     second: str  # n_unlabeled or n_llm_labels
     score: float  # percent
+    start: int | None  # fewest units of the second input that are looked at; None where there is no bundle
     points: tuple[IndifferencePoint, ...]
     highest: float | None  # percent: the highest expected score within the limits; None where they leave no bundle
 
@@ -121,12 +122,12 @@ def trace_indifference(option: Option, score: float) -> IndifferenceCurve | None
     s, cost = option.surface, option.cost
     if len(s.inputs) != 2:
         return None
+    labels, other = s.inputs
     base = IndifferenceCurve(
-        label=option.label, way=_way(option), second=s.inputs[1], score=score, points=(), highest=_highest(option)
+        label=option.label, way=_way(option), second=other, score=score, start=None, points=(), highest=_highest(option)
     )
     if base.highest is None:
         return base
-    labels, other = s.inputs
     fewest = cost.fewest(s.inputs)[labels]
     second = _seconds(s.knots[1], cost.limit(other))
     mean = np.maximum(indifference_curve(s.knots, s.mean_table(), score / 100, second), fewest)
@@ -138,7 +139,7 @@ def trace_indifference(option: Option, score: float) -> IndifferenceCurve | None
         for u, n, low, high, rate in zip(second, np.ceil(mean - 1e-9), lower, upper, rates, strict=True)
         if np.isfinite(n) and n <= cost.limit(labels) and cost.in_time({labels: n, other: u})
     ]
-    return replace(base, points=tuple(points))
+    return replace(base, start=int(second[0]), points=tuple(points))
 
 
 def _way(option: Option) -> str | None:
@@ -149,7 +150,7 @@ def _way(option: Option) -> str | None:
 
 
 def _seconds(knots: Floats, limit: float) -> Floats:
-    """Counts of the second input: evenly spread on its axis, up to what there is (one or more)."""
+    """Counts of the second input: evenly spread on its axis, from the first of the table to what there is."""
     high = min(limit, float(knots[-1]))
     low = min(float(knots[knots >= 1][0]), high)
     return np.unique(np.round(np.geomspace(low, high, _ROWS)))

@@ -54,7 +54,7 @@ class NextRun:
     upper: float
     information: tuple[float, ...]  # at each budget: expected fall of regret if the run were free
     falls: tuple[float, ...]  # at each budget: expected fall of regret, its cost taken from the budget
-    p_switch: float  # chance that its result makes another option best, mean over budgets
+    p_switch: float  # chance that its result makes another option best by more than a hair, mean over budgets
 
     @property
     def label(self) -> str:
@@ -77,7 +77,7 @@ class NextAnswer:
 
     task: str
     budgets_usd: tuple[float, ...]
-    best_now: tuple[float, ...]  # at each budget: highest expected score, percent
+    best_now: tuple[float, ...]  # at each budget: expected score of the best plan, percent; none wins by a hair
     plans_now: tuple[str, ...]  # and whose it is
     regret_now: tuple[float, ...]  # and the points it gives up against who knew the truth
     runs: tuple[NextRun, ...]
@@ -103,13 +103,14 @@ def rank_runs(task: Task, options: Sequence[Option], budgets_usd: Sequence[float
     rows = rows_by_label(options)
     now = by_label(rows, best_values(task, costs, searches(options), budgets))  # (labels + 1, budgets)
     runs = [_judge(task, options, c, budgets, now) for c in candidate_runs(options, float(budgets.max()))]
-    names = [*rows, "constant"]
+    won, names = winners(now), [*rows, "constant"]
+    standing = now[won, np.arange(len(budgets))]
     return NextAnswer(
         task=task.name,
         budgets_usd=tuple(budgets.tolist()),
-        best_now=tuple((100 * now.max(axis=0)).tolist()),
-        plans_now=tuple(names[i] for i in winners(now)),
-        regret_now=tuple(_regret(task, options, now.max(axis=0), budgets)),
+        best_now=tuple((100 * standing).tolist()),
+        plans_now=tuple(names[i] for i in won),
+        regret_now=tuple(_regret(task, options, standing, budgets)),
         runs=tuple(sorted(runs, key=lambda r: (r.fall < LEAST_FALL, -_order(r)))),
     )
 
@@ -142,7 +143,7 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
     models = zip(options, tables, owning, strict=True)
     ready = [prepare(o.surface, table, o.cost, EASY, also=after) for o, table, after in models]
     free = best_values(task, [o.cost for o in options], ready, budgets)
-    free = by_label(rows_by_label(options), free)  # (labels + 1, slices, budgets)
+    free, won = by_label(rows_by_label(options), free), winners(now)  # (labels + 1, slices, budgets)
     left = best_values(task, owning, ready, np.maximum(budgets - c.cost_usd, 0.0)).max(axis=0)
     value = cut.chance @ np.maximum(left, cut.expected(told.mean)[:, None])  # the run's own model is kept
     paid = budgets >= c.cost_usd
@@ -165,8 +166,13 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
         upper=100 * float(upper),
         information=tuple((100 * (cut.chance @ free.max(axis=0) - now.max(axis=0))).tolist()),
         falls=tuple((100 * np.where(paid, value - now.max(axis=0), 0.0)).tolist()),
-        p_switch=float(cut.chance @ (free.argmax(axis=0) != now.argmax(axis=0)).mean(axis=1)),
+        p_switch=float(cut.chance @ [_switched(after, won) for after in free.swapaxes(0, 1)]),
     )
+
+
+def _switched(after: Floats, won: Sequence[int]) -> float:
+    """Share of budgets at which another wins (labels + 1, budgets) than before."""
+    return sum(a != b for a, b in zip(winners(after, won), won, strict=True)) / len(won)
 
 
 def _after(option: Option, run: Option, counts: Floats) -> CostModel:

@@ -68,10 +68,11 @@ def curve_page(curve: IndifferenceCurve, metric: str) -> Page:
     if curve.highest is None:
         return [f"{name}: no bundle can be had: limits or deadline leave no labels or no {second}."]
     if not curve.points:
-        return [f"{name}: no bundle is expected to score {curve.score:g}; the highest is {curve.highest:.1f}."]
+        short = f"no bundle of {curve.start:,} {second} or more is expected to score {curve.score:g}"
+        return [f"{name}: {short}; the highest is {curve.highest:.1f}."]
     rows = tuple(_curve_row(p, i == curve.cheapest) for i, p in enumerate(curve.points))
     grid = Grid(
-        title=f"Equal {metric} {curve.score:g}, {name}: labels against {second}",
+        title=f"Equal {metric} {curve.score:g}, {name}: labels against {second}, from {curve.start:,} on",
         headings=(
             second, "labels", "5-95 % of worlds", "cost",
             f"labels 1,000 {second} replace", "worth", "for", "",
@@ -94,6 +95,12 @@ def _curve_row(p: IndifferencePoint, cheapest: bool) -> tuple[str, ...]:
         "-" if p.spent_usd is None else usd(1000 * p.spent_usd),
         "cheapest" if cheapest else "",
     )
+
+
+NO_CURVE = (
+    "no curve of equal score: none of the strategies looked at takes labels and a second input (distill and "
+    "annotate_plus_llm do)."
+)
 
 
 def frontier_json(front: Frontier, curves: Sequence[IndifferenceCurve] = ()) -> dict[str, Any]:
