@@ -246,7 +246,8 @@ def test_where_strategies_switch_does_not_depend_on_where_the_frontier_ends():
     open_to = OPEN["nq"]
     switches = [trace_frontier(open_to.task, open_to.options, end).regions[1].to_usd for end in (100, 777, 5000)]
     assert max(switches) == pytest.approx(min(switches), abs=0.05)
-    low, high = (answer("nq", budget).best.strategy for budget in (switches[0] - 0.2, switches[0] + 0.2))
+    # beyond it distilling has to lead by a tenth of a point (here 70 cents more), since it buys two kinds of thing
+    low, high = (answer("nq", budget).best.strategy for budget in (switches[0] - 0.2, switches[0] + 0.7))
     assert (low, high) == ("annotate", "distill")
 
 
