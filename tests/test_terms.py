@@ -244,6 +244,7 @@ def test_the_terms_as_a_user_types_them(words):
     jsonschema.validate(data, json.loads((ROOT / "docs" / "schemas" / f"{words[0]}.json").read_text()))
     task = data["tasks"]["stance"]
     assert any(note.startswith("Days are labels at 100 a day") for note in task["notes"])
+    assert ("The days of a run are taken from the deadline" in " ".join(task["notes"])) == (words[0] == "next")
     plans = task["runs"] if words[0] == "next" else [p["allocation"] for p in task.get("points", [])] or [task["plan"]]
     assert all(p["n_unlabeled"] <= 30_000 and (p["days"] or 0) <= 9 for p in plans)
     assert any(p["days"] for p in plans)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RANGE = "250-4000"
 N_BUDGETS = 5  # of a range
+OF_A_DEADLINE = "The days of a run are taken from the deadline; its labels stay and take no more time."
 
 Budgets = Annotated[
     list[str] | None,
@@ -48,6 +49,7 @@ def next_run(
     for open_to in asked.tasks:
         answer = rank_runs(open_to.task, open_to.options, budgets)
         notes = choice_notes(open_to, asked.compute, asked.card)
+        notes += [OF_A_DEADLINE] if question.deadline is not None else []
         objects[answer.task] = {"evidence_set": open_to.fit.evidence_set, **next_json(answer, top), "notes": notes}
         header = f"card {asked.card.name}, evidence {open_to.fit.evidence_set}"
         head, *rest = next_page(answer, header, open_to.task.metric, top)
