@@ -95,7 +95,7 @@ def open_asked(
     check_strategies(strategy)
     card = read_rates(rates)
     terms = terms or NO_TERMS
-    found = load_evidence(locate(store), evidence, say)
+    found = load_evidence(locate(store), evidence, say, task or None)
     tasks = open_choices(
         found,
         task or None,
