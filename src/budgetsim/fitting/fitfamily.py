@@ -134,16 +134,8 @@ class Posterior:
         return out
 
     def tied(self) -> Prior:
-        """What it tells of another student of the task.
-
-        Two students draw each coordinate of the curve from one bivariate normal with correlation TIE;
-        given that this one's is known to mean m and variance v, the other's is normal about TIE m with
-        variance 1 - TIE^2 (1 - v).
-        """
-        n = self.forms.n_shared
-        moments = [learnt[:, :n] for learnt in self.learnt]
-        spreads = [np.sqrt(1 - TIE**2 * np.maximum(1 - v, 0.0)) for _, v in moments]
-        return Prior(self.name, [np.stack([TIE * m, sd]) for (m, _), sd in zip(moments, spreads, strict=True)])
+        """What it tells of another student of the task."""
+        return Prior(self.name, [tied(learnt[:, : self.forms.n_shared]) for learnt in self.learnt])
 
     def amplitude(self) -> Floats:
         return self.forms.amplitude(self.z)
@@ -186,6 +178,19 @@ def posterior_of(
         diagnostics=diagnostics,
         warnings=warnings,
     )
+
+
+def tied(learnt: Floats) -> Floats:
+    """Mean and standard deviation of one student's coordinates, given what another's are known to be.
+
+    Two students draw each coordinate of the curve from one bivariate normal with correlation TIE;
+    given that the other's is known to mean m and variance v, this one is normal about TIE m with
+    variance 1 - TIE^2 (1 - v).
+
+    learnt : m and v, (2, n); returns : (2, n)
+    """
+    mean, variance = learnt
+    return np.stack([TIE * mean, np.sqrt(1 - TIE**2 * np.maximum(1 - variance, 0.0))])
 
 
 def _padded(forms: Forms, prior: Prior | None, form: int) -> Floats:

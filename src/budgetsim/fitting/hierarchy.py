@@ -65,34 +65,40 @@ def usual(tasks: Sequence[Shown]) -> Usual:
             gains[pair].append(gain)
     pooled = {pair: usual_gain(found) for pair, found in gains.items()}
     return Usual(
-        {kin: _population(found) for kin, found in curves.items()},
+        {kin: _usual_curve(found) for kin, found in curves.items()},
         {pair: gain for pair, gain in pooled.items() if gain is not None},
     )
 
 
-def _population(found: Sequence[Posterior]) -> Prior:
-    r"""The coordinates of a new task, given those of K others that are known to mean m and variance v.
+def population(mean: Floats, variance: Floats) -> Floats:
+    r"""Mean and standard deviation of a new task's coordinates, given what K others are known to be.
 
-    .. math:: \mu = \sum m / (K + \kappa), \quad
+    .. math:: \mu = \frac{\sum m}{K + \kappa}, \quad
         \tau^2 = \frac{\nu + \sum (v + (m - \mu)^2) + \kappa \mu^2}{\nu + K} \cdot \frac{K + \kappa + 1}{K + \kappa}
 
-    The floor's coordinates stay as they are: default answers are a task's own.
+    and never wider than the forms' own standard normal.
 
-    source : Gelman et al. (2013), Bayesian Data Analysis, section 3.3 (conjugate normal); the variance
-        within tasks as in an EM step, section 13.6
+    mean, variance : (K, n), m and v; returns : (2, n)
+    source : Gelman et al. (2013), Bayesian Data Analysis, section 3.3 (conjugate normal); variances
+        within tasks count as in an EM step, section 13.6
+
+    >>> population(np.array([[1.0], [1.0]]), np.array([[0.0], [0.0]])).round(2)
+    array([[0.8 ],
+           [0.92]])
     """
+    worth = len(mean) + OWN_MEAN
+    centre = mean.sum(axis=0) / worth
+    scatter = (variance + (mean - centre) ** 2).sum(axis=0) + OWN_MEAN * centre**2
+    new = (OWN_VARIANCE + scatter) / (OWN_VARIANCE + len(mean)) * (1 + 1 / worth)
+    return np.stack([centre, np.minimum(np.sqrt(new), 1.0)])
+
+
+def _usual_curve(found: Sequence[Posterior]) -> Prior:
+    """The floor's coordinates stay as they are: default answers are a task's own."""
     n, many = found[0].forms.n_usual, len(found)
     at = []
     for form in range(len(found[0].forms.forms)):
-        mean, variance = np.stack([p.learnt[form][:, :n] for p in found], axis=1)  # (tasks, n) each
-        centre = mean.sum(axis=0) / (many + OWN_MEAN)
-        scatter = (variance + (mean - centre) ** 2).sum(axis=0) + OWN_MEAN * centre**2
-        new = (OWN_VARIANCE + scatter) / (OWN_VARIANCE + many) * (1 + 1 / (many + OWN_MEAN))
-        at.append(_without_floor(centre, np.minimum(np.sqrt(new), 1.0)))
+        prior = population(*np.stack([p.learnt[form][:, :n] for p in found], axis=1))
+        prior[:, :N_FLOOR] = [[0.0], [1.0]]
+        at.append(prior)
     return Prior(f"{many} other task{'s' * (many > 1)}", at)
-
-
-def _without_floor(mean: Floats, sd: Floats) -> Floats:
-    out = np.stack([mean, sd])
-    out[:, :N_FLOOR] = [[0.0], [1.0]]
-    return out
