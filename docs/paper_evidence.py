@@ -99,7 +99,7 @@ class Forecast:
 
 @dataclass(slots=True)
 class Refits:
-    """Fits of a task without some rows, kept in a folder: about 1 MB and 1 to 3 seconds each; other tasks are seen whole.
+    """Fits of a task without some rows, kept in a folder, other tasks seen whole: about 1 MB and 1 to 3 seconds each.
 
     card : the paper's prices; students train on labels for free, as in the paper
     """
