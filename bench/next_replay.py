@@ -38,7 +38,7 @@ def replay(world: World, budget: float, policy: str, seed: int) -> dict[str, obj
         seen.append(run)
     best = int(plans[world.truth[plans].argmax()])
     steps = []
-    believe = world.believe_alone if policy == ALONE and world.believe_alone else world.believe
+    believe = world.believe_alone if policy in ALONE and world.believe_alone else world.believe
     while True:
         beliefs = believe(sorted(seen))
         chosen = int(plans[beliefs.draws[:, plans].mean(axis=0).argmax()])
@@ -71,9 +71,9 @@ def jobs(kinds: Sequence[str], policies: Sequence[str]) -> Iterator[tuple[World,
     for world in worlds(kinds):
         for budget in world.budgets:
             for policy in policies:
-                if policy == ALONE and world.believe_alone is None:
+                if policy in ALONE and world.believe_alone is None:
                     continue
-                for seed in range(SEEDS if policy == "random" else 1):
+                for seed in range(SEEDS if policy.startswith("random") else 1):
                     yield world, budget, policy, seed
 
 
