@@ -25,9 +25,11 @@ def stored(strategies: Sequence[str]) -> list[Measurement]:
         return [m for m in load_measurements(connection) if m.strategy in strategies]
 
 
-def predict(kept: Sequence[Measurement], out: Sequence[Measurement], seed: int = 0) -> Runs:
-    """A run at each row of `out`, from a fit of the rows kept."""
-    fit = fit_task(kept, seed=seed)
+def predict(
+    kept: Sequence[Measurement], out: Sequence[Measurement], seed: int = 0, others: Sequence[Measurement] = ()
+) -> Runs:
+    """A run at each row of `out`, from a fit of the rows kept, beside those of other tasks."""
+    fit = fit_task(kept, others=others, seed=seed)
     runs = []
     for m in out:
         (surface,) = (s for s in fit.surfaces if s.group == m.group)

@@ -71,10 +71,12 @@ def learned(before: TaskFit, m: Measurement) -> dict[str, list[Floats]]:
     }
 
 
-def one(rows: Sequence[Measurement], more: Measurement, seed: int) -> dict[str, float] | None:
+def one(
+    rows: Sequence[Measurement], more: Measurement, others: Sequence[Measurement], seed: int
+) -> dict[str, float] | None:
     """Squared errors of each way, and of a second refit."""
-    before = fittask.fit_task(rows, seed=seed)
-    after, twin = (fittask.fit_task([*rows, more], seed=s) for s in (seed + 1, seed + 2))
+    before = fittask.fit_task(rows, others=others, seed=seed)
+    after, twin = (fittask.fit_task([*rows, more], others=others, seed=s) for s in (seed + 1, seed + 2))
     wanted = [t.mean(axis=0) for t in tables(after, before)]
     ways = learned(before, more)
     ways["a second refit"] = [t.mean(axis=0) for t in tables(twin, before)]
@@ -93,7 +95,7 @@ def main() -> None:
                 pick = rng.permutation(len(rows))[: n + 1]
                 fitted, more = [rows[k] for k in pick[:-1]], rows[pick[-1]]
                 if len(pick) > n and more.group in {m.group for m in fitted}:
-                    errors[n].append(one(fitted, more, 3 * i))
+                    errors[n].append(one(fitted, more, evidence.others(task), 3 * i))
     names = list(errors[SIZES[0]][0])
     body: list[list[object]] = []
     for name in names:

@@ -80,11 +80,12 @@ def cheapest_first(world, beliefs, plans, left, usd, budget, rng):  # type: igno
 
 
 HEDGED = "next, hedged"
-RELATED = "next, other tasks known"  # choices, too, rest on what distilling gained elsewhere
+ALONE = ("next, task alone", "random, task alone")  # choices, too, rest on no other task
 POLICIES: dict[str, Policy] = {
     "next": ours,
     HEDGED: hedged,
-    RELATED: ours,
+    ALONE[0]: ours,
+    ALONE[1]: random_order,
     "random": random_order,
     "cheapest": cheapest_first,
     "v-optimal": v_optimal,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from next_policies import POLICIES, RELATED
+from next_policies import ALONE, POLICIES
 from next_report import picture, report
 from next_worlds import World, worlds
 
@@ -38,7 +38,7 @@ def replay(world: World, budget: float, policy: str, seed: int) -> dict[str, obj
         seen.append(run)
     best = int(plans[world.truth[plans].argmax()])
     steps = []
-    believe = world.believe_related if policy == RELATED and world.believe_related else world.believe
+    believe = world.believe_alone if policy in ALONE and world.believe_alone else world.believe
     while True:
         beliefs = believe(sorted(seen))
         chosen = int(plans[beliefs.draws[:, plans].mean(axis=0).argmax()])
@@ -71,9 +71,9 @@ def jobs(kinds: Sequence[str], policies: Sequence[str]) -> Iterator[tuple[World,
     for world in worlds(kinds):
         for budget in world.budgets:
             for policy in policies:
-                if policy == RELATED and world.believe_related is None:
+                if policy in ALONE and world.believe_alone is None:
                     continue
-                for seed in range(SEEDS if policy == "random" else 1):
+                for seed in range(SEEDS if policy.startswith("random") else 1):
                     yield world, budget, policy, seed
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from next_policies import HEDGED, RELATED
+from next_policies import ALONE, HEDGED
 from scoring import print_table
 
 Floats = NDArray[np.float64]
@@ -19,7 +19,9 @@ KINDS = ("paper", "measured", "fine-tuning", "surface")
 POLICIES = ("next", HEDGED, "random", "cheapest", "v-optimal", "v-optimal per dollar")
 COLOURS = dict(
     zip(
-        (*POLICIES, RELATED), ("#c03030", "#e080b0", "#808080", "#2060b0", "#309050", "#90c090", "#e0a030"), strict=True
+        (*POLICIES, *ALONE),
+        ("#c03030", "#e080b0", "#808080", "#2060b0", "#309050", "#90c090", "#e0a030", "#c0c0c0"),
+        strict=True,
     )
 )
 
@@ -41,7 +43,7 @@ def replays(lines: list[dict]) -> dict[tuple[str, str, float], dict[str, list[di
 
 def shown(found: dict) -> list[str]:
     """Policies that every one of some replays has."""
-    return [p for p in (*POLICIES, RELATED) if all(p in value for value in found.values())]
+    return [p for p in (*POLICIES, *ALONE) if all(p in value for value in found.values())]
 
 
 def curve(found: dict, policy: str, shares: Sequence[float]) -> Floats:

@@ -64,7 +64,7 @@ class World:
     budgets: tuple[float, ...]
     se: float  # points, of one run; 0 where nobody ran anything twice
     believe: Callable[[Sequence[int]], Beliefs]
-    believe_related: Callable[[Sequence[int]], Beliefs] | None = None  # and what other tasks have shown
+    believe_alone: Callable[[Sequence[int]], Beliefs] | None = None  # if no other task were known
 
     @cached_property
     def truth(self) -> Floats:
@@ -96,52 +96,7 @@ def task_worlds(which: str, student: str) -> Iterator[World]:
         kept = {o.surface.group: o for o in options if o.surface.strategy in ("annotate", "distill")}
         found = [m for m in evidence.rows(task) if m.group in kept and _usable(m)]
         price = card.label_price(task)
-        known = gaps([evidence.rows(other) for other in evidence.tasks if other != task], set(kept))
-        yield _task_world(which, task, found, kept, float(price.usd) if price else 0.0, known)
-
-
-Gap = tuple[tuple[float, float], float, float]  # labels and texts, mean and deviation over tasks, points
-
-
-def gaps(tasks: Sequence[Sequence[Measurement]], groups: set[Group]) -> list[Gap]:
-    """By how much distilling beat annotating at the same labels, over some tasks, where all of them ran both."""
-    found: dict[tuple[float, float], list[float]] = defaultdict(list)
-    for rows_of_task in tasks:
-        means: dict[tuple[float, ...], list[float]] = defaultdict(list)
-        for m in rows_of_task:
-            if m.group in groups and _usable(m):
-                means[_counts(m)].append(100 * m.score)
-        for x in [x for x in means if len(x) == 2 and x[:1] in means]:
-            found[x[0], x[1]].append(float(np.mean(means[x]) - np.mean(means[x[:1]])))
-    everywhere = {x: v for x, v in found.items() if len(v) == len(tasks)}
-    return [(x, float(np.mean(v)), max(float(np.std(v, ddof=1)), 3.0)) for x, v in everywhere.items()]
-
-
-def _rising(draws: Floats, cells: Sequence[tuple[Group, tuple[float, ...]]]) -> Floats:
-    """Draws in which no cell scores below one with fewer labels and texts of its own kind.
-
-    With one row a fit's mean may fall beyond it, back to what it takes for usual; a plan need not.
-    """
-    below = [
-        [j for j, (other, y) in enumerate(cells) if other == group and all(b <= a for a, b in zip(x, y, strict=True))]
-        for group, x in cells
-    ]
-    return np.column_stack([draws[:, at].max(axis=1) for at in below])
-
-
-def _with_gaps(draws: Floats, at_gaps: Floats, known: Sequence[Gap]) -> Floats:
-    """Draws (draws, cells) moved by what other tasks showed of the gaps (draws, gaps).
-
-    The gaps of one task hang together, so each counts as one n-th of an observation.
-    """
-    both = np.concatenate([draws, at_gaps], axis=1)
-    rng = np.random.default_rng(0)
-    for k, (_, mean, sd) in enumerate(known):
-        told = Lesson(both[:, draws.shape[1] + k], sd * np.sqrt(len(known)))
-        missed = (mean - told.mean - told.noise * rng.standard_normal(len(both))) / told.spread
-        both = both + np.multiply.outer(missed, told.slopes(both))
-    out: Floats = np.clip(both[:, : draws.shape[1]], 0.0, 100.0)
-    return out
+        yield _task_world(which, task, found, kept, float(price.usd) if price else 0.0, evidence.others(task))
 
 
 def fewer_particles(n: int = PARTICLES) -> None:
@@ -158,7 +113,12 @@ def _counts(m: Measurement) -> tuple[float, ...]:
 
 
 def _task_world(
-    which: str, task: str, found: list[Measurement], options: dict[Group, Option], label_usd: float, known: list[Gap]
+    which: str,
+    task: str,
+    found: list[Measurement],
+    options: dict[Group, Option],
+    label_usd: float,
+    others: list[Measurement],
 ) -> World:
     def usd(m: Measurement) -> float:
         option: Option = options[m.group]
@@ -172,19 +132,12 @@ def _task_world(
         cost[c] = usd(m)
 
     @lru_cache(maxsize=200)
-    def fitted(seen: tuple[int, ...]) -> tuple[Floats, Floats, float]:
-        """Draws at the cells and at the gaps, and the noise, points."""
-        fit = fit_task([ordered[i] for i in seen])
+    def fitted(seen: tuple[int, ...], alone: bool) -> Beliefs:
+        fit = fit_task([ordered[i] for i in seen], others=() if alone else others)
         surfaces = {s.group: s for s in fit.surfaces}
         draws = np.column_stack([surfaces[g].at([x])[:, 0] for g, x in cells])
-        one, two = (next(s for g, s in surfaces.items() if g[0] == name) for name in ("annotate", "distill"))
-        at = [two.at([x])[:, 0] - one.at([x[:1]])[:, 0] for x, _, _ in known]
         noise = float(np.sqrt(np.mean([(s.run_noise**2).mean() for s in fit.surfaces])))
-        return 100 * draws, 100 * np.array(at).T.reshape(len(draws), -1), 100 * noise
-
-    def believe(seen: Sequence[int], related: bool = False) -> Beliefs:
-        draws, at_gaps, noise = fitted(tuple(seen))
-        return Beliefs(_rising(_with_gaps(draws, at_gaps, known) if related else draws, cells), noise)
+        return Beliefs(100 * draws, 100 * noise)
 
     first = {g: next(i for i in np.argsort(cost[cell], kind="stable") if ordered[i].group == g) for g in options}
     score = 100 * np.array([m.score for m in ordered])
@@ -200,8 +153,8 @@ def _task_world(
         pilot=tuple(int(i) for i in sorted(first.values(), key=lambda i: cost[cell[i]])),
         budgets=tuple(float(cost.max() / k) for k in (1, 2)),
         se=PAPER_RUN_SE if which == "published" else _pooled_sd(cell, score),
-        believe=believe,
-        believe_related=lambda seen: believe(seen, related=True),
+        believe=lambda seen: fitted(tuple(seen), False),
+        believe_alone=lambda seen: fitted(tuple(seen), True),
     )
 
 

@@ -141,7 +141,7 @@ def panel_replays(evidence: Evidence, task: str, rows: Sequence[Measurement]) ->
 def run(replay: Replay, card: RateCard) -> list[Chosen]:
     if replay.world is not None:
         return run_made(replay, card)
-    fit = fit_task(replay.seen)
+    fit = fit_task(replay.seen, others=replay.evidence.others(replay.task))
     options = choices(replay.evidence, replay.task, card, fit=fit).options
     found = [among_cells(replay, options, budget) for budget in budgets(replay, options)]
     free = [freely_near_cells(replay, options, budget) for budget in budgets(replay, options)]
@@ -204,7 +204,8 @@ def run_made(replay: Replay, card: RateCard) -> list[Chosen]:
     rng = np.random.default_rng([11, replay.world, len(replay.seen)])
     world = int(rng.integers(fit.n_draws))
     made = [m for m in (simulated(m, fit, world, rng) for m in usable(replay.seen)) if m is not None]
-    options = choices(replay.evidence, replay.task, card, fit=fit_task(made)).options
+    again = fit_task(made, others=replay.evidence.others(replay.task))
+    options = choices(replay.evidence, replay.task, card, fit=again).options
     truth = {s.group: s for s in fit.surfaces}
     found = []
     for budget in np.geomspace(*MADE_USD[fit.evidence_set.split("-")[0]], N_BUDGETS):

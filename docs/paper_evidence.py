@@ -99,7 +99,7 @@ class Forecast:
 
 @dataclass(slots=True)
 class Refits:
-    """Fits of a task without some rows, kept in a folder: about 1 MB and 1 to 3 seconds each.
+    """Fits of a task without some rows, kept in a folder, other tasks seen whole: about 1 MB and 1 to 3 seconds each.
 
     card : the paper's prices; students train on labels for free, as in the paper
     """
@@ -126,11 +126,12 @@ class Refits:
 
     def _fit(self, task: str, keys: frozenset[str]) -> TaskFit:
         rows = [m for m in self.evidence.rows(task) if m.key not in keys]
+        others = self.evidence.others(task)
         folder = self.folder / hashlib.sha256(" ".join(sorted(keys)).encode()).hexdigest()[:16]
-        fit = load_fit([folder], self.evidence.set_of(task), task, rows)
+        fit = load_fit([folder], self.evidence.set_of(task), task, rows, others)
         if fit is None:
             sys.stderr.write(f"fitting {task} without {len(keys)} of its cells\n")
-            fit = fit_task(rows)
+            fit = fit_task(rows, others=others)
             save_fit(folder, fit)
         return fit
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from budgetsim.curves.labelers import N_LABELER, Labeler
 from budgetsim.curves.onset import Floors, sigmoid
 from budgetsim.curves.score import label_forms, transfer_forms
-from budgetsim.fitting.fitfamily import TIE, Family, _priors
+from budgetsim.fitting.fitfamily import TIE, Family, tied
 from budgetsim.fitting.fittask import fit_task
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
@@ -222,11 +222,5 @@ def test_a_family_of_few_rows_leans_on_a_richer_one():
 
 def test_leaning_keeps_each_coordinate_standard_normal_where_nothing_was_learnt():
     """Z' = r Z + sqrt(1 - r^2) W is standard normal when Z is; it is r m give or take sqrt(1 - r^2) when Z is m."""
-    forms = label_forms(FLOORS)
-    nothing = np.stack([np.zeros(forms.n_dimensions), np.ones(forms.n_dimensions)])
-    for prior in _priors(forms, [nothing, nothing]):
-        np.testing.assert_allclose(prior, nothing)
-    known = np.stack([np.full(forms.n_dimensions, 2.0), np.zeros(forms.n_dimensions)])
-    mean, sd = _priors(forms, [known, known])[0]
-    np.testing.assert_allclose(mean[: forms.n_shared], 2 * TIE)
-    np.testing.assert_allclose(sd[: forms.n_shared], np.sqrt(1 - TIE**2))
+    np.testing.assert_allclose(tied(np.array([[0.0, 0.0], [1.0, 1.0]])), [[0.0, 0.0], [1.0, 1.0]])
+    np.testing.assert_allclose(tied(np.array([[2.0], [0.0]])), [[2 * TIE], [np.sqrt(1 - TIE**2)]])

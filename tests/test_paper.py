@@ -39,7 +39,7 @@ def test_the_store_holds_every_printed_cell(cells):
 
 def test_a_cell_is_left_out_with_its_copies(cells, refits, monkeypatch):
     seen = []
-    monkeypatch.setattr(evidence, "fit_task", lambda rows: seen.append(rows))
+    monkeypatch.setattr(evidence, "fit_task", lambda rows, others: seen.append(rows))
     monkeypatch.setattr(evidence, "save_fit", lambda folder, fit: None)
     copy = next(c for c in cells if c.run_id == "kang2023-194")
     assert copy.key == "kang2023-006"

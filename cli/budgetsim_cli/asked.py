@@ -50,7 +50,7 @@ def open_asked(question: Question) -> Asked:
     model = check_compute(question.compute)
     check_strategies(question.strategy)
     card = read_rates(question.rates)
-    found = load_evidence(locate(question.store), question.evidence, say)
+    found = load_evidence(locate(question.store), question.evidence, say, question.task or None)
     kept = _kept(question, terms)
     tasks = open_choices(found, question.task or None, card, compute=model, say=say, **kept)
     return Asked(question, found, card, model, terms, tasks)

@@ -59,7 +59,7 @@ def _fitted(found: Evidence, name: str, force: bool) -> TaskFit:
         from budgetsim.fitting.fittask import fit_task  # SciPy, only where there is something to fit
 
         say(f"Fitting {name}: {len(found.rows(name))} rows ...")
-        fitted = fit_task(found.rows(name))
+        fitted = fit_task(found.rows(name), others=found.others(name))
         say(f"Stored {save_fit(found.paths.fits, fitted)}")
     return fitted
 

@@ -31,11 +31,13 @@ from budgetsim.store.query import (
     ScoreRow,
     StageRow,
     choose_evidence,
+    kind_of_set,
     load_catalogue,
     load_compute,
     load_measurements,
     load_scores,
     load_stages,
+    related_sets,
 )
 from budgetsim.surface import Surface, TaskFit
 from budgetsim.tasks import Task, get_task, known_tasks
@@ -55,6 +57,7 @@ class Evidence:
     paths: StorePaths
     sets: Mapping[str, str]  # task -> evidence set
     measurements: tuple[Measurement, ...]  # of those sets
+    related: tuple[Measurement, ...] = ()  # of every task, in sets of the same kinds: for fits of the others
     cheap: tuple[ScoreRow, ...]  # of cheap students, whatever their set
     compute: tuple[ComputeRow, ...]
     stages: tuple[StageRow, ...] = ()  # of those sets
@@ -80,6 +83,11 @@ class Evidence:
 
     def rows(self, task: str) -> list[Measurement]:
         return [m for m in self.measurements if m.task == task]
+
+    def others(self, task: str) -> list[Measurement]:
+        """Rows of other tasks that a fit of this one is made beside."""
+        kind = kind_of_set(self.set_of(task))
+        return [m for m in self.related if m.task != task and kind_of_set(m.evidence_set) == kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +116,13 @@ class Rival:
     evidence_set: str
 
 
-def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambda _: None) -> Evidence:
+def load_evidence(
+    paths: StorePaths, wanted: str | None = None, say: Say = lambda _: None, tasks: Sequence[str] | None = None
+) -> Evidence:
     """Read the store; a store that does not exist is made from the evidence in the package.
 
     wanted : evidence set, or the start of its name
+    tasks : those whose measurements are needed; None for all
     raises : StoreError, StoreLockedError, NoEvidenceError, InputError
     """
     if ensure_store(paths):
@@ -121,14 +132,18 @@ def load_evidence(paths: StorePaths, wanted: str | None = None, say: Say = lambd
 
         register_custom_tasks(paths.folder / "tasks")
     with open_reader(paths.database) as connection:
-        sets = choose_evidence(load_catalogue(connection, CHEAP_STUDENTS), wanted)
-        names = sorted(set(sets.values()))
-        measured = [name for name in names if not _is_published(name)]
-        rows = [m for m in load_measurements(connection, names) if m.evidence_set == sets.get(m.task)]
+        catalogue = load_catalogue(connection, CHEAP_STUDENTS)
+        sets = choose_evidence(catalogue, wanted)
+        needed = {sets[task] for task in (sets if tasks is None else tasks) if task in sets}
+        related = related_sets(catalogue, {kind_of_set(name) for name in needed})
+        rows = load_measurements(connection, sorted(needed.union(*related.values())))
+        rows = [m for m in rows if m.student not in CHEAP_STUDENTS]
+        measured = sorted(name for name in needed if not _is_published(name))
         return Evidence(
             paths=paths,
             sets=sets,
-            measurements=tuple(m for m in rows if m.student not in CHEAP_STUDENTS),
+            measurements=tuple(m for m in rows if m.evidence_set == sets.get(m.task) and m.evidence_set in needed),
+            related=tuple(m for m in rows if m.evidence_set in related[m.task]),
             cheap=tuple(load_scores(connection, CHEAP_STUDENTS)),
             compute=tuple(load_compute(connection)),
             stages=tuple(load_stages(connection, measured)) if measured else (),
@@ -156,12 +171,13 @@ def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFi
     from budgetsim.fitting.fittask import fit_task  # SciPy, only where a fit is stale
 
     say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
-    return fit_task(evidence.rows(task))
+    return fit_task(evidence.rows(task), others=evidence.others(task))
 
 
 def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
     """The fit that lies beside the store or ships with the package, if it is of these very rows."""
-    return load_fit([evidence.paths.fits, package_data("fits")], evidence.set_of(task), task, evidence.rows(task))
+    folders = [evidence.paths.fits, package_data("fits")]
+    return load_fit(folders, evidence.set_of(task), task, evidence.rows(task), evidence.others(task))
 
 
 def answer_points(

@@ -43,6 +43,7 @@ class Forms:
     forms: tuple[Form, ...]
     n_dimensions: int
     n_shared: int  # the first of them, which mean the same for every student of a task
+    n_usual: int  # the first of them, which mean the same for the same models on every task
     left_over: float  # median standard deviation of the residual process, a fraction of the metric
     teacher: Score | None = None  # the teacher's own score, from coordinates and log labels (1, n)
 
@@ -89,7 +90,8 @@ def label_forms(floors: Floors, labelers: Sequence[Labeler] = ()) -> Forms:
         floor, top = floors.at(z, log_n), floors.ceiling(z[:, [_FIRST]])
         return floor + (top - floor) * _gate(z, log_n, _FIRST + 3) * _hill(z, log_n, _FIRST + 1, np.log(1000.0), 0.5)
 
-    return Forms((Form("smooth", smooth), Form("onset", onset)), _LABELER + N_LABELER * len(labelers), _LABELER, 0.03)
+    n = _LABELER + N_LABELER * len(labelers)
+    return Forms((Form("smooth", smooth), Form("onset", onset)), n, _LABELER, _LABELER, 0.03)
 
 
 def transfer_forms(floors: Floors, taught: bool = False) -> Forms:
@@ -127,7 +129,8 @@ def transfer_forms(floors: Floors, taught: bool = False) -> Forms:
 
     name = "taught " if taught else ""
     forms = (Form(f"{name}product", product), Form(f"{name}series", series))
-    return Forms(forms, _TAUGHT + 3 * taught, _TAUGHT, 0.05, teacher if taught else None)
+    n = _TAUGHT + 3 * taught
+    return Forms(forms, n, _TAUGHT, n, 0.05, teacher if taught else None)
 
 
 def _knows(floors: Floors, z: Floats, log_n: Floats) -> Floats:

@@ -24,7 +24,8 @@ from budgetsim.fitting.sampler import Sample, temper
 from budgetsim.surface import axis_scale
 
 Floats = NDArray[np.float64]
-Lean = Sequence[Floats]  # mean and variance of each coordinate, (2, dimensions), a form
+Kin = tuple[str, str | None, str, bool]  # kind, teacher, student, whether the teacher was scored itself
+Learnt = Sequence[Floats]  # mean and variance of each coordinate, (2, dimensions), a form
 
 N_PARTICLES: Final = 3000
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
@@ -41,6 +42,25 @@ class Family:
     name: str
     rows: Sequence[Measurement]
     labelers: tuple[str | None, ...] = ()
+
+    @property
+    def n_sizes(self) -> int:
+        """Distinct points; more runs at one point tell nothing of the shape."""
+        return len({tuple(x) for x in self.rows_at().tolist()})
+
+    @property
+    def student(self) -> str:
+        return self.rows[0].student
+
+    @property
+    def teacher_name(self) -> str | None:
+        return self.rows[0].teacher if self.kind == "transfer" else None
+
+    @property
+    def kin(self) -> Kin:
+        """What a family of another task shares with this one if their coordinates mean the same."""
+        taught = self.kind == "transfer" and len(self.teacher()) > 0
+        return self.kind, self.teacher_name, self.student, taught
 
     @property
     def lengths(self) -> tuple[float, ...]:
@@ -80,6 +100,17 @@ def inputs_of(m: Measurement) -> list[float | None]:
     return [getattr(m, name) for name in STRATEGY_INPUTS[m.strategy]]
 
 
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is taken for usual of a family before its rows are seen, and whom it is known from.
+
+    at : a form, mean and standard deviation of its first coordinates, (2, k); the others stay standard normal
+    """
+
+    source: str
+    at: Sequence[Floats]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posterior:
     """Draws of one family: coordinates per form, and the residual process they share."""
@@ -90,7 +121,7 @@ class Posterior:
     z: Floats  # (draws, widest form)
     residual: Residual
     score: Floats  # (rows,)
-    learnt: Lean
+    learnt: Learnt
     diagnostics: Mapping[str, Any]
     warnings: list[str]
 
@@ -102,6 +133,10 @@ class Posterior:
             out[mine] = form.score(self.z[mine], at)
         return out
 
+    def tied(self) -> Prior:
+        """What it tells of another student of the task."""
+        return Prior(self.name, [tied(learnt[:, : self.forms.n_shared]) for learnt in self.learnt])
+
     def amplitude(self) -> Floats:
         return self.forms.amplitude(self.z)
 
@@ -110,19 +145,18 @@ class Posterior:
 
 
 def posterior_of(
-    family: Family, floors: Floors, rng: np.random.Generator, n_draws: int, related: Posterior | None = None
+    family: Family, floors: Floors, rng: np.random.Generator, n_draws: int, prior: Prior | None = None
 ) -> Posterior:
     """Draw worlds of a family: each form sampled, half of the draws shared evenly, half by evidence.
 
-    related : another family of the task; the curve's coordinates correlate with what it has learnt
+    prior : what others told of such families; None for the forms' own, wide one
     """
     at, score = family.rows_at(), np.array([m.score for m in family.rows])
     forms = family.forms(floors)
     residual = Residual.over(at, family.lengths)
-    priors = _priors(forms, related.learnt if related else None)
     samples = [
-        _sample(form, forms, residual, at, score, family.teacher(), prior, rng)
-        for form, prior in zip(forms.forms, priors, strict=True)
+        _sample(form, forms, residual, at, score, family.teacher(), _padded(forms, prior, i), rng)
+        for i, form in enumerate(forms.forms)
     ]
     evidence = np.array([s.log_evidence for s in samples])
     weight = np.exp(evidence - evidence.max())
@@ -132,7 +166,7 @@ def posterior_of(
         _leave_one_out(residual, score - form.score(s.z, at), forms.amplitude(s.z), forms.noise(s.z))
         for form, s in zip(forms.forms, samples, strict=True)
     ]
-    diagnostics, warnings = _diagnose(family, forms, weight, checks, z, floors, related)
+    diagnostics, warnings = _diagnose(family, forms, weight, checks, z, floors, prior)
     return Posterior(
         name=family.name,
         forms=forms,
@@ -146,20 +180,24 @@ def posterior_of(
     )
 
 
-def _priors(forms: Forms, lean: Lean | None) -> list[Floats]:
-    """Mean and standard deviation of each coordinate a priori, (2, dimensions) a form.
+def tied(learnt: Floats) -> Floats:
+    """Mean and standard deviation of one student's coordinates, given what another's are known to be.
 
-    Two families draw each coordinate of the curve from one bivariate normal with correlation TIE; given
-    that the other's is known to mean m and variance v, this one is normal about TIE m with variance
-    1 - TIE^2 (1 - v).
+    Two students draw each coordinate of the curve from one bivariate normal with correlation TIE;
+    given that the other's is known to mean m and variance v, this one is normal about TIE m with
+    variance 1 - TIE^2 (1 - v).
+
+    learnt : m and v, (2, n); returns : (2, n)
     """
-    out = []
-    for i in range(len(forms.forms)):
-        prior = np.stack([np.zeros(forms.n_dimensions), np.ones(forms.n_dimensions)])
-        if lean is not None:
-            mean, variance = lean[i][:, : forms.n_shared]
-            prior[:, : forms.n_shared] = TIE * mean, np.sqrt(1 - TIE**2 * np.maximum(1 - variance, 0.0))
-        out.append(prior)
+    mean, variance = learnt
+    return np.stack([TIE * mean, np.sqrt(1 - TIE**2 * np.maximum(1 - variance, 0.0))])
+
+
+def _padded(forms: Forms, prior: Prior | None, form: int) -> Floats:
+    """Mean and standard deviation of every coordinate of one form a priori, (2, dimensions)."""
+    out = np.stack([np.zeros(forms.n_dimensions), np.ones(forms.n_dimensions)])
+    if prior is not None:
+        out[:, : prior.at[form].shape[1]] = prior.at[form]
     return out
 
 
@@ -242,16 +280,18 @@ def _diagnose(
     checks: Sequence[tuple[Floats, Floats]],
     z: Floats,
     floors: Floors,
-    related: Posterior | None,
+    prior: Prior | None,
 ) -> tuple[dict[str, Any], list[str]]:
     error = sum(w * e for w, (e, _) in zip(weight, checks, strict=True))
     below = sum(w * b for w, (_, b) in zip(weight, checks, strict=True))
     held = {str(round(100 * v)): round(float((np.abs(below - 0.5) <= v / 2).mean()), 3) for v in LEVELS}
     noise, n_rows = forms.noise(z), len(family.rows)
     warnings = [f"{family.name}: {fall}" for fall in _falls(family.rows, 3 * float(np.median(noise)))]
-    if n_rows < 4:
-        rest = f"the prior and on {related.name}" if related else "the prior"
-        warnings.append(f"{family.name}: {n_rows} rows; the interval rests on {rest}. Measure more sizes.")
+    if prior or n_rows < 4:
+        rest = f"the prior and on {prior.source}" if prior else "the prior"
+        warnings.append(
+            f"{family.name}: {n_rows} row{'s' * (n_rows > 1)}; the interval rests on {rest}. Measure more sizes."
+        )
     diagnostics = {
         "forms": [
             {"form": f.name, "weight": round(float(w), 3), "loo_rmse_points": _points(e)}

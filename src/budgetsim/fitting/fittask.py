@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,24 +16,38 @@ from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitkey import METHOD, rows_hash
 from budgetsim.fitting.fitfamily import Family, Posterior, inputs_of, posterior_of
+from budgetsim.fitting.gains import Ints, paired
+from budgetsim.fitting.hierarchy import NOTHING, Shown, Usual, shown, usual
 from budgetsim.fitting.hull import support_of
 from budgetsim.surface import Surface, TaskFit, axis_scale
 from budgetsim.tasks import known_tasks
 
 Floats = NDArray[np.float64]
 
-LEANS_BELOW: Final = 6  # rows: a family with fewer leans on the one of its kind that has most
+Fitted = tuple[Family, Posterior, list[Surface]]
+
+LEANS_BELOW: Final = 5  # distinct points: a family with fewer leans on other tasks, else on the richest of its kind
+SPARE: Final = 2  # draws to pair for each that is kept
+SHOWN_DRAWS: Final = 400  # of a task that is fitted for others
 LABEL_STRATEGIES: Final = ("annotate", "llm_annotate", "annotate_plus_llm")
 
 
-def fit_task(measurements: Sequence[Measurement], *, n_draws: int = 400, seed: int = 0) -> TaskFit:
+def fit_task(
+    measurements: Sequence[Measurement],
+    *,
+    others: Sequence[Measurement] = (),
+    n_draws: int = 400,
+    seed: int = 0,
+) -> TaskFit:
     """Fit every strategy of one task from one evidence set.
 
     Rows whose inputs are not all known are left out with a warning. Strategies that train one
     student on labels of people or of an LLM share a curve, so draw i is one world across them.
 
+    others : measurements of other tasks with the same models. A family of few rows takes for usual what
+        they showed, and draws of annotating and distilling are paired by what distilling gained there
     raises : NoEvidenceError without a usable row; InputError on rows of several tasks or
-        evidence sets, or scores outside 0 to 1
+        evidence sets, rows of this task among the others, or scores outside 0 to 1
     """
     if n_draws < 1:
         raise InputError(f"n_draws is {n_draws}; at least one draw is needed, usually 400.")
@@ -40,27 +55,68 @@ def fit_task(measurements: Sequence[Measurement], *, n_draws: int = 400, seed: i
     used, warnings = _usable(rows)
     if not used:
         raise NoEvidenceError(f"No row of {rows[0].task} states all its inputs; measure one, or derive them.")
-    floors = _floors(rows[0].task, used)
-    surfaces: list[Surface] = []
-    richest: dict[str, tuple[int, Posterior]] = {}  # by kind: the family with most rows, which comes first
-    for number, family in enumerate(_families(used)):
-        rng = np.random.default_rng([seed, number])
-        n_rows, other = richest.get(family.kind, (0, None))
-        related = other if len(family.rows) < LEANS_BELOW <= n_rows else None
-        posterior = posterior_of(family, floors, rng, n_draws, related)
-        richest.setdefault(family.kind, (len(family.rows), posterior))
-        surfaces += _surfaces(family, posterior, n_draws, rng)
-        warnings += posterior.warnings
+    known = _known(rows[0].task, others, seed)
+    fitted = _fitted(used, n_draws * SPARE if known.gains else n_draws, seed, known)
+    surfaces = _together([s for _, _, mine in fitted for s in mine], known, n_draws, seed)
+    warnings += [told for _, posterior, _ in fitted for told in posterior.warnings]
     return TaskFit(
         task=rows[0].task,
         evidence_set=rows[0].evidence_set,
         method=METHOD,
-        rows_hash=rows_hash(rows),
+        rows_hash=rows_hash(rows, others),
         n_draws=n_draws,
         seed=seed,
         surfaces=tuple(sorted(surfaces, key=lambda s: tuple(part or "" for part in s.group))),
         warnings=tuple(warnings),
     )
+
+
+def _known(task: str, others: Sequence[Measurement], seed: int) -> Usual:
+    """What is usual over the other tasks."""
+    by_task: dict[str, list[Measurement]] = defaultdict(list)
+    for m in others:
+        by_task[m.task].append(m)
+    if task in by_task:
+        raise InputError(f"Among the measurements of other tasks, {len(by_task[task])} are of {task}; leave them out.")
+    alone = [_shown(tuple(_usable(_checked(by_task[name]))[0]), seed) for name in sorted(by_task)]
+    return usual([task for task in alone if task is not None])
+
+
+@lru_cache(maxsize=64)  # every task of a set is fitted beside all others
+def _shown(used: tuple[Measurement, ...], seed: int) -> Shown | None:
+    if not used:
+        return None
+    fitted = _fitted(used, SHOWN_DRAWS, seed, NOTHING)
+    return shown({family.kin: posterior for family, posterior, _ in fitted}, [s for _, _, mine in fitted for s in mine])
+
+
+def _fitted(used: Sequence[Measurement], n_draws: int, seed: int, known: Usual) -> list[Fitted]:
+    """Every family, its posterior and its surfaces; of a kind those with most rows first."""
+    floors = _floors(used[0].task, used)
+    out: list[Fitted] = []
+    richest: dict[str, tuple[int, Posterior]] = {}
+    for number, family in enumerate(_families(used)):
+        rng = np.random.default_rng([seed, number])
+        n_rows, other = richest.get(family.kind, (0, None))
+        related = other.tied() if other and n_rows >= LEANS_BELOW else None
+        prior = known.curves.get(family.kin, related) if family.n_sizes < LEANS_BELOW else None
+        posterior = posterior_of(family, floors, rng, n_draws, prior)
+        richest.setdefault(family.kind, (len(family.rows), posterior))
+        out.append((family, posterior, _surfaces(family, posterior, n_draws, rng)))
+    return out
+
+
+def _together(surfaces: Sequence[Surface], known: Usual, n_draws: int, seed: int) -> list[Surface]:
+    """The draws to keep: a student's on labels and distilled go together where their gain is known."""
+    keep: dict[tuple[str | None, str], Ints] = {}  # teacher, None for labels, and student
+    for number, one in enumerate(s for s in surfaces if s.strategy == "annotate"):
+        two = [s for s in surfaces if s.student == one.student and (s.teacher, s.student) in known.gains]
+        if two:
+            gains = [(s, known.gains[s.teacher, s.student]) for s in two]
+            keep[None, one.student], beside = paired(one, gains, n_draws, np.random.default_rng([seed, number, 1]))
+            keep |= {(s.teacher, s.student): draws for s, draws in zip(two, beside, strict=True)}
+    first = np.arange(n_draws)
+    return [s.take(keep.get((s.teacher, s.student), first)) for s in surfaces]
 
 
 def _checked(measurements: Sequence[Measurement]) -> list[Measurement]:

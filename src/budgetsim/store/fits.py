@@ -17,9 +17,18 @@ def fit_path(folder: Path, evidence_set: str, task: str) -> Path:
     return folder / evidence_set / f"{task}.json"
 
 
-def load_fit(folders: Sequence[Path], evidence_set: str, task: str, rows: Sequence[Measurement]) -> TaskFit | None:
-    """The first fit of these rows found in the folders, or None: stale and damaged files are passed over."""
-    wanted = {"rows_hash": rows_hash(rows), "method": METHOD, "schema_version": SCHEMA_VERSION}
+def load_fit(
+    folders: Sequence[Path],
+    evidence_set: str,
+    task: str,
+    rows: Sequence[Measurement],
+    others: Sequence[Measurement] = (),
+) -> TaskFit | None:
+    """The first fit of these rows found in the folders, or None: stale and damaged files are passed over.
+
+    others : rows of other tasks that the fit was made beside
+    """
+    wanted = {"rows_hash": rows_hash(rows, others), "method": METHOD, "schema_version": SCHEMA_VERSION}
     for folder in folders:
         try:
             data = json.loads(fit_path(folder, evidence_set, task).read_bytes())

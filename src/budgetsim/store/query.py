@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -207,6 +208,26 @@ def _choose(task: str, counts: Mapping[str, int], wanted: str | None) -> str | N
     if len(fitting) > 1:
         raise InputError(f"Evidence {wanted!r} fits {', '.join(fitting)} of {task}; name one of them.")
     return fitting[0] if fitting else None
+
+
+def kind_of_set(name: str) -> str:
+    """What evidence sets of several tasks have in common: source, device class and preset, without the split.
+
+    >>> kind_of_set("measured-cpu-mini-c39d93cd"), kind_of_set("published-kang2023")
+    ('measured-cpu-mini', 'published-kang2023')
+    """
+    return name if name.startswith("published") else name.rpartition("-")[0]
+
+
+def related_sets(catalogue: Catalogue, kinds: AbstractSet[str]) -> dict[str, set[str]]:
+    """For each task its largest set of each of some kinds, whichever set it is answered from."""
+    return {
+        task: {
+            min((n for n in counts if kind_of_set(n) == kind), key=lambda n: (-counts[n], n))
+            for kind in kinds & {kind_of_set(n) for n in counts}
+        }
+        for task, counts in catalogue.items()
+    }
 
 
 def run_sql(connection: Connection, sql: str) -> Table:

@@ -1,0 +1,111 @@
+"""What distilling gains over training on the same labels: known from other tasks, believed of this one.
+
+Draws of the two are independent once each is fitted. What other tasks gained ties them together: pairs
+of draws are kept by how usual the gain is that they imply.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from budgetsim.surface import Floats, Surface
+
+Ints = NDArray[np.intp]
+
+# labels and texts at which gains are compared, (sizes, 2)
+SIZES: Final = np.array(
+    list(itertools.product((100, 300, 1000, 3000, 10_000), (1000, 3000, 10_000, 30_000, 100_000))), dtype=np.float64
+)
+USUAL_SPREAD: Final = 0.05  # of gains over tasks, a fraction of the metric, before any is seen
+USUAL_WORTH: Final = 2.0  # tasks that this counts as
+TAILS: Final = 4.0  # degrees of freedom: a task may be unlike all others
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Gain of one task at SIZES: mean and variance over draws, and where the task has evidence of both."""
+
+    mean: Floats
+    variance: Floats
+    inside: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class UsualGain:
+    """Gain of a new task at some sizes, (n, 2): mean and standard deviation, (n,), fractions."""
+
+    at: Floats
+    mean: Floats
+    sd: Floats
+
+
+def gain_of(annotate: Surface, distill: Surface) -> Gain:
+    """The gain on one task, each strategy fitted by itself."""
+    gap = distill.at(SIZES) - annotate.at(SIZES[:, :1])
+    inside = (annotate.support.classify(SIZES[:, :1])[1] == 1) & (distill.support.classify(SIZES)[1] == 1)
+    return Gain(gap.mean(axis=0), gap.var(axis=0), inside)
+
+
+def usual_gain(found: Sequence[Gain]) -> UsualGain | None:
+    """What several tasks gained, at sizes where at least two and half of them have evidence; None where none is.
+
+    Tasks count by how well their gain is known; the spread is as of a new task.
+    """
+    inside = np.array([g.inside for g in found])
+    there = inside.sum(axis=0) >= max(2, len(found) / 2)
+    if not there.any():
+        return None
+    inside = inside[:, there]
+    mean, variance = (np.array([getattr(g, name) for g in found])[:, there] for name in ("mean", "variance"))
+    weight = inside / (variance + USUAL_SPREAD**2)
+    centre, many = (weight * mean).sum(axis=0) / weight.sum(axis=0), inside.sum(axis=0)
+    scatter = (inside * (mean - centre) ** 2).sum(axis=0)
+    spread = (USUAL_WORTH * USUAL_SPREAD**2 + scatter) / (USUAL_WORTH + many - 1) * (1 + 1 / many)
+    return UsualGain(SIZES[there], centre, np.sqrt(spread))
+
+
+def paired(
+    annotate: Surface, distilled: Sequence[tuple[Surface, UsualGain]], n: int, rng: np.random.Generator
+) -> tuple[Ints, list[Ints]]:
+    """Which draws of one student trained on labels, and distilled from each teacher, go together.
+
+    returns : n draws of annotating, and for each teacher the n draws that stand beside them
+    """
+    usualness = [_usualness(annotate, distill, gain) for distill, gain in distilled]
+    worth = np.sum([np.log(u.mean(axis=1)) for u in usualness], axis=0)
+    chosen = rng.permutation(_systematic(np.exp(worth - worth.max()), n, rng))
+    return chosen, [_one_a_row(u[chosen], rng) for u in usualness]
+
+
+def _usualness(annotate: Surface, distill: Surface, gain: UsualGain) -> Floats:
+    """How usual the gain of each pair of draws is: (draws of annotating, draws of distilling), unnormalised.
+
+    Gains of one task hang together, so all sizes count as one observation.
+    """
+    low, high = annotate.at(gain.at[:, :1]), distill.at(gain.at)
+    log_density = np.zeros((len(low), len(high)))
+    for k, (mean, sd) in enumerate(zip(gain.mean, gain.sd, strict=True)):
+        off = (high[None, :, k] - low[:, None, k] - mean) / sd
+        log_density -= (TAILS + 1) / 2 / len(gain.at) * np.log1p(off**2 / TAILS)
+    out: Floats = np.exp(log_density - log_density.max())
+    return out
+
+
+def _systematic(weight: Floats, n: int, rng: np.random.Generator) -> Ints:
+    """n draws by weight, each as often as its weight says, give or take one."""
+    comb = (np.arange(n) + rng.random()) / n
+    out: Ints = np.searchsorted(np.cumsum(weight) / weight.sum(), comb).clip(0, len(weight) - 1)
+    return out
+
+
+def _one_a_row(weight: Floats, rng: np.random.Generator) -> Ints:
+    """One column a row, by weight."""
+    total = weight.cumsum(axis=1)
+    out: Ints = (total < rng.random((len(total), 1)) * total[:, -1:]).sum(axis=1).clip(0, weight.shape[1] - 1)
+    return out

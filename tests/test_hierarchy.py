@@ -1,0 +1,175 @@
+"""What other tasks showed: the usual curve, the usual gain, and fits beside other tasks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import budgetsim.fitting.gains as gains
+from budgetsim.advise import load_evidence
+from budgetsim.errors import InputError
+from budgetsim.fitkey import rows_hash
+from budgetsim.fitting.fittask import fit_task
+from budgetsim.fitting.gains import SIZES, Gain, UsualGain, paired, usual_gain
+from budgetsim.fitting.hierarchy import OWN_MEAN, OWN_VARIANCE, population
+from budgetsim.store.location import StorePaths
+from budgetsim.store.query import related_sets
+from made import BLANK_ROW, ROOT, make_surface
+
+RNG = np.random.default_rng(0)
+FLAT = np.array([0.0, 1e6])
+EVERYWHERE = np.ones(len(SIZES), dtype=bool)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fewer_particles():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("budgetsim.fitting.fitfamily.N_PARTICLES", 600)
+        yield
+
+
+def test_many_tasks_that_are_well_known_tell_the_population():
+    """Known parameter recovered: with 5,000 tasks the prior is the normal that they were drawn from."""
+    known = 0.7 + 0.4 * RNG.standard_normal((5000, 1))
+    np.testing.assert_allclose(population(known, np.zeros_like(known)), [[0.7], [0.4]], atol=0.02)
+
+
+def test_tasks_that_know_nothing_leave_the_prior_as_it_is():
+    """A posterior equal to the prior, N(0, 1), tells nothing, however many tasks there are."""
+    for many in (1, 3, 50):
+        np.testing.assert_allclose(population(np.zeros((many, 2)), np.ones((many, 2))), [[0.0, 0.0], [1.0, 1.0]])
+
+
+def test_few_tasks_count_beside_the_own_prior():
+    """Written out for two tasks at 1 and 2, each known to a variance of 0.1."""
+    centre = 3 / (2 + OWN_MEAN)
+    scatter = 0.2 + (1 - centre) ** 2 + (2 - centre) ** 2 + OWN_MEAN * centre**2
+    variance = (OWN_VARIANCE + scatter) / (OWN_VARIANCE + 2) * (3 + OWN_MEAN) / (2 + OWN_MEAN)
+    found = population(np.array([[1.0], [2.0]]), np.full((2, 1), 0.1))
+    np.testing.assert_allclose(found, [[centre], [min(np.sqrt(variance), 1.0)]])
+
+
+def _gain(mean, variance=0.0, inside=EVERYWHERE):
+    return Gain(np.full(len(SIZES), mean), np.full(len(SIZES), variance), inside)
+
+
+def test_the_usual_gain_is_that_of_the_tasks_and_as_wide_as_they_differ():
+    rng = np.random.default_rng(1)
+    found = usual_gain([_gain(g) for g in 0.1 + 0.08 * rng.standard_normal(2000)])
+    np.testing.assert_allclose(found.mean, 0.1, atol=0.005)
+    np.testing.assert_allclose(found.sd, 0.08, atol=0.005)
+
+
+def test_a_task_whose_gain_is_not_known_hardly_counts():
+    sure, unsure = (
+        usual_gain([_gain(0.1), _gain(0.1), _gain(0.9)]),
+        usual_gain([_gain(0.1), _gain(0.1), _gain(0.9, 9.0)]),
+    )
+    assert abs(unsure.mean[0] - 0.1) < 0.01 < abs(sure.mean[0] - 0.1)
+
+
+def test_one_task_or_sizes_that_few_have_run_tell_no_gain():
+    assert usual_gain([_gain(0.1)]) is None
+    some = np.arange(len(SIZES)) < 3
+    found = usual_gain([_gain(0.1, inside=some), _gain(0.2, inside=some), _gain(0.3, inside=~some)])
+    np.testing.assert_array_equal(found.at, SIZES[:3])
+
+
+def _independent(n):
+    low, high = 0.5 + 0.1 * RNG.standard_normal(n), 0.6 + 0.1 * RNG.standard_normal(n)
+    annotate = make_surface(np.repeat(low[:, None], 2, axis=1), (FLAT,))
+    distill = make_surface(np.tile(high[:, None, None], (1, 2, 2)), (FLAT, FLAT), strategy="distill")
+    return annotate, distill
+
+
+def test_pairs_follow_bayes_where_all_is_normal(monkeypatch):
+    """A gain of variance 2 x 0.1^2 seen with deviation 0.05 about 0.2: the product of two normals."""
+    monkeypatch.setattr(gains, "TAILS", 1e6)
+    annotate, distill = _independent(1500)
+    told = UsualGain(SIZES[:4], np.full(4, 0.2), np.full(4, 0.05))
+    one, (two,) = paired(annotate, [(distill, told)], 1500, np.random.default_rng(2))
+    gap = distill.draws[two, 0, 0] - annotate.draws[one, 0]
+    prior, seen = 1 / 0.02, 1 / 0.05**2
+    prior_mean = distill.draws.mean() - annotate.draws.mean()
+    assert gap.mean() == pytest.approx((prior * prior_mean + seen * 0.2) / (prior + seen), abs=0.005)
+    assert gap.std() == pytest.approx((prior + seen) ** -0.5, rel=0.07)
+
+
+def test_a_gain_that_is_far_off_all_others_is_not_argued_away():
+    """Draws sure of a gain of 0.1, others of 0.6 give or take 0.02: pairs stay as they were."""
+    rng = np.random.default_rng(3)
+    annotate = make_surface(np.repeat(0.5 + 0.001 * rng.standard_normal((400, 1)), 2, axis=1), (FLAT,))
+    distill = make_surface(np.full((400, 2, 2), 0.6), (FLAT, FLAT), strategy="distill")
+    told = UsualGain(SIZES[:1], np.array([0.6]), np.array([0.02]))
+    one, _ = paired(annotate, [(distill, told)], 400, rng)
+    assert annotate.draws[one].mean() == pytest.approx(0.5, abs=0.0005)
+    assert len(set(one)) > 350
+
+
+def _task(task, lift, sizes=(100, 300, 1000, 3000, 10_000)):
+    def row(n, u=None):
+        score = 0.4 + 0.4 / (1 + 1500 / n) + (lift if u else 0.0)
+        changes = {"strategy": "distill", "teacher": "xxl", "n_unlabeled": float(u)} if u else {}
+        return replace(BLANK_ROW, key=f"{task}-{n}-{u}", task=task, n_labels=float(n), score=score, **changes)
+
+    return [row(n) for n in sizes] + [row(n, u) for n in sizes for u in (3000, 30_000)]
+
+
+OTHERS = [*_task("fever", 0.10), *_task("wlp", 0.12), *_task("nq", 0.14)]
+
+
+def _gap(fit, n=3000.0, u=30_000.0):
+    annotate, distill = fit.surfaces
+    return distill.at([[n, u]])[:, 0] - annotate.at([[n]])[:, 0]
+
+
+def test_a_pilot_believes_what_other_tasks_gained():
+    pilot = _task("stance", 0.12, sizes=(100,))[:2]
+    alone, beside = fit_task(pilot, n_draws=200), fit_task(pilot, others=OTHERS, n_draws=200)
+    assert abs(_gap(beside).mean() - 0.12) < abs(_gap(alone).mean() - 0.12)
+    assert _gap(beside).std() < _gap(alone).std()
+    assert any("rests on the prior and on 3 other tasks" in w for w in beside.warnings)
+
+
+def test_many_sizes_of_ones_own_outweigh_other_tasks():
+    own = _task("stance", -0.05)
+    fit = fit_task(own, others=OTHERS, n_draws=200)
+    assert _gap(fit).mean() == pytest.approx(-0.05, abs=0.02)
+    assert not fit.warnings
+
+
+def test_other_tasks_are_part_of_what_a_fit_depends_on():
+    own = _task("stance", 0.1, sizes=(100,))
+    found = {rows_hash(own), rows_hash(own, OTHERS), rows_hash(own, OTHERS[:-1])}
+    assert len(found) == 3
+    assert rows_hash(own, OTHERS) == rows_hash(own[::-1], OTHERS[::-1])
+    assert fit_task(own, others=OTHERS, n_draws=20).rows_hash == rows_hash(own, OTHERS)
+
+
+def test_rows_of_the_task_among_the_others_are_refused():
+    own = _task("stance", 0.1)
+    with pytest.raises(InputError, match="1 are of stance; leave them out"):
+        fit_task(own, others=own[:1])
+
+
+def test_others_with_no_usable_row_tell_nothing():
+    own = _task("stance", 0.1)
+    nothing = [replace(m, task="fever", n_labels=None) for m in own]
+    alone, beside = fit_task(own, n_draws=20), fit_task(own, others=nothing, n_draws=20)
+    for one, two in zip(alone.surfaces, beside.surfaces, strict=True):
+        np.testing.assert_array_equal(one.draws, two.draws)
+
+
+def test_evidence_hands_a_fit_the_sets_of_its_own_kind():
+    evidence = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), tasks=["wlp_typing", "stance"])
+    assert {m.task for m in evidence.others("wlp_typing")} == {"fever", "multipit_id"}
+    assert {m.source for m in evidence.others("wlp_typing")} == {"measured"}
+    assert {m.evidence_set for m in evidence.others("stance")} == {"published-kang2023"}
+    assert "stance" not in {m.task for m in evidence.others("stance")}
+    only = load_evidence(evidence.paths, tasks=["stance"])
+    assert {m.source for m in only.related} == {m.source for m in only.measurements} == {"published:kang2023"}
+
+
+def test_of_several_sets_of_a_kind_the_largest_is_related():
+    catalogue = {"a": {"measured-cpu-mini-1": 3, "measured-cpu-mini-2": 5, "published-x": 9}, "b": {"published-x": 1}}
+    assert related_sets(catalogue, {"measured-cpu-mini"}) == {"a": {"measured-cpu-mini-2"}, "b": set()}
