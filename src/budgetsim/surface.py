@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -95,10 +95,6 @@ class Surface:
     def group(self) -> Group:
         """What the surface describes, as `Measurement.group`."""
         return (self.strategy, self.teacher, self.labeler, self.student)
-
-    def take(self, draws: NDArray[np.intp]) -> Surface:
-        """Some of the draws, in a new order."""
-        return replace(self, draws=self.draws[draws], run_noise=self.run_noise[draws])
 
     def mean_table(self) -> Floats:
         """Mean over draws at the knots, shape of the grid."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -57,7 +58,7 @@ def fit_task(
         raise NoEvidenceError(f"No row of {rows[0].task} states all its inputs; measure one, or derive them.")
     known = _known(rows[0].task, others, seed)
     fitted = _fitted(used, n_draws * SPARE if known.gains else n_draws, seed, known)
-    surfaces = _together([s for _, _, mine in fitted for s in mine], known, n_draws, seed)
+    surfaces = _together(fitted, known, n_draws, seed)
     warnings += [told for _, posterior, _ in fitted for told in posterior.warnings]
     return TaskFit(
         task=rows[0].task,
@@ -106,8 +107,9 @@ def _fitted(used: Sequence[Measurement], n_draws: int, seed: int, known: Usual) 
     return out
 
 
-def _together(surfaces: Sequence[Surface], known: Usual, n_draws: int, seed: int) -> list[Surface]:
-    """The draws to keep: a student's on labels and distilled go together where their gain is known."""
+def _together(fitted: Sequence[Fitted], known: Usual, n_draws: int, seed: int) -> list[Surface]:
+    """Surfaces of the draws to keep: a student's on labels and distilled go together where their gain is known."""
+    surfaces = [s for _, _, mine in fitted for s in mine]
     keep: dict[tuple[str | None, str], Ints] = {}  # teacher, None for labels, and student
     for number, one in enumerate(s for s in surfaces if s.strategy == "annotate"):
         two = [s for s in surfaces if s.student == one.student and (s.teacher, s.student) in known.gains]
@@ -115,8 +117,20 @@ def _together(surfaces: Sequence[Surface], known: Usual, n_draws: int, seed: int
             gains = [(s, known.gains[s.teacher, s.student]) for s in two]
             keep[None, one.student], beside = paired(one, gains, n_draws, np.random.default_rng([seed, number, 1]))
             keep |= {(s.teacher, s.student): draws for s, draws in zip(two, beside, strict=True)}
-    first = np.arange(n_draws)
-    return [s.take(keep.get((s.teacher, s.student), first)) for s in surfaces]
+    rng, first = np.random.default_rng([seed, 2]), np.arange(n_draws)
+    out = []
+    for _, posterior, mine in fitted:
+        kept = keep.get((mine[0].teacher, mine[0].student), first)
+        noise = posterior.noise()[kept]
+        out += [replace(s, draws=s.draws[kept], run_noise=_one_run(noise, rng)) for s in mine]
+    return out
+
+
+def _one_run(noise: Floats, rng: np.random.Generator) -> Floats:
+    """What one run deviates from each draw's mean: quantiles of the normal, in no order."""
+    n = len(noise)
+    out: Floats = noise * rng.permutation(ndtri((np.arange(n) + 0.5) / n))
+    return out
 
 
 def _checked(measurements: Sequence[Measurement]) -> list[Measurement]:
@@ -204,7 +218,7 @@ def _surfaces(family: Family, posterior: Posterior, n_draws: int, rng: np.random
                 inputs=inputs,
                 knots=knots[key],
                 draws=draws[:, start:stop].reshape(n_draws, *(len(k) for k in knots[key])),
-                run_noise=noise * rng.permutation(ndtri((np.arange(n_draws) + 0.5) / n_draws)),
+                run_noise=_one_run(noise, rng),
                 support=support_of(points),
                 n_rows=len(rows),
                 diagnostics=posterior.diagnostics,
