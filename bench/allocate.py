@@ -44,7 +44,7 @@ LINE = 20_000  # sizes where there is one input
 WORLDS_LATTICE = 200
 CLOSE = 0.1  # points
 TASK = "stance"  # for NSGA-II
-POPULATIONS = ((100, 100), (200, 60), (400, 40), (400, 80))  # individuals, generations
+POPULATIONS = ((100, 100), (200, 60), (400, 40), (800, 80), (1600, 80))  # individuals, generations
 SINGLE = (50, 60)
 
 
