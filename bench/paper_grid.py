@@ -87,10 +87,10 @@ def log_linear(fitted: Sequence[Measurement], later: Sequence[Measurement]) -> F
     return out
 
 
-def score(task: str, seed: int, rows: Sequence[tuple[str, Measurement]]) -> list[Score]:
-    """Fit one task's grid and score both strategies."""
+def score(task: str, seed: int, rows: Sequence[tuple[str, Measurement]], beside: bool = False) -> list[Score]:
+    """Fit one task's grid and score both strategies. beside : with every row of the other tasks"""
     grid = [m for panel, m in rows if m.task == task and panel == "pareto_fig"]
-    fit = fit_task(grid, seed=seed)
+    fit = fit_task(grid, others=[m for _, m in rows if m.task != task] if beside else (), seed=seed)
     out = []
     for surface in fit.surfaces:
         mine = [m for panel, m in rows if m.task == task and panel == "main_results" and m.strategy == surface.strategy]
@@ -110,7 +110,7 @@ def rmse(predicted: Floats, seen: Floats) -> float:
     return float(np.sqrt(np.mean((predicted - seen) ** 2)))
 
 
-def report(seed: int, scores: Sequence[Score]) -> None:
+def report(title: str, scores: Sequence[Score]) -> None:
     """A row a task and strategy, and the pool of each strategy."""
     body: list[list[object]] = []
     for strategy in ("annotate", "distill"):
@@ -132,7 +132,7 @@ def report(seed: int, scores: Sequence[Score]) -> None:
              float(ours_all.mean()), float(one), float(ours_all.mean() / one), f"{ours_all.mean() / each:.4f}",
              f"{held.mean():.2f}"]
         )  # fmt: skip
-    print(f"\n## seed {seed}; errors in points")
+    print(f"\n## {title}; errors in points")
     print_table(
         ["task", "strategy", "n", "RMSE", "interpolation", "ratio", "CRPS", "its CRPS, best width", "ratio",
          "ratio, a width a task", "90 % held"], body
@@ -142,7 +142,9 @@ def report(seed: int, scores: Sequence[Score]) -> None:
 def main() -> None:
     rows = measurements()
     for seed in SEEDS:
-        report(seed, [s for task in TASKS for s in score(task, seed, rows)])
+        for beside in (False, True):
+            title = f"seed {seed}, {'beside the other tasks' if beside else 'each task alone'}"
+            report(title, [s for task in TASKS for s in score(task, seed, rows, beside)])
 
 
 if __name__ == "__main__":
