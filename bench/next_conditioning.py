@@ -14,13 +14,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+import budgetsim.fitting.fitfamily as fitfamily
 import budgetsim.fitting.fittask as fittask
 from budgetsim.advise import load_evidence
 from budgetsim.design import STRATEGY_INPUTS, Measurement
 from budgetsim.pilots.condition import Lesson, lesson, slices
 from budgetsim.store.location import locate
 from budgetsim.surface import Surface, TaskFit
-from next_worlds import fewer_particles
 from scoring import print_table
 
 Floats = NDArray[np.float64]
@@ -84,7 +84,7 @@ def one(
 
 
 def main() -> None:
-    fewer_particles(PARTICLES)
+    fitfamily.N_PARTICLES = PARTICLES  # type: ignore[misc]
     evidence = load_evidence(locate(), sys.argv[1] if len(sys.argv) > 1 else None)
     errors: dict[int, list[dict[str, float]]] = {n: [] for n in SIZES}
     for task in evidence.tasks:

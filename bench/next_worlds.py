@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import budgetsim.fitting.fitfamily as fitfamily
 from budgetsim.advise import choices, load_evidence
 from budgetsim.choosing.options import Option
 from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
@@ -24,7 +23,6 @@ from budgetsim.store.location import locate
 from curve_data import Curve, column, folder, rectified_sft, rows
 
 Floats = NDArray[np.float64]
-PARTICLES = 600  # of a refit; 3,000 ship
 PAPER_RUN_SE = 0.5  # points, read off the paper's replicated cells
 LOSS_NOISE = 1.0  # percent of the loss: what the policies take for the noise of a run
 MOST_USD = 5000.0  # one row of 92,000 labels costs more
@@ -88,7 +86,6 @@ class World:
 
 def task_worlds(which: str, student: str) -> Iterator[World]:
     """Annotating and distilling on every task of an evidence set, with the paper's prices."""
-    fewer_particles()
     card = parse_rates(CARD.read_text(encoding="utf-8"))
     evidence = load_evidence(locate(), which)
     for task in evidence.tasks:
@@ -97,11 +94,6 @@ def task_worlds(which: str, student: str) -> Iterator[World]:
         found = [m for m in evidence.rows(task) if m.group in kept and _usable(m)]
         price = card.label_price(task)
         yield _task_world(which, task, found, kept, float(price.usd) if price else 0.0, evidence.others(task))
-
-
-def fewer_particles(n: int = PARTICLES) -> None:
-    """Fit from here on with fewer particles than ship: a replay fits again after every run."""
-    fitfamily.N_PARTICLES = n  # type: ignore[misc]
 
 
 def _usable(m: Measurement) -> bool:
