@@ -44,6 +44,13 @@ def test_from_nothing_on_a_log_scale():
     assert place == 1e-6
 
 
+@pytest.mark.parametrize(("close", "least", "tried"), [(1.0, 0.0, [1.0, 4.0]), (1.02, 0.0, [0.0, 4.0])])
+def test_a_walk_whose_bisection_would_never_end_is_refused(close, least, tried):
+    """The middle between nothing and anything is nothing on a log scale, and no two places are closer than equal."""
+    with pytest.raises(ValueError, match="wanted above 1, and above 0"):
+        first_change(lambda x: x > 1, False, tried, close, least)
+
+
 @pytest.mark.parametrize("ratio", [4.0, 8.0])
 def test_a_factor_is_narrowed_by_seven_halvings(ratio):
     """As many as the break-even factors of `optimize` had before there was one walk: to 1.02 from 4 or 8."""

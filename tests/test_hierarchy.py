@@ -9,11 +9,12 @@ import budgetsim.fitting.gains as gains
 from budgetsim.advise import load_evidence
 from budgetsim.errors import InputError
 from budgetsim.fitkey import rows_hash
-from budgetsim.fitting.fittask import fit_task
+from budgetsim.fitting.fittask import _shown, fit_task
 from budgetsim.fitting.gains import SIZES, Gain, UsualGain, paired, usual_gain
 from budgetsim.fitting.hierarchy import OWN_MEAN, OWN_VARIANCE, population
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import related_sets
+from budgetsim.tasks import TASKS
 from made import BLANK_ROW, ROOT, make_surface
 
 RNG = np.random.default_rng(0)
@@ -26,6 +27,7 @@ def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("budgetsim.fitting.fitfamily.N_PARTICLES", 600)
         yield
+    _shown.cache_clear()  # no other test is to meet fits of so few
 
 
 def test_many_tasks_that_are_well_known_tell_the_population():
@@ -95,6 +97,22 @@ def test_pairs_follow_bayes_where_all_is_normal(monkeypatch):
     assert gap.std() == pytest.approx((prior + seen) ** -0.5, rel=0.07)
 
 
+def test_two_teachers_of_a_student_are_joint_with_its_labels_as_bayes_has_it(monkeypatch):
+    """Five normals, three coordinates (on labels, from either teacher) and two gains: solved as linear equations."""
+    monkeypatch.setattr(gains, "TAILS", 1e6)
+    annotate, one = _independent(1500)
+    two = _independent(1500)[1]
+    told = [UsualGain(SIZES[:1], np.array([mean]), np.array([0.05])) for mean in (0.2, 0.0)]
+    rows, beside = paired(annotate, list(zip((one, two), told, strict=True)), 1500, np.random.default_rng(4))
+    found = np.stack([annotate.draws[rows, 0], *(s.draws[at, 0, 0] for s, at in zip((one, two), beside, strict=True))])
+    prior = [s.draws.reshape(1500, -1)[:, 0] for s in (annotate, one, two)]
+    seen = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])  # the gains
+    precision = np.diag([1 / p.var() for p in prior]) + seen.T @ seen / 0.05**2
+    weighed = np.array([p.mean() / p.var() for p in prior]) + seen.T @ [0.2, 0.0] / 0.05**2
+    np.testing.assert_allclose(found.mean(axis=1), np.linalg.solve(precision, weighed), atol=0.01)
+    np.testing.assert_allclose(np.cov(found), np.linalg.inv(precision), atol=0.0012)
+
+
 def test_a_gain_that_is_far_off_all_others_is_not_argued_away():
     """Draws sure of a gain of 0.1, others of 0.6 give or take 0.02: pairs stay as they were."""
     rng = np.random.default_rng(3)
@@ -129,6 +147,31 @@ def test_a_pilot_believes_what_other_tasks_gained():
     assert abs(_gap(beside).mean() - 0.12) < abs(_gap(alone).mean() - 0.12)
     assert _gap(beside).std() < _gap(alone).std()
     assert any("rests on the prior and on 3 other tasks" in w for w in beside.warnings)
+
+
+def test_labels_of_an_llm_stay_in_the_world_of_human_labels_when_draws_are_paired():
+    """Without a label of the LLM a mixed student is one trained on human labels: draw by draw, also of the kept ones."""
+    mixed = [
+        replace(BLANK_ROW, key=f"mixed-{n}", strategy="annotate_plus_llm", labeler="llm", n_labels=100.0, n_llm_labels=n,
+                score=0.5)
+        for n in (300.0, 1000.0)
+    ]  # fmt: skip
+    fit = fit_task([*_task("stance", 0.12, sizes=(100,)), *mixed], others=OTHERS, n_draws=50)
+    annotate, both, distill = fit.surfaces
+    assert both.strategy == "annotate_plus_llm"
+    np.testing.assert_allclose(both.at([[100.0, 0.0], [3000.0, 0.0]]), annotate.at([[100.0], [3000.0]]), atol=2e-3)
+    np.testing.assert_array_equal([s.n_draws for s in fit.surfaces], 50)
+    assert np.corrcoef(annotate.at([[3000.0]])[:, 0], distill.at([[3000.0, 30_000.0]])[:, 0])[0, 1] > 0.2
+
+
+def test_a_task_fitted_for_others_is_fitted_again_where_its_floor_is_another(monkeypatch):
+    """The fits that are kept in memory depend on the task's facts too, which somebody may register anew."""
+    own = _task("stance", 0.12, sizes=(100,))
+    before = fit_task(own, others=OTHERS, n_draws=20)
+    raised = replace(TASKS["fever"], floors=(0.0, 0.1))
+    monkeypatch.setattr("budgetsim.fitting.fittask.known_tasks", lambda: (raised, TASKS["stance"]))
+    after = fit_task(own, others=OTHERS, n_draws=20)
+    assert any((a.draws != b.draws).any() for a, b in zip(before.surfaces, after.surfaces, strict=True))
 
 
 def test_many_sizes_of_ones_own_outweigh_other_tasks():

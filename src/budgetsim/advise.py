@@ -85,7 +85,10 @@ class Evidence:
         return [m for m in self.measurements if m.task == task]
 
     def others(self, task: str) -> list[Measurement]:
-        """Rows of other tasks that a fit of this one is made beside."""
+        """Rows of other tasks that a fit of this one is made beside: a set of the same kind, the largest, of each.
+
+        raises : NoEvidenceError where there is none on the task
+        """
         kind = kind_of_set(self.set_of(task))
         return [m for m in self.related if m.task != task and kind_of_set(m.evidence_set) == kind]
 
@@ -122,7 +125,8 @@ def load_evidence(
     """Read the store; a store that does not exist is made from the evidence in the package.
 
     wanted : evidence set, or the start of its name
-    tasks : those whose measurements are needed; None for all
+    tasks : those whose measurements are needed, besides rows of others that their fits are made beside; None
+        for all. `Evidence.rows` of a task that is not among them is empty
     raises : StoreError, StoreLockedError, NoEvidenceError, InputError
     """
     if ensure_store(paths):

@@ -162,7 +162,7 @@ class TaskFit:
     task: str
     evidence_set: str
     method: str  # name and version of the fitting method
-    rows_hash: str  # of the measurements it was fitted to
+    rows_hash: str  # of the measurements it was fitted to, and of those of other tasks beside them
     n_draws: int
     seed: int
     surfaces: tuple[Surface, ...]

@@ -17,14 +17,18 @@ def first_change(
 
     winner : who wins at a place
     now : who wins at the first place
-    tried : places in the order in which they are met, rising or falling; above zero, but for the first
+    tried : places in the order in which they are met, rising or falling; all above zero, or the first is
+        zero and `least` is not
     close : the place is known to this ratio, above 1
-    least : what lies below it is told apart from nothing
+    least : what lies below it is not told apart from zero
+    raises : ValueError where no bisection on a log scale would end: `close` 1 or less, or zero without `least`
 
     >>> place, who = first_change(lambda x: "dear" if x > 50 else "cheap", "cheap", (1.0, 4.0, 32.0, 256.0), 1.02)
     >>> round(place), who
     (50, 'dear')
     """
+    if close <= 1 or (min(tried) <= 0 and least <= 0):
+        raise ValueError(f"close is {close:g}, least {least:g}: wanted above 1, and above 0 where a walk meets 0.")
     low = tried[0]
     for high in tried[1:]:
         other = winner(high)

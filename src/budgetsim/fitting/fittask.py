@@ -17,9 +17,10 @@ from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitkey import METHOD, rows_hash
 from budgetsim.fitting.fitfamily import Family, Posterior, inputs_of, posterior_of
-from budgetsim.fitting.gains import Ints, paired
-from budgetsim.fitting.hierarchy import NOTHING, Shown, Usual, shown, usual
+from budgetsim.fitting.gains import paired
+from budgetsim.fitting.hierarchy import NOTHING, Pair, Shown, Usual, shown, usual
 from budgetsim.fitting.hull import support_of
+from budgetsim.fitting.sampler import Ints
 from budgetsim.surface import Surface, TaskFit, axis_scale
 from budgetsim.tasks import known_tasks
 
@@ -43,10 +44,13 @@ def fit_task(
     """Fit every strategy of one task from one evidence set.
 
     Rows whose inputs are not all known are left out with a warning. Strategies that train one
-    student on labels of people or of an LLM share a curve, so draw i is one world across them.
+    student on labels of people or of an LLM share a curve, so draw i is one world across them. Curves of
+    different students or teachers are independent given the rows, but for what `others` say.
 
-    others : measurements of other tasks with the same models. A family of few rows takes for usual what
-        they showed, and draws of annotating and distilling are paired by what distilling gained there
+    others : measurements of other tasks with the same models, of one evidence set a task. A family of few
+        sizes takes for usual what they showed, and draws of annotating and distilling are paired by what
+        distilling gained there. Their fits are kept in memory while the process lasts
+    n_draws : worlds, as many in every surface; where draws are paired, time and memory grow with its square
     raises : NoEvidenceError without a usable row; InputError on rows of several tasks or
         evidence sets, rows of this task among the others, or scores outside 0 to 1
     """
@@ -57,7 +61,8 @@ def fit_task(
     if not used:
         raise NoEvidenceError(f"No row of {rows[0].task} states all its inputs; measure one, or derive them.")
     known = _known(rows[0].task, others, seed)
-    fitted = _fitted(used, n_draws * SPARE if known.gains else n_draws, seed, known)
+    floors = _floors(rows[0].task, used)
+    fitted = _fitted(used, floors, n_draws * SPARE if known.gains else n_draws, seed, known)
     surfaces = _together(fitted, known, n_draws, seed)
     warnings += [told for _, posterior, _ in fitted for told in posterior.warnings]
     return TaskFit(
@@ -79,21 +84,18 @@ def _known(task: str, others: Sequence[Measurement], seed: int) -> Usual:
         by_task[m.task].append(m)
     if task in by_task:
         raise InputError(f"Among the measurements of other tasks, {len(by_task[task])} are of {task}; leave them out.")
-    alone = [_shown(tuple(_usable(_checked(by_task[name]))[0]), seed) for name in sorted(by_task)]
-    return usual([task for task in alone if task is not None])
+    usable = {name: tuple(_usable(_checked(by_task[name]))[0]) for name in sorted(by_task)}
+    return usual([_shown(used, _floors(name, used), seed) for name, used in usable.items() if used])
 
 
 @lru_cache(maxsize=64)  # every task of a set is fitted beside all others
-def _shown(used: tuple[Measurement, ...], seed: int) -> Shown | None:
-    if not used:
-        return None
-    fitted = _fitted(used, SHOWN_DRAWS, seed, NOTHING)
+def _shown(used: tuple[Measurement, ...], floors: Floors, seed: int) -> Shown:
+    fitted = _fitted(used, floors, SHOWN_DRAWS, seed, NOTHING)
     return shown({family.kin: posterior for family, posterior, _ in fitted}, [s for _, _, mine in fitted for s in mine])
 
 
-def _fitted(used: Sequence[Measurement], n_draws: int, seed: int, known: Usual) -> list[Fitted]:
+def _fitted(used: Sequence[Measurement], floors: Floors, n_draws: int, seed: int, known: Usual) -> list[Fitted]:
     """Every family, its posterior and its surfaces; of a kind those with most rows first."""
-    floors = _floors(used[0].task, used)
     out: list[Fitted] = []
     richest: dict[str, tuple[int, Posterior]] = {}
     for number, family in enumerate(_families(used)):
@@ -110,7 +112,7 @@ def _fitted(used: Sequence[Measurement], n_draws: int, seed: int, known: Usual) 
 def _together(fitted: Sequence[Fitted], known: Usual, n_draws: int, seed: int) -> list[Surface]:
     """Surfaces of the draws to keep: a student's on labels and distilled go together where their gain is known."""
     surfaces = [s for _, _, mine in fitted for s in mine]
-    keep: dict[tuple[str | None, str], Ints] = {}  # teacher, None for labels, and student
+    keep: dict[Pair, Ints] = {}  # under the teacher None: the draws of labels
     for number, one in enumerate(s for s in surfaces if s.strategy == "annotate"):
         two = [s for s in surfaces if s.student == one.student and (s.teacher, s.student) in known.gains]
         if two:

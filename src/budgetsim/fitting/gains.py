@@ -14,9 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from budgetsim.fitting.sampler import Ints, systematic
 from budgetsim.surface import Floats, Surface
-
-Ints = NDArray[np.intp]
 
 # labels and texts at which gains are compared, (sizes, 2)
 SIZES: Final = np.array(
@@ -29,7 +28,10 @@ TAILS: Final = 4.0  # degrees of freedom: a task may be unlike all others
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Gain of one task at SIZES: mean and variance over draws, and where the task has evidence of both."""
+    """Gain of one task at SIZES: mean and variance over draws, and where the task has evidence of both.
+
+    mean, variance : (sizes,), fractions of the metric; inside : (sizes,), within the sizes that both have run
+    """
 
     mean: Floats
     variance: Floats
@@ -38,7 +40,7 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class UsualGain:
-    """Gain of a new task at some sizes, (n, 2): mean and standard deviation, (n,), fractions."""
+    """Gain of a new task: mean and standard deviation, (n,), fractions of the metric, at labels and texts (n, 2)."""
 
     at: Floats
     mean: Floats
@@ -55,7 +57,8 @@ def gain_of(annotate: Surface, distill: Surface) -> Gain:
 def usual_gain(found: Sequence[Gain]) -> UsualGain | None:
     """What several tasks gained, at sizes where at least two and half of them have evidence; None where none is.
 
-    Tasks count by how well their gain is known; the spread is as of a new task.
+    In the mean tasks count by how well their gain is known. The spread is that of a new task about it; there
+    each counts alike, so a gain that is hardly known widens it.
     """
     inside = np.array([g.inside for g in found])
     there = inside.sum(axis=0) >= max(2, len(found) / 2)
@@ -75,11 +78,14 @@ def paired(
 ) -> tuple[Ints, list[Ints]]:
     """Which draws of one student trained on labels, and distilled from each teacher, go together.
 
-    returns : n draws of annotating, and for each teacher the n draws that stand beside them
+    A draw of annotating is kept by how usual its gains are from all teachers, each averaged over its draws;
+    then each teacher's draw is chosen beside it. So teachers are independent given the draw of annotating.
+
+    returns : n draws of annotating, and for each teacher the n draws that stand beside them, (n,) each
     """
     usualness = [_usualness(annotate, distill, gain) for distill, gain in distilled]
     worth = np.sum([np.log(u.mean(axis=1)) for u in usualness], axis=0)
-    chosen = rng.permutation(_systematic(np.exp(worth - worth.max()), n, rng))
+    chosen = rng.permutation(systematic(np.exp(worth - worth.max()), n, rng))
     return chosen, [_one_a_row(u[chosen], rng) for u in usualness]
 
 
@@ -94,13 +100,6 @@ def _usualness(annotate: Surface, distill: Surface, gain: UsualGain) -> Floats:
         off = (high[None, :, k] - low[:, None, k] - mean) / sd
         log_density -= (TAILS + 1) / 2 / len(gain.at) * np.log1p(off**2 / TAILS)
     out: Floats = np.exp(log_density - log_density.max())
-    return out
-
-
-def _systematic(weight: Floats, n: int, rng: np.random.Generator) -> Ints:
-    """n draws by weight, each as often as its weight says, give or take one."""
-    comb = (np.arange(n) + rng.random()) / n
-    out: Ints = np.searchsorted(np.cumsum(weight) / weight.sum(), comb).clip(0, len(weight) - 1)
     return out
 
 

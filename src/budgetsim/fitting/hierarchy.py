@@ -26,7 +26,10 @@ Pair = tuple[str | None, str]  # teacher and student
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one task shows by itself: its curves, and what distilling gains over labels alone."""
+    """What one task shows by itself: its curves, and what distilling gains over labels alone.
+
+    curves : by kind, teacher, student and whether the teacher was scored; gains : by teacher and student
+    """
 
     curves: Mapping[Kin, Posterior]
     gains: Mapping[Pair, Gain]
@@ -34,7 +37,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What is usual over other tasks."""
+    """What is usual over other tasks, under the keys of `Shown`; what nobody ran is not there."""
 
     curves: Mapping[Kin, Prior]
     gains: Mapping[Pair, UsualGain]
@@ -55,7 +58,7 @@ def shown(posteriors: Mapping[Kin, Posterior], surfaces: Sequence[Surface]) -> S
 
 
 def usual(tasks: Sequence[Shown]) -> Usual:
-    """What several tasks have in common."""
+    """What several tasks have in common: a curve as soon as one has run it, a gain where two have (`usual_gain`)."""
     curves: dict[Kin, list[Posterior]] = defaultdict(list)
     gains: dict[Pair, list[Gain]] = defaultdict(list)
     for task in tasks:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 LogLikelihood = Callable[[Floats], Floats]
 
 _KEEP = 0.6  # share of effective particles that a step in temperature keeps
@@ -55,7 +56,7 @@ def temper(
         weight = np.exp(step * (fit - fit.max()))
         evidence += float(np.log(weight.mean()) + step * fit.max())
         power += step
-        pick = _systematic(weight, rng)
+        pick = systematic(weight, n_particles, rng)
         z, fit = z[pick], fit[pick]
         last = power >= 1.0 - 1e-12
         for _ in range(2 * n_moves if last else n_moves):
@@ -81,11 +82,16 @@ def _effective(fit: Floats, step: float) -> float:
     return float(w.sum() ** 2 / (len(w) * (w**2).sum()))
 
 
-def _systematic(weight: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Resample with one random number: each particle as often as its weight says, give or take one."""
-    n = len(weight)
+def systematic(weight: Floats, n: int, rng: np.random.Generator) -> Ints:
+    """Resample with one random number: rows of n draws, rising, each as often as its weight says, give or take one.
+
+    weight : (rows,), zero or more, not all zero; returns : (n,)
+
+    >>> systematic(np.array([1.0, 0.0, 3.0]), 8, np.random.default_rng(0)).tolist()
+    [0, 0, 2, 2, 2, 2, 2, 2]
+    """
     comb = (np.arange(n) + rng.random()) / n
-    pick: NDArray[np.intp] = np.searchsorted(np.cumsum(weight) / weight.sum(), comb).clip(0, n - 1)
+    pick: Ints = np.searchsorted(np.cumsum(weight) / weight.sum(), comb).clip(0, len(weight) - 1)
     return pick
 
 

@@ -138,13 +138,13 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
     s = option.surface
     told = lesson(s, c.counts)
     cut = slices(told)
-    owning = [_after(o, option, c.counts) for o in options]
+    costs_after = [_after(o, option, c.counts) for o in options]
     tables = [cut.expected(o.surface.draws) for o in options]
-    models = zip(options, tables, owning, strict=True)
+    models = zip(options, tables, costs_after, strict=True)
     ready = [prepare(o.surface, table, o.cost, EASY, also=after) for o, table, after in models]
     free = best_values(task, [o.cost for o in options], ready, budgets)
     free, won = by_label(rows_by_label(options), free), winners(now)  # (labels + 1, slices, budgets)
-    left = best_values(task, owning, ready, np.maximum(budgets - c.cost_usd, 0.0)).max(axis=0)
+    left = best_values(task, costs_after, ready, np.maximum(budgets - c.cost_usd, 0.0)).max(axis=0)
     value = cut.chance @ np.maximum(left, cut.expected(told.mean)[:, None])  # the run's own model is kept
     paid = budgets >= c.cost_usd
     named = option.named(c.counts)

@@ -211,7 +211,7 @@ def _choose(task: str, counts: Mapping[str, int], wanted: str | None) -> str | N
 
 
 def kind_of_set(name: str) -> str:
-    """What evidence sets of several tasks have in common: source, device class and preset, without the split.
+    """What evidence sets of several tasks have in common: source, device class and model family, without the split.
 
     >>> kind_of_set("measured-cpu-mini-c39d93cd"), kind_of_set("published-kang2023")
     ('measured-cpu-mini', 'published-kang2023')
