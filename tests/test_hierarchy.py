@@ -88,8 +88,8 @@ def test_pairs_follow_bayes_where_all_is_normal(monkeypatch):
     """A gain of variance 2 x 0.1^2 seen with deviation 0.05 about 0.2: the product of two normals."""
     monkeypatch.setattr(gains, "TAILS", 1e6)
     annotate, distill = _independent(1500)
-    told = UsualGain(SIZES[:4], np.full(4, 0.2), np.full(4, 0.05))
-    one, (two,) = paired(annotate, [(distill, told)], 1500, np.random.default_rng(2))
+    told = UsualGain(SIZES[:4], np.full(4, 0.2), np.full(4, 0.05), 3)
+    one, (two,), _ = paired(annotate, [(distill, told)], 1500, np.random.default_rng(2))
     gap = distill.draws[two, 0, 0] - annotate.draws[one, 0]
     prior, seen = 1 / 0.02, 1 / 0.05**2
     prior_mean = distill.draws.mean() - annotate.draws.mean()
@@ -102,8 +102,8 @@ def test_two_teachers_of_a_student_are_joint_with_its_labels_as_bayes_has_it(mon
     monkeypatch.setattr(gains, "TAILS", 1e6)
     annotate, one = _independent(1500)
     two = _independent(1500)[1]
-    told = [UsualGain(SIZES[:1], np.array([mean]), np.array([0.05])) for mean in (0.2, 0.0)]
-    rows, beside = paired(annotate, list(zip((one, two), told, strict=True)), 1500, np.random.default_rng(4))
+    told = [UsualGain(SIZES[:1], np.array([mean]), np.array([0.05]), 3) for mean in (0.2, 0.0)]
+    rows, beside, _ = paired(annotate, list(zip((one, two), told, strict=True)), 1500, np.random.default_rng(4))
     found = np.stack([annotate.draws[rows, 0], *(s.draws[at, 0, 0] for s, at in zip((one, two), beside, strict=True))])
     prior = [s.draws.reshape(1500, -1)[:, 0] for s in (annotate, one, two)]
     seen = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])  # the gains
@@ -118,8 +118,9 @@ def test_a_gain_that_is_far_off_all_others_is_not_argued_away():
     rng = np.random.default_rng(3)
     annotate = make_surface(np.repeat(0.5 + 0.001 * rng.standard_normal((400, 1)), 2, axis=1), (FLAT,))
     distill = make_surface(np.full((400, 2, 2), 0.6), (FLAT, FLAT), strategy="distill")
-    told = UsualGain(SIZES[:1], np.array([0.6]), np.array([0.02]))
-    one, _ = paired(annotate, [(distill, told)], 400, rng)
+    told = UsualGain(SIZES[:1], np.array([0.6]), np.array([0.02]), 3)
+    one, _, (share,) = paired(annotate, [(distill, told)], 400, rng)
+    assert share > 0.99
     assert annotate.draws[one].mean() == pytest.approx(0.5, abs=0.0005)
     assert len(set(one)) > 350
 
@@ -147,6 +148,7 @@ def test_a_pilot_believes_what_other_tasks_gained():
     assert abs(_gap(beside).mean() - 0.12) < abs(_gap(alone).mean() - 0.12)
     assert _gap(beside).std() < _gap(alone).std()
     assert any("rests on the prior and on 3 other tasks" in w for w in beside.warnings)
+    assert any("over labels alone rests in part on 3 other tasks" in w for w in beside.warnings)
 
 
 def test_labels_of_an_llm_stay_in_the_world_of_human_labels_when_draws_are_paired():

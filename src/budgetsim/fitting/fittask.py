@@ -17,7 +17,7 @@ from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitkey import METHOD, rows_hash
 from budgetsim.fitting.fitfamily import Family, Posterior, inputs_of, posterior_of
-from budgetsim.fitting.gains import paired
+from budgetsim.fitting.gains import UsualGain, paired
 from budgetsim.fitting.hierarchy import NOTHING, Pair, Shown, Usual, shown, usual
 from budgetsim.fitting.hull import support_of
 from budgetsim.fitting.sampler import Ints
@@ -30,6 +30,7 @@ Fitted = tuple[Family, Posterior, list[Surface]]
 
 LEANS_BELOW: Final = 5  # distinct points: a family with fewer leans on other tasks, else on the richest of its kind
 SPARE: Final = 2  # draws to pair for each that is kept
+DECIDED: Final = 0.9  # of all pairs: where more stay open, other tasks told next to nothing
 SHOWN_DRAWS: Final = 400  # of a task that is fitted for others
 LABEL_STRATEGIES: Final = ("annotate", "llm_annotate", "annotate_plus_llm")
 
@@ -63,8 +64,8 @@ def fit_task(
     known = _known(rows[0].task, others, seed)
     floors = _floors(rows[0].task, used)
     fitted = _fitted(used, floors, n_draws * SPARE if known.gains else n_draws, seed, known)
-    surfaces = _together(fitted, known, n_draws, seed)
-    warnings += [told for _, posterior, _ in fitted for told in posterior.warnings]
+    surfaces, leaning = _together(fitted, known, n_draws, seed)
+    warnings += [*(told for _, posterior, _ in fitted for told in posterior.warnings), *leaning]
     return TaskFit(
         task=rows[0].task,
         evidence_set=rows[0].evidence_set,
@@ -109,23 +110,39 @@ def _fitted(used: Sequence[Measurement], floors: Floors, n_draws: int, seed: int
     return out
 
 
-def _together(fitted: Sequence[Fitted], known: Usual, n_draws: int, seed: int) -> list[Surface]:
-    """Surfaces of the draws to keep: a student's on labels and distilled go together where their gain is known."""
+def _together(fitted: Sequence[Fitted], known: Usual, n_draws: int, seed: int) -> tuple[list[Surface], list[str]]:
+    """Surfaces of the draws to keep, and where other tasks told which.
+
+    A student's draws on labels and distilled go together where their gain is known.
+    """
     surfaces = [s for _, _, mine in fitted for s in mine]
+    told: list[str] = []
     keep: dict[Pair, Ints] = {}  # under the teacher None: the draws of labels
     for number, one in enumerate(s for s in surfaces if s.strategy == "annotate"):
         two = [s for s in surfaces if s.student == one.student and (s.teacher, s.student) in known.gains]
         if two:
             gains = [(s, known.gains[s.teacher, s.student]) for s in two]
-            keep[None, one.student], beside = paired(one, gains, n_draws, np.random.default_rng([seed, number, 1]))
-            keep |= {(s.teacher, s.student): draws for s, draws in zip(two, beside, strict=True)}
+            pairs = paired(one, gains, n_draws, np.random.default_rng([seed, number, 1]))
+            keep[None, one.student] = pairs.annotate
+            keep |= {(s.teacher, s.student): draws for s, draws in zip(two, pairs.distilled, strict=True)}
+            told += [_leaning(s, gain, share) for (s, gain), share in zip(gains, pairs.open_share, strict=True)]
     rng, first = np.random.default_rng([seed, 2]), np.arange(n_draws)
     out = []
     for _, posterior, mine in fitted:
         kept = keep.get((mine[0].teacher, mine[0].student), first)
         noise = posterior.noise()[kept]
         out += [replace(s, draws=s.draws[kept], run_noise=_one_run(noise, rng)) for s in mine]
-    return out
+    return out, [words for words in told if words]
+
+
+def _leaning(distill: Surface, gain: UsualGain, open_share: float) -> str:
+    """What is said where other tasks decide how draws are paired; nothing where the rows decide."""
+    if open_share > DECIDED:
+        return ""
+    return (
+        f"distill ({distill.teacher} into {distill.student}): {distill.n_rows} row{"s" * (distill.n_rows > 1)}; what it "
+        f"gains over labels alone rests in part on {gain.n_tasks} other tasks."
+    )
 
 
 def _one_run(noise: Floats, rng: np.random.Generator) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,17 @@ class UsualGain:
     at: Floats
     mean: Floats
     sd: Floats
+    n_tasks: int  # that told it
+
+
+class Pairs(NamedTuple):
+    """Draws that go together: of annotating, (n,), and for each teacher those beside them, (n,) each."""
+
+    annotate: Ints
+    distilled: list[Ints]
+    open_share: list[
+        float
+    ]  # for each teacher, of all pairs the share that is left in effect: 1 where gains tell nothing
 
 
 def gain_of(annotate: Surface, distill: Surface) -> Gain:
@@ -70,23 +81,22 @@ def usual_gain(found: Sequence[Gain]) -> UsualGain | None:
     centre, many = (weight * mean).sum(axis=0) / weight.sum(axis=0), inside.sum(axis=0)
     scatter = (inside * (mean - centre) ** 2).sum(axis=0)
     spread = (USUAL_WORTH * USUAL_SPREAD**2 + scatter) / (USUAL_WORTH + many - 1) * (1 + 1 / many)
-    return UsualGain(SIZES[there], centre, np.sqrt(spread))
+    return UsualGain(SIZES[there], centre, np.sqrt(spread), len(found))
 
 
 def paired(
     annotate: Surface, distilled: Sequence[tuple[Surface, UsualGain]], n: int, rng: np.random.Generator
-) -> tuple[Ints, list[Ints]]:
+) -> Pairs:
     """Which draws of one student trained on labels, and distilled from each teacher, go together.
 
     A draw of annotating is kept by how usual its gains are from all teachers, each averaged over its draws;
     then each teacher's draw is chosen beside it. So teachers are independent given the draw of annotating.
-
-    returns : n draws of annotating, and for each teacher the n draws that stand beside them, (n,) each
     """
     usualness = [_usualness(annotate, distill, gain) for distill, gain in distilled]
     worth = np.sum([np.log(u.mean(axis=1)) for u in usualness], axis=0)
     chosen = rng.permutation(systematic(np.exp(worth - worth.max()), n, rng))
-    return chosen, [_one_a_row(u[chosen], rng) for u in usualness]
+    beside = [_one_a_row(u[chosen], rng) for u in usualness]
+    return Pairs(chosen, beside, [float(u.mean() ** 2 / (u**2).mean()) for u in usualness])
 
 
 def _usualness(annotate: Surface, distill: Surface, gain: UsualGain) -> Floats:
