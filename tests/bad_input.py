@@ -142,6 +142,8 @@ CASES = [
     Case("accuracy above all", (*SENSITIVITY, "500", "--llm-accuracy", "120"), 2, "--llm-accuracy: found 120, wanted percent from 1 to 100"),
     Case("NaN accuracy", (*SENSITIVITY, "500", "--llm-accuracy", "nan"), 2, "--llm-accuracy: found nan"),
     Case("plateau below all", (*SENSITIVITY, "500", "--teacher-plateau", "-5"), 2, "--teacher-plateau: found -5, wanted percent from 1 to 100"),
+    Case("sensitivity of a budget that buys nothing", (*SENSITIVITY, "0.01"), 3, "$0.01 buys no trained model on stance; the answer says why. Raise --budget, or loosen"),
+    Case("frontier that ends before it begins", ("frontier", "--task", "stance", "--max-budget", "0.01"), 3, "Raise --max-budget, or loosen pools, bounds and deadline"),
     Case("card beside that is no card", (*SENSITIVITY, "500", "--card", "README.md"), 2, "README.md, line 3: not YAML"),
     Case("card beside that is a folder", (*SENSITIVITY, "500", "--card", "."), 2, "is a folder"),
     Case("range upside down", (*NEXT, "900-300"), 2, "--budget: found '900-300', wanted the lower end of the range first"),

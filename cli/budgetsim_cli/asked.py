@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,6 +65,26 @@ def _kept(question: Question, terms: Terms) -> dict[str, Any]:
         "strategies": question.strategy or (),
         "students": question.student or (),
     }
+
+
+def buys(open_to: Choices, infeasible: Mapping[str, str]) -> bool:
+    """Whether anything that trains can be had, of the labels on offer some of which are infeasible."""
+    return any(o.label not in infeasible for o in open_to.options)
+
+
+def refuse_unbought(question: Question, option: str, usd: float, tasks: list[str], *, bought: bool) -> None:
+    """Exit code 3 where a budget buys no trained model on any task; who asks for the constant answer gets it.
+
+    option : that names the budget
+    raises : InfeasibleBudgetError
+    """
+    from budgetsim.errors import InfeasibleBudgetError
+
+    if not bought and question.strategy != ["constant"]:
+        raise InfeasibleBudgetError(
+            f"${usd:,.2f} buys no trained model on {', '.join(tasks)}; the answer says why. "
+            f"Raise {option}, or loosen pools, bounds and deadline."
+        )
 
 
 def check_compute(name: str) -> ComputeModel:

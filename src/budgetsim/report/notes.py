@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from budgetsim.advise import Choices
 from budgetsim.choosing.options import label_of
 from budgetsim.rates import RateCard
@@ -13,6 +15,20 @@ def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     held = coverage_note(choices.fit)
     notes = [*compute_notes(choices, compute, card), *([held] if held else []), *choices.notes]
     return [sentence(n) for n in notes]
+
+
+def reach_notes(choices: Choices, infeasible: Mapping[str, str], *, constant: bool) -> list[str]:
+    """What a budget does not buy and why, and that nothing it buys beats the constant answer.
+
+    infeasible : reasons by label
+    constant : whether the constant answer is all that wins
+    """
+    notes = [f"{label} is infeasible: {reason}." for label, reason in infeasible.items()]
+    if constant:
+        notes.append(
+            f"Nothing that this budget buys is expected to beat answering {choices.task.constant_answer} always."
+        )
+    return notes
 
 
 def with_unpriced(words: str, choices: Choices) -> str:

@@ -14,7 +14,7 @@ from budgetsim.economics.tornado import Swing
 from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
 from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, usd
-from budgetsim.report.notes import choice_notes, compute_model, sentence, with_unpriced
+from budgetsim.report.notes import choice_notes, compute_model, reach_notes, sentence, with_unpriced
 from budgetsim.sensitivity import Case, CaseKind, Sensitivity
 
 _BAR = 31  # characters of a tornado's bar
@@ -41,7 +41,7 @@ def sensitivity_page(found: Sensitivity, choices: Choices, card: RateCard, compu
         if cases:
             page.append(cases_grid(title, cases, metric))
     notes = [sentence(f"{c.name}: {note}") for c in found.cases for note in _case_notes(c)]
-    return [*page, *(f"Note: {note}" for note in dict.fromkeys([*notes, *choice_notes(choices, compute, card)]))]
+    return [*page, *(f"Note: {note}" for note in dict.fromkeys([*notes, *_notes(found, choices, card, compute)]))]
 
 
 def sensitivity_json(found: Sensitivity, choices: Choices, card: RateCard, compute: str) -> dict[str, Any]:
@@ -59,8 +59,13 @@ def sensitivity_json(found: Sensitivity, choices: Choices, card: RateCard, compu
             {**asdict(c), "plan": _plan_json(c.plan), "beside": [_plan_json(b) for b in c.beside], "notes": [*c.notes]}
             for c in found.cases
         ],
-        "notes": choice_notes(choices, compute, card),
+        "notes": _notes(found, choices, card, compute),
     }
+
+
+def _notes(found: Sensitivity, choices: Choices, card: RateCard, compute: str) -> list[str]:
+    reach = reach_notes(choices, found.infeasible, constant=found.plan.strategy == "constant")
+    return [*reach, *choice_notes(choices, compute, card)]
 
 
 def price_words(amount: float) -> str:
