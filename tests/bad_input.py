@@ -134,6 +134,7 @@ CASES = [
     Case("owned teacher without labels", (*OPTIMIZE, "--owned-teacher", "xxl"), 2, "--owned-teacher: found 'xxl', wanted MODEL:N"),
     Case("owned teacher nobody fitted", (*OPTIMIZE, "--owned-teacher", "bert:500"), 4, "has no fitted teacher bert on stance"),
     Case("negative pool", (*OPTIMIZE, "--pool", "-1"), 2, "--pool"),
+    Case("store that is a folder", (*OPTIMIZE, "--store", "docs"), 1, "docs is a folder, wanted a DuckDB file; name one in it with --store"),
     Case("no labels to be had", (*OPTIMIZE, "--max-labels", "0", "--strategy", "annotate"), 3, "buys no trained model on stance"),
     Case("example card nobody made", ("optimize", "--budget", "9", "--rates", "late-2027"), 2, "name a file, or an example: paper-2023, cheap-2026"),
     Case("card made from nowhere", ("rates", "init", "{file}", "--from", "nowhere"), 2, "--from: found 'nowhere', wanted paper-2023"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from budgetsim_cli.console import check_amount, read_rates, say
 
 if TYPE_CHECKING:
-    from budgetsim.advise import Choices, Evidence
+    from budgetsim.advise import Choices, Evidence, Rival
     from budgetsim.compute import ComputeModel
     from budgetsim.costs import Terms
     from budgetsim.rates import RateCard
@@ -37,6 +37,12 @@ class Asked(NamedTuple):
         from budgetsim.advise import choices
 
         return partial(choices, self.evidence, task, **_kept(self.question, self.terms))
+
+    def rivals(self, task: str) -> list[Rival]:
+        """Cheap students measured on a task, as far as its labels go."""
+        from budgetsim.advise import rivals
+
+        return rivals(self.evidence, task, self.card, owned_labels=self.question.owned_labels, terms=self.terms)
 
 
 def open_asked(question: Question) -> Asked:

@@ -32,7 +32,7 @@ def frontier(
     from budgetsim.economics.frontier import trace_frontier
     from budgetsim.economics.tradeoff import trace_indifference
     from budgetsim.report.frontier import NO_CURVE, frontier_json, frontier_page
-    from budgetsim.report.notes import choice_notes, reach_notes, sentence, unpriced_words
+    from budgetsim.report.notes import choice_notes, moot_note, reach_notes, sentence, unpriced_words
 
     check_amount(max_budget, "--max-budget", above_zero=True)
     if indifference is not None:
@@ -47,6 +47,8 @@ def frontier(
         traced = [trace_indifference(option, indifference or 0.0) for option in wanted]
         curves = [curve for curve in traced if curve is not None]
         notes = reach_notes(open_to, front.infeasible, constant={r.label for r in front.regions} == {"constant"})
+        top = front.points[-1].allocation.score or 0.0
+        notes += moot_note(asked.rivals(front.task), max_budget, top)
         notes += choice_notes(open_to, asked.compute, asked.card)
         bought |= buys(open_to, front.infeasible)
         notes += [sentence(NO_CURVE)] if indifference is not None and not curves else []

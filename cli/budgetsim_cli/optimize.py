@@ -101,7 +101,6 @@ def _answer_task(open_to: Choices, asked: Asked, wanted: _Wanted) -> tuple[dict[
 
 
 def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tuple[dict[str, Any], Page, bool]:
-    from budgetsim.advise import rivals
     from budgetsim.choosing.optimize import optimize_task
     from budgetsim.report.answer import answer_json, answer_page
 
@@ -113,7 +112,7 @@ def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tu
         choose=wanted.choose,
         level=wanted.level,
     )
-    others = rivals(asked.evidence, answer.task, asked.card)
+    others = asked.rivals(answer.task)
     owning = _owning(open_to, asked, budget)
     shown = (answer, open_to, asked.card, others, asked.compute, owning)
     buys = any(a.feasible and a.strategy != "constant" for a in answer.allocations)

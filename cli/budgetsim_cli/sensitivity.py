@@ -70,9 +70,10 @@ def sensitivity(
             owned_labels=question.owned_labels,
             terms=asked.terms,
         )
-        objects[found.task] = sensitivity_json(found, open_to, asked.card, asked.compute)
+        shown = (found, open_to, asked.card, asked.compute, asked.rivals(found.task))
+        objects[found.task] = sensitivity_json(*shown)
         bought |= buys(open_to, found.infeasible)
-        page += ["", *sensitivity_page(found, open_to, asked.card, asked.compute)]
+        page += ["", *sensitivity_page(*shown)]
     if question.as_json:
         print_json({"tasks": objects})
     else:

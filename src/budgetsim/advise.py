@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -533,19 +534,29 @@ def _note(evidence: Evidence, surface: Surface, task: str) -> EvidenceNote:
     )
 
 
-def rivals(evidence: Evidence, task: str, card: RateCard) -> list[Rival]:
-    """Cheap students measured on the task, best first; their labels priced by the card."""
+def rivals(
+    evidence: Evidence, task: str, card: RateCard, *, owned_labels: float = 0.0, terms: Terms = NO_TERMS
+) -> list[Rival]:
+    """Cheap students measured on the task, best first; their labels priced by the card, besides those owned.
+
+    terms : those whose labels nobody can give, or not in time, are left out
+    """
     price = card.label_price(task)
+    available = card.available(task) if terms.max_labels is None else terms.max_labels
+    most = min(
+        math.inf if available is None else available,
+        math.inf if terms.labels_per_day is None else terms.labels_per_day * terms.deadline_days,
+    )
     found = [
         Rival(
             student=row.student,
             n_labels=row.n_labels,
             score=row.score,
             n_runs=row.n_runs,
-            cost_usd=None if price is None else row.n_labels * float(price.usd),
+            cost_usd=None if price is None else max(row.n_labels - owned_labels, 0.0) * float(price.usd),
             evidence_set=row.evidence_set,
         )
         for row in evidence.cheap
-        if row.task == task
+        if row.task == task and row.n_labels - owned_labels <= most
     ]
     return sorted(found, key=lambda r: (-r.score, r.n_labels))
