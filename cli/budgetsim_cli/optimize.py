@@ -174,8 +174,9 @@ def _refuse_unreached(wanted: _Wanted, tasks: list[str], reached: bool) -> None:
     """Exit code 3 where no money is enough."""
     from budgetsim.errors import InfeasibleBudgetError
 
+    names = ", ".join(tasks)
     if not reached:
         raise InfeasibleBudgetError(
-            f"No plan reaches {wanted.target:g} with a chance of {100 * wanted.chance:g} % on {', '.join(tasks)} within "
+            f"No plan reaches {wanted.target:g} with a chance of {100 * wanted.chance:g} % on {names} within "
             f"tables, pools and bounds; the answer says how likely it can get. Lower --target or --chance."
         )
