@@ -178,6 +178,18 @@ def test_the_other_commands_say_that_a_cheap_student_is_enough():
         assert sum("no less than the best plan here" in n for n in task["notes"]) == 1, command
 
 
+def test_a_target_says_which_cheap_student_gets_there_for_less():
+    """80 on multipit_id takes $990 with a teacher; encoder-lr has 80.7 on average from 100 labels, $20."""
+    command = ["optimize", "--task", "multipit_id", "--target", "80"]
+    shown = CliRunner().invoke(app, command).stdout
+    (note,) = [line for line in shown.splitlines() if "the target, on average, for less" in line]
+    assert "encoder-lr reaches 80.7 from 100 labels ($20.00" in note
+    told = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["tasks"]["multipit_id"]
+    assert any(n in note for n in told["notes"])
+    short = CliRunner().invoke(app, [*command, "--budget", "5"])
+    assert "$5.00 is not enough: no plan within it has a chance worth a number (0.5 % or more)." in short.stdout
+
+
 def test_a_plan_that_was_hardly_run_says_so():
     """One run of a new task: what the plan promises comes from other tasks, and the sentence that is read says that."""
     fit = replace(OPEN["stance"].fit, surfaces=tuple(replace(s, n_rows=1) for s in OPEN["stance"].fit.surfaces))

@@ -94,8 +94,9 @@ def _answer_task(open_to: Choices, asked: Asked, wanted: _Wanted) -> tuple[dict[
 
         goal = reach_target(open_to.task, open_to.options, wanted.target, wanted.chance, budget_usd=wanted.budget)
         alone = wanted.budget is None
-        data = {**goal_json(goal, open_to, asked.card, asked.compute, alone=alone), **data}
-        page += goal_page(goal, open_to, asked.card, asked.compute, alone=alone)
+        shown = (goal, open_to, asked.card, asked.compute, asked.rivals(open_to.task.name))
+        data = {**goal_json(*shown, alone=alone), **data}
+        page += goal_page(*shown, alone=alone)
         reaches = goal.plan is not None
     return data, page, buys, reaches
 
