@@ -14,7 +14,7 @@ from budgetsim.choosing.winners import best_values, searches
 from budgetsim.costs import Terms
 from budgetsim.design import STRATEGY_INPUTS
 from budgetsim.economics.frontier import trace_frontier
-from budgetsim.errors import MissingPriceError
+from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.points import make_point
 from budgetsim.rates import parse_rates
 from budgetsim.report.answer import answer_page, recommendation
@@ -161,6 +161,14 @@ def test_labels_that_are_owned_or_cannot_be_had_count_for_the_cheap_students_too
     for terms in (Terms(max_labels=400), Terms(labels_per_day=100, deadline_days=4)):
         left = rivals(EVIDENCE, "multipit_id", CARD, owned_labels=100, terms=terms)
         assert max(r.n_labels for r in left) == 300
+
+
+def test_a_task_with_nothing_but_cheap_students_is_told_so():
+    row = replace(EVIDENCE.cheap[0], task="toy_requests")
+    with pytest.raises(
+        NoEvidenceError, match=f"no evidence on task 'toy_requests' but cheap students' .{row.student}.; "
+    ):
+        replace(EVIDENCE, cheap=(row,)).set_of("toy_requests")
 
 
 def test_the_other_commands_say_that_a_cheap_student_is_enough():

@@ -76,8 +76,10 @@ class Evidence:
         raises : NoEvidenceError
         """
         if task not in self.sets:
+            cheap = sorted({row.student for row in self.cheap if row.task == task})
+            besides = f" but cheap students' ({', '.join(cheap)})" if cheap else ""
             raise NoEvidenceError(
-                f"There is no evidence on task {task!r}; there is on {', '.join(sorted(self.sets))}. "
+                f"There is no evidence on task {task!r}{besides}; there is on {', '.join(sorted(self.sets))}. "
                 f"Measure it with `budgetsim measure --task {task}`, or choose another with --evidence."
             )
         return self.sets[task]
