@@ -171,6 +171,17 @@ def test_a_task_with_nothing_but_cheap_students_is_told_so():
         replace(EVIDENCE, cheap=(row,)).set_of("toy_requests")
 
 
+def test_a_strategy_that_only_other_tasks_ran_is_said_not_to_be_looked_at():
+    """The paper had an LLM label stance and wlp alone; silence about it would read as a verdict."""
+    told = {task: [n for n in open_to.notes if n.startswith("no run of")] for task, open_to in OPEN.items()}
+    assert told["stance"] == told["wlp"] == []
+    assert told["fever"] == [
+        "no run of annotate_plus_llm or llm_annotate on fever, though on other tasks: not looked at, also not as a next run."
+    ]
+    asked = choices(EVIDENCE, "fever", CARD, strategies=["distill"])
+    assert not any(n.startswith("no run of") for n in asked.notes)
+
+
 def test_the_other_commands_say_that_a_cheap_student_is_enough():
     cheap = rivals(EVIDENCE, "multipit_id", CARD)
     (note,) = moot_note(cheap, 200, 75.7)

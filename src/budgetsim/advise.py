@@ -312,6 +312,7 @@ def choices(
             notes.append(f"{surface.strategy} left out: {error}")
     if not options and refused is not None:
         raise refused  # nothing at all has a price: no answer is better than a wrong one
+    notes += [] if strategies else _never_run(evidence, fit)
     notes += _assumptions(evidence, facts, card, options) + _term_notes(terms, owned_labels)
     return Choices(
         task=facts,
@@ -331,6 +332,18 @@ def reprice(
     """
     surfaces = {o.surface.group: o.surface for o in open_to.options}  # an owned teacher makes two options of one
     return [_option(evidence, s, open_to.task, card, compute, 0.0, terms) for s in surfaces.values()]
+
+
+def _never_run(evidence: Evidence, fit: TaskFit) -> list[str]:
+    """Strategies that other tasks have runs of, in sets of the same kind, and this one has not."""
+    if fit.task not in evidence.sets:
+        return []
+    names = sorted({m.strategy for m in evidence.others(fit.task)} - {s.strategy for s in fit.surfaces})
+    if not names:
+        return []
+    return [
+        f"no run of {' or '.join(names)} on {fit.task}, though on other tasks: not looked at, also not as a next run."
+    ]
 
 
 def _check_teacher(terms: Terms, fit: TaskFit) -> None:

@@ -55,7 +55,7 @@ def rival_words(r: Rival) -> str:
     """What a cheap student reaches and takes."""
     return (
         f"{r.student} reaches {r.score:.1f} from {r.n_labels:,} labels ({usd(r.cost_usd)}, seconds on a CPU; "
-        f"measured, {r.n_runs} runs, set {r.evidence_set})"
+        f"measured, {r.n_runs} run{'s' * (r.n_runs != 1)}, set {r.evidence_set})"
     )
 
 
