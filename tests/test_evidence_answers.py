@@ -1,24 +1,29 @@
 """What the shipped evidence says, and what any answer from it must obey."""
 
+import json
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from budgetsim.advise import answer_points, choices, load_evidence, open_choices, rivals, stored_fit
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.winners import best_values, searches
+from budgetsim.costs import Terms
 from budgetsim.design import STRATEGY_INPUTS
 from budgetsim.economics.frontier import trace_frontier
-from budgetsim.errors import MissingPriceError
+from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.points import make_point
 from budgetsim.rates import parse_rates
-from budgetsim.report.answer import answer_page
-from budgetsim.report.notes import compute_notes, with_unpriced
+from budgetsim.report.answer import answer_page, recommendation
+from budgetsim.report.fit import fit_page
+from budgetsim.report.notes import compute_notes, coverage_note, moot_note, with_unpriced
 from budgetsim.sensitivity import trace_sensitivity
 from budgetsim.store.location import StorePaths
 from budgetsim.tasks import TASKS
+from budgetsim_cli.main import app
 from made import ROOT
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text())
@@ -144,6 +149,84 @@ def test_what_a_word_count_beats_is_not_recommended_without_saying_so():
         assert found.best.score < rule.score
         page = answer_page(found, open_to, CARD, rivals(EVIDENCE, "multipit_id", CARD), "published")
         assert "no less than this" in page[1]
+
+
+def test_labels_that_are_owned_or_cannot_be_had_count_for_the_cheap_students_too():
+    """encoder-lr reaches 83.5 from 1,000 labels: $200, nothing where they are owned, never with 400 of them."""
+    encoder = next(r for r in rivals(EVIDENCE, "multipit_id", CARD) if r.n_labels == 1000)
+    assert (encoder.student, encoder.cost_usd) == ("encoder-lr", 200.0)
+    owned = rivals(EVIDENCE, "multipit_id", CARD, owned_labels=900)
+    assert next(r for r in owned if r.n_labels == 1000).cost_usd == pytest.approx(20)
+    assert next(r for r in owned if r.n_labels == 300).cost_usd == 0
+    for terms in (Terms(max_labels=400), Terms(labels_per_day=100, deadline_days=4)):
+        left = rivals(EVIDENCE, "multipit_id", CARD, owned_labels=100, terms=terms)
+        assert max(r.n_labels for r in left) == 300
+
+
+def test_a_task_with_nothing_but_cheap_students_is_told_so():
+    row = replace(EVIDENCE.cheap[0], task="toy_requests")
+    with pytest.raises(
+        NoEvidenceError, match=f"no evidence on task 'toy_requests' but cheap students' .{row.student}.; "
+    ):
+        replace(EVIDENCE, cheap=(row,)).set_of("toy_requests")
+
+
+def test_a_strategy_that_only_other_tasks_ran_is_said_not_to_be_looked_at():
+    """The paper had an LLM label stance and wlp alone; silence about it would read as a verdict."""
+    told = {task: [n for n in open_to.notes if n.startswith("no run of")] for task, open_to in OPEN.items()}
+    assert told["stance"] == told["wlp"] == []
+    assert told["fever"] == [
+        "no run of annotate_plus_llm or llm_annotate on fever, though on other tasks: not looked at, also not as a next run."
+    ]
+    asked = choices(EVIDENCE, "fever", CARD, strategies=["distill"])
+    assert not any(n.startswith("no run of") for n in asked.notes)
+
+
+def test_the_other_commands_say_that_a_cheap_student_is_enough():
+    cheap = rivals(EVIDENCE, "multipit_id", CARD)
+    (note,) = moot_note(cheap, 200, 75.7)
+    assert note.startswith("encoder-lr reaches 83.5 from 1,000 labels ($200")
+    assert moot_note(cheap, 200, 90.0) == moot_note(cheap, 1, 10.0) == []
+    for command in (
+        "frontier --points 3 --max-budget 200",
+        "sensitivity --budget 200 --card late-2026",
+        "next --budget 100",
+    ):
+        words = [*command.split(), "--task", "multipit_id", "--json"]
+        task = json.loads(CliRunner().invoke(app, words).stdout)["tasks"]["multipit_id"]
+        assert sum("no less than the best plan here" in n for n in task["notes"]) == 1, command
+
+
+def test_a_target_says_which_cheap_student_gets_there_for_less():
+    """80 on multipit_id takes $990 with a teacher; encoder-lr has 80.7 on average from 100 labels, $20."""
+    command = ["optimize", "--task", "multipit_id", "--target", "80"]
+    shown = CliRunner().invoke(app, command).stdout
+    (note,) = [line for line in shown.splitlines() if "the target, on average, for less" in line]
+    assert "encoder-lr reaches 80.7 from 100 labels ($20.00" in note
+    told = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["tasks"]["multipit_id"]
+    assert any(n in note for n in told["notes"])
+    short = CliRunner().invoke(app, [*command, "--budget", "5"])
+    assert "$5.00 is not enough: no plan within it has a chance worth a number (0.5 % or more)." in short.stdout
+
+
+def test_a_plan_that_was_hardly_run_says_so():
+    """One run of a new task: what the plan promises comes from other tasks, and the sentence that is read says that."""
+    fit = replace(OPEN["stance"].fit, surfaces=tuple(replace(s, n_rows=1) for s in OPEN["stance"].fit.surfaces))
+    open_to = choices(EVIDENCE, "stance", CARD, fit=fit, strategies=["annotate"])
+    words = recommendation(optimize_task(open_to.task, open_to.options, 3000), "f1")
+    assert "Only 1 run of annotate (t5-v1_1-small) on stance stands behind it: see the notes." in words
+    assert "stand behind it" not in recommendation(answer("stance", 3000, strategies=["annotate"]), "f1")
+
+
+def test_so_few_checked_rows_tell_no_share():
+    fit = OPEN["stance"].fit
+    assert coverage_note(fit).startswith("of 44 rows left out one at a time, 90 % intervals held")
+    one = replace(fit.surfaces[0], diagnostics={"checked": {"n": 1, "coverage": {"90": 1.0}}})
+    told = coverage_note(replace(fit, surfaces=(one,)))
+    assert told == "1 row left out one at a time: too few to tell how far intervals hold."
+    assert coverage_note(replace(fit, surfaces=())) is None
+    held = fit_page(replace(fit, surfaces=(one, *fit.surfaces[1:])))[1].rows
+    assert [row[4] for row in held[:2]] == ["1 of 1", f"{fit.surfaces[1].diagnostics['checked']['coverage']['90']:.0%}"]
 
 
 def test_no_strategy_without_price_is_quietly_free():

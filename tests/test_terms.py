@@ -23,6 +23,7 @@ from budgetsim.economics.tradeoff import trace_indifference
 from budgetsim.pilots.candidates import candidate_runs
 from budgetsim.pilots.nextrun import _after, rank_runs
 from budgetsim.rates import parse_rates
+from budgetsim.report.notes import reach_notes
 from budgetsim.sensitivity import trace_sensitivity
 from budgetsim.store.location import StorePaths, example_cards
 from budgetsim.tasks import TASKS
@@ -73,6 +74,29 @@ def test_the_frontier_at_a_budget_is_what_optimize_reaches_there(open_to):
         assert best.score - 1e-9 <= reached.score <= best.score + 0.1 + 1e-9
         assert reached.label == best.label
         assert reached.days is None or reached.strategy == "constant" or reached.days <= 12
+
+
+@pytest.mark.parametrize("budget", [30.0, 800.0])
+def test_what_next_calls_regret_is_that_of_the_plan_of_optimize(open_to, budget):
+    """Both compare with the best plan of each world, so worlds in which every plan is poor count as such."""
+    best = optimize_task(open_to.task, open_to.options, budget).best
+    (regret,) = rank_runs(open_to.task, open_to.options, [budget]).regret_now
+    assert regret == pytest.approx(best.expected_regret, abs=0.15)  # of two searches, and of plans a hair apart
+
+
+def test_what_cannot_be_had_is_said_alike_by_optimize_frontier_and_sensitivity(evidence):
+    hurried = Terms(labels_per_day=1, deadline_days=0.5, pool=3)
+    open_to = choices(evidence, "stance", CARD, terms=hurried)
+    entries = optimize_task(open_to.task, open_to.options, 50).allocations
+    reasons = {a.label: a.reason for a in entries if not a.feasible}
+    assert set(reasons) == {o.label for o in open_to.options if o.surface.strategy != "llm_annotate"}
+    assert trace_frontier(open_to.task, open_to.options, 50, n_budgets=2).infeasible == reasons
+    reprice = partial(choices, evidence, "stance", terms=hurried)
+    told = trace_sensitivity(open_to, CARD, 50, reprice, compute="published", terms=hurried)
+    assert told.infeasible == reasons
+    notes = reach_notes(open_to, told.infeasible, constant=told.plan.strategy == "constant")
+    assert any(n.startswith("annotate (t5-v1_1-small) is infeasible: the least it takes is 1.") for n in notes)
+    assert notes[-1] == "Nothing that this budget buys is expected to beat answering Discussing always."
 
 
 def test_no_label_is_named_twice_in_a_row_and_none_breaks_even_with_itself(open_to):

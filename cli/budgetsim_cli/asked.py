@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetsim_cli.console import check_amount, read_rates, say
 
 if TYPE_CHECKING:
-    from budgetsim.advise import Choices, Evidence
+    from budgetsim.advise import Choices, Evidence, Rival
     from budgetsim.compute import ComputeModel
     from budgetsim.costs import Terms
     from budgetsim.rates import RateCard
@@ -37,6 +38,12 @@ class Asked(NamedTuple):
 
         return partial(choices, self.evidence, task, **_kept(self.question, self.terms))
 
+    def rivals(self, task: str) -> list[Rival]:
+        """Cheap students measured on a task, as far as its labels go."""
+        from budgetsim.advise import rivals
+
+        return rivals(self.evidence, task, self.card, owned_labels=self.question.owned_labels, terms=self.terms)
+
 
 def open_asked(question: Question) -> Asked:
     """Read the card and the store, and price what was asked for.
@@ -64,6 +71,26 @@ def _kept(question: Question, terms: Terms) -> dict[str, Any]:
         "strategies": question.strategy or (),
         "students": question.student or (),
     }
+
+
+def buys(open_to: Choices, infeasible: Mapping[str, str]) -> bool:
+    """Whether anything that trains can be had, of the labels on offer some of which are infeasible."""
+    return any(o.label not in infeasible for o in open_to.options)
+
+
+def refuse_unbought(question: Question, option: str, usd: float, tasks: list[str], *, bought: bool) -> None:
+    """Exit code 3 where a budget buys no trained model on any task; who asks for the constant answer gets it.
+
+    option : that names the budget
+    raises : InfeasibleBudgetError
+    """
+    from budgetsim.errors import InfeasibleBudgetError
+
+    if not bought and question.strategy != ["constant"]:
+        raise InfeasibleBudgetError(
+            f"${usd:,.2f} buys no trained model on {', '.join(tasks)}; the answer says why. "
+            f"Raise {option}, or loosen pools, bounds and deadline."
+        )
 
 
 def check_compute(name: str) -> ComputeModel:

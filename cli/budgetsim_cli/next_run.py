@@ -34,10 +34,11 @@ def next_run(
     top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Runs that are shown.")] = 10,
 ) -> None:
     """Rank runs by the expected regret they remove per dollar; their money comes out of the budget."""
+    from budgetsim.choosing.optimize import out_of_reach
     from budgetsim.errors import InfeasibleBudgetError, InputError
     from budgetsim.pilots.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page
-    from budgetsim.report.notes import choice_notes, unpriced_words
+    from budgetsim.report.notes import choice_notes, moot_note, reach_notes, unpriced_words
 
     budgets = budget_range(budget or [DEFAULT_RANGE])
     if question.strategy and set(question.strategy) == {"constant"}:
@@ -48,7 +49,9 @@ def next_run(
     payable = False
     for open_to in asked.tasks:
         answer = rank_runs(open_to.task, open_to.options, budgets)
-        notes = choice_notes(open_to, asked.compute, asked.card)
+        notes = reach_notes(open_to, out_of_reach(open_to.options, max(budgets)), constant=False)
+        notes += moot_note(asked.rivals(answer.task), answer.budgets_usd[-1], answer.best_now[-1])
+        notes += choice_notes(open_to, asked.compute, asked.card)
         notes += [OF_A_DEADLINE] if question.deadline is not None else []
         objects[answer.task] = {"evidence_set": open_to.fit.evidence_set, **next_json(answer, top), "notes": notes}
         header = f"card {asked.card.name}, evidence {open_to.fit.evidence_set}"

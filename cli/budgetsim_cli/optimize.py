@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from budgetsim_cli.asked import Asked, open_asked
+from budgetsim_cli.asked import Asked, open_asked, refuse_unbought
 from budgetsim_cli.console import check_amount, print_json, print_page
 from budgetsim_cli.question import Question, asks
 
@@ -65,7 +65,7 @@ def optimize(
     wanted = _Wanted(budget, aim, level, target, CHANCE if chance is None else chance, starts)
     objects: dict[str, dict[str, Any]] = {}
     page: Page = []
-    bought = question.strategy == ["constant"] or budget is None
+    bought = budget is None
     reached = target is None
     for open_to in asked.tasks:
         data, lines, buys, reaches = _answer_task(open_to, asked, wanted)
@@ -77,7 +77,8 @@ def optimize(
         print_json({"tasks": objects})
     else:
         print_page(page[1:])
-    _complain(wanted, list(objects), bought, reached)
+    _refuse_unreached(wanted, list(objects), reached)
+    refuse_unbought(question, "--budget", budget or 0.0, list(objects), bought=bought)
 
 
 def _answer_task(open_to: Choices, asked: Asked, wanted: _Wanted) -> tuple[dict[str, Any], Page, bool, bool]:
@@ -93,14 +94,14 @@ def _answer_task(open_to: Choices, asked: Asked, wanted: _Wanted) -> tuple[dict[
 
         goal = reach_target(open_to.task, open_to.options, wanted.target, wanted.chance, budget_usd=wanted.budget)
         alone = wanted.budget is None
-        data = {**goal_json(goal, open_to, asked.card, asked.compute, alone=alone), **data}
-        page += goal_page(goal, open_to, asked.card, asked.compute, alone=alone)
+        shown = (goal, open_to, asked.card, asked.compute, asked.rivals(open_to.task.name))
+        data = {**goal_json(*shown, alone=alone), **data}
+        page += goal_page(*shown, alone=alone)
         reaches = goal.plan is not None
     return data, page, buys, reaches
 
 
 def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tuple[dict[str, Any], Page, bool]:
-    from budgetsim.advise import rivals
     from budgetsim.choosing.optimize import optimize_task
     from budgetsim.report.answer import answer_json, answer_page
 
@@ -112,7 +113,7 @@ def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tu
         choose=wanted.choose,
         level=wanted.level,
     )
-    others = rivals(asked.evidence, answer.task, asked.card)
+    others = asked.rivals(answer.task)
     owning = _owning(open_to, asked, budget)
     shown = (answer, open_to, asked.card, others, asked.compute, owning)
     buys = any(a.feasible and a.strategy != "constant" for a in answer.allocations)
@@ -170,8 +171,8 @@ def _check_alone(budget: float | None, splits: bool) -> None:
         )
 
 
-def _complain(wanted: _Wanted, tasks: list[str], bought: bool, reached: bool) -> None:
-    """Exit code 3 where no money is enough, or what there is buys nothing."""
+def _refuse_unreached(wanted: _Wanted, tasks: list[str], reached: bool) -> None:
+    """Exit code 3 where no money is enough."""
     from budgetsim.errors import InfeasibleBudgetError
 
     names = ", ".join(tasks)
@@ -179,8 +180,4 @@ def _complain(wanted: _Wanted, tasks: list[str], bought: bool, reached: bool) ->
         raise InfeasibleBudgetError(
             f"No plan reaches {wanted.target:g} with a chance of {100 * wanted.chance:g} % on {names} within "
             f"tables, pools and bounds; the answer says how likely it can get. Lower --target or --chance."
-        )
-    if not bought and wanted.budget is not None:
-        raise InfeasibleBudgetError(
-            f"${wanted.budget:,.2f} buys no trained model on {names}; the answer says why. Raise --budget."
         )

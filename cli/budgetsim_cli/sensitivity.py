@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.asked import open_asked
+from budgetsim_cli.asked import buys, open_asked, refuse_unbought
 from budgetsim_cli.console import check_amount, check_percent, print_json, print_page, read_examples, read_rates
 from budgetsim_cli.question import Question, asks
 
@@ -56,6 +56,7 @@ def sensitivity(
     asked = open_asked(question)
     objects: dict[str, object] = {}
     page: Page = []
+    bought = False
     for open_to in asked.tasks:
         found = trace_sensitivity(
             open_to,
@@ -69,12 +70,15 @@ def sensitivity(
             owned_labels=question.owned_labels,
             terms=asked.terms,
         )
-        objects[found.task] = sensitivity_json(found, open_to, asked.card, asked.compute)
-        page += ["", *sensitivity_page(found, open_to, asked.card, asked.compute)]
+        shown = (found, open_to, asked.card, asked.compute, asked.rivals(found.task))
+        objects[found.task] = sensitivity_json(*shown)
+        bought |= buys(open_to, found.infeasible)
+        page += ["", *sensitivity_page(*shown)]
     if question.as_json:
         print_json({"tasks": objects})
     else:
         print_page(page[1:])
+    refuse_unbought(question, "--budget", budget, list(objects), bought=bought)
 
 
 def _with(card: RateCard, cards: list[RateCard]) -> list[RateCard]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -75,8 +76,10 @@ class Evidence:
         raises : NoEvidenceError
         """
         if task not in self.sets:
+            cheap = sorted({row.student for row in self.cheap if row.task == task})
+            besides = f" but cheap students' ({', '.join(cheap)})" if cheap else ""
             raise NoEvidenceError(
-                f"There is no evidence on task {task!r}; there is on {', '.join(sorted(self.sets))}. "
+                f"There is no evidence on task {task!r}{besides}; there is on {', '.join(sorted(self.sets))}. "
                 f"Measure it with `budgetsim measure --task {task}`, or choose another with --evidence."
             )
         return self.sets[task]
@@ -313,6 +316,7 @@ def choices(
             notes.append(f"{surface.strategy} left out: {error}")
     if not options and refused is not None:
         raise refused  # nothing at all has a price: no answer is better than a wrong one
+    notes += [] if strategies else _never_run(evidence, fit)
     notes += _assumptions(evidence, facts, card, options) + _term_notes(terms, owned_labels)
     return Choices(
         task=facts,
@@ -332,6 +336,18 @@ def reprice(
     """
     surfaces = {o.surface.group: o.surface for o in open_to.options}  # an owned teacher makes two options of one
     return [_option(evidence, s, open_to.task, card, compute, 0.0, terms) for s in surfaces.values()]
+
+
+def _never_run(evidence: Evidence, fit: TaskFit) -> list[str]:
+    """Strategies that other tasks have runs of, in sets of the same kind, and this one has not."""
+    if fit.task not in evidence.sets:
+        return []
+    names = sorted({m.strategy for m in evidence.others(fit.task)} - {s.strategy for s in fit.surfaces})
+    if not names:
+        return []
+    return [
+        f"no run of {' or '.join(names)} on {fit.task}, though on other tasks: not looked at, also not as a next run."
+    ]
 
 
 def _check_teacher(terms: Terms, fit: TaskFit) -> None:
@@ -537,19 +553,29 @@ def _note(evidence: Evidence, surface: Surface, task: str) -> EvidenceNote:
     )
 
 
-def rivals(evidence: Evidence, task: str, card: RateCard) -> list[Rival]:
-    """Cheap students measured on the task, best first; their labels priced by the card."""
+def rivals(
+    evidence: Evidence, task: str, card: RateCard, *, owned_labels: float = 0.0, terms: Terms = NO_TERMS
+) -> list[Rival]:
+    """Cheap students measured on the task, best first; their labels priced by the card, besides those owned.
+
+    terms : those whose labels nobody can give, or not in time, are left out
+    """
     price = card.label_price(task)
+    available = card.available(task) if terms.max_labels is None else terms.max_labels
+    most = min(
+        math.inf if available is None else available,
+        math.inf if terms.labels_per_day is None else terms.labels_per_day * terms.deadline_days,
+    )
     found = [
         Rival(
             student=row.student,
             n_labels=row.n_labels,
             score=row.score,
             n_runs=row.n_runs,
-            cost_usd=None if price is None else row.n_labels * float(price.usd),
+            cost_usd=None if price is None else max(row.n_labels - owned_labels, 0.0) * float(price.usd),
             evidence_set=row.evidence_set,
         )
         for row in evidence.cheap
-        if row.task == task
+        if row.task == task and row.n_labels - owned_labels <= most
     ]
     return sorted(found, key=lambda r: (-r.score, r.n_labels))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from budgetsim.advise import Choices
+from budgetsim.choosing.optimize import out_of_reach
 from budgetsim.choosing.options import Allocation, Option
 from budgetsim.choosing.purse import under
 from budgetsim.choosing.winners import rows_by_label
@@ -62,7 +63,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity:
-    """How one answer moves with what it takes for granted."""
+    """How one answer moves with what it takes for granted.
+
+    infeasible : labels of which the budget buys nothing, and why
+    """
 
     task: str
     budget_usd: float
@@ -70,6 +74,7 @@ class Sensitivity:
     breaks: tuple[PriceBreak, ...]
     swings: tuple[Swing, ...]
     cases: tuple[Case, ...]
+    infeasible: Mapping[str, str] = field(default_factory=dict)
 
 
 def trace_sensitivity(
@@ -106,6 +111,7 @@ def trace_sensitivity(
         breaks=tuple(price_breaks(task, options, levers, budget_usd)),
         swings=tuple(tornado(task, assumptions)),
         cases=tuple(cases),
+        infeasible=out_of_reach(options, budget_usd),
     )
 
 

@@ -138,7 +138,7 @@ def _reference(task: Task, options: Sequence[Option], budget_usd: float) -> Floa
 def _entry(option: Option, choice: Choice, budget_usd: float) -> Allocation:
     s = option.surface
     if not choice.feasible[0]:
-        reason = _why_infeasible(option, budget_usd)
+        reason = why_infeasible(option, budget_usd)
         return Allocation(
             strategy=s.strategy,
             teacher=s.teacher,
@@ -151,7 +151,15 @@ def _entry(option: Option, choice: Choice, budget_usd: float) -> Allocation:
     return allocation_at(option, choice.counts[0])
 
 
-def _why_infeasible(option: Option, budget_usd: float) -> str:
+def out_of_reach(options: Sequence[Option], budget_usd: float) -> dict[str, str]:
+    """Why a budget buys nothing of a label, for each label of which no option can be had."""
+    found = [allocate(o.surface, o.cost, [budget_usd]) for o in options]
+    kept = better_of_a_label(options, found)
+    return {options[i].label: why_infeasible(options[i], budget_usd) for i in kept if not found[i].feasible[0]}
+
+
+def why_infeasible(option: Option, budget_usd: float) -> str:
+    """What an option lacks under a budget, its limits and its deadline."""
     cost = option.cost
     for name, knots in zip(option.surface.inputs, option.surface.knots, strict=True):
         if cost.at_least.get(name, 0.0) > knots[-1]:

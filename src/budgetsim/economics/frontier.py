@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
 from budgetsim.choosing.allocate import FINE
 from budgetsim.choosing.cheapest import least_usd
+from budgetsim.choosing.optimize import out_of_reach
 from budgetsim.choosing.options import Allocation, Option, constant_allocation
 from budgetsim.choosing.winners import best_values, by_label, rows_by_label, searches, winners
 from budgetsim.economics.expansion import compute_share, compute_usd, label_path, scores_of
@@ -55,12 +56,16 @@ class Region:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontier:
-    """The expansion path of one task: points by rising cost and score, the regions, and the switches between them."""
+    """The expansion path of one task: points by rising cost and score, the regions, and the switches between them.
+
+    infeasible : labels of which even the largest budget buys nothing, and why
+    """
 
     task: str
     points: tuple[FrontierPoint, ...]
     regions: tuple[Region, ...]
     switches: tuple[Switch, ...]
+    infeasible: Mapping[str, str] = field(default_factory=dict)
 
 
 def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_budgets: int = 60) -> Frontier:
@@ -85,7 +90,11 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
         for i, band in zip(kept, bands, strict=True)
     )
     return Frontier(
-        task=task.name, points=points, regions=regions, switches=_switches(task, ways, regions, names, max_usd)
+        task=task.name,
+        points=points,
+        regions=regions,
+        switches=_switches(task, ways, regions, names, max_usd),
+        infeasible=out_of_reach(options, max_usd),
     )
 
 

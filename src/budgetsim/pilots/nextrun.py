@@ -124,8 +124,8 @@ def _regret(task: Task, options: Sequence[Option], now: Floats, budgets: Floats)
     out = []
     for value, budget in zip(now, budgets, strict=True):
         reached = [best_per_draw(o.surface, o.cost, float(budget)) for o in options]
-        best = np.max([*reached, np.full(_n_draws(options), max(task.constant_score, value))], axis=0)
-        out.append(100 * float(best.mean() - value))
+        best = np.max([*reached, np.full(_n_draws(options), task.constant_score)], axis=0)
+        out.append(100 * max(float(best.mean() - value), 0.0))  # the worlds are searched more coarsely than the mean
     return out
 
 

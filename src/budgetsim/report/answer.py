@@ -15,12 +15,13 @@ from budgetsim.choosing.winners import HAIR
 from budgetsim.compute import T5_SHAPES
 from budgetsim.rates import RateCard
 from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
-from budgetsim.report.notes import choice_notes, compute_model, sentence, with_unpriced
+from budgetsim.report.notes import affordable, choice_notes, compute_model, rival_words, sentence, with_unpriced
 
 if TYPE_CHECKING:
     from budgetsim.choosing.owning import Owning
 
 
+FEW_RUNS = 4  # with fewer a fit leans on other tasks, other students or the prior
 _PRICE_WORDS = {"labels": "labels", "LLM": "LLM labels", "compute": "compute"}  # of `breakeven.PRICED_STAGES`
 
 
@@ -111,8 +112,17 @@ def recommendation(answer: TaskAnswer, metric: str, rivals: Sequence[Rival] = ()
     if best.strategy == "constant":
         return words
     rival = moot(answer, rivals)
-    doubt = f" But {_rival_words(rival)}: no less than this." if rival is not None else ""
-    return f"{words}{_aim_words(answer, best)}{doubt}{_what_changes(answer)}"
+    doubt = f" But {rival_words(rival)}: no less than this." if rival is not None else ""
+    return f"{words}{_aim_words(answer, best)}{_few_words(answer, best)}{doubt}{_what_changes(answer)}"
+
+
+def _few_words(answer: TaskAnswer, best: Allocation) -> str:
+    """That a plan is hardly measured, which its score does not show."""
+    n = best.evidence.n_rows
+    if n >= FEW_RUNS:
+        return ""
+    runs = "1 run" if n == 1 else f"{n} runs"
+    return f" Only {runs} of {best.label} on {answer.task} stand{'s' * (n == 1)} behind it: see the notes."
 
 
 def _aim_words(answer: TaskAnswer, best: Allocation) -> str:
@@ -258,35 +268,22 @@ def _all_notes(
     return [sentence(n) for n in notes] + choice_notes(choices, compute, card)
 
 
-def _affordable(answer: TaskAnswer, rivals: Sequence[Rival]) -> Rival | None:
-    """The best cheap student that the budget pays for."""
-    paid = (r for r in rivals if r.cost_usd is not None and r.cost_usd <= answer.budget_usd)
-    return next(paid, None)
-
-
 def moot(answer: TaskAnswer, rivals: Sequence[Rival]) -> Rival | None:
     """The cheap student that scores as much as what is recommended, if there is one."""
-    best, rival = answer.best, _affordable(answer, rivals)
+    best, rival = answer.best, affordable(rivals, answer.budget_usd)
     if best is None or best.score is None or rival is None or best.score > rival.score:
         return None
     return rival
 
 
-def _rival_words(r: Rival) -> str:
-    return (
-        f"{r.student} reaches {r.score:.1f} from {r.n_labels:,} labels ({usd(r.cost_usd)}, seconds on a CPU; "
-        f"measured, {r.n_runs} runs, set {r.evidence_set})"
-    )
-
-
 def _rival_notes(answer: TaskAnswer, rivals: Sequence[Rival]) -> list[str]:
     """What a cheap student reaches, where the recommendation has not said it already."""
-    r = _affordable(answer, rivals)
+    r = affordable(rivals, answer.budget_usd)
     if r is None or moot(answer, rivals) is not None:
         return []
     beaten = [a for a in answer.allocations if a.strategy != "constant" and a.score is not None and a.score <= r.score]
     names = ", ".join(dict.fromkeys(a.strategy for a in beaten))
-    return [_rival_words(r) + (f"; it beats {names} here." if names else ".")]
+    return [rival_words(r) + (f"; it beats {names} here." if names else ".")]
 
 
 def size_notes(answer: TaskAnswer) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from budgetsim.choosing.options import label_of
 from budgetsim.report.grid import Grid, Page
+from budgetsim.report.notes import FEW_CHECKED
 from budgetsim.surface import TaskFit
 
 
@@ -15,7 +16,8 @@ def fit_page(fit: TaskFit) -> Page:
     rows = []
     for s in fit.surfaces:
         d = s.diagnostics
-        coverage = (d.get("checked") or {}).get("coverage") or {}
+        checked = d.get("checked") or {}
+        coverage = checked.get("coverage") or {}
         forms = ", ".join(f"{f['form']} {f['weight']:.2f}" for f in d.get("forms", []))
         rows.append(
             (
@@ -23,7 +25,7 @@ def fit_page(fit: TaskFit) -> Page:
                 str(s.n_rows),
                 forms,
                 "-" if d.get("loo_rmse_points") is None else f"{d['loo_rmse_points']:.2f}",
-                f"{coverage['90']:.0%}" if "90" in coverage else "-",
+                _held_words(coverage["90"], checked["n"]) if "90" in coverage else "-",
                 "-" if d.get("noise_sd_points") is None else f"{d['noise_sd_points']:.2f}",
             )
         )
@@ -35,6 +37,11 @@ def fit_page(fit: TaskFit) -> Page:
     )
     warnings = dict.fromkeys([*fit.warnings, *(w for s in fit.surfaces for w in s.diagnostics.get("warnings", []))])
     return [*lines, grid, *(f"Warning: {w}" for w in warnings)]
+
+
+def _held_words(share: float, n: int) -> str:
+    """How many of the rows that were left out the intervals held; a share where there are enough of them."""
+    return f"{round(share * n)} of {n}" if n < FEW_CHECKED else f"{share:.0%}"
 
 
 def fit_json(fit: TaskFit) -> dict[str, Any]:

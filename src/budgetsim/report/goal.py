@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from budgetsim.advise import Choices
+from budgetsim.advise import Choices, Rival
 from budgetsim.choosing.goals import Goal, GoalPlan
 from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
 from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
-from budgetsim.report.notes import choice_notes, compute_model, sentence, with_unpriced
+from budgetsim.report.notes import choice_notes, compute_model, rival_words, sentence, with_unpriced
+
+_NO_CHANCE = 0.005  # two worlds of 400
 
 
-def goal_page(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alone: bool) -> Page:
+def goal_page(
+    goal: Goal, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = (), *, alone: bool
+) -> Page:
     """How a target is reached, for people.
 
     alone : nothing else is said of the task, so what holds of the evidence is said here
@@ -23,7 +28,8 @@ def goal_page(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alo
     with_card = (
         f"{head}: card {card.name}, evidence {choices.fit.evidence_set}, compute {compute_model(choices, compute)}"
     )
-    notes = [sentence(n) for n in _plan_notes(goal)] + (choice_notes(choices, compute, card) if alone else [])
+    notes = [sentence(n) for n in [*_rival_notes(goal, rivals), *_plan_notes(goal)]]
+    notes += choice_notes(choices, compute, card) if alone else []
     return [
         with_card if alone else head,
         with_unpriced(goal_words(goal, metric), choices),
@@ -33,7 +39,9 @@ def goal_page(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alo
     ]
 
 
-def goal_json(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alone: bool) -> dict[str, Any]:
+def goal_json(
+    goal: Goal, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = (), *, alone: bool
+) -> dict[str, Any]:
     """The key `target` of docs/schemas/optimize.json, and what stands beside it where it stands alone."""
     data: dict[str, Any] = {
         "target": {
@@ -52,7 +60,7 @@ def goal_json(goal: Goal, choices: Choices, card: RateCard, compute: str, *, alo
             "rates": card.name,
             "evidence_set": choices.fit.evidence_set,
             "compute": {"model": compute_model(choices, compute)},
-            "notes": choice_notes(choices, compute, card),
+            "notes": [sentence(n) for n in _rival_notes(goal, rivals)] + choice_notes(choices, compute, card),
         }
     rounded_data: dict[str, Any] = rounded(data)
     return rounded_data
@@ -76,6 +84,8 @@ def _budget_words(goal: Goal, metric: str) -> list[str]:
     at = goal.at_budget
     if at is None or goal.budget_usd is None:
         return []
+    if at.chance < _NO_CHANCE:
+        return [f"{usd(goal.budget_usd)} is not enough: no plan within it has a chance worth a number (0.5 % or more)."]
     words = "is enough" if goal.suffices else "is not enough"
     return [
         f"{usd(goal.budget_usd)} {words}: the likeliest plan within it reaches the target with a chance of "
@@ -107,6 +117,15 @@ def _row(plan: GoalPlan, enough: bool, timed: bool) -> tuple[str, ...]:
         "yes" if enough else "no",
         f"{a.evidence.source}, {kind_words(a.kind, a.factor)}",
     )
+
+
+def _rival_notes(goal: Goal, rivals: Sequence[Rival]) -> list[str]:
+    """The cheapest cheap student that reaches the target on average for less than the plan; none where none does."""
+    least = None if goal.plan is None else goal.plan.allocation.cost_usd
+    there = [(r.cost_usd, r) for r in rivals if r.cost_usd is not None and r.score >= goal.target]
+    cheaper = [r for usd, r in there if least is None or usd < least]
+    cheapest = min(cheaper, key=lambda r: r.cost_usd or 0.0, default=None)
+    return [] if cheapest is None else [f"{rival_words(cheapest)}: the target, on average, for less."]
 
 
 def _plan_notes(goal: Goal) -> list[str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from budgetsim.advise import Choices
+from collections.abc import Mapping, Sequence
+
+from budgetsim.advise import Choices, Rival
 from budgetsim.choosing.options import label_of
 from budgetsim.rates import RateCard
+from budgetsim.report.grid import usd
 from budgetsim.surface import TaskFit
+
+FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by more than a tenth
 
 
 def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
@@ -13,6 +18,45 @@ def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     held = coverage_note(choices.fit)
     notes = [*compute_notes(choices, compute, card), *([held] if held else []), *choices.notes]
     return [sentence(n) for n in notes]
+
+
+def reach_notes(choices: Choices, infeasible: Mapping[str, str], *, constant: bool) -> list[str]:
+    """What a budget does not buy and why, and that nothing it buys beats the constant answer.
+
+    infeasible : reasons by label
+    constant : whether the constant answer is all that wins
+    """
+    notes = [f"{label} is infeasible: {reason}." for label, reason in infeasible.items()]
+    if constant:
+        notes.append(
+            f"Nothing that this budget buys is expected to beat answering {choices.task.constant_answer} always."
+        )
+    return notes
+
+
+def moot_note(rivals: Sequence[Rival], budget_usd: float, score: float) -> list[str]:
+    """That a cheap student scores as much as the best plan of a budget; nothing where none does.
+
+    score : of the best plan, percent
+    """
+    rival = affordable(rivals, budget_usd)
+    if rival is None or rival.score < score:
+        return []
+    return [f"{rival_words(rival)}: no less than the best plan here, {score:.1f}."]
+
+
+def affordable(rivals: Sequence[Rival], budget_usd: float) -> Rival | None:
+    """The best cheap student that a budget pays for."""
+    paid = (r for r in rivals if r.cost_usd is not None and r.cost_usd <= budget_usd)
+    return next(paid, None)
+
+
+def rival_words(r: Rival) -> str:
+    """What a cheap student reaches and takes."""
+    return (
+        f"{r.student} reaches {r.score:.1f} from {r.n_labels:,} labels ({usd(r.cost_usd)}, seconds on a CPU; "
+        f"measured, {r.n_runs} run{'s' * (r.n_runs != 1)}, set {r.evidence_set})"
+    )
 
 
 def with_unpriced(words: str, choices: Choices) -> str:
@@ -59,6 +103,8 @@ def coverage_note(fit: TaskFit) -> str | None:
             inside, n = inside + share * count, n + count
     if not n:
         return None
+    if n < FEW_CHECKED:  # a share of so few tells nothing
+        return f"{n:.0f} row{'s' * (n > 1)} left out one at a time: too few to tell how far intervals hold."
     return f"of {n:.0f} rows left out one at a time, 90 % intervals held {inside / n:.0%}."
 
 

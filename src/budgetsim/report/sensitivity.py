@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from budgetsim.advise import Choices
+from budgetsim.advise import Choices, Rival
 from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.winners import HAIR
 from budgetsim.economics.pricebreaks import PriceBreak
@@ -14,7 +14,7 @@ from budgetsim.economics.tornado import Swing
 from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
 from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, usd
-from budgetsim.report.notes import choice_notes, compute_model, sentence, with_unpriced
+from budgetsim.report.notes import choice_notes, compute_model, moot_note, reach_notes, sentence, with_unpriced
 from budgetsim.sensitivity import Case, CaseKind, Sensitivity
 
 _BAR = 31  # characters of a tornado's bar
@@ -26,7 +26,9 @@ _TITLES: dict[CaseKind, str] = {
 }
 
 
-def sensitivity_page(found: Sensitivity, choices: Choices, card: RateCard, compute: str) -> Page:
+def sensitivity_page(
+    found: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = ()
+) -> Page:
     """A sensitivity report for people."""
     metric = choices.task.metric
     page: Page = [
@@ -41,10 +43,13 @@ def sensitivity_page(found: Sensitivity, choices: Choices, card: RateCard, compu
         if cases:
             page.append(cases_grid(title, cases, metric))
     notes = [sentence(f"{c.name}: {note}") for c in found.cases for note in _case_notes(c)]
-    return [*page, *(f"Note: {note}" for note in dict.fromkeys([*notes, *choice_notes(choices, compute, card)]))]
+    notes += _notes(found, choices, card, compute, rivals)
+    return [*page, *(f"Note: {note}" for note in dict.fromkeys(notes))]
 
 
-def sensitivity_json(found: Sensitivity, choices: Choices, card: RateCard, compute: str) -> dict[str, Any]:
+def sensitivity_json(
+    found: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = ()
+) -> dict[str, Any]:
     """A sensitivity report for programs; docs/schemas/sensitivity.json describes it. Prices are not cut."""
     return {
         "budget_usd": found.budget_usd,
@@ -59,8 +64,14 @@ def sensitivity_json(found: Sensitivity, choices: Choices, card: RateCard, compu
             {**asdict(c), "plan": _plan_json(c.plan), "beside": [_plan_json(b) for b in c.beside], "notes": [*c.notes]}
             for c in found.cases
         ],
-        "notes": choice_notes(choices, compute, card),
+        "notes": _notes(found, choices, card, compute, rivals),
     }
+
+
+def _notes(found: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival]) -> list[str]:
+    reach = reach_notes(choices, found.infeasible, constant=found.plan.strategy == "constant")
+    moot = moot_note(rivals, found.budget_usd, found.plan.score or 0.0)
+    return [*reach, *moot, *choice_notes(choices, compute, card)]
 
 
 def price_words(amount: float) -> str:

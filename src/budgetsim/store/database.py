@@ -88,6 +88,9 @@ def _connect(
         try:
             return duckdb.connect(str(database), read_only=read_only, config=dict(config))
         except duckdb.Error as error:
+            if database.is_dir():
+                wanted = "wanted a DuckDB file; name one in it with --store."
+                raise StoreError(f"{database} is a folder, {wanted}") from None
             if "lock" not in str(error).lower():
                 raise StoreError(
                     f"{database} cannot be opened as a DuckDB file ({_first_line(error)}). Move it away "

@@ -191,7 +191,10 @@ def choose_evidence(catalogue: Catalogue, wanted: str | None) -> dict[str, str]:
     raises : NoEvidenceError where no task has one, InputError where the name fits several sets of a task
     """
     if not catalogue:
-        raise NoEvidenceError("The store holds no evidence; run `budgetsim store rebuild` or `budgetsim measure`.")
+        raise NoEvidenceError(
+            "The store holds no evidence to answer from: no result at all, or only of cheap students, which stand "
+            "beside an answer. Run `budgetsim store rebuild` or `budgetsim measure`."
+        )
     chosen = {task: _choose(task, counts, wanted) for task, counts in sorted(catalogue.items())}
     found = {task: name for task, name in chosen.items() if name is not None}
     if not found:
