@@ -215,7 +215,7 @@ def test_a_family_of_few_rows_leans_on_a_richer_one():
     few = [replace(m, student="large", key=m.key + "L", score=m.score + 0.03) for m in (rich[2], rich[4])]
     alone = fit_task([*rich[:3], *few], n_draws=200).surfaces
     tied = fit_task([*rich, *few], n_draws=200).surfaces
-    assert any("rests on the prior and on labels small" in w for w in fit_task([*rich, *few], n_draws=20).warnings)
+    assert any("rest on the prior and on labels for small" in w for w in fit_task([*rich, *few], n_draws=20).warnings)
     width = [next(s for s in fit if s.student == "large").at([[100_000.0]]).std() for fit in (tied, alone)]
     assert width[0] < width[1]
 

@@ -147,7 +147,7 @@ def test_a_pilot_believes_what_other_tasks_gained():
     alone, beside = fit_task(pilot, n_draws=200), fit_task(pilot, others=OTHERS, n_draws=200)
     assert abs(_gap(beside).mean() - 0.12) < abs(_gap(alone).mean() - 0.12)
     assert _gap(beside).std() < _gap(alone).std()
-    assert any("rests on the prior and on 3 other tasks" in w for w in beside.warnings)
+    assert any("rest on the prior and on 3 other tasks" in w for w in beside.warnings)
     assert any("over labels alone rests in part on 3 other tasks" in w for w in beside.warnings)
 
 

@@ -290,7 +290,7 @@ def _diagnose(
     if prior or n_rows < 4:
         rest = f"the prior and on {prior.source}" if prior else "the prior"
         warnings.append(
-            f"{family.name}: {n_rows} row{'s' * (n_rows > 1)}; the interval rests on {rest}. Measure more sizes."
+            f"{family.name}: {n_rows} row{'s' * (n_rows > 1)}; score and interval rest on {rest}. Measure more sizes."
         )
     diagnostics = {
         "forms": [

@@ -139,9 +139,10 @@ def _leaning(distill: Surface, gain: UsualGain, open_share: float) -> str:
     """What is said where other tasks decide how draws are paired; nothing where the rows decide."""
     if open_share > DECIDED:
         return ""
+    rows = f"{distill.n_rows} row{'s' * (distill.n_rows > 1)}"
     return (
-        f"distill ({distill.teacher} into {distill.student}): {distill.n_rows} row{"s" * (distill.n_rows > 1)}; what it "
-        f"gains over labels alone rests in part on {gain.n_tasks} other tasks."
+        f"distilling {distill.teacher} into {distill.student}: {rows}; what it gains over labels alone rests in part on "
+        f"{gain.n_tasks} other tasks."
     )
 
 
@@ -202,11 +203,11 @@ def _families(used: Sequence[Measurement]) -> list[Family]:
         labels = [m for m in used if m.student == student and m.strategy in LABEL_STRATEGIES]
         labelers = sorted({m.labeler for m in labels if m.strategy != "annotate"}, key=str)
         if labels:
-            out.append(Family(kind="labels", name=f"labels {student}", rows=labels, labelers=tuple(labelers)))
+            out.append(Family(kind="labels", name=f"labels for {student}", rows=labels, labelers=tuple(labelers)))
     taught = [m for m in used if m.strategy not in LABEL_STRATEGIES]
     for teacher, student in sorted({(m.teacher or "", m.student) for m in taught}):
         rows = [m for m in taught if ((m.teacher or ""), m.student) == (teacher, student)]
-        out.append(Family(kind="transfer", name=f"transfer {teacher} {student}", rows=rows))
+        out.append(Family(kind="transfer", name=f"distilling {teacher} into {student}", rows=rows))
     return sorted(out, key=lambda family: (family.kind, -len(family.rows), family.name))
 
 
