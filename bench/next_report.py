@@ -142,7 +142,7 @@ def picture(lines: list[dict]) -> None:
     for i, kind in enumerate(kinds):
         parts += _panel(50 + 260 * i, kind, {k: v for k, v in everything.items() if k[0] == kind})
     parts += [
-        f'<text x="{40 + 145 * j}" y="282" fill="{colour}">{name}</text>'
+        f'<text x="{30 + 128 * j}" y="282" fill="{colour}">{name}</text>'
         for j, (name, colour) in enumerate(COLOURS.items())
     ]
     path = Path(__file__).parent.parent / "docs" / "next.svg"

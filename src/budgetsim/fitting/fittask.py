@@ -139,10 +139,10 @@ def _leaning(distill: Surface, gain: UsualGain, open_share: float) -> str:
     """What is said where other tasks decide how draws are paired; nothing where the rows decide."""
     if open_share > DECIDED:
         return ""
-    rows = f"{distill.n_rows} row{'s' * (distill.n_rows > 1)}"
+    rows, of = f"{distill.n_rows} row{'s' * (distill.n_rows > 1)}", f"{gain.n_tasks} other tasks"
     return (
-        f"distilling {distill.teacher} into {distill.student}: {rows}; what it gains over labels alone rests in part on "
-        f"{gain.n_tasks} other tasks."
+        f"distilling {distill.teacher} into {distill.student}: {rows}; what it gains over labels alone rests in "
+        f"part on {of}."
     )
 
 
