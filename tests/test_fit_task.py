@@ -136,7 +136,7 @@ def test_llm_labels_share_the_curve_of_human_ones():
 def test_few_rows_give_a_wide_surface_and_say_so(n):
     fit = fit_task(ROWS[:n], n_draws=100)
     assert fit.surfaces[0].at([[1e5]]).std() > 0.05
-    assert any("rests on the prior" in w for w in fit.warnings)
+    assert any("rest on the prior" in w for w in fit.warnings)
 
 
 def test_an_unknown_task_has_its_floor_inferred():
