@@ -128,12 +128,13 @@ class Refits:
         rows = [m for m in self.evidence.rows(task) if m.key not in keys]
         others = self.evidence.others(task)
         folder = self.folder / hashlib.sha256(" ".join(sorted(keys)).encode()).hexdigest()[:16]
-        fit = load_fit([folder], self.evidence.set_of(task), task, rows, others)
+        wanted = ([folder], self.evidence.set_of(task), task, rows, others)
+        fit = load_fit(*wanted)
         if fit is None:
             sys.stderr.write(f"fitting {task} without {len(keys)} of its cells\n")
             fit = fit_task(rows, others=others)
             save_fit(folder, fit)
-        return fit
+        return load_fit(*wanted) or fit  # as stored, so that the page does not depend on which fits were there
 
 
 def read_cells(connection: Connection) -> list[Cell]:
