@@ -27,9 +27,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.advise import Choices, load_evidence, open_choices
+from budgetsim.advise import Choices, open_choices
 from budgetsim.choosing.allocate import FINE, prepare
 from budgetsim.choosing.options import Option
+from budgetsim.evidence import load_evidence
 from budgetsim.rates import parse_rates
 from budgetsim.store.location import locate
 from budgetsim.surface import interpolate

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 import budgetsim.fitting.fitfamily as fitfamily
 import budgetsim.fitting.fittask as fittask
-from budgetsim.advise import load_evidence
 from budgetsim.design import STRATEGY_INPUTS, Measurement
+from budgetsim.evidence import load_evidence
 from budgetsim.pilots.condition import Lesson, lesson, slices
 from budgetsim.store.location import locate
 from budgetsim.surface import Surface, TaskFit

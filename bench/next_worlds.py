@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.advise import choices, load_evidence
+from budgetsim.advise import choices
 from budgetsim.choosing.options import Option
 from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
+from budgetsim.evidence import load_evidence
 from budgetsim.fitting.fitcurve import fit_curve
 from budgetsim.fitting.fitsurface import fit_surface
 from budgetsim.fitting.fittask import fit_task

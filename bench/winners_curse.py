@@ -25,11 +25,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.advise import Evidence, choices, load_evidence
+from budgetsim.advise import choices
 from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import chance_of_best, run_interval
 from budgetsim.design import STRATEGY_INPUTS, Measurement
+from budgetsim.evidence import Evidence, load_evidence
 from budgetsim.fitkey import METHOD
 from budgetsim.fitting.fittask import fit_task
 from budgetsim.rates import RateCard, parse_rates

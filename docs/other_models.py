@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from budgetsim.advise import Choices, Evidence, choices, load_evidence
+from budgetsim.advise import Choices, choices
 from budgetsim.choosing.options import Allocation
 from budgetsim.compute import DISTILL_EPOCHS, T5_SHAPES, StepFlops, distill_flops
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.plans import best_plan
+from budgetsim.evidence import Evidence, load_evidence
 from budgetsim.published import PAPER_POOL_SIZE, PublishedRow, parse_compute, parse_published
 from budgetsim.rates import parse_rates
 from budgetsim.report.frontier import spread_words

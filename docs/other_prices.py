@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from budgetsim.advise import Choices, Evidence, choices, load_evidence
+from budgetsim.advise import Choices, choices
 from budgetsim.choosing.options import Allocation
 from budgetsim.compute import COMPUTE_MODELS
 from budgetsim.costs import llm_usd_per_label
@@ -19,6 +19,7 @@ from budgetsim.economics.levers import price_levers
 from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
 from budgetsim.economics.whatif import Errors, implied_accuracy, label_worth, n_classes
+from budgetsim.evidence import Evidence, load_evidence
 from budgetsim.rates import RateCard, parse_rates
 from budgetsim.report.grid import usd
 from budgetsim.report.sensitivity import price_words

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from budgetsim.advise import load_evidence
+from budgetsim.evidence import load_evidence
 from budgetsim.fitkey import METHOD
 from budgetsim.rates import parse_rates
 from budgetsim.store.database import open_reader

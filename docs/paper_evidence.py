@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from budgetsim.advise import Evidence, choices
+from budgetsim.advise import choices
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import predict
 from budgetsim.compute import ComputeModel
 from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
+from budgetsim.evidence import Evidence
 from budgetsim.fitting.fittask import fit_task
 from budgetsim.rates import RateCard
 from budgetsim.store.database import Connection

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.advise import choices, load_evidence
+from budgetsim.advise import choices
 from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.compute import Hours
 from budgetsim.costs import cost_model
+from budgetsim.evidence import load_evidence
 from budgetsim.rates import parse_rates
 from budgetsim.store.location import StorePaths
 from budgetsim.surface import interpolate

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from budgetsim.advise import load_evidence, stored_fit
 from budgetsim.curve_plot import curves_of, save_plot, text_plot
 from budgetsim.errors import InputError
+from budgetsim.evidence import load_evidence, stored_fit
 from budgetsim.store.location import StorePaths
 from made import ROOT
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from budgetsim.advise import answer_points, choices, load_evidence, open_choices, rivals, stored_fit
+from budgetsim.advise import answer_points, choices, open_choices, rivals
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.winners import best_values, searches
 from budgetsim.costs import Terms
 from budgetsim.design import STRATEGY_INPUTS
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import MissingPriceError, NoEvidenceError
+from budgetsim.evidence import load_evidence, stored_fit
 from budgetsim.points import make_point
 from budgetsim.rates import parse_rates
 from budgetsim.report.answer import answer_page, recommendation

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import budgetsim.fitting.gains as gains
-from budgetsim.advise import load_evidence
 from budgetsim.errors import InputError
+from budgetsim.evidence import load_evidence
 from budgetsim.fitkey import rows_hash
 from budgetsim.fitting.fittask import _shown, fit_task
 from budgetsim.fitting.gains import SIZES, Gain, UsualGain, paired, usual_gain

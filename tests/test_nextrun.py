@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.advise import choices, load_evidence
+from budgetsim.advise import choices
 from budgetsim.choosing.allocate import EASY, prepare
 from budgetsim.costs import CostModel
 from budgetsim.errors import InputError
+from budgetsim.evidence import load_evidence
 from budgetsim.pilots.candidates import candidate_runs
 from budgetsim.pilots.nextrun import LEAST_FALL, _after, rank_runs
 from budgetsim.rates import parse_rates

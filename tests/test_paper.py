@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from budgetsim.advise import load_evidence
+from budgetsim.evidence import load_evidence
 from budgetsim.rates import parse_rates
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths

@@ -9,7 +9,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from budgetsim.advise import choices, load_evidence
+from budgetsim.advise import choices
 from budgetsim.choosing.allocate import FINE
 from budgetsim.choosing.winners import best_values, searches, winners
 from budgetsim.compute import Hours
@@ -20,6 +20,7 @@ from budgetsim.economics.pricebreaks import price_breaks
 from budgetsim.economics.tornado import money_assumptions, tornado
 from budgetsim.economics.whatif import capped, implied_accuracy, label_worth, llm_surface, mixed_surface
 from budgetsim.errors import InputError
+from budgetsim.evidence import load_evidence
 from budgetsim.rates import parse_rates
 from budgetsim.sensitivity import trace_sensitivity
 from budgetsim.store.location import StorePaths

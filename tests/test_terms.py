@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from budgetsim.advise import choices, load_evidence
+from budgetsim.advise import choices
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.purse import owning, with_owned_teacher
 from budgetsim.compute import Steps
@@ -20,6 +20,7 @@ from budgetsim.economics.levers import price_levers
 from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import price_breaks
 from budgetsim.economics.tradeoff import trace_indifference
+from budgetsim.evidence import load_evidence
 from budgetsim.pilots.candidates import candidate_runs
 from budgetsim.pilots.nextrun import _after, rank_runs
 from budgetsim.rates import parse_rates

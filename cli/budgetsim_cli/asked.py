@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from budgetsim_cli.console import check_amount, read_rates, say
 
 if TYPE_CHECKING:
-    from budgetsim.advise import Choices, Evidence, Rival
+    from budgetsim.advise import Choices, Rival
     from budgetsim.compute import ComputeModel
     from budgetsim.costs import Terms
+    from budgetsim.evidence import Evidence
     from budgetsim.rates import RateCard
     from budgetsim.sensitivity import Reprice
     from budgetsim_cli.question import Question
@@ -50,7 +51,8 @@ def open_asked(question: Question) -> Asked:
 
     raises : InputError and what `load_evidence` and `open_choices` raise
     """
-    from budgetsim.advise import load_evidence, open_choices
+    from budgetsim.advise import open_choices
+    from budgetsim.evidence import load_evidence
     from budgetsim.store.location import locate
 
     terms = read_terms(question)

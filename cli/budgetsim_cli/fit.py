@@ -10,7 +10,7 @@ import typer
 from budgetsim_cli.console import EvidenceName, Json, Store, Tasks, print_json, print_page, say
 
 if TYPE_CHECKING:
-    from budgetsim.advise import Evidence
+    from budgetsim.evidence import Evidence
     from budgetsim.report.grid import Page
     from budgetsim.surface import TaskFit
 
@@ -27,8 +27,8 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Fit learning curves and surfaces to the evidence, store their draws, and plot them for one task."""
-    from budgetsim.advise import load_evidence
     from budgetsim.errors import InputError
+    from budgetsim.evidence import load_evidence
     from budgetsim.report.fit import fit_json, fit_page
     from budgetsim.store.location import locate
 
@@ -51,7 +51,7 @@ def fit(
 
 
 def _fitted(found: Evidence, name: str, force: bool) -> TaskFit:
-    from budgetsim.advise import stored_fit
+    from budgetsim.evidence import stored_fit
     from budgetsim.store.fits import save_fit
 
     fitted = None if force else stored_fit(found, name)

@@ -49,8 +49,9 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Predict the score of one new run at points nobody need have run."""
-    from budgetsim.advise import answer_points, load_evidence
+    from budgetsim.advise import answer_points
     from budgetsim.errors import NoEvidenceError
+    from budgetsim.evidence import load_evidence
     from budgetsim.report.points import points_grid, points_json
     from budgetsim.store.location import locate
 

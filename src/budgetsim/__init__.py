@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from budgetsim._version import __version__
-    from budgetsim.advise import Choices, Evidence, Rival, choices, load_evidence, open_choices, rivals, task_fit
+    from budgetsim.advise import Choices, Rival, choices, open_choices, rivals
     from budgetsim.choosing.allocate import Choice, allocate
     from budgetsim.choosing.goals import Goal, GoalPlan, reach_target
     from budgetsim.choosing.optimize import TaskAnswer, optimize_task
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreLockedError,
     )
+    from budgetsim.evidence import Evidence, load_evidence, task_fit
     from budgetsim.fitting.ensemble import Prediction
     from budgetsim.fitting.fitcurve import CurveFit, fit_curve
     from budgetsim.fitting.fitsurface import SurfaceFit, fit_surface
@@ -56,13 +57,13 @@ if TYPE_CHECKING:
 _HOME = {
     "__version__": "_version",
     "Choices": "advise",
-    "Evidence": "advise",
+    "Evidence": "evidence",
     "Rival": "advise",
     "choices": "advise",
-    "load_evidence": "advise",
+    "load_evidence": "evidence",
     "open_choices": "advise",
     "rivals": "advise",
-    "task_fit": "advise",
+    "task_fit": "evidence",
     "Choice": "choosing.allocate",
     "allocate": "choosing.allocate",
     "Hours": "compute",
