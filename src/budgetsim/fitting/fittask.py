@@ -212,7 +212,7 @@ def _families(used: Sequence[Measurement]) -> list[Family]:
 
 
 def _surfaces(family: Family, posterior: Posterior, n_draws: int, rng: np.random.Generator) -> list[Surface]:
-    """One table of draws for each strategy of the family, all from the same draws and residual path."""
+    """One table of mean scores for each strategy of the family, all from the same draws and residual path."""
     groups: dict[Group, list[Measurement]] = defaultdict(list)
     for m in family.rows:
         groups[m.group].append(m)
@@ -238,7 +238,7 @@ def _surfaces(family: Family, posterior: Posterior, n_draws: int, rng: np.random
                 inputs=inputs,
                 knots=knots[key],
                 draws=draws[:, start:stop].reshape(n_draws, *(len(k) for k in knots[key])),
-                run_noise=_one_run(noise, rng),
+                run_noise=np.zeros(n_draws),  # `_together` adds it, to the draws that are kept
                 support=support_of(points),
                 n_rows=len(rows),
                 diagnostics=posterior.diagnostics,
