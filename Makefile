@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-train check lint types imports test-slow docs paper rebuild bad-input clean
+.PHONY: demo test test-train check lint types imports test-slow mutate docs paper rebuild bad-input clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ imports: $(VENV)/.ready
 
 test-slow: $(VENV)/.ready  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+mutate: $(VENV)/.ready  ## change one thing at a time in a copy: which of the kept mutations does no test notice?
+	$(BIN)/python tools/mutate.py
 
 docs: $(VENV)/.ready  ## refresh docs/cli.md and what commands print in README.md and docs/*.md; other-*.md anew
 	$(BIN)/python docs/refresh.py
