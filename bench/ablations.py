@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from budgetsim.fitting.ensemble import DEFAULT, Options
-from budgetsim.fitting.fitcurve import fit_curve
+from budgetsim.laws.curve import fit_curve
+from budgetsim.laws.ensemble import DEFAULT, Options
 from coverage import inside
 from curve_data import Curve, lcdb11, rectified_sft, revisiting_nsl
 from scoring import print_table, rmsle

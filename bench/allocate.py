@@ -27,13 +27,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.advise import Choices, open_choices
+from budgetsim.answers.choices import Choices, open_choices
+from budgetsim.answers.evidence import load_evidence
 from budgetsim.choosing.allocate import FINE, prepare
 from budgetsim.choosing.options import Option
-from budgetsim.evidence import load_evidence
-from budgetsim.rates import parse_rates
+from budgetsim.costs.rates import parse_rates
+from budgetsim.design.surface import interpolate
 from budgetsim.store.location import locate
-from budgetsim.surface import interpolate
 from scoring import print_table
 
 Floats = NDArray[np.float64]

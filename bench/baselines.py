@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from budgetsim.curves import BOUNDED_POWER, ONE_BREAK, POWER_FLOOR, RECTIFIED, SHIFTED_POWER, Family, Frame
+from budgetsim.laws.families import BOUNDED_POWER, ONE_BREAK, POWER_FLOOR, RECTIFIED, SHIFTED_POWER, Family, Frame
 
 Floats = NDArray[np.float64]
 Curve = Callable[[Floats], Floats]

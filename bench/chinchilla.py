@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from budgetsim.curves.additive import additive
-from budgetsim.curves.family import Frame
+from budgetsim.laws.additive import additive
+from budgetsim.laws.family import Frame
 from curve_data import Floats, column, folder, published, rows
 from scoring import print_table
 

@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from budgetsim.data.loading import Access
 from budgetsim.measure.execute import execute
 from budgetsim.measure.recipe import PRESETS, Recipe
 from budgetsim.measure.resolve import Bench
@@ -19,7 +20,6 @@ from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import StageStore, default_cache
 from budgetsim.measure.worker import open_bench
 from budgetsim.store.location import StorePaths
-from budgetsim.train.data import Access
 
 SEED = 100
 RATES = (1e-3, 3e-3, 6e-3)

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from budgetsim.curves import RECTIFIED, Frame
-from budgetsim.fitting.ensemble import DEFAULT, Growth
-from budgetsim.fitting.fitcurve import fit_curve
-from budgetsim.fitting.levenberg import Problem, solve
+from budgetsim.laws.curve import fit_curve
+from budgetsim.laws.ensemble import DEFAULT, Growth
+from budgetsim.laws.families import RECTIFIED, Frame
+from budgetsim.laws.levenberg import Problem, solve
 from curve_data import Curve, Floats, lcdb11, rectified_sft, revisiting_nsl
 from scoring import cluster_range, crps, interval_score, print_table
 

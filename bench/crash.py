@@ -26,13 +26,13 @@ from typing import Any
 
 import duckdb
 
+from budgetsim.data.custom import TaskFiles, add_task, register_custom_tasks
+from budgetsim.data.toy import toy_rows
 from budgetsim.errors import BudgetsimError
 from budgetsim.measure import Campaign, RunSpec, get_preset, run_campaign
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import check, merge
 from budgetsim.store.records import read_shards
-from budgetsim.train.custom import TaskFiles, add_task, register_custom_tasks
-from budgetsim.train.toy import toy_rows
 
 STEPS = 120
 SEED = 7

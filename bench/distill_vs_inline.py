@@ -21,14 +21,14 @@ from typing import Any
 
 import torch
 
-from budgetsim.tasks import get_task
-from budgetsim.train import finetune, models
-from budgetsim.train.codec import PieceCodec, train_pieces
-from budgetsim.train.device import prepare
-from budgetsim.train.distill import StateCache, StateHead, cache_states, kl_tokens
-from budgetsim.train.evaluate import answer, generate
-from budgetsim.train.metrics import score
-from budgetsim.train.toy import toy_rows
+from budgetsim.data.metrics import score
+from budgetsim.data.tasks import get_task
+from budgetsim.data.toy import toy_rows
+from budgetsim.learners import finetune, models
+from budgetsim.learners.codec import PieceCodec, train_pieces
+from budgetsim.learners.device import prepare
+from budgetsim.learners.distill import StateCache, StateHead, cache_states, kl_tokens
+from budgetsim.learners.evaluate import answer, generate
 
 PAIRS = (("micro", "pico"), ("mini", "nano"))
 BATCH, TARGET, TEMPERATURE = 32, 4, 2.0

@@ -11,7 +11,7 @@ from collections import defaultdict
 import numpy as np
 
 from baselines import all_forms
-from budgetsim.fitting.fitcurve import fit_curve
+from budgetsim.laws.curve import fit_curve
 from curve_data import Curve, published, revisiting_nsl, thin
 from scoring import print_table, rmsle
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from baselines import FORMS, one_start
-from budgetsim.fitting.fitcurve import fit_curve
+from budgetsim.laws.curve import fit_curve
 from curve_data import Curve, published, rectified_sft
 from scoring import print_table, rmsle
 

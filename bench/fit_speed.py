@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
-from budgetsim.curves import FAMILIES, Family, Frame
-from budgetsim.fitting.ensemble import DEFAULT
-from budgetsim.fitting.fitcurve import fit_curve
+from budgetsim.laws.curve import fit_curve
+from budgetsim.laws.ensemble import DEFAULT
+from budgetsim.laws.families import FAMILIES, Family, Frame
 
 Floats = NDArray[np.float64]
 GOALS = (0.05, 0.15)

@@ -9,8 +9,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.design import STRATEGY_INPUTS, Measurement
-from budgetsim.fitting.fittask import fit_task
+from budgetsim.design.points import STRATEGY_INPUTS, Measurement
+from budgetsim.fitting.task import fit_task
 from budgetsim.store.query import load_measurements
 from scoring import crps, interval_score, print_table
 

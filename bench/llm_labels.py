@@ -12,8 +12,8 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.curves.labelers import Labeler
-from budgetsim.design import Measurement
+from budgetsim.design.points import Measurement
+from budgetsim.fitting.labelers import Labeler
 from leaving_out import Runs, predict, report, stored, without
 
 LABELS = ("annotate", "llm_annotate", "annotate_plus_llm")

@@ -19,8 +19,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from budgetsim.data.toy import toy_rows
 from budgetsim.store.location import package_data
-from budgetsim.train.toy import toy_rows
 
 CARD = """
 cpu:

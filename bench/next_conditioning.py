@@ -14,13 +14,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-import budgetsim.fitting.fitfamily as fitfamily
-import budgetsim.fitting.fittask as fittask
-from budgetsim.design import STRATEGY_INPUTS, Measurement
-from budgetsim.evidence import load_evidence
+import budgetsim.fitting.groups as fitfamily
+import budgetsim.fitting.task as fittask
+from budgetsim.answers.evidence import load_evidence
+from budgetsim.design.points import STRATEGY_INPUTS, Measurement
+from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.pilots.condition import Lesson, lesson, slices
 from budgetsim.store.location import locate
-from budgetsim.surface import Surface, TaskFit
 from scoring import print_table
 
 Floats = NDArray[np.float64]

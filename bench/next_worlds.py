@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.advise import choices
+from budgetsim.answers.choices import choices
+from budgetsim.answers.evidence import load_evidence
 from budgetsim.choosing.options import Option
-from budgetsim.design import STRATEGY_INPUTS, Group, Measurement
-from budgetsim.evidence import load_evidence
-from budgetsim.fitting.fitcurve import fit_curve
-from budgetsim.fitting.fitsurface import fit_surface
-from budgetsim.fitting.fittask import fit_task
+from budgetsim.costs.rates import parse_rates
+from budgetsim.design.points import STRATEGY_INPUTS, Group, Measurement
+from budgetsim.fitting.task import fit_task
+from budgetsim.laws.curve import fit_curve
+from budgetsim.laws.surface import fit_surface
 from budgetsim.pilots.condition import Lesson
-from budgetsim.rates import parse_rates
 from budgetsim.store.location import locate
 from curve_data import Curve, column, folder, rectified_sft, rows
 

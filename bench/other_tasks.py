@@ -15,7 +15,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-import budgetsim.fitting.fittask as fittask
+import budgetsim.fitting.task as fittask
 from budgetsim.fitting.hierarchy import Shown, Usual, usual
 from next_worlds import Beliefs, World, task_worlds
 from scoring import crps, interval_score, print_table

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from budgetsim.design import DesignPoint, canonical_hash
+from budgetsim.data.loading import TaskData, load_task
+from budgetsim.data.metrics import score
+from budgetsim.design.points import DesignPoint, canonical_hash
+from budgetsim.learners.overlap import overlap_answers
 from budgetsim.measure.record import git_state, versions
 from budgetsim.store.records import RunRecord, Score, StageRecord, write_shard
-from budgetsim.train.baselines import overlap_answers
-from budgetsim.train.data import TaskData, load_task
-from budgetsim.train.metrics import score
 
 TASK, N_LABELS, N_SEEDS = "multipit_id", 100, 10
 RULE = "whole evaluation file; the labels drawn from it by seed, scored on the rest"

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS, Measurement
-from budgetsim.fitting.fittask import fit_task
-from budgetsim.published import PublishedRow, imply_counts, parse_compute, parse_published
-from budgetsim.surface import interpolate
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS, Measurement
+from budgetsim.design.surface import interpolate
+from budgetsim.fitting.task import fit_task
+from budgetsim.store.published import PublishedRow, imply_counts, parse_compute, parse_published
 from scoring import best_width, crps, crps_normal, print_table
 
 Floats = NDArray[np.float64]

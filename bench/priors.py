@@ -1,12 +1,12 @@
-"""Recompute the prior parameters that the product ships (`budgetsim.curves.priors`) and compare."""
+"""Recompute the prior parameters that the product ships (`budgetsim.laws.priors`) and compare."""
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
 
-from budgetsim.curves.priors import PRIORS
-from budgetsim.fitting.pooling import shapes_of, summarise
+from budgetsim.laws.pooling import shapes_of, summarise
+from budgetsim.laws.priors import PRIORS
 from curve_data import lcdb11, rectified_sft
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from unittest.mock import patch
 
-import budgetsim.fitting.fitfamily as fitfamily
-import budgetsim.fitting.fittask as fittask
-from budgetsim.design import PAPER_STUDENT, Measurement
+import budgetsim.fitting.groups as fitfamily
+import budgetsim.fitting.task as fittask
+from budgetsim.design.points import PAPER_STUDENT, Measurement
 from leaving_out import Runs, predict, report, stored, without
 
 KINDS = ("pico", "encoder-lr", "tfidf-lr")

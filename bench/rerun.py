@@ -20,14 +20,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
+from budgetsim.data.loading import Access, load_task
+from budgetsim.data.splits import split_task
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import load_grid
 from budgetsim.measure.spec import RunSpec, from_json, to_json
 from budgetsim.measure.worker import open_bench
 from budgetsim.store.location import StorePaths, locate
 from budgetsim.store.records import read_shards
-from budgetsim.train.data import Access, load_task
-from budgetsim.train.splits import split_task
 
 SETTINGS = {
     "here": {"OMP_NUM_THREADS": "1", "RERUN_THREADS": "1"},

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from budgetsim.fitting.ensemble import Options
-from budgetsim.fitting.fitsurface import SURFACE, SurfaceFit, fit_surface
+from budgetsim.laws.ensemble import Options
+from budgetsim.laws.surface import SURFACE, SurfaceFit, fit_surface
 from curve_data import Floats, column, folder, published, rows
 from scoring import print_table
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from budgetsim.design import Measurement
+from budgetsim.design.points import Measurement
 from leaving_out import Runs, predict, report, stored, without
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from transformers import get_linear_schedule_with_warmup
 
-from budgetsim.tasks import get_task
-from budgetsim.train import finetune, models
-from budgetsim.train.codec import PieceCodec, train_pieces
-from budgetsim.train.device import prepare
-from budgetsim.train.schedule import batch_order
-from budgetsim.train.toy import toy_rows
+from budgetsim.data.tasks import get_task
+from budgetsim.data.toy import toy_rows
+from budgetsim.learners import finetune, models
+from budgetsim.learners.codec import PieceCodec, train_pieces
+from budgetsim.learners.device import prepare
+from budgetsim.learners.schedule import batch_order
 
 BATCH = 32
 OUTSIDE = ("forward", "backward", "adam", "_call_impl", "run_backward")

@@ -25,18 +25,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.advise import choices
+from budgetsim.answers.choices import choices
+from budgetsim.answers.evidence import Evidence, load_evidence
 from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import chance_of_best, run_interval
-from budgetsim.design import STRATEGY_INPUTS, Measurement
-from budgetsim.evidence import Evidence, load_evidence
-from budgetsim.fitkey import METHOD
-from budgetsim.fitting.fittask import fit_task
-from budgetsim.rates import RateCard, parse_rates
+from budgetsim.costs.rates import RateCard, parse_rates
+from budgetsim.data.tasks import get_task
+from budgetsim.design.fitkey import METHOD
+from budgetsim.design.points import STRATEGY_INPUTS, Measurement
+from budgetsim.design.surface import TaskFit, axis_scale
+from budgetsim.fitting.task import fit_task
 from budgetsim.store.location import StorePaths
-from budgetsim.surface import TaskFit, axis_scale
-from budgetsim.tasks import get_task
 from scoring import print_table
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from budgetsim.data.tasks import get_task
 from budgetsim.store.database import Connection, open_reader
 from budgetsim.store.location import locate
-from budgetsim.tasks import get_task
 
 ROOT = Path(__file__).parents[1]
 CHEAP = ("tfidf-lr", "encoder-lr", "overlap")

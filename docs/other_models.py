@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from budgetsim.advise import Choices, choices
+from budgetsim.answers.choices import Choices, choices
+from budgetsim.answers.evidence import Evidence, load_evidence
 from budgetsim.choosing.options import Allocation
-from budgetsim.compute import DISTILL_EPOCHS, T5_SHAPES, StepFlops, distill_flops
+from budgetsim.costs.hours import DISTILL_EPOCHS, T5_SHAPES, StepFlops, distill_flops
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.tasks import get_task
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.plans import best_plan
-from budgetsim.evidence import Evidence, load_evidence
-from budgetsim.published import PAPER_POOL_SIZE, PublishedRow, parse_compute, parse_published
-from budgetsim.rates import parse_rates
 from budgetsim.report.frontier import spread_words
-from budgetsim.report.grid import usd
+from budgetsim.report.table import usd
 from budgetsim.store.location import StorePaths
-from budgetsim.tasks import get_task
+from budgetsim.store.published import PAPER_POOL_SIZE, PublishedRow, parse_compute, parse_published
 
 ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "results" / "evidence"

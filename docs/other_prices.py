@@ -10,23 +10,23 @@ from pathlib import Path
 
 import numpy as np
 
-from budgetsim.advise import Choices, choices
+from budgetsim.answers.choices import Choices, choices
+from budgetsim.answers.evidence import Evidence, load_evidence
+from budgetsim.answers.sensitivity import LLM_STRATEGIES, llm_case, plateau_case
 from budgetsim.choosing.options import Allocation
-from budgetsim.compute import COMPUTE_MODELS
-from budgetsim.costs import llm_usd_per_label
+from budgetsim.costs.hours import COMPUTE_MODELS
+from budgetsim.costs.model import llm_usd_per_label
+from budgetsim.costs.rates import RateCard, parse_rates
+from budgetsim.data.tasks import TASKS, get_task
+from budgetsim.design.surface import interpolate
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import price_levers
 from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
 from budgetsim.economics.whatif import Errors, implied_accuracy, label_worth, n_classes
-from budgetsim.evidence import Evidence, load_evidence
-from budgetsim.rates import RateCard, parse_rates
-from budgetsim.report.grid import usd
 from budgetsim.report.sensitivity import price_words
-from budgetsim.sensitivity import LLM_STRATEGIES, llm_case, plateau_case
+from budgetsim.report.table import usd
 from budgetsim.store.location import StorePaths, example_cards
-from budgetsim.surface import interpolate
-from budgetsim.tasks import TASKS, get_task
 from other_models import SMALL, plan_cell, short, table
 
 ROOT = Path(__file__).parents[1]

@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from budgetsim.evidence import load_evidence
-from budgetsim.fitkey import METHOD
-from budgetsim.rates import parse_rates
+from budgetsim.answers.evidence import load_evidence
+from budgetsim.costs.rates import parse_rates
+from budgetsim.design.fitkey import METHOD
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import locate
 from paper_claims import infeasible, llm, main_results, mixes, other_models

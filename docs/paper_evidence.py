@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from budgetsim.advise import choices
+from budgetsim.answers.choices import choices
+from budgetsim.answers.evidence import Evidence
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import predict
-from budgetsim.compute import ComputeModel
-from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
-from budgetsim.evidence import Evidence
-from budgetsim.fitting.fittask import fit_task
-from budgetsim.rates import RateCard
+from budgetsim.costs.hours import ComputeModel
+from budgetsim.costs.rates import RateCard
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
+from budgetsim.design.surface import Floats, TaskFit
+from budgetsim.fitting.task import fit_task
 from budgetsim.store.database import Connection
 from budgetsim.store.fits import load_fit, save_fit
-from budgetsim.surface import Floats, TaskFit
 
 CELLS_SQL = """
 SELECT r.run_id, coalesce(r.same_as, r.run_id) AS key, c.panel, r.task, r.strategy, r.student, r.teacher, r.labeler,

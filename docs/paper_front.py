@@ -9,9 +9,9 @@ import numpy as np
 
 from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option, allocation_at, constant_allocation
-from budgetsim.compute import COMPUTE_MODELS
+from budgetsim.costs.hours import COMPUTE_MODELS
+from budgetsim.data.tasks import get_task
 from budgetsim.economics.frontier import pareto_front
-from budgetsim.tasks import get_task
 from paper_evidence import CHECKED, Cell, Forecast, Refits, Section, checked, forecast, table
 
 KINDS = ("interpolated", "extrapolated")

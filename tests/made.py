@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from budgetsim.choosing.options import EvidenceNote, Option
-from budgetsim.costs import CostModel
-from budgetsim.design import STRATEGY_INPUTS, Measurement
-from budgetsim.surface import Support, Surface
+from budgetsim.costs.model import CostModel
+from budgetsim.design.points import STRATEGY_INPUTS, Measurement
+from budgetsim.design.surface import Support, Surface
 
 ROOT = Path(__file__).parents[1]
 NOTE = EvidenceNote(set="made", source="measured", device="cpu", n_rows=4)

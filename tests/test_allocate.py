@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgetsim.choosing.allocate import allocate, best_per_draw
-from budgetsim.compute import Steps
-from budgetsim.costs import CostModel
-from budgetsim.surface import interpolate
+from budgetsim.costs.hours import Steps
+from budgetsim.costs.model import CostModel
+from budgetsim.design.surface import interpolate
 from made import make_surface
 
 N = np.array([1.0, 10.0, 60.0, 250.0])

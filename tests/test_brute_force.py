@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.advise import choices
+from budgetsim.answers.choices import choices
+from budgetsim.answers.evidence import load_evidence
 from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.optimize import optimize_task
-from budgetsim.compute import Hours
-from budgetsim.costs import cost_model
-from budgetsim.evidence import load_evidence
-from budgetsim.rates import parse_rates
+from budgetsim.costs.hours import Hours
+from budgetsim.costs.model import cost_model
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.tasks import TASKS
+from budgetsim.design.surface import interpolate
 from budgetsim.store.location import StorePaths
-from budgetsim.surface import interpolate
-from budgetsim.tasks import TASKS
 from made import ROOT, make_option, make_surface
 
 CARD = (ROOT / "rates.yaml").read_text(encoding="utf-8")

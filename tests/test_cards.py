@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from budgetsim.rates import parse_rates
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.tasks import TASKS
 from budgetsim.store.location import example_cards
-from budgetsim.tasks import TASKS
 from made import ROOT, run_cli
 
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in example_cards().items()}

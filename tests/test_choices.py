@@ -13,14 +13,14 @@ from budgetsim.choosing.goals import reach_target
 from budgetsim.choosing.objectives import chance_of, quantile, search, tail_regret
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.owning import worth_of_owning
-from budgetsim.choosing.purse import days_model, with_owned_teacher
 from budgetsim.choosing.shadow import shadow_price
 from budgetsim.choosing.winners import searches
-from budgetsim.compute import Hours, Steps
-from budgetsim.costs import CostModel, Terms, cost_model
-from budgetsim.rates import parse_rates
-from budgetsim.surface import interpolate
-from budgetsim.tasks import TASKS
+from budgetsim.costs.hours import Hours, Steps
+from budgetsim.costs.model import CostModel, Terms, cost_model
+from budgetsim.costs.rates import parse_rates
+from budgetsim.costs.terms import days_model, with_owned_teacher
+from budgetsim.data.tasks import TASKS
+from budgetsim.design.surface import interpolate
 from made import ROOT, make_option, make_surface
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from budgetsim.compute import (
+from budgetsim.costs.hours import (
     DISTILL_EPOCHS,
     T5_SHAPES,
     Hours,
@@ -15,7 +15,7 @@ from budgetsim.compute import (
     measured_hours,
     student_only,
 )
-from budgetsim.tasks import TASKS
+from budgetsim.data.tasks import TASKS
 
 SPEED = ModelledSpeed(
     peak_tflops=312, teacher_training=0.24, labelling=0.14, student_training=0.26, seconds_per_step=0.03

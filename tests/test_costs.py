@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.compute import Hours, Steps
-from budgetsim.costs import CostModel, cost_model, llm_usd_per_label
+from budgetsim.costs.hours import Hours, Steps
+from budgetsim.costs.model import CostModel, cost_model, llm_usd_per_label
+from budgetsim.costs.rates import LlmPrice, parse_rates
+from budgetsim.data.tasks import TASKS
 from budgetsim.errors import MissingPriceError
-from budgetsim.rates import LlmPrice, parse_rates
-from budgetsim.tasks import TASKS
 
 CARD = """
 schema_version: 1

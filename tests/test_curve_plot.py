@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from budgetsim.curve_plot import curves_of, save_plot, text_plot
+from budgetsim.answers.evidence import load_evidence, stored_fit
 from budgetsim.errors import InputError
-from budgetsim.evidence import load_evidence, stored_fit
+from budgetsim.report.plot import curves_of, save_plot, text_plot
 from budgetsim.store.location import StorePaths
 from made import ROOT
 

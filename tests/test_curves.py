@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.curves import FAMILIES, Frame
+from budgetsim.laws.families import FAMILIES, Frame
 
 FRAME = Frame(first=-3.0, last=3.0, level=0.7, highest=1.5)
 LOG_SIZES = np.linspace(-3.0, 6.0, 40)

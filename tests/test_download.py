@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from budgetsim.data import pins
+from budgetsim.data.loading import Access, load_task
+from budgetsim.data.pins import AuthorFile, fetch
 from budgetsim.errors import InputError
-from budgetsim.train import pins
-from budgetsim.train.data import Access, load_task
-from budgetsim.train.pins import AuthorFile, fetch
 
 pytest.importorskip("pooch")
 

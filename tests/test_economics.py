@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from budgetsim.choosing.allocate import allocate
-from budgetsim.costs import CostModel
+from budgetsim.costs.model import CostModel
+from budgetsim.data.tasks import TASKS
 from budgetsim.economics.crossings import overtaking, spread
 from budgetsim.economics.expansion import compute_share, compute_usd, expansion_path, path_scores
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.switches import break_even_usd, switch_spread
 from budgetsim.economics.tradeoff import indifference_curve, substitution_rate, trace_indifference
 from budgetsim.report.frontier import curve_page
-from budgetsim.tasks import TASKS
 from made import make_option, make_surface
 
 K = np.expm1(np.linspace(0, 14, 57))  # zero to 1.2 million

@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from budgetsim.advise import answer_points, choices, open_choices, rivals
+from budgetsim.answers.choices import answer_points, choices, open_choices, rivals
+from budgetsim.answers.evidence import load_evidence, stored_fit
+from budgetsim.answers.points import make_point
+from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.winners import best_values, searches
-from budgetsim.costs import Terms
-from budgetsim.design import STRATEGY_INPUTS
+from budgetsim.costs.model import Terms
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import STRATEGY_INPUTS
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import MissingPriceError, NoEvidenceError
-from budgetsim.evidence import load_evidence, stored_fit
-from budgetsim.points import make_point
-from budgetsim.rates import parse_rates
 from budgetsim.report.answer import answer_page, recommendation
 from budgetsim.report.fit import fit_page
 from budgetsim.report.notes import compute_notes, coverage_note, moot_note, with_unpriced
-from budgetsim.sensitivity import trace_sensitivity
 from budgetsim.store.location import StorePaths
-from budgetsim.tasks import TASKS
 from budgetsim_cli.main import app
 from made import ROOT
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.choosing.firstchange import first_change
+from budgetsim.choosing.bisect import first_change
 
 
 @given(st.floats(1.001, 31.9), st.sampled_from([1.005, 1.02]), st.booleans())

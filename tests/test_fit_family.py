@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.curves.labelers import N_LABELER, Labeler
-from budgetsim.curves.onset import Floors, sigmoid
-from budgetsim.curves.score import label_forms, transfer_forms
-from budgetsim.fitting.fitfamily import TIE, Family, tied
-from budgetsim.fitting.fittask import fit_task
+from budgetsim.fitting.forms import label_forms, transfer_forms
+from budgetsim.fitting.groups import TIE, Family, tied
+from budgetsim.fitting.labelers import N_LABELER, Labeler
+from budgetsim.fitting.onset import Floors, sigmoid
+from budgetsim.fitting.task import fit_task
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
 from made import BLANK_ROW
@@ -26,7 +26,7 @@ COUNTS = np.array([0.0, 1.0, 30.0, 1e3, 3e4, 1e6, 1e9])
 @pytest.fixture(scope="module", autouse=True)
 def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("budgetsim.fitting.fitfamily.N_PARTICLES", 1000)
+        patch.setattr("budgetsim.fitting.groups.N_PARTICLES", 1000)
         yield
 
 

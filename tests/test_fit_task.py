@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from budgetsim.design.surface import TaskFit
 from budgetsim.errors import InputError, NoEvidenceError
-from budgetsim.fitting.fittask import fit_task
-from budgetsim.surface import TaskFit
+from budgetsim.fitting.task import fit_task
 from made import BLANK_ROW
 
 
@@ -40,7 +40,7 @@ ROWS = [annotate(n) for n in SIZES] + [distill(n, u) for n in SIZES for u in (10
 @pytest.fixture(scope="module", autouse=True)
 def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("budgetsim.fitting.fitfamily.N_PARTICLES", 1000)
+        patch.setattr("budgetsim.fitting.groups.N_PARTICLES", 1000)
         yield
 
 

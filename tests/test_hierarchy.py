@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 import budgetsim.fitting.gains as gains
+from budgetsim.answers.evidence import load_evidence
+from budgetsim.data.tasks import TASKS
+from budgetsim.design.fitkey import rows_hash
 from budgetsim.errors import InputError
-from budgetsim.evidence import load_evidence
-from budgetsim.fitkey import rows_hash
-from budgetsim.fitting.fittask import _shown, fit_task
 from budgetsim.fitting.gains import SIZES, Gain, UsualGain, paired, usual_gain
 from budgetsim.fitting.hierarchy import OWN_MEAN, OWN_VARIANCE, population
+from budgetsim.fitting.task import _shown, fit_task
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import related_sets
-from budgetsim.tasks import TASKS
 from made import BLANK_ROW, ROOT, make_surface
 
 RNG = np.random.default_rng(0)
@@ -25,7 +25,7 @@ EVERYWHERE = np.ones(len(SIZES), dtype=bool)
 @pytest.fixture(scope="module", autouse=True)
 def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("budgetsim.fitting.fitfamily.N_PARTICLES", 600)
+        patch.setattr("budgetsim.fitting.groups.N_PARTICLES", 600)
         yield
     _shown.cache_clear()  # no other test is to meet fits of so few
 
@@ -171,7 +171,7 @@ def test_a_task_fitted_for_others_is_fitted_again_where_its_floor_is_another(mon
     own = _task("stance", 0.12, sizes=(100,))
     before = fit_task(own, others=OTHERS, n_draws=20)
     raised = replace(TASKS["fever"], floors=(0.0, 0.1))
-    monkeypatch.setattr("budgetsim.fitting.fittask.known_tasks", lambda: (raised, TASKS["stance"]))
+    monkeypatch.setattr("budgetsim.fitting.task.known_tasks", lambda: (raised, TASKS["stance"]))
     after = fit_task(own, others=OTHERS, n_draws=20)
     assert any((a.draws != b.draws).any() for a, b in zip(before.surfaces, after.surfaces, strict=True))
 

@@ -12,29 +12,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.compute import MeasuredStage, ModelledSpeed, PublishedHours, distill_hours, measured_hours
-from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.costs.hours import MeasuredStage, ModelledSpeed, PublishedHours, distill_hours, measured_hours
+from budgetsim.data import metrics
+from budgetsim.data.custom import CustomData, TaskFiles, add_task, inspect_rows, load_custom
+from budgetsim.data.formats import leak_groups, split_fields, typing_rows
+from budgetsim.data.loading import Access, TaskData, load_task
+from budgetsim.data.pins import AuthorFile, fetch
+from budgetsim.data.rows import Row, parse_pairs, read_text
+from budgetsim.data.splits import SplitRule, nested_order, split_task
+from budgetsim.data.tasks import get_task
+from budgetsim.data.unlabeled import load_pool, parse_labeler, simulate_labels
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import BudgetsimError, InputError
+from budgetsim.learners import overlap as baselines
+from budgetsim.learners.schedule import batch_order
 from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.plan_grid import plan_grid
-from budgetsim.measure.pool import load_pool, parse_labeler, simulate_labels
 from budgetsim.measure.recipe import PRESETS, get_preset
 from budgetsim.measure.resolve import Bench, check_spec
 from budgetsim.measure.spec import RunSpec, from_json, to_json
 from budgetsim.measure.stages import Device, StageStore, Work
 from budgetsim.store.location import StorePaths
-from budgetsim.tasks import get_task
-from budgetsim.train import baselines, metrics
-from budgetsim.train.custom import CustomData, TaskFiles, add_task, inspect_rows, load_custom
-from budgetsim.train.data import Access, TaskData, load_task
-from budgetsim.train.formats import leak_groups, split_fields, typing_rows
-from budgetsim.train.pins import AuthorFile, fetch
-from budgetsim.train.rows import Row, parse_pairs, read_text
-from budgetsim.train.schedule import batch_order
-from budgetsim.train.splits import SplitRule, nested_order, split_task
 from made import run_cli
 from tiny import write_tiny_task
 

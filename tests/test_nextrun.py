@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.advise import choices
+from budgetsim.answers.choices import choices
+from budgetsim.answers.evidence import load_evidence
 from budgetsim.choosing.allocate import EASY, prepare
-from budgetsim.costs import CostModel
+from budgetsim.costs.model import CostModel
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.tasks import TASKS
 from budgetsim.errors import InputError
-from budgetsim.evidence import load_evidence
 from budgetsim.pilots.candidates import candidate_runs
 from budgetsim.pilots.nextrun import LEAST_FALL, _after, rank_runs
-from budgetsim.rates import parse_rates
 from budgetsim.report.next_run import next_json, next_page
 from budgetsim.store.location import StorePaths
-from budgetsim.tasks import TASKS
 from budgetsim_cli.next_run import budget_range
 from made import ROOT, make_option, make_surface
 

@@ -7,12 +7,12 @@ import pytest
 
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.winners import winners
-from budgetsim.compute import Steps
-from budgetsim.costs import CostModel
+from budgetsim.costs.hours import Steps
+from budgetsim.costs.model import CostModel
+from budgetsim.data.tasks import TASKS
 from budgetsim.economics.frontier import pareto_front, trace_frontier
 from budgetsim.economics.plans import best_plan
 from budgetsim.report.answer import recommendation
-from budgetsim.tasks import TASKS
 from made import make_option, make_surface
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from budgetsim.evidence import load_evidence
-from budgetsim.rates import parse_rates
+from budgetsim.answers.evidence import load_evidence
+from budgetsim.costs.rates import parse_rates
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
 from made import ROOT

@@ -3,7 +3,7 @@
 import pytest
 
 from budgetsim.errors import InputError
-from budgetsim.published import imply_counts, parse_compute, parse_published
+from budgetsim.store.published import imply_counts, parse_compute, parse_published
 from made import ROOT
 
 EVIDENCE = ROOT / "results" / "evidence"

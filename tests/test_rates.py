@@ -2,11 +2,11 @@ from decimal import Decimal
 
 import pytest
 
-from budgetsim.costs import llm_usd_per_label
+from budgetsim.costs.model import llm_usd_per_label
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.tasks import TASKS
 from budgetsim.errors import RateCardError
-from budgetsim.published import PAPER_GPU_USD_PER_HOUR, paper_llm_usd_per_label
-from budgetsim.rates import parse_rates
-from budgetsim.tasks import TASKS
+from budgetsim.store.published import PAPER_GPU_USD_PER_HOUR, paper_llm_usd_per_label
 from made import ROOT
 
 TEXT = (ROOT / "rates.yaml").read_text()

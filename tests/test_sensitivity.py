@@ -9,22 +9,22 @@ import jsonschema
 import numpy as np
 import pytest
 
-from budgetsim.advise import choices
+from budgetsim.answers.choices import choices
+from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.allocate import FINE
 from budgetsim.choosing.winners import best_values, searches, winners
-from budgetsim.compute import Hours
-from budgetsim.costs import CostModel
+from budgetsim.costs.hours import Hours
+from budgetsim.costs.model import CostModel
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.tasks import TASKS
 from budgetsim.economics.levers import Lever, price_levers, with_pool
 from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import price_breaks
 from budgetsim.economics.tornado import money_assumptions, tornado
 from budgetsim.economics.whatif import capped, implied_accuracy, label_worth, llm_surface, mixed_surface
 from budgetsim.errors import InputError
-from budgetsim.evidence import load_evidence
-from budgetsim.rates import parse_rates
-from budgetsim.sensitivity import trace_sensitivity
 from budgetsim.store.location import StorePaths
-from budgetsim.tasks import TASKS
 from made import ROOT, make_option, make_surface, run_cli
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from budgetsim.design import DesignPoint
+from budgetsim.design.points import DesignPoint
 from budgetsim.errors import InputError, NoEvidenceError, StoreError, StoreLockedError
 from budgetsim.store import database
 from budgetsim.store.database import migrate, migrations, open_reader, open_writer, schema_version

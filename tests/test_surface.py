@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.surface import TaskFit, interpolate
+from budgetsim.design.surface import TaskFit, interpolate
 from made import make_surface
 
 KNOTS = (np.array([1.0, 10.0, 100.0]), np.array([0.0, 50.0, 5000.0]))

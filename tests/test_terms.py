@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from budgetsim.advise import choices
+from budgetsim.answers.choices import choices
+from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
-from budgetsim.choosing.purse import owning, with_owned_teacher
-from budgetsim.compute import Steps
-from budgetsim.costs import NO_TERMS, CostModel, Terms
+from budgetsim.costs.hours import Steps
+from budgetsim.costs.model import NO_TERMS, CostModel, Terms
+from budgetsim.costs.rates import parse_rates
+from budgetsim.costs.terms import owning, with_owned_teacher
+from budgetsim.data.tasks import TASKS
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import price_levers
 from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import price_breaks
 from budgetsim.economics.tradeoff import trace_indifference
-from budgetsim.evidence import load_evidence
 from budgetsim.pilots.candidates import candidate_runs
 from budgetsim.pilots.nextrun import _after, rank_runs
-from budgetsim.rates import parse_rates
 from budgetsim.report.notes import reach_notes
-from budgetsim.sensitivity import trace_sensitivity
 from budgetsim.store.location import StorePaths, example_cards
-from budgetsim.tasks import TASKS
 from budgetsim_cli.main import app
 from made import ROOT, make_option, make_surface
 

@@ -14,8 +14,14 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the li
 
 import torch  # noqa: E402
 
-from budgetsim.compute import T5_SHAPES, forward_flops  # noqa: E402
+from budgetsim.costs.hours import T5_SHAPES, forward_flops  # noqa: E402
+from budgetsim.data.custom import TaskFiles, add_task  # noqa: E402
+from budgetsim.data.loading import Access  # noqa: E402
 from budgetsim.errors import InputError  # noqa: E402
+from budgetsim.learners import finetune, flops, models  # noqa: E402
+from budgetsim.learners.codec import PieceCodec, checkpoint_codec, train_pieces  # noqa: E402
+from budgetsim.learners.distill import LabelHead, StateCache, StateHead, cache_states, kl_tokens, label_loss  # noqa: E402
+from budgetsim.learners.evaluate import first_tokens, generate  # noqa: E402
 from budgetsim.measure.recipe import PRESETS, Recipe  # noqa: E402
 from budgetsim.measure.record import measure_one  # noqa: E402
 from budgetsim.measure.spec import RunSpec, from_json, to_json  # noqa: E402
@@ -25,12 +31,6 @@ from budgetsim.store.database import open_reader  # noqa: E402
 from budgetsim.store.location import StorePaths  # noqa: E402
 from budgetsim.store.merge import check, merge  # noqa: E402
 from budgetsim.store.records import read_shards  # noqa: E402
-from budgetsim.train import finetune, flops, models  # noqa: E402
-from budgetsim.train.codec import PieceCodec, checkpoint_codec, train_pieces  # noqa: E402
-from budgetsim.train.custom import TaskFiles, add_task  # noqa: E402
-from budgetsim.train.data import Access  # noqa: E402
-from budgetsim.train.distill import LabelHead, StateCache, StateHead, cache_states, kl_tokens, label_loss  # noqa: E402
-from budgetsim.train.evaluate import first_tokens, generate  # noqa: E402
 from tiny import save_tiny_t5, write_tiny_task  # noqa: E402
 
 UNTIED = {
@@ -109,7 +109,7 @@ def test_cached_states_give_the_loss_of_a_teacher_inside_the_step(tiny: Path) ->
         said, taught = student(**inputs).logits, teacher(**inputs).logits
     mask = batch["labels"] != -100
     inline = kl_tokens(said, taught, 2.0)[mask].mean()
-    from budgetsim.train.distill import state_loss
+    from budgetsim.learners.distill import state_loss
 
     head = StateHead(cache.matrix.float(), cache.scale, 2.0)
     cached = state_loss(said, batch["labels"], batch["states"], batch["is_gold"], head)
@@ -247,7 +247,7 @@ def test_a_vocabulary_mismatch_names_the_way_out(tiny: Path, paths: StorePaths, 
 
 
 def test_a_checkpoint_is_told_apart_by_what_is_in_it(tmp_path: Path) -> None:
-    from budgetsim.train.names import model_id
+    from budgetsim.learners.names import model_id
 
     a, b = save_tiny_t5(tmp_path / "a" / "m", seed=0), save_tiny_t5(tmp_path / "b" / "m", seed=1)
     same = save_tiny_t5(tmp_path / "c" / "m", seed=0)

@@ -16,7 +16,7 @@ def save_tiny_t5(folder: Path, *, d_model: int = 16, seed: int = 0) -> Path:
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast, T5Config
 
-    from budgetsim.train.models import build_random_t5
+    from budgetsim.learners.models import build_random_t5
 
     vocab = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *LABELS, *WORDS])}
     unknown = "<unk>"

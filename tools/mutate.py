@@ -5,7 +5,7 @@ tests that ought to notice:
 
     [[mutation]]
     id = "kl-reversed"
-    file = "src/budgetsim/train/distill.py"
+    file = "src/budgetsim/learners/distill.py"
     find = '''kl_div(student, teacher)'''
     replace = '''kl_div(teacher, student)'''
     tests = ["tests/test_distill_loss.py"]
@@ -181,7 +181,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--check", action="store_true", help="look only whether each can be applied")
     asked = parser.parse_args()
-    mutations = [m for m in read_mutations(ROOT / "tools/mutations") if not asked.only or {m.room, m.id} & {*asked.only}]
+    mutations = [
+        m for m in read_mutations(ROOT / "tools/mutations") if not asked.only or {m.room, m.id} & {*asked.only}
+    ]
     problems = [f"{m.room} {m.id}: {why}" for m in mutations if (why := m.problem(ROOT))]
     if problems or asked.check or not mutations:
         print("\n".join(problems) or f"{len(mutations)} mutations can be applied")

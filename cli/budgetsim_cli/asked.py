@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from budgetsim_cli.console import check_amount, read_rates, say
 
 if TYPE_CHECKING:
-    from budgetsim.advise import Choices, Rival
-    from budgetsim.compute import ComputeModel
-    from budgetsim.costs import Terms
-    from budgetsim.evidence import Evidence
-    from budgetsim.rates import RateCard
-    from budgetsim.sensitivity import Reprice
+    from budgetsim.answers.choices import Choices, Rival
+    from budgetsim.answers.evidence import Evidence
+    from budgetsim.answers.sensitivity import Reprice
+    from budgetsim.costs.hours import ComputeModel
+    from budgetsim.costs.model import Terms
+    from budgetsim.costs.rates import RateCard
     from budgetsim_cli.question import Question
 
 # Ways of using money that somebody may ask for by name, and that nothing is known of.
@@ -35,13 +35,13 @@ class Asked(NamedTuple):
 
     def reprice(self, task: str) -> Reprice:
         """The same choices of a task under another card or compute model."""
-        from budgetsim.advise import choices
+        from budgetsim.answers.choices import choices
 
         return partial(choices, self.evidence, task, **_kept(self.question, self.terms))
 
     def rivals(self, task: str) -> list[Rival]:
         """Cheap students measured on a task, as far as its labels go."""
-        from budgetsim.advise import rivals
+        from budgetsim.answers.choices import rivals
 
         return rivals(self.evidence, task, self.card, owned_labels=self.question.owned_labels, terms=self.terms)
 
@@ -51,8 +51,8 @@ def open_asked(question: Question) -> Asked:
 
     raises : InputError and what `load_evidence` and `open_choices` raise
     """
-    from budgetsim.advise import open_choices
-    from budgetsim.evidence import load_evidence
+    from budgetsim.answers.choices import open_choices
+    from budgetsim.answers.evidence import load_evidence
     from budgetsim.store.location import locate
 
     terms = read_terms(question)
@@ -100,7 +100,7 @@ def check_compute(name: str) -> ComputeModel:
 
     raises : InputError
     """
-    from budgetsim.compute import COMPUTE_MODELS
+    from budgetsim.costs.hours import COMPUTE_MODELS
     from budgetsim.errors import InputError
 
     for model in COMPUTE_MODELS:
@@ -114,7 +114,7 @@ def check_strategies(names: list[str] | None) -> None:
 
     raises : InputError; NoEvidenceError for a strategy that can be thought of and that nobody has run
     """
-    from budgetsim.design import STRATEGIES
+    from budgetsim.design.points import STRATEGIES
     from budgetsim.errors import InputError, NoEvidenceError
 
     for name in names or ():
@@ -132,7 +132,7 @@ def read_terms(asked: Question) -> Terms:
 
     raises : InputError
     """
-    from budgetsim.costs import NO_TERMS
+    from budgetsim.costs.model import NO_TERMS
     from budgetsim.errors import InputError
 
     if asked.labels_per_day is not None:

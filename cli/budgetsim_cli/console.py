@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from budgetsim.rates import RateCard
-    from budgetsim.report.grid import Page
+    from budgetsim.costs.rates import RateCard
+    from budgetsim.report.table import Page
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, with schema_version.")]
 Store = Annotated[Path | None, typer.Option("--store", help="DuckDB file of the evidence store.", show_default=False)]
@@ -58,7 +58,7 @@ def read_text(path: Path, what: str) -> str:
 
 def read_rates(path: Path | None) -> RateCard:
     """The rate card somebody named (a file, else an example), else ./rates.yaml, else the paper's."""
-    from budgetsim.rates import parse_rates
+    from budgetsim.costs.rates import parse_rates
 
     path = find_rates(path)
     return parse_rates(read_text(path, "rate card"), path.name)
@@ -85,7 +85,7 @@ def find_rates(path: Path | None) -> Path:
 
 def read_examples() -> list[RateCard]:
     """The example cards."""
-    from budgetsim.rates import parse_rates
+    from budgetsim.costs.rates import parse_rates
     from budgetsim.store.location import example_cards
 
     return [parse_rates(read_text(path, "rate card"), path.name) for path in example_cards().values()]
@@ -123,7 +123,7 @@ def say(text: str) -> None:
 
 def print_json(data: Mapping[str, Any]) -> None:
     """One JSON object on stdout, with its schema version first."""
-    from budgetsim.report.grid import SCHEMA_VERSION
+    from budgetsim.report.table import SCHEMA_VERSION
 
     typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False))
 

@@ -10,9 +10,9 @@ import typer
 from budgetsim_cli.console import EvidenceName, Json, Store, Tasks, print_json, print_page, say
 
 if TYPE_CHECKING:
-    from budgetsim.evidence import Evidence
-    from budgetsim.report.grid import Page
-    from budgetsim.surface import TaskFit
+    from budgetsim.answers.evidence import Evidence
+    from budgetsim.design.surface import TaskFit
+    from budgetsim.report.table import Page
 
 
 def fit(
@@ -27,8 +27,8 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Fit learning curves and surfaces to the evidence, store their draws, and plot them for one task."""
+    from budgetsim.answers.evidence import load_evidence
     from budgetsim.errors import InputError
-    from budgetsim.evidence import load_evidence
     from budgetsim.report.fit import fit_json, fit_page
     from budgetsim.store.location import locate
 
@@ -51,12 +51,12 @@ def fit(
 
 
 def _fitted(found: Evidence, name: str, force: bool) -> TaskFit:
-    from budgetsim.evidence import stored_fit
+    from budgetsim.answers.evidence import stored_fit
     from budgetsim.store.fits import save_fit
 
     fitted = None if force else stored_fit(found, name)
     if fitted is None:
-        from budgetsim.fitting.fittask import fit_task  # SciPy, only where there is something to fit
+        from budgetsim.fitting.task import fit_task  # SciPy, only where there is something to fit
 
         say(f"Fitting {name}: {len(found.rows(name))} rows ...")
         fitted = fit_task(found.rows(name), others=found.others(name))
@@ -66,8 +66,8 @@ def _fitted(found: Evidence, name: str, force: bool) -> TaskFit:
 
 def _pictures(found: Evidence, fitted: TaskFit, file: Path | None) -> Page:
     """Plain-text plots, and the picture file where one was asked for."""
-    from budgetsim.curve_plot import curves_of, save_plot, text_plot
-    from budgetsim.tasks import get_task
+    from budgetsim.data.tasks import get_task
+    from budgetsim.report.plot import curves_of, save_plot, text_plot
 
     metric = get_task(fitted.task).metric
     curves = curves_of(fitted, found.rows(fitted.task))

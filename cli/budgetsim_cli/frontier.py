@@ -11,7 +11,7 @@ from budgetsim_cli.console import check_amount, check_percent, print_json, print
 from budgetsim_cli.question import Question, asks
 
 if TYPE_CHECKING:
-    from budgetsim.report.grid import Page
+    from budgetsim.report.table import Page
 
 
 @asks

@@ -57,14 +57,14 @@ def measure(
 ) -> None:
     """Train what a grid asks for and the store lacks; finished runs are kept, whatever happens."""
     began = time.monotonic()
+    from budgetsim.data.custom import register_custom_tasks
+    from budgetsim.data.loading import Access
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
     from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.plan import plan_json, plan_page, plan_paper
     from budgetsim.measure.show import baseline_rows, outcome_page
     from budgetsim.measure.stages import default_cache
     from budgetsim.store.location import locate
-    from budgetsim.train.custom import register_custom_tasks
-    from budgetsim.train.data import Access
 
     paths = locate(store)
     register_custom_tasks(paths.folder / "tasks")

@@ -11,7 +11,7 @@ from budgetsim_cli.console import print_json, print_page
 from budgetsim_cli.question import Question, asks
 
 if TYPE_CHECKING:
-    from budgetsim.report.grid import Page
+    from budgetsim.report.table import Page
 
 DEFAULT_RANGE = "250-4000"
 N_BUDGETS = 5  # of a range

@@ -11,10 +11,10 @@ from budgetsim_cli.console import check_amount, print_json, print_page
 from budgetsim_cli.question import Question, asks
 
 if TYPE_CHECKING:
-    from budgetsim.advise import Choices
+    from budgetsim.answers.choices import Choices
     from budgetsim.choosing.objectives import Choose
     from budgetsim.choosing.owning import Owning
-    from budgetsim.report.grid import Page
+    from budgetsim.report.table import Page
 
 PURE_SIZES = (100, 500, 1000, 5000, 10_000)  # initial labels of the paper's own comparison
 CHANCE = 0.9  # of reaching a target, where none is named
@@ -124,7 +124,7 @@ def _owning(open_to: Choices, asked: Asked, budget: float) -> Owning | None:
     """What owned labels or an owned teacher change; None where nothing is owned."""
     if not open_to.options or not (asked.question.owned_labels or asked.terms.owned_teacher):
         return None
-    from budgetsim.advise import reprice
+    from budgetsim.answers.choices import reprice
     from budgetsim.choosing.owning import worth_of_owning
 
     without = reprice(asked.evidence, open_to, asked.card, asked.compute, asked.terms._replace(owned_teacher=None))

@@ -17,6 +17,8 @@ def run_one(
     as_json: Json = False,
 ) -> None:
     """Do one run, and write its file."""
+    from budgetsim.data.custom import register_custom_tasks
+    from budgetsim.data.loading import Access
     from budgetsim.measure.conductor import Campaign, refuse_toys
     from budgetsim.measure.record import measure_one
     from budgetsim.measure.spec import read_spec
@@ -24,8 +26,6 @@ def run_one(
     from budgetsim.measure.worker import open_bench
     from budgetsim.store.location import locate
     from budgetsim.store.merge import merge as merge_store
-    from budgetsim.train.custom import register_custom_tasks
-    from budgetsim.train.data import Access
 
     paths = locate(store)
     register_custom_tasks(paths.folder / "tasks")

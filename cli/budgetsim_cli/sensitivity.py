@@ -12,8 +12,8 @@ from budgetsim_cli.console import check_amount, check_percent, print_json, print
 from budgetsim_cli.question import Question, asks
 
 if TYPE_CHECKING:
-    from budgetsim.rates import RateCard
-    from budgetsim.report.grid import Page
+    from budgetsim.costs.rates import RateCard
+    from budgetsim.report.table import Page
 
 
 @asks
@@ -46,8 +46,8 @@ def sensitivity(
     ] = None,
 ) -> None:
     """Show the prices at which the choice changes, a tornado, rate cards side by side, and what-ifs."""
+    from budgetsim.answers.sensitivity import trace_sensitivity
     from budgetsim.report.sensitivity import sensitivity_json, sensitivity_page
-    from budgetsim.sensitivity import trace_sensitivity
 
     check_amount(budget, "--budget", above_zero=True)
     accuracies = [check_percent(a, "--llm-accuracy") / 100 for a in llm_accuracy or ()]

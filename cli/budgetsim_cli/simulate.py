@@ -22,7 +22,7 @@ from budgetsim_cli.console import (
 from budgetsim_cli.question import Compute
 
 if TYPE_CHECKING:
-    from budgetsim.points import Point
+    from budgetsim.answers.points import Point
 
 Count = Annotated[str | None, typer.Option(show_default=False)]
 
@@ -49,9 +49,9 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Predict the score of one new run at points nobody need have run."""
-    from budgetsim.advise import answer_points
+    from budgetsim.answers.choices import answer_points
+    from budgetsim.answers.evidence import load_evidence
     from budgetsim.errors import NoEvidenceError
-    from budgetsim.evidence import load_evidence
     from budgetsim.report.points import points_grid, points_json
     from budgetsim.store.location import locate
 
@@ -81,8 +81,8 @@ def simulate(
 
 
 def _asked(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:
+    from budgetsim.answers.points import make_point, parse_points
     from budgetsim.errors import InputError
-    from budgetsim.points import make_point, parse_points
 
     if file is None:
         return [make_point({**one, "task": task}, "command line")]

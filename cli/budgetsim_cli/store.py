@@ -151,7 +151,7 @@ def path(store: Store = None, as_json: Json = False) -> None:
 
 
 def _print(table: Table, as_json: bool) -> None:
-    from budgetsim.report.grid import Grid
+    from budgetsim.report.table import Grid
 
     if as_json:
         print_json({"columns": table.columns, "rows": [[_plain(v) for v in row] for row in table.rows]})

@@ -11,9 +11,9 @@ import typer
 from budgetsim_cli.console import Json, Store, print_json, print_page
 
 if TYPE_CHECKING:
-    from budgetsim.report.grid import Page
-    from budgetsim.tasks import Task
-    from budgetsim.train.custom import Findings
+    from budgetsim.data.custom import Findings
+    from budgetsim.data.tasks import Task
+    from budgetsim.report.table import Page
 
 app = typer.Typer(help="Tasks: list and show them, add your own.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def list_(store: Store = None, as_json: Json = False) -> None:
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="Task name.")], store: Store = None, as_json: Json = False) -> None:
     """Show one task."""
-    from budgetsim.tasks import get_task
+    from budgetsim.data.tasks import get_task
 
     _known(store)
     task = get_task(name)
@@ -56,8 +56,8 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Check files of your own, say what is in them, and remember them as a task."""
+    from budgetsim.data.custom import TaskFiles, add_task
     from budgetsim.store.location import locate
-    from budgetsim.train.custom import TaskFiles, add_task
 
     files = TaskFiles(train=train, test=test, unlabeled=unlabeled, text_column=text_column, label_column=label_column)
     _known(store)
@@ -69,9 +69,9 @@ def add(
 
 
 def _known(store: Path | None) -> list[Task]:
+    from budgetsim.data.custom import register_custom_tasks
+    from budgetsim.data.tasks import known_tasks
     from budgetsim.store.location import locate
-    from budgetsim.tasks import known_tasks
-    from budgetsim.train.custom import register_custom_tasks
 
     register_custom_tasks(locate(store).folder / "tasks")
     return list(known_tasks())
@@ -94,7 +94,7 @@ def _findings_page(task: Task, found: Findings) -> Page:
 
 
 def _worries(found: Findings) -> list[tuple[float, str]]:
-    from budgetsim.train.custom import PRESET_TOKENS, RARE
+    from budgetsim.data.custom import PRESET_TOKENS, RARE
 
     shared, double, torn = found.shared_texts, found.duplicate_train_texts, found.contradicting_texts
     rare = found.rare_labels if len(found.labels) < found.n_train / 2 else ()  # free text has no labels to balance

@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from budgetsim._version import __version__
-    from budgetsim.advise import Choices, Rival, choices, open_choices, rivals
+    from budgetsim.answers.choices import Choices, Rival, choices, open_choices, rivals
+    from budgetsim.answers.evidence import Evidence, load_evidence, task_fit
+    from budgetsim.answers.points import Point, PointAnswer, parse_points
+    from budgetsim.answers.sensitivity import Sensitivity, trace_sensitivity
     from budgetsim.choosing.allocate import Choice, allocate
     from budgetsim.choosing.goals import Goal, GoalPlan, reach_target
     from budgetsim.choosing.optimize import TaskAnswer, optimize_task
     from budgetsim.choosing.options import Allocation, Option
     from budgetsim.choosing.owning import Owning, worth_of_owning
     from budgetsim.choosing.simulate import chance_of_best, expected_regret, predict, run_interval
-    from budgetsim.compute import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
-    from budgetsim.costs import CostModel, Terms, cost_model
-    from budgetsim.design import DesignPoint, Measurement
+    from budgetsim.costs.hours import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
+    from budgetsim.costs.model import CostModel, Terms, cost_model
+    from budgetsim.costs.rates import RateCard, parse_rates
+    from budgetsim.data.tasks import TASKS, Task, get_task
+    from budgetsim.design.points import DesignPoint, Measurement
+    from budgetsim.design.surface import Support, Surface, TaskFit
     from budgetsim.economics.expansion import expansion_path
     from budgetsim.economics.frontier import Frontier, pareto_front, trace_frontier
     from budgetsim.economics.plans import best_plan
@@ -37,46 +43,40 @@ if TYPE_CHECKING:
         StoreError,
         StoreLockedError,
     )
-    from budgetsim.evidence import Evidence, load_evidence, task_fit
-    from budgetsim.fitting.ensemble import Prediction
-    from budgetsim.fitting.fitcurve import CurveFit, fit_curve
-    from budgetsim.fitting.fitsurface import SurfaceFit, fit_surface
-    from budgetsim.fitting.fittask import fit_task
-    from budgetsim.fitting.pooling import pool_prior
+    from budgetsim.fitting.task import fit_task
+    from budgetsim.laws.curve import CurveFit, fit_curve
+    from budgetsim.laws.ensemble import Prediction
+    from budgetsim.laws.pooling import pool_prior
+    from budgetsim.laws.surface import SurfaceFit, fit_surface
     from budgetsim.pilots.condition import observe
     from budgetsim.pilots.nextrun import NextAnswer, NextRun, rank_runs
-    from budgetsim.points import Point, PointAnswer, parse_points
-    from budgetsim.rates import RateCard, parse_rates
-    from budgetsim.sensitivity import Sensitivity, trace_sensitivity
     from budgetsim.store.database import open_reader
     from budgetsim.store.location import StorePaths, locate
     from budgetsim.store.query import points_frame
-    from budgetsim.surface import Support, Surface, TaskFit
-    from budgetsim.tasks import TASKS, Task, get_task
 
 _HOME = {
     "__version__": "_version",
-    "Choices": "advise",
-    "Evidence": "evidence",
-    "Rival": "advise",
-    "choices": "advise",
-    "load_evidence": "evidence",
-    "open_choices": "advise",
-    "rivals": "advise",
-    "task_fit": "evidence",
+    "Choices": "answers.choices",
+    "Evidence": "answers.evidence",
+    "Rival": "answers.choices",
+    "choices": "answers.choices",
+    "load_evidence": "answers.evidence",
+    "open_choices": "answers.choices",
+    "rivals": "answers.choices",
+    "task_fit": "answers.evidence",
     "Choice": "choosing.allocate",
     "allocate": "choosing.allocate",
-    "Hours": "compute",
-    "ModelledSpeed": "compute",
-    "T5Shape": "compute",
-    "distill_flops": "compute",
-    "forward_flops": "compute",
+    "Hours": "costs.hours",
+    "ModelledSpeed": "costs.hours",
+    "T5Shape": "costs.hours",
+    "distill_flops": "costs.hours",
+    "forward_flops": "costs.hours",
     "observe": "pilots.condition",
-    "CostModel": "costs",
-    "Terms": "costs",
-    "cost_model": "costs",
-    "DesignPoint": "design",
-    "Measurement": "design",
+    "CostModel": "costs.model",
+    "Terms": "costs.model",
+    "cost_model": "costs.model",
+    "DesignPoint": "design.points",
+    "Measurement": "design.points",
     "BudgetsimError": "errors",
     "InfeasibleBudgetError": "errors",
     "InputError": "errors",
@@ -87,13 +87,13 @@ _HOME = {
     "StoreError": "errors",
     "StoreLockedError": "errors",
     "expansion_path": "economics.expansion",
-    "CurveFit": "fitting.fitcurve",
-    "Prediction": "fitting.ensemble",
-    "fit_curve": "fitting.fitcurve",
-    "SurfaceFit": "fitting.fitsurface",
-    "fit_surface": "fitting.fitsurface",
-    "fit_task": "fitting.fittask",
-    "pool_prior": "fitting.pooling",
+    "CurveFit": "laws.curve",
+    "Prediction": "laws.ensemble",
+    "fit_curve": "laws.curve",
+    "SurfaceFit": "laws.surface",
+    "fit_surface": "laws.surface",
+    "fit_task": "fitting.task",
+    "pool_prior": "laws.pooling",
     "Frontier": "economics.frontier",
     "pareto_front": "economics.frontier",
     "trace_frontier": "economics.frontier",
@@ -110,13 +110,13 @@ _HOME = {
     "TaskAnswer": "choosing.optimize",
     "optimize_task": "choosing.optimize",
     "best_plan": "economics.plans",
-    "Point": "points",
-    "PointAnswer": "points",
-    "parse_points": "points",
-    "RateCard": "rates",
-    "parse_rates": "rates",
-    "Sensitivity": "sensitivity",
-    "trace_sensitivity": "sensitivity",
+    "Point": "answers.points",
+    "PointAnswer": "answers.points",
+    "parse_points": "answers.points",
+    "RateCard": "costs.rates",
+    "parse_rates": "costs.rates",
+    "Sensitivity": "answers.sensitivity",
+    "trace_sensitivity": "answers.sensitivity",
     "chance_of_best": "choosing.simulate",
     "expected_regret": "choosing.simulate",
     "predict": "choosing.simulate",
@@ -125,13 +125,13 @@ _HOME = {
     "locate": "store.location",
     "open_reader": "store.database",
     "points_frame": "store.query",
-    "Support": "surface",
-    "Surface": "surface",
-    "TaskFit": "surface",
+    "Support": "design.surface",
+    "Surface": "design.surface",
+    "TaskFit": "design.surface",
     "break_even_usd": "economics.switches",
-    "TASKS": "tasks",
-    "Task": "tasks",
-    "get_task": "tasks",
+    "TASKS": "data.tasks",
+    "Task": "data.tasks",
+    "get_task": "data.tasks",
     "indifference_curve": "economics.tradeoff",
     "substitution_rate": "economics.tradeoff",
     "trace_indifference": "economics.tradeoff",

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from budgetsim.choosing.allocate import Search
-from budgetsim.choosing.firstchange import first_change
+from budgetsim.choosing.bisect import first_change
 from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option
 from budgetsim.choosing.winners import best_values, by_label, rows_by_label, winners
-from budgetsim.tasks import Task
+from budgetsim.data.tasks import Task
 
 _FACTORS = (1.0, 4.0, 32.0)  # price changes that are tried
 FURTHEST = int(_FACTORS[-1])

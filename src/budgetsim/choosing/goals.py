@@ -11,8 +11,8 @@ from budgetsim.choosing.allocate import Search, prepare
 from budgetsim.choosing.cheapest import cheapest, dearest_usd, least_usd
 from budgetsim.choosing.objectives import attained, chance_of, closer, runs_of
 from budgetsim.choosing.options import Allocation, Option, allocation_at, constant_allocation
-from budgetsim.surface import Floats
-from budgetsim.tasks import Task
+from budgetsim.data.tasks import Task
+from budgetsim.design.surface import Floats
 
 _PRIMARY = 2  # candidates of the primary input between two knots of the closer surface
 _SAME_CHANCE = 0.005  # two worlds of 400: no more money is spent for less

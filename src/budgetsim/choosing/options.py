@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from budgetsim.choosing.simulate import run_interval
-from budgetsim.compute import Hours
-from budgetsim.costs import CostModel
-from budgetsim.surface import Floats, Kind, Surface
-from budgetsim.tasks import Task
+from budgetsim.costs.hours import Hours
+from budgetsim.costs.model import CostModel
+from budgetsim.data.tasks import Task
+from budgetsim.design.surface import Floats, Kind, Surface
 
 CLASS_SHARES = "class-shares"  # evidence of the constant answer: counted on the evaluation files
 COMPUTE_STAGES = ("teacher", "labelling", "distillation", "student")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from budgetsim.choosing.cheapest import cheapest, dearest_usd
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import best_values, searches, winners
-from budgetsim.tasks import Task
+from budgetsim.data.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

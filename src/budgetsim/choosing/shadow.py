@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from budgetsim.choosing.allocate import Search
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import best_values
-from budgetsim.tasks import Task
+from budgetsim.data.tasks import Task
 
 STEP_USD = 100.0
 

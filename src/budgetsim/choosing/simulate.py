@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from budgetsim.surface import Floats, Kind, Surface
+from budgetsim.design.surface import Floats, Kind, Surface
 
 LEVEL = 0.9  # of every interval
 

@@ -9,7 +9,7 @@ from budgetsim.choosing.allocate import Search
 from budgetsim.choosing.cheapest import cheapest, least_usd
 from budgetsim.choosing.options import Allocation, Option, allocation_at
 from budgetsim.choosing.winners import best_values
-from budgetsim.tasks import Task
+from budgetsim.data.tasks import Task
 
 STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the best
 

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from budgetsim.choosing.allocate import EASY, Choice, Search, prepare
 from budgetsim.choosing.options import Option
-from budgetsim.costs import CostModel
-from budgetsim.surface import Floats
-from budgetsim.tasks import Task
+from budgetsim.costs.model import CostModel
+from budgetsim.data.tasks import Task
+from budgetsim.design.surface import Floats
 
 HAIR = 0.001  # a tenth of a point: no advantage that anybody could measure
 CHEAPER = 0.99  # a plan is cheaper where it saves at least one percent

@@ -14,10 +14,10 @@ from budgetsim.choosing.cheapest import least_usd
 from budgetsim.choosing.optimize import out_of_reach
 from budgetsim.choosing.options import Allocation, Option, constant_allocation
 from budgetsim.choosing.winners import best_values, by_label, rows_by_label, searches, winners
+from budgetsim.data.tasks import Task
+from budgetsim.design.surface import Floats
 from budgetsim.economics.expansion import compute_share, compute_usd, label_path, scores_of
 from budgetsim.economics.switches import Switch, switch_spread
-from budgetsim.surface import Floats
-from budgetsim.tasks import Task
 
 BAND_PERCENTILES = (5.0, 50.0, 95.0)
 _ZOOMS = 4  # of a sixteenth each

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from budgetsim.choosing.options import COMPUTE_STAGES, Option
-from budgetsim.costs import CostModel, llm_usd_per_label
-from budgetsim.rates import RateCard
-from budgetsim.tasks import Task
+from budgetsim.costs.model import CostModel, llm_usd_per_label
+from budgetsim.costs.rates import RateCard
+from budgetsim.data.tasks import Task
 
 POOLED = ("n_unlabeled", "n_llm_labels")  # inputs that take texts of the pool
 _INPUTS = {"labels": ("n_labels",), "llm_labels": ("n_llm_labels",), "texts": POOLED}

@@ -11,9 +11,9 @@ from budgetsim.choosing.allocate import FINE, Choice
 from budgetsim.choosing.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.choosing.simulate import chance_of_best
 from budgetsim.choosing.winners import better_of_a_label, recommended, searches
+from budgetsim.data.tasks import Task
+from budgetsim.design.surface import Floats
 from budgetsim.economics.expansion import plan_scores
-from budgetsim.surface import Floats
-from budgetsim.tasks import Task
 
 
 def best_plan(task: Task, options: Sequence[Option], budget_usd: float) -> Allocation:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetsim.choosing.allocate import FINE, Search
-from budgetsim.choosing.firstchange import first_change
+from budgetsim.choosing.bisect import first_change
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import HAIR, best_values, by_label, rows_by_label, searches, winners
+from budgetsim.data.tasks import Task
+from budgetsim.design.surface import Floats
 from budgetsim.economics.crossings import LEAD, Spread, overtaking, spread
 from budgetsim.economics.expansion import better_scores, plan_scores
 from budgetsim.economics.levers import Lever
 from budgetsim.economics.plans import best_plan
-from budgetsim.surface import Floats
-from budgetsim.tasks import Task
 
 REACH = 100.0  # a price is tried from a hundredth to a hundred times the card's
 FREE_TO_USD = 1.0  # a price of zero is tried up to a dollar a unit

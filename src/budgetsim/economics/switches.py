@@ -11,10 +11,10 @@ import numpy as np
 from budgetsim.choosing.cheapest import least_usd
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import HAIR
+from budgetsim.data.tasks import Task
+from budgetsim.design.surface import Floats
 from budgetsim.economics.crossings import LEAD, Spread, overtaking, spread
 from budgetsim.economics.expansion import better_scores, path_scores
-from budgetsim.surface import Floats
-from budgetsim.tasks import Task
 
 _STEPS = 161  # budgets at which worlds are looked at
 _LEAST_USD = 1e-6

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from budgetsim.choosing.options import Allocation, Option
+from budgetsim.data.tasks import Task
 from budgetsim.economics.levers import POOLED, Lever, with_pool
 from budgetsim.economics.plans import best_plan
-from budgetsim.tasks import Task
 
 PLAUSIBLE_TEXT_USD = 0.01  # an assumption: what a free text may cost once it is bought and cleaned
 

@@ -21,8 +21,8 @@ from typing import Literal
 import numpy as np
 
 from budgetsim.choosing.options import Option
-from budgetsim.surface import Floats, Support, Surface, axis_scale, interpolate
-from budgetsim.tasks import Task
+from budgetsim.data.tasks import Task
+from budgetsim.design.surface import Floats, Support, Surface, axis_scale, interpolate
 
 Errors = Literal["random", "learnable"]
 

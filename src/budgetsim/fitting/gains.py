@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from budgetsim.design.surface import Floats, Surface
 from budgetsim.fitting.sampler import Ints, systematic
-from budgetsim.surface import Floats, Surface
 
 # labels and texts at which gains are compared, (sizes, 2)
 SIZES: Final = np.array(

@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from budgetsim.curves.onset import N_FLOOR
-from budgetsim.fitting.fitfamily import Kin, Posterior, Prior
+from budgetsim.design.surface import Floats, Surface
 from budgetsim.fitting.gains import Gain, UsualGain, gain_of, usual_gain
-from budgetsim.surface import Floats, Surface
+from budgetsim.fitting.groups import Kin, Posterior, Prior
+from budgetsim.fitting.onset import N_FLOOR
 
 OWN_MEAN: Final = 0.5  # tasks that the forms' own prior mean counts as
 OWN_VARIANCE: Final = 2.0  # and their own variance

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
-from budgetsim.surface import Support, axis_scale
+from budgetsim.design.surface import Support, axis_scale
 
 Floats = NDArray[np.float64]
 

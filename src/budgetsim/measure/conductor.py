@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from budgetsim.data.loading import Access
+from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError, StoreLockedError
 from budgetsim.measure.crew import Crew, Job, Tell
 from budgetsim.measure.estimate import Estimator, Timed, prediction_error
@@ -19,8 +21,6 @@ from budgetsim.measure.wanted import wanted_stages
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import merge
 from budgetsim.store.records import read_shards
-from budgetsim.tasks import get_task
-from budgetsim.train.data import Access
 
 MERGE_EVERY: Final = 25  # runs
 

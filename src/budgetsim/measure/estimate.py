@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
+from budgetsim.learners.names import CPU_SHAPES, T5_SHAPES, is_cheap
 from budgetsim.measure.wanted import Wanted
 from budgetsim.store.records import StageRecord
-from budgetsim.train.names import CPU_SHAPES, T5_SHAPES, is_cheap
 
 STARTUP_GUESS: Final = 12.0  # seconds until a worker has imported torch and transformers
 OVERHEAD_GUESS: Final = 0.5  # seconds of a run outside its stages

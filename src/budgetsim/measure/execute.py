@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from budgetsim.data import metrics
+from budgetsim.data.rows import Row
+from budgetsim.data.splits import nested_order
+from budgetsim.data.unlabeled import simulate_labels
 from budgetsim.errors import InputError
+from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
 from budgetsim.measure import wanted
-from budgetsim.measure.pool import simulate_labels
 from budgetsim.measure.resolve import Bench, Run, check_spec, vocabulary_mismatch
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import Stage, Work
 from budgetsim.measure.wanted import Wanted
 from budgetsim.store.records import Score
-from budgetsim.train import metrics
-from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
-from budgetsim.train.rows import Row
-from budgetsim.train.splits import nested_order
 
 if TYPE_CHECKING:
-    from budgetsim.train.codec import Codec
-    from budgetsim.train.finetune import Optimisation, TrainExample
+    from budgetsim.learners.codec import Codec
+    from budgetsim.learners.finetune import Optimisation, TrainExample
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ def _cheap_student(run: Run) -> tuple[dict[str, float], list[Stage]]:
 
 
 def _cheap_answers(run: Run, rows: Sequence[Row], labels: Sequence[str], features: Sequence[np.ndarray]) -> list[str]:
-    from budgetsim.train import baselines, encoder
+    from budgetsim.learners import encoder
+    from budgetsim.learners import overlap as baselines
 
     sources = [row.source for row in run.evaluated]
     if run.spec.student == "overlap":
@@ -119,7 +120,7 @@ def _seq2seq_student(run: Run) -> tuple[dict[str, float], list[Stage]]:
 
 
 def _trained(run: Run, codec: Codec, examples: list[TrainExample], soft: Any) -> Stage:
-    from budgetsim.train import finetune
+    from budgetsim.learners import finetune
 
     spec = run.spec
     epochs = spec.recipe.epochs(spec.strategy)
@@ -137,7 +138,7 @@ def _trained(run: Run, codec: Codec, examples: list[TrainExample], soft: Any) ->
 
 
 def _evaluated(run: Run, codec: Codec, trained: Stage, name: str, of: dict[str, str]) -> Stage:
-    from budgetsim.train import evaluate
+    from budgetsim.learners import evaluate
 
     rows = run.evaluated
 
@@ -165,7 +166,7 @@ def _soft_examples(run: Run, codec: Codec, before: list[Stage]) -> tuple[list[Tr
 def _label_examples(run: Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
     from safetensors.numpy import load_file
 
-    from budgetsim.train.distill import LabelHead, check_label_tokens, label_probabilities, one_hot
+    from budgetsim.learners.distill import LabelHead, check_label_tokens, label_probabilities, one_hot
 
     assert run.pool is not None
     labels = run.task.labels
@@ -189,7 +190,7 @@ def _label_examples(run: Run, codec: Codec, before: list[Stage]) -> tuple[list[T
 
 
 def _with_probs(example: TrainExample, probs: Any) -> TrainExample:
-    from budgetsim.train.finetune import TrainExample
+    from budgetsim.learners.finetune import TrainExample
 
     return TrainExample(example.source, example.target, label_probs=probs)
 
@@ -197,7 +198,7 @@ def _with_probs(example: TrainExample, probs: Any) -> TrainExample:
 def _encoder_teacher(run: Run, before: list[Stage]) -> Stage:
     from safetensors.numpy import save_file
 
-    from budgetsim.train.encoder import fit_logistic
+    from budgetsim.learners.encoder import fit_logistic
 
     spec = run.spec
     features, encoded = _encoded(run, "train")
@@ -222,7 +223,7 @@ def _encoder_teacher(run: Run, before: list[Stage]) -> Stage:
 def _encoder_soft_labels(run: Run, teacher: Stage, before: list[Stage]) -> Stage:
     from safetensors.numpy import load_file, save_file
 
-    from budgetsim.train.encoder import LogisticHead
+    from budgetsim.learners.encoder import LogisticHead
 
     assert run.pool is not None
     features, encoded = _encoded(run, "pool")
@@ -243,7 +244,7 @@ def _encoded(run: Run, what: str) -> tuple[np.ndarray, Stage]:
     """Features of the frozen encoder for a part of the data; one pass serves every teacher and student."""
     from safetensors.numpy import load_file, save_file
 
-    from budgetsim.train.encoder import encode_sources
+    from budgetsim.learners.encoder import encode_sources
 
     rows = run.part(what)
 
@@ -257,8 +258,8 @@ def _encoded(run: Run, what: str) -> tuple[np.ndarray, Stage]:
 
 
 def _state_examples(run: Run, codec: Codec, before: list[Stage]) -> tuple[list[TrainExample], Any]:
-    from budgetsim.train.distill import StateCache, StateHead
-    from budgetsim.train.finetune import TrainExample
+    from budgetsim.learners.distill import StateCache, StateHead
+    from budgetsim.learners.finetune import TrainExample
 
     assert run.pool is not None
     recipe = run.spec.recipe
@@ -279,7 +280,7 @@ def _state_examples(run: Run, codec: Codec, before: list[Stage]) -> tuple[list[T
 
 
 def _seq2seq_teacher(run: Run, codec: Codec, before: list[Stage]) -> Stage:
-    from budgetsim.train import finetune, lora
+    from budgetsim.learners import finetune, lora
 
     spec = run.spec
     name = run.teacher
@@ -308,7 +309,7 @@ def _with_score(teacher: Stage, scored: Stage) -> Stage:
 
 
 def _state_soft_labels(run: Run, codec: Codec, teacher: Stage, before: list[Stage]) -> Stage:
-    from budgetsim.train.distill import cache_states
+    from budgetsim.learners.distill import cache_states
 
     assert run.pool is not None
     rows = run.pool.rows
@@ -359,8 +360,8 @@ def _llm_labels(run: Run) -> Stage:
 
 def _codec(run: Run) -> tuple[Codec, list[Stage]]:
     """The tokenizer of the student: trained on the split's own train and pool texts, or a checkpoint's."""
-    from budgetsim.train.codec import PieceCodec, checkpoint_codec, train_pieces
-    from budgetsim.train.models import hub_name
+    from budgetsim.learners.codec import PieceCodec, checkpoint_codec, train_pieces
+    from budgetsim.learners.models import hub_name
 
     if run.spec.student not in CPU_FAMILY:
         return checkpoint_codec(hub_name(run.spec.student)), []
@@ -376,7 +377,7 @@ def _codec(run: Run) -> tuple[Codec, list[Stage]]:
 
 
 def _examples(run: Run, codec: Codec, rows: Sequence[Row], targets: Sequence[str]) -> list[TrainExample]:
-    from budgetsim.train.finetune import TrainExample
+    from budgetsim.learners.finetune import TrainExample
 
     sources = codec.encode(run.prefixed(rows), run.spec.recipe.source_tokens)
     if run.task.labels:
@@ -391,7 +392,7 @@ def _examples(run: Run, codec: Codec, rows: Sequence[Row], targets: Sequence[str
 
 
 def _optimisation(run: Run, lr: float, steps: int) -> Optimisation:
-    from budgetsim.train.finetune import Optimisation
+    from budgetsim.learners.finetune import Optimisation
 
     recipe = run.spec.recipe
     gpu = run.bench.stages.device.kind == "gpu"
@@ -409,7 +410,7 @@ def _optimisation(run: Run, lr: float, steps: int) -> Optimisation:
 
 
 def _fresh_model(run: Run, name: str, codec: Codec) -> Any:
-    from budgetsim.train.models import build_cpu, load_checkpoint
+    from budgetsim.learners.models import build_cpu, load_checkpoint
 
     if name in CPU_FAMILY:
         return build_cpu(name, codec.vocab_size, run.spec.seed)
@@ -420,7 +421,7 @@ def _saved(folder: Path, model: Any, trained: Any, examples: Sequence[TrainExamp
     """Keep the weights, drop the checkpoints, and report what training took."""
     import shutil
 
-    from budgetsim.train.flops import per_token
+    from budgetsim.learners.flops import per_token
 
     model.save_pretrained(folder / "model")
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -433,7 +434,7 @@ def _saved(folder: Path, model: Any, trained: Any, examples: Sequence[TrainExamp
 
 
 def _saved_model(name: str, folder: Path, codec: Codec) -> Any:
-    from budgetsim.train.models import load_checkpoint, load_cpu
+    from budgetsim.learners.models import load_checkpoint, load_cpu
 
     if name in CPU_FAMILY:
         return load_cpu(name, codec.vocab_size, folder / "model")
@@ -441,8 +442,8 @@ def _saved_model(name: str, folder: Path, codec: Codec) -> Any:
 
 
 def _check_vocabulary(run: Run, codec: Codec) -> None:
-    from budgetsim.train.codec import PieceCodec, checkpoint_codec
-    from budgetsim.train.models import hub_name
+    from budgetsim.learners.codec import PieceCodec, checkpoint_codec
+    from budgetsim.learners.models import hub_name
 
     teacher = run.teacher
     own = teacher in CPU_FAMILY

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from budgetsim.compute import (
+from budgetsim.costs.hours import (
     ANNOTATE_EPOCHS,
     COMPUTE_MODELS,
     DISTILL_EPOCHS,
@@ -19,16 +19,16 @@ from budgetsim.compute import (
     forward_flops,
     published_hours,
 )
-from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.costs.rates import RateCard
+from budgetsim.data.tasks import Task, get_task
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import MissingPriceError
 from budgetsim.measure.plan_grid import GridCost, grid_costs_table, plan_grid
 from budgetsim.measure.spec import RunSpec
-from budgetsim.published import PAPER_GPU_USD_PER_HOUR
-from budgetsim.rates import RateCard
-from budgetsim.report.grid import Grid, Page
+from budgetsim.report.table import Grid, Page
 from budgetsim.store.location import package_data
 from budgetsim.store.merge import read_published_file
-from budgetsim.tasks import Task, get_task
+from budgetsim.store.published import PAPER_GPU_USD_PER_HOUR
 
 GRID_N: Final = 1000
 GRID_U: Final = (10_000, 100_000)
@@ -115,8 +115,8 @@ def plan_paper(
 
 
 def _size_plan(task: Task, name: str) -> SizePlan:
-    from budgetsim.train.flops import count_size
-    from budgetsim.train.models import build_meta, parameters
+    from budgetsim.learners.flops import count_size
+    from budgetsim.learners.models import build_meta, parameters
 
     source, target = round(task.source_tokens), round(task.target_tokens)
     n = parameters(build_meta(name))

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from budgetsim.compute import COMPUTE_MODELS, ComputeModel, ModelledSpeed, PublishedHours, distill_hours, student_only
-from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.costs.hours import (
+    COMPUTE_MODELS,
+    ComputeModel,
+    ModelledSpeed,
+    PublishedHours,
+    distill_hours,
+    student_only,
+)
+from budgetsim.data.tasks import Task, get_task
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.measure.spec import RunSpec
-from budgetsim.report.grid import Grid
-from budgetsim.tasks import Task, get_task
+from budgetsim.report.table import Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from budgetsim.data.splits import SplitRule
 from budgetsim.errors import InputError
-from budgetsim.train.names import ENCODER_TEACHERS, is_cheap
-from budgetsim.train.splits import SplitRule
+from budgetsim.learners.names import ENCODER_TEACHERS, is_cheap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

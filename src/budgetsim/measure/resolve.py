@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from budgetsim.design import canonical_hash
+from budgetsim.data.loading import Access, load_task
+from budgetsim.data.rows import Row
+from budgetsim.data.splits import Split, nested_order, split_task
+from budgetsim.data.tasks import Task, get_task
+from budgetsim.data.unlabeled import LABELLED, Pool, check_answers, load_pool, parse_labeler
+from budgetsim.design.points import canonical_hash
 from budgetsim.errors import InputError
-from budgetsim.measure.pool import LABELLED, Pool, check_answers, load_pool, parse_labeler
+from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
+from budgetsim.learners.overlap import has_overlap_rule
 from budgetsim.measure.recipe import TARGET_TOKENS
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import StageStore
-from budgetsim.tasks import Task, get_task
-from budgetsim.train.baselines import has_overlap_rule
-from budgetsim.train.data import Access, load_task
-from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
-from budgetsim.train.rows import Row
-from budgetsim.train.splits import Split, nested_order, split_task
 
 CHECKPOINT_EVERY: Final = 200  # steps; a killed run loses at most as many
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any, Final
 
+from budgetsim.data import metrics
+from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError
+from budgetsim.learners import overlap as baselines
+from budgetsim.learners.names import is_cheap
 from budgetsim.measure.conductor import Campaign, Outcome, find_missing, make_bench, prepare_estimator
 from budgetsim.measure.crew import Tell, span
 from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.wanted import Wanted, wanted_stages
-from budgetsim.report.grid import Grid, Page
+from budgetsim.report.table import Grid, Page
 from budgetsim.store.records import RunRecord, read_shards
-from budgetsim.tasks import get_task
-from budgetsim.train import baselines, metrics
-from budgetsim.train.names import is_cheap
 
 OVERLAP_LABELS: Final = 100  # labels the word-overlap rule is fitted on
 

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from budgetsim.design import TRAINED_STRATEGIES, DesignPoint, canonical_hash
+from budgetsim.design.points import TRAINED_STRATEGIES, DesignPoint, canonical_hash
 from budgetsim.errors import InputError
+from budgetsim.learners.names import model_id
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
-from budgetsim.train.names import model_id
 
 SCHEMA_VERSION: Final = 1
 

@@ -20,10 +20,10 @@ from typing import Any, Final
 
 import filelock
 
-from budgetsim.design import canonical_hash
+from budgetsim.design.points import canonical_hash
 from budgetsim.errors import BudgetsimError
+from budgetsim.learners.device import peak_memory_bytes
 from budgetsim.store.records import StageRecord
-from budgetsim.train.device import peak_memory_bytes
 
 CACHE_VARIABLE: Final = "BUDGETSIM_CACHE_DIR"
 DONE: Final = "done.json"

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from budgetsim.design import canonical_hash
+from budgetsim.design.points import canonical_hash
+from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, model_id
 from budgetsim.measure.resolve import Bench, Run
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import stage_key
-from budgetsim.train.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, model_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,16 +15,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from budgetsim.data.custom import register_custom_tasks
+from budgetsim.data.loading import Access
 from budgetsim.errors import BudgetsimError
+from budgetsim.learners.device import find_device, prepare
 from budgetsim.measure.record import measure_one
 from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec, from_json
 from budgetsim.measure.stages import Device, StageStore, disk_is_full, full_disk
 from budgetsim.store.location import StorePaths
 from budgetsim.store.records import read_shards
-from budgetsim.train.custom import register_custom_tasks
-from budgetsim.train.data import Access
-from budgetsim.train.device import find_device, prepare
 
 
 def main() -> None:

@@ -20,15 +20,15 @@ import numpy as np
 
 from budgetsim.choosing.allocate import EASY, best_per_draw, prepare
 from budgetsim.choosing.options import Option, label_of
-from budgetsim.choosing.purse import owning
 from budgetsim.choosing.simulate import run_interval
 from budgetsim.choosing.winners import best_values, by_label, rows_by_label, searches, winners
-from budgetsim.costs import CostModel
+from budgetsim.costs.model import CostModel
+from budgetsim.costs.terms import owning
+from budgetsim.data.tasks import Task
+from budgetsim.design.surface import Floats
 from budgetsim.errors import InputError
 from budgetsim.pilots.candidates import Candidate, candidate_runs
 from budgetsim.pilots.condition import lesson, slices
-from budgetsim.surface import Floats
-from budgetsim.tasks import Task
 
 LEAST_FALL: Final = 0.02  # points; 400 draws tell no smaller ones apart
 _ONCE: Final = ("dev_and_test_labels", "fixed")  # stages of the fixed cost that a pilot pays for good

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from budgetsim.advise import Choices, Rival
+from budgetsim.answers.choices import Choices, Rival
 from budgetsim.choosing.breakeven import FURTHEST
 from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import COMPUTE_STAGES, Allocation
 from budgetsim.choosing.winners import HAIR
-from budgetsim.compute import T5_SHAPES
-from budgetsim.rates import RateCard
-from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
+from budgetsim.costs.hours import T5_SHAPES
+from budgetsim.costs.rates import RateCard
 from budgetsim.report.notes import affordable, choice_notes, compute_model, rival_words, sentence, with_unpriced
+from budgetsim.report.table import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
 
 if TYPE_CHECKING:
     from budgetsim.choosing.owning import Owning

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from budgetsim.choosing.options import label_of
-from budgetsim.report.grid import Grid, Page
+from budgetsim.design.surface import TaskFit
 from budgetsim.report.notes import FEW_CHECKED
-from budgetsim.surface import TaskFit
+from budgetsim.report.table import Grid, Page
 
 
 def fit_page(fit: TaskFit) -> Page:

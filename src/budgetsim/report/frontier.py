@@ -11,7 +11,7 @@ from budgetsim.economics.frontier import Frontier, FrontierPoint
 from budgetsim.economics.switches import Switch
 from budgetsim.economics.tradeoff import IndifferenceCurve, IndifferencePoint
 from budgetsim.report.answer import allocation_json
-from budgetsim.report.grid import Grid, Page, kind_words, plan_cells, rounded, usd
+from budgetsim.report.table import Grid, Page, kind_words, plan_cells, rounded, usd
 
 SECOND = {"n_unlabeled": "texts", "n_llm_labels": "LLM labels"}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from budgetsim.advise import Choices, Rival
+from budgetsim.answers.choices import Choices, Rival
 from budgetsim.choosing.goals import Goal, GoalPlan
-from budgetsim.rates import RateCard
+from budgetsim.costs.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
-from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
 from budgetsim.report.notes import choice_notes, compute_model, rival_words, sentence, with_unpriced
+from budgetsim.report.table import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
 
 _NO_CHANCE = 0.005  # two worlds of 400
 

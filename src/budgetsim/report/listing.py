@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from budgetsim.rates import RateCard
-from budgetsim.report.grid import Grid
-from budgetsim.tasks import Task
+from budgetsim.costs.rates import RateCard
+from budgetsim.data.tasks import Task
+from budgetsim.report.table import Grid
 
 
 def rates_grid(card: RateCard) -> Grid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from budgetsim.pilots.nextrun import LEAST_FALL, NextAnswer, NextRun
-from budgetsim.report.grid import Grid, Page, plan_cells, rounded, usd
+from budgetsim.report.table import Grid, Page, plan_cells, rounded, usd
 
 
 def next_page(answer: NextAnswer, header: str, metric: str, top: int) -> Page:

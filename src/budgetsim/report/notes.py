@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from budgetsim.advise import Choices, Rival
+from budgetsim.answers.choices import Choices, Rival
 from budgetsim.choosing.options import label_of
-from budgetsim.rates import RateCard
-from budgetsim.report.grid import usd
-from budgetsim.surface import TaskFit
+from budgetsim.costs.rates import RateCard
+from budgetsim.design.surface import TaskFit
+from budgetsim.report.table import usd
 
 FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by more than a tenth
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from budgetsim.points import PointAnswer, points_of
-from budgetsim.report.grid import Grid, count, interval_words, kind_words, rounded, usd
+from budgetsim.answers.points import PointAnswer, points_of
+from budgetsim.report.table import Grid, count, interval_words, kind_words, rounded, usd
 
 
 def points_grid(answers: Sequence[PointAnswer]) -> Grid:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from budgetsim.advise import Choices, Rival
+from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.sensitivity import Case, CaseKind, Sensitivity
 from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.winners import HAIR
+from budgetsim.costs.rates import RateCard
 from budgetsim.economics.pricebreaks import PriceBreak
 from budgetsim.economics.tornado import Swing
-from budgetsim.rates import RateCard
 from budgetsim.report.answer import allocation_json, describe_allocation
-from budgetsim.report.grid import Grid, Page, interval_words, kind_words, plan_cells, usd
 from budgetsim.report.notes import choice_notes, compute_model, moot_note, reach_notes, sentence, with_unpriced
-from budgetsim.sensitivity import Case, CaseKind, Sensitivity
+from budgetsim.report.table import Grid, Page, interval_words, kind_words, plan_cells, usd
 
 _BAR = 31  # characters of a tornado's bar
 _TITLES: dict[CaseKind, str] = {

@@ -7,9 +7,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from budgetsim.design import Measurement
-from budgetsim.fitkey import METHOD, rows_hash
-from budgetsim.surface import SCHEMA_VERSION, TaskFit
+from budgetsim.design.fitkey import METHOD, rows_hash
+from budgetsim.design.points import Measurement
+from budgetsim.design.surface import SCHEMA_VERSION, TaskFit
 
 
 def fit_path(folder: Path, evidence_set: str, task: str) -> Path:

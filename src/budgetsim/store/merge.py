@@ -14,9 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from budgetsim.design import TRAINED_STRATEGIES
+from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import TRAINED_STRATEGIES
 from budgetsim.errors import InputError, StoreError
-from budgetsim.published import (
+from budgetsim.store.database import Connection, open_reader, open_writer, refuse_if_held
+from budgetsim.store.location import StorePaths, package_data
+from budgetsim.store.published import (
     PAPER_GPU_USD_PER_HOUR,
     PublishedCompute,
     PublishedRow,
@@ -24,10 +27,7 @@ from budgetsim.published import (
     parse_compute,
     parse_published,
 )
-from budgetsim.store.database import Connection, open_reader, open_writer, refuse_if_held
-from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.records import RunRecord, StageRecord, read_shards
-from budgetsim.tasks import TASKS
 
 COMPUTE_SUFFIX = "_compute_cost"
 TABLES = ("runs", "scores", "stages", "run_stages", "published_cells", "published_compute", "bills")

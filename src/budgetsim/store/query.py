@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from budgetsim.design import Measurement
+from budgetsim.design.points import Measurement
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from budgetsim.design import DesignPoint
+from budgetsim.design.points import DesignPoint
 from budgetsim.errors import StoreError
 
 SCHEMA_VERSION: Final = 1

@@ -1,0 +1,1 @@
+"""From evidence, fits and prices to choices, points and sensitivities."""

@@ -1,0 +1,150 @@
+"""What an answer rests on: measurements of the store, and the fits made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from budgetsim.data.tasks import known_tasks
+from budgetsim.design.points import Measurement
+from budgetsim.design.surface import TaskFit
+from budgetsim.errors import NoEvidenceError
+from budgetsim.store.database import open_reader
+from budgetsim.store.fits import load_fit
+from budgetsim.store.location import StorePaths, package_data
+from budgetsim.store.query import (
+    ComputeRow,
+    ScoreRow,
+    StageRow,
+    choose_evidence,
+    kind_of_set,
+    load_catalogue,
+    load_compute,
+    load_measurements,
+    load_scores,
+    load_stages,
+    related_sets,
+)
+
+CHEAP_STUDENTS = ("overlap", "tfidf-lr", "encoder-lr")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything an answer rests on: a set of measurements for each task, and compute."""
+
+    paths: StorePaths
+    sets: Mapping[str, str]  # task -> evidence set
+    measurements: tuple[Measurement, ...]  # of those sets
+    related: tuple[Measurement, ...] = ()  # of every task, in sets of the same kinds: for fits of the others
+    cheap: tuple[ScoreRow, ...]  # of cheap students, whatever their set
+    compute: tuple[ComputeRow, ...]
+    stages: tuple[StageRow, ...] = ()  # of those sets
+
+    @property
+    def tasks(self) -> list[str]:
+        """Tasks with evidence of one kind, in the order of their names: published ones where there are any."""
+        known = {task.name for task in known_tasks()}
+        published = [task for task, name in self.sets.items() if is_published(name) and task in known]
+        return sorted(published or known & set(self.sets))
+
+    def set_of(self, task: str) -> str:
+        """The evidence set of a task.
+
+        raises : NoEvidenceError
+        """
+        if task not in self.sets:
+            cheap = sorted({row.student for row in self.cheap if row.task == task})
+            besides = f" but cheap students' ({', '.join(cheap)})" if cheap else ""
+            raise NoEvidenceError(
+                f"There is no evidence on task {task!r}{besides}; there is on {', '.join(sorted(self.sets))}. "
+                f"Measure it with `budgetsim measure --task {task}`, or choose another with --evidence."
+            )
+        return self.sets[task]
+
+    def rows(self, task: str) -> list[Measurement]:
+        return [m for m in self.measurements if m.task == task]
+
+    def others(self, task: str) -> list[Measurement]:
+        """Rows of other tasks that a fit of this one is made beside: a set of the same kind, the largest, of each.
+
+        raises : NoEvidenceError where there is none on the task
+        """
+        kind = kind_of_set(self.set_of(task))
+        return [m for m in self.related if m.task != task and kind_of_set(m.evidence_set) == kind]
+
+
+def load_evidence(
+    paths: StorePaths, wanted: str | None = None, say: Say = lambda _: None, tasks: Sequence[str] | None = None
+) -> Evidence:
+    """Read the store; a store that does not exist is made from the evidence in the package.
+
+    wanted : evidence set, or the start of its name
+    tasks : those whose measurements are needed, besides rows of others that their fits are made beside; None
+        for all. `Evidence.rows` of a task that is not among them is empty
+    raises : StoreError, StoreLockedError, NoEvidenceError, InputError
+    """
+    if ensure_store(paths):
+        say(f"Made the store {paths.database} from the published evidence that ships with budgetsim.")
+    if (paths.folder / "tasks").is_dir():
+        from budgetsim.data.custom import register_custom_tasks  # tasks of one's own, where there are any
+
+        register_custom_tasks(paths.folder / "tasks")
+    with open_reader(paths.database) as connection:
+        catalogue = load_catalogue(connection, CHEAP_STUDENTS)
+        sets = choose_evidence(catalogue, wanted)
+        needed = {sets[task] for task in (sets if tasks is None else tasks) if task in sets}
+        related = related_sets(catalogue, {kind_of_set(name) for name in needed})
+        rows = load_measurements(connection, sorted(needed.union(*related.values())))
+        rows = [m for m in rows if m.student not in CHEAP_STUDENTS]
+        measured = sorted(name for name in needed if not is_published(name))
+        return Evidence(
+            paths=paths,
+            sets=sets,
+            measurements=tuple(m for m in rows if m.evidence_set == sets.get(m.task) and m.evidence_set in needed),
+            related=tuple(m for m in rows if m.evidence_set in related[m.task]),
+            cheap=tuple(load_scores(connection, CHEAP_STUDENTS)),
+            compute=tuple(load_compute(connection)),
+            stages=tuple(load_stages(connection, measured)) if measured else (),
+        )
+
+
+def ensure_store(paths: StorePaths) -> bool:
+    """Make the store from the evidence in the package where there is none; say whether it was made."""
+    if paths.database.exists():
+        return False
+    from budgetsim.store.merge import seed  # writing is rare
+
+    return seed(paths)
+
+
+def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:
+    """The stored fit of a task where it is fresh, else a new one (not saved: `budgetsim fit` does that).
+
+    raises : NoEvidenceError where the set has no rows of that task
+    """
+    evidence.set_of(task)
+    fit = stored_fit(evidence, task)
+    if fit is not None:
+        return fit
+    from budgetsim.fitting.task import fit_task  # SciPy, only where a fit is stale
+
+    say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
+    return fit_task(evidence.rows(task), others=evidence.others(task))
+
+
+def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
+    """The fit that lies beside the store or ships with the package, if it is of these very rows."""
+    folders = [evidence.paths.fits, package_data("fits")]
+    return load_fit(folders, evidence.set_of(task), task, evidence.rows(task), evidence.others(task))
+
+
+def is_published(evidence_set: str) -> bool:
+    """Whether a set's results were read off a publication, not measured."""
+    return evidence_set.startswith("published")
+
+
+def device_class(evidence_set: str) -> str:
+    """cpu or gpu: the second word of a measured set's name."""
+    return evidence_set.split("-")[1]

@@ -1,0 +1,1 @@
+"""Prices and compute to US dollars and days."""

@@ -1,0 +1,1 @@
+"""Tasks and their rows: own files, splits, metrics, pinned downloads. No torch."""

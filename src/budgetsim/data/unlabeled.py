@@ -1,0 +1,132 @@
+"""Unlabelled texts of a run: the split's own, a user's file, another task's, or a mixture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from budgetsim.data.loading import Access, load_task
+from budgetsim.data.rows import Row, nfc, parse_texts, read_text
+from budgetsim.data.splits import Split, split_task
+from budgetsim.errors import InputError
+
+LABELLED: Final = "labelled"  # the training part as a pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Texts to label, in the order of the split; `source` names them in a run's identity."""
+
+    source: str
+    rows: tuple[Row, ...]  # a row whose answer is not known has target ""
+    pool_id: str
+
+
+def load_pool(described: str, split: Split, access: Access) -> Pool:
+    """The texts that `pool`, `labelled`, `task:NAME[:share=S]` or `FILE[:share=S]` describe.
+
+    `labelled` is the labelled training part: its answers are known, which a simulated labeler needs. A share
+    mixes that part of foreign texts into the split's own; texts of dev and test never enter.
+
+    raises : InputError where there are none, or the description is malformed
+    """
+    kind, share = _parse(described)
+    if kind == "pool":
+        return _pool("pool", split.unlabeled, "the split has no unlabelled texts: pass --unlabeled FILE")
+    if kind == LABELLED:
+        return _pool(LABELLED, split.train, "the task has no labelled rows")
+    if kind.startswith("task:"):
+        name = kind.removeprefix("task:")
+        foreign: Sequence[Row] = split_task(load_task(name, access), split.rule).unlabeled
+        rows, source = [Row(r.source, "", r.group) for r in foreign], f"task:{name}"
+    else:
+        file = read_text(Path(kind).expanduser())
+        rows, source = [Row(t, "", nfc(t)) for t in parse_texts(file, "source")], f"file:{file.sha256[:12]}"
+    held = {row.group for part in (split.dev, split.test) for row in part}
+    rows = [row for row in rows if row.group not in held and nfc(row.source) not in held]
+    mixed = _mix(split.unlabeled, rows, share)
+    return _pool(f"{source}:share={share:g}", mixed, f"{described} holds no text that is not in dev or test")
+
+
+def _parse(described: str) -> tuple[str, float]:
+    kind, _, option = described.rpartition(":share=")
+    if not kind:
+        return described, 1.0
+    try:
+        share = float(option)
+    except ValueError:
+        share = -1.0
+    if not 0 < share <= 1:
+        raise InputError(f"The share of {described!r} is {option!r}; write a number above 0 and at most 1.")
+    return kind, share
+
+
+def _mix(own: Sequence[Row], foreign: Sequence[Row], share: float) -> tuple[Row, ...]:
+    """As many texts as both sides allow, the share of foreign ones."""
+    if share == 1.0:
+        return tuple(foreign)
+    total = int(min(len(foreign) / share, len(own) / (1 - share)))
+    n_foreign = round(total * share)
+    return (*foreign[:n_foreign], *own[: total - n_foreign])
+
+
+def _pool(source: str, rows: Sequence[Row], advice: str) -> Pool:
+    if not rows:
+        raise InputError(f"There are no unlabelled texts: {advice}.")
+    digest = hashlib.sha256("\n".join(row.source for row in rows).encode("utf-8")).hexdigest()
+    return Pool(source=source, rows=tuple(rows), pool_id=digest)
+
+
+def simulate_labels(rows: Sequence[Row], labels: Sequence[str], labeler: str, seed: int) -> list[str]:
+    """Labels of a stated accuracy: each is wrong with its chance, then any other label, evenly.
+
+    labeler : `simulated:accuracy=0.8`
+
+    raises : InputError where the labeler is another, or a row's answer is not known
+    """
+    accuracy = parse_labeler(labeler)
+    check_answers(rows, labels)
+    rng = np.random.default_rng([seed, 4])
+    wrong = rng.random(len(rows)) >= accuracy
+    shift = rng.integers(1, len(labels), size=len(rows))
+    place = {label: i for i, label in enumerate(labels)}
+    return [
+        labels[(place[row.target] + int(s)) % len(labels)] if w else row.target
+        for row, w, s in zip(rows, wrong, shift, strict=True)
+    ]
+
+
+def check_answers(rows: Sequence[Row], labels: Sequence[str]) -> None:
+    """Refuse texts that a simulated labeler cannot label.
+
+    raises : InputError with the way out
+    """
+    if not labels:
+        raise InputError("A simulated labeler works for classifications, and this task is none.")
+    unknown = sum(row.target not in labels for row in rows)
+    if unknown:
+        raise InputError(
+            f"A simulated labeler changes known answers, and {unknown:,} of the {len(rows):,} texts have none. For "
+            f"llm_annotate, pass --unlabeled {LABELLED}: it labels the texts of your labelled training rows anew."
+        )
+
+
+def parse_labeler(labeler: str) -> float:
+    """Accuracy of a simulated labeler, 0 to 1.
+
+    >>> parse_labeler("simulated:accuracy=0.8")
+    0.8
+    """
+    head, _, number = labeler.partition(":accuracy=")
+    try:
+        accuracy = float(number)
+    except ValueError:
+        accuracy = -1.0
+    if head != "simulated" or not 0 <= accuracy <= 1:
+        raise InputError(f"There is no labeler {labeler!r}; write simulated:accuracy=0.8 (0 to 1).")
+    return accuracy

@@ -1,0 +1,23 @@
+"""What a fit depends on, in few words: its rows and its method. Light: readers of fits need no SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from budgetsim.design.points import Measurement, canonical_hash
+
+METHOD: Final = "tempered-5"  # raise the number when the same rows would give another fit
+
+
+def rows_hash(rows: Sequence[Measurement], others: Sequence[Measurement] = ()) -> str:
+    """Hash of what a fit saw of its rows, and of those of other tasks, whatever their order."""
+    return canonical_hash({"rows": _seen(rows), "others": _seen(others)})
+
+
+def _seen(rows: Sequence[Measurement]) -> list[list[str]]:
+    return sorted(
+        [m.key, m.source, m.strategy, m.student, str(m.teacher), str(m.labeler), str(m.n_labels), str(m.n_llm_labels),
+         str(m.n_unlabeled), repr(m.score), repr(m.score_err), str(m.n_test), str(m.teacher_score)]
+        for m in rows
+    )  # fmt: skip

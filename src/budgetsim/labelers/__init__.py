@@ -1,0 +1,1 @@
+"""Who labels texts besides people."""

@@ -1,0 +1,358 @@
+"""Fit one learning curve by several families at once, and say what a new run would give.
+
+Log errors are fitted by every family from several starts in one batch; the families are averaged
+with equal weights, a Gaussian process takes what they leave over, and beyond the data the interval
+grows by a discrepancy learnt from other curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from budgetsim.design.surface import Kind
+from budgetsim.errors import InputError
+from budgetsim.fitting.residual import Residual
+from budgetsim.laws.ensemble import (
+    DEFAULT,
+    Found,
+    Options,
+    Prediction,
+    draw_parameters,
+    drift,
+    expected,
+    process,
+    screen,
+    search,
+)
+from budgetsim.laws.families import FAMILIES, Family, Frame
+from budgetsim.laws.priors import PRIORS, Table
+
+Floats = NDArray[np.float64]
+
+_FAR = 300.0  # log errors are cut here
+_ORIGIN = -60.0  # log size that stands for zero
+_ORIGIN_NOISE = 0.1  # how far a run without training lies off the curve, log error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveFit:
+    """Draws of a curve; `predict` turns them into errors at sizes."""
+
+    sizes: Floats  # as given, finite and sorted
+    errors: Floats
+    families: tuple[str, ...]
+    weights: tuple[float, ...]  # of the families in the average
+    agree: tuple[float, ...]  # share of starts of each family that found its best
+    warnings: tuple[str, ...]
+    noise: float  # relative deviation of one run at the largest size
+    options: Options
+    seed: int
+    _scale: _Scale
+    _frame: Frame
+    _best: tuple[Floats, ...]  # parameters of each family
+    _theta: tuple[Floats, ...]  # (draws of this family, parameters)
+    _knots: Floats
+    _centre_path: Floats  # (families, knots), residual expected of each family
+    _paths: Floats  # (draws, knots), residual of each draw
+    _noise_draws: Floats  # (draws,), standard deviation of a run
+    _limits: tuple[float, float]
+
+    def predict(self, sizes: ArrayLike, level: float = 0.9) -> Prediction:
+        """Errors of one new run at `sizes`, with the central interval that holds it at `level`.
+
+        sizes : (n,), positive, or 0 for no training
+        raises : InputError if a size is negative or not finite, or level is not within (0, 1)
+        """
+        try:
+            x = np.atleast_1d(np.asarray(sizes, dtype=np.float64)).ravel()
+        except (TypeError, ValueError) as problem:
+            raise InputError(f"sizes to predict at must be numbers ({problem}).") from None
+        if not (np.isfinite(x).all() and (x >= 0).all()):
+            raise InputError("sizes to predict at must be finite and not negative; drop the others.")
+        if not 0 < level < 1:
+            raise InputError(f"level is {level}; give the share of runs the interval holds, e.g. 0.9.")
+        lx = self._scale.log_size(x)
+        beyond = self._beyond(lx)
+        centre = self._centre(lx)
+        draws = self._draws(lx, beyond, centre)
+        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        unit = self._scale.unit
+        lo, hi = self._limits
+        kinds, factor = self._kinds(x, beyond)
+        back = [np.clip(unit * np.exp(np.clip(v, -_FAR, _FAR)), lo, hi) for v in (centre, low, high, draws)]
+        return Prediction(back[0], back[1], back[2], back[3], kinds, factor)
+
+    def parameters(self, family: str) -> dict[str, Floats]:
+        """Draws of a family's parameters, without bounds, in the units of `curves.Frame`.
+
+        raises : InputError if the family is not in the average
+        """
+        if family not in self.families:
+            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
+        draws = self._theta[self.families.index(family)]
+        return dict(zip(FAMILIES[family].parameters, draws.T, strict=True))
+
+    def best(self, family: str) -> dict[str, float]:
+        """A family's best parameters, as `parameters` names them."""
+        if family not in self.families:
+            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
+        found = self._best[self.families.index(family)]
+        return dict(zip(FAMILIES[family].parameters, found.tolist(), strict=True))
+
+    def _beyond(self, lx: Floats) -> Floats:
+        out: Floats = np.maximum(lx - self._frame.last, 0.0) + np.maximum(self._frame.first - lx, 0.0)
+        return np.minimum(out, 25.0)
+
+    def _kinds(self, x: Floats, beyond: Floats) -> tuple[list[Kind], Floats]:
+        seen = (np.abs(np.log1p(x)[:, None] - np.log1p(self.sizes)[None]) < 0.005).any(axis=1)
+        if (self.sizes == 0).any():
+            beyond = np.where(x < np.exp(self._frame.first) * self._scale.x0, 0.0, beyond)
+        factor = np.where(seen, 1.0, np.exp(np.where(beyond < 0.005, 0.0, beyond)))
+        kinds: list[Kind] = [
+            "observed" if s else "interpolated" if f == 1 else "extrapolated" for s, f in zip(seen, factor, strict=True)
+        ]
+        return kinds, factor
+
+    def _centre(self, lx: Floats) -> Floats:
+        each = [
+            FAMILIES[name].log_error(best[None], lx, self._frame)[0][0] + np.interp(lx, self._knots, path)
+            for name, best, path in zip(self.families, self._best, self._centre_path, strict=True)
+        ]
+        out: Floats = np.average(each, axis=0, weights=self.weights)
+        return out
+
+    def _draws(self, lx: Floats, beyond: Floats, centre: Floats) -> Floats:
+        rng = np.random.default_rng([self.seed, 1])
+        curves = np.concatenate(
+            [FAMILIES[n].log_error(t, lx, self._frame)[0] for n, t in zip(self.families, self._theta, strict=True)]
+        )
+        paths = _interpolate(lx, self._knots, self._paths)
+        n = len(curves)
+        end = self._centre(np.array([self._frame.last - 1.0, self._frame.last]))
+        scale = drift(self.options, abs(end[1] - end[0]), beyond, n)
+        run = self._noise_draws[:, None] * rng.standard_normal((n, len(lx)))
+        out: Floats = curves + paths + rng.standard_t(4, size=(n, 1)) * scale + run
+        return out - (np.median(out, axis=0) - centre)
+
+
+def _interpolate(at: Floats, knots: Floats, tables: Floats) -> Floats:
+    """Rows of tables (n, knots), linear in between and flat outside: (n, at)."""
+    high = np.clip(np.searchsorted(knots, at), 1, len(knots) - 1)
+    share = np.clip((at - knots[high - 1]) / (knots[high] - knots[high - 1]), 0.0, 1.0)
+    out: Floats = tables[:, high - 1] * (1 - share) + tables[:, high] * share
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Units in which a family sees the data."""
+
+    x0: float
+    unit: float  # smallest error
+
+    def log_size(self, x: Floats) -> Floats:
+        with np.errstate(divide="ignore"):
+            out: Floats = np.maximum(np.log(x / self.x0), _ORIGIN)
+        return out
+
+
+def fit_curve(
+    sizes: ArrayLike,
+    errors: ArrayLike,
+    *,
+    n_test: ArrayLike | None = None,
+    floor: float | None = None,
+    ceiling: float | None = None,
+    prior: str | Table | None = None,
+    seed: int = 0,
+    options: Options = DEFAULT,
+) -> CurveFit:
+    """Fit errors (losses or error rates, lower is better) against training sizes.
+
+    sizes : (n,), positive, or 0 for a model that was not trained; any order, replicates welcome
+    errors : (n,), positive
+    n_test : items each error rate was counted on, one number or one a row; adds their noise
+    floor, ceiling : known limits of the error, in its unit
+    prior : name of a set of prior parameters, or those that `pool_prior` learnt from related
+        curves; by default the one of `options`
+    raises : InputError for a row that cannot be used, or no row of positive size
+
+    >>> import numpy as np
+    >>> n = np.array([200, 400, 800, 1600, 3200, 6400])
+    >>> fit = fit_curve(n, 0.1 + 2.0 * n**-0.4)
+    >>> prediction = fit.predict([12800])
+    >>> bool(prediction.lower[0] < 0.1 + 2.0 * 12800**-0.4 < prediction.upper[0]), prediction.kind
+    (True, ['extrapolated'])
+    """
+    x, e, counted = _read(sizes, errors, n_test, floor, ceiling)
+    options = options if prior is None else replace(options, prior=prior)
+    if isinstance(options.prior, str) and options.prior not in PRIORS:
+        raise InputError(f"there is no prior {options.prior!r}; known are {', '.join(sorted(PRIORS))}.")
+    scale = _Scale(float(np.exp(np.log(x[x > 0]).mean())), float(e.min()))
+    lx, y = scale.log_size(x), np.log(e / scale.unit)
+    frame = _frame(x, lx, y, scale, floor, ceiling)
+    rng = np.random.default_rng([seed, 0])
+    weight = np.array([_weights(x, lx, e, counted, frame, options, tail) for tail in options.tails])
+    found = search(_chosen(x, options), x, lx, y, weight, frame, options, rng)
+    return _assemble(x, e, lx, y, scale, frame, found, floor, ceiling, options, seed, rng)
+
+
+def _read(
+    sizes: ArrayLike, errors: ArrayLike, n_test: ArrayLike | None, floor: float | None, ceiling: float | None
+) -> tuple[Floats, Floats, Floats | None]:
+    """Sorted finite data, or an error that says which row is in the way."""
+    try:
+        x = np.asarray(sizes, dtype=np.float64).ravel()
+        e = np.asarray(errors, dtype=np.float64).ravel()
+        counted = None if n_test is None else np.broadcast_to(np.asarray(n_test, dtype=np.float64), x.shape)
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"sizes, errors and n_test must be numbers of matching shape ({problem}).") from None
+    if x.shape != e.shape:
+        raise InputError(f"there are {x.size} sizes and {e.size} errors; give one error a size.")
+    if not (np.isfinite(x).all() and np.isfinite(e).all()):
+        row = int(np.flatnonzero(~(np.isfinite(x) & np.isfinite(e)))[0])
+        raise InputError(f"row {row} is size {x[row]}, error {e[row]}; drop rows that are not finite.")
+    if (x < 0).any():
+        raise InputError(f"a size is {x.min()}; sizes are positive, or 0 for no training.")
+    if not (x > 0).any():
+        raise InputError("there is no row of positive size; a curve needs at least one trained model.")
+    if counted is not None:
+        if not (np.isfinite(counted).all() and (counted > 0).all()):
+            raise InputError("n_test must be positive: how many items each error rate was counted on.")
+        e = np.maximum(e, 0.5 / counted)
+    if (e <= 0).any():
+        raise InputError("an error is zero or below; its log is needed. Give n_test, or drop the row.")
+    if floor is not None and not 0 <= floor <= e.min():
+        raise InputError(
+            f"floor is {floor}; the smallest error is {e.min():.6g}, and a floor lies in between 0 and it."
+        )
+    if ceiling is not None and not ceiling > e.min():
+        raise InputError(f"ceiling is {ceiling}; it must lie above the smallest error, {e.min():.6g}.")
+    order = np.lexsort((e, x))
+    return x[order], e[order], None if counted is None else counted[order]
+
+
+def _frame(x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None, ceiling: float | None) -> Frame:
+    trained = x > 0
+    at = lx[trained]
+    return Frame(
+        first=float(at.min()),
+        last=float(at.max()),
+        level=float(np.interp(0.0, at, y[trained])),
+        highest=float(y[trained].max()),
+        floor=0.0 if floor is None else min(floor / scale.unit, 0.999),
+        ceiling=None if ceiling is None else float(np.log(ceiling / scale.unit)),
+    )
+
+
+def _chosen(x: Floats, options: Options) -> list[Family]:
+    """Families with no more parameters than the sizes can bear; priors carry the rest."""
+    n = len(np.unique(x[x > 0]))
+    wanted = [FAMILIES[name] for name in options.families]
+    return [f for f in wanted if f.n_parameters <= max(n - 2, 4)] or wanted
+
+
+def _weights(
+    x: Floats, lx: Floats, e: Floats, counted: Floats | None, frame: Frame, options: Options, tail: float
+) -> Floats:
+    """Relative precision of each row: late sizes are steadier, counted error rates noisier."""
+    weight = np.exp(2 * tail * (np.maximum(lx, frame.first) - frame.last))
+    if counted is not None:
+        binomial = np.clip(1 - e, 0.0, 1.0) / (counted * e)
+        weight /= 1 + weight * binomial / options.noise_prior**2
+    weight = np.where(x > 0, weight, weight / (1 + (_ORIGIN_NOISE / options.noise_prior) ** 2))
+    out: Floats = weight
+    return out
+
+
+def _assemble(
+    x: Floats,
+    e: Floats,
+    lx: Floats,
+    y: Floats,
+    scale: _Scale,
+    frame: Frame,
+    found: Sequence[Found],
+    floor: float | None,
+    ceiling: float | None,
+    options: Options,
+    seed: int,
+    rng: np.random.Generator,
+) -> CurveFit:
+    trained = x > 0
+    at, target = lx[trained], y[trained]
+    residuals = [Residual.over(at[:, None], (length,)) for length in options.lengths]
+    knots = _knots(frame, options)
+    found, share_of = screen(found, len(x), options)
+    share = np.diff(np.round(options.n_draws * np.concatenate([[0.0], np.cumsum(share_of)])).astype(int))
+    theta, centre_path, paths, noises = [], [], [], []
+    for f, n in zip(found, share, strict=True):
+        draws = draw_parameters(f, int(n), lx, y, trained, frame, options, rng)
+        left = target - f.family.log_error(draws, at, frame)[0]
+        best_left = target - f.family.log_error(f.theta[:1], at, frame)[0][0]
+        processes = process(f, residuals, best_left, options, int(n), rng)
+        centre_path.append(expected(processes, knots[:, None], best_left))
+        stops = np.cumsum([0, *(len(p.noise) for p in processes)])
+        for p, start, stop in zip(processes, stops[:-1], stops[1:], strict=True):
+            paths.append(p.residual.draw(knots[:, None], left[start:stop], p.amplitude, p.noise, rng))
+            noises.append(p.noise)
+        theta.append(draws)
+    noise_draws = np.concatenate(noises)
+    return CurveFit(
+        sizes=x,
+        errors=e,
+        families=tuple(f.family.name for f in found),
+        weights=tuple(float(v) for v in share_of),
+        agree=tuple(f.agree for f in found),
+        warnings=tuple(_warnings(x, y)),
+        noise=float(np.sqrt((noise_draws**2).mean())),
+        options=options,
+        seed=seed,
+        _scale=scale,
+        _frame=frame,
+        _best=tuple(f.theta[0] for f in found),
+        _theta=tuple(theta),
+        _knots=knots,
+        _centre_path=np.array(centre_path),
+        _paths=np.concatenate(paths),
+        _noise_draws=noise_draws,
+        _limits=(floor or 0.0, np.inf if ceiling is None else max(ceiling, float(e.max()))),
+    )
+
+
+def _knots(frame: Frame, options: Options) -> Floats:
+    """Log sizes at which the residual is drawn: fine among the data, out to where it has died away."""
+    reach = 5 * max(options.lengths)
+    n = int(np.clip(round((frame.last - frame.first) / (0.2 * min(options.lengths))), 2, 60)) + 1
+    inside = np.linspace(frame.first, frame.last, n)
+    out = reach * np.array([0.04, 0.1, 0.2, 0.35, 0.6, 1.0])
+    return np.concatenate([frame.first - out[::-1], inside, frame.last + out])
+
+
+def _warnings(x: Floats, y: Floats) -> list[str]:
+    """What a reader should know of the data: too few sizes, or an error that rises with size."""
+    told = []
+    sizes = np.unique(x[x > 0])
+    if len(sizes) < 4:
+        told.append(f"{len(sizes)} sizes: the interval rests on the prior; measure at least 4 sizes.")
+    rise, noise, at = _largest_rise(x[x > 0], y[x > 0])
+    if rise > max(4 * noise, 0.02):
+        told.append(f"not monotone: the error rises by {100 * np.expm1(rise):.0f} % up to size {at:g}; kept as seen.")
+    return told
+
+
+def _largest_rise(x: Floats, y: Floats) -> tuple[float, float, float]:
+    """Largest rise of the log error over an earlier size, the noise of a point, and where."""
+    sizes, inverse = np.unique(x, return_inverse=True)
+    mean = np.bincount(inverse, weights=y) / np.bincount(inverse)
+    if len(sizes) < 3:
+        return 0.0, 0.0, float(sizes[-1])
+    bends = np.diff(mean, 2)
+    noise = 1.4826 * float(np.median(np.abs(bends - np.median(bends)))) / np.sqrt(6.0)
+    rise = mean - np.minimum.accumulate(mean)
+    at = int(rise.argmax())
+    return float(rise[at]), noise * np.sqrt(2.0), float(sizes[at])

@@ -1,0 +1,27 @@
+"""Power law above a floor: e = E + exp(b) x^-c.
+
+source : M2 of Alabdulmohsin, Neyshabur & Zhai (2022), arXiv 2209.06640; Rosenfeld et al. (2020)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from budgetsim.laws.family import Family, Floats, Frame, add_floor, floor_of
+
+
+def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:
+    t, b, k = (theta[:, [i]] for i in range(3))
+    c = np.exp(k)
+    floor, by_t = floor_of(t, frame)
+    y, dt, w = add_floor(floor, by_t, b - c * log_size)
+    return y, np.stack([dt, w, -w * c * log_size], axis=-1)
+
+
+def _prior(frame: Frame) -> tuple[Floats, Floats]:
+    return np.array([1.0, frame.level - 1.0, np.log(0.4)]), np.array([2.0, 2.0, 0.8])
+
+
+POWER_FLOOR = Family(
+    name="power_floor", parameters=("floor", "level", "log_exponent"), log_error=_log_error, prior=_prior
+)

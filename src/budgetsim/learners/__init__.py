@@ -1,0 +1,1 @@
+"""Students and teachers: how they are trained, what they answer."""

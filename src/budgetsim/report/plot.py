@@ -1,0 +1,126 @@
+"""Pictures of fitted curves: plain text for a terminal, PNG or SVG for a page.
+
+A curve is a cut through a surface along its first input; a surface of two inputs is cut at the
+second counts that most of its rows share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from budgetsim.choosing.options import label_of
+from budgetsim.choosing.simulate import run_interval
+from budgetsim.design.points import Measurement
+from budgetsim.design.surface import Floats, Surface, TaskFit
+from budgetsim.errors import InputError, MissingExtraError
+
+_POINTS = 60  # along a curve
+_BEYOND = 3.0  # how many fold a curve is drawn beyond the evidence
+_CUTS = 2  # curves of a surface with two inputs
+FORMATS = (".png", ".svg")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """One cut: expected score and 90 % interval of a run along the first input, and the rows on it; percent."""
+
+    label: str
+    axis: str
+    n: Floats
+    mean: Floats
+    lower: Floats
+    upper: Floats
+    seen_n: Floats
+    seen_score: Floats
+
+
+def curves_of(fit: TaskFit, rows: Sequence[Measurement]) -> list[Curve]:
+    """The curves of every surface of a fit with at least two sizes along its first input."""
+    return [
+        curve
+        for surface in fit.surfaces
+        for cut in _cuts(surface)
+        if (curve := _curve(surface, cut, [m for m in rows if m.group == surface.group])) is not None
+    ]
+
+
+def _cuts(surface: Surface) -> list[float | None]:
+    if len(surface.inputs) == 1:
+        return [None]
+    values, counts = np.unique(surface.support.points[:, 1], return_counts=True)
+    return list(np.sort(values[np.argsort(-counts, kind="stable")][:_CUTS]).tolist())
+
+
+def _curve(surface: Surface, cut: float | None, rows: Sequence[Measurement]) -> Curve | None:
+    first = surface.support.points[:, 0]
+    first = first[first > 0]
+    if len(np.unique(first)) < 2:
+        return None
+    n = np.geomspace(first.min() / _BEYOND, first.max() * _BEYOND, _POINTS)
+    at = n[:, None] if cut is None else np.stack([n, np.full(_POINTS, cut)], axis=1)
+    means = surface.at(at)
+    lower, upper = run_interval(means, surface.run_noise)
+    on_cut = [m for m in rows if cut is None or getattr(m, surface.inputs[1]) == cut]
+    seen = [(getattr(m, surface.inputs[0]), m.score) for m in on_cut]
+    name = label_of(*surface.group)
+    return Curve(
+        label=name if cut is None else f"{name}, {surface.inputs[1]} {cut:,.0f}",
+        axis=surface.inputs[0],
+        n=n,
+        mean=100 * means.mean(axis=0),
+        lower=100 * lower,
+        upper=100 * upper,
+        seen_n=np.array([x for x, _ in seen], dtype=np.float64),
+        seen_score=100 * np.array([s for _, s in seen], dtype=np.float64),
+    )
+
+
+def text_plot(curve: Curve, metric: str) -> list[str]:
+    """A curve as plain text: `+` the expected score, `.` the 90 % interval of a run, `o` rows."""
+    from uniplot import plot_to_string
+
+    shown = [(curve.n, curve.lower, "."), (curve.n, curve.upper, "."), (curve.n, curve.mean, "+")]
+    if len(curve.seen_n):
+        shown.append((curve.seen_n, curve.seen_score, "o"))
+    text = plot_to_string(
+        xs=[np.log10(x) for x, _, _ in shown],
+        ys=[y for _, y, _ in shown],
+        force_ascii_characters=[mark for _, _, mark in shown],
+        character_set="ascii",
+        color=False,
+        width=72,
+        height=14,
+        title=f"{curve.label}: {metric} against log10 {curve.axis}",
+    )
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def save_plot(curves: Sequence[Curve], metric: str, file: Path) -> Path:
+    """Draw curves with their intervals and rows, one panel each.
+
+    raises : InputError where the file is no PNG or SVG, MissingExtraError without matplotlib
+    """
+    if file.suffix.lower() not in FORMATS:
+        raise InputError(f"--plot: found {file.name!r}, wanted a name that ends in {' or '.join(FORMATS)}.")
+    if not curves:
+        raise InputError("--plot: no surface has two sizes to draw a curve through; measure another size.")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("Pictures need matplotlib: pip install 'budgetsim[plot]'.") from None
+    figure = Figure(figsize=(6, 3.2 * len(curves)), layout="constrained")
+    for axes, curve in zip(np.atleast_1d(figure.subplots(len(curves), 1)), curves, strict=True):
+        axes.fill_between(curve.n, curve.lower, curve.upper, alpha=0.2, label="90 % of runs")
+        axes.plot(curve.n, curve.mean, label="expected")
+        axes.plot(curve.seen_n, curve.seen_score, "o", markersize=3, label="rows")
+        axes.set(xscale="log", title=curve.label, xlabel=curve.axis, ylabel=f"{metric}, %")
+        axes.legend(fontsize="small")
+    try:
+        figure.savefig(file)
+    except OSError as error:
+        raise InputError(f"--plot: {file} cannot be written ({error.strerror}); name a folder that exists.") from None
+    return file

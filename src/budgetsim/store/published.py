@@ -1,0 +1,328 @@
+"""Published evidence: a table of results as a paper printed them, and what its dollars imply.
+
+The columns are those of `results/evidence/kang2023.csv` (Kang, Xu and Ritter, ACL 2023, read off
+the authors' poster). Pure functions of text: the store decides where the text lies.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
+from budgetsim.errors import InputError
+
+PAPER_GPU_USD_PER_HOUR: Final = 1.875  # what the paper paid for an A100-hour
+PAPER_POOL_SIZE: Final = 100_000  # unlabelled texts the paper had
+PAPER_LLM_USD_PER_MTOK: Final = 20.0  # text-davinci-003, input and output, April 2023
+PAPER_PROMPT_TEXTS: Final = 33  # 32 examples in the prompt and the text to label
+
+COLUMNS: Final = [
+    "record_id",
+    "same_as",
+    "panel",
+    "task",
+    "strategy",
+    "student",
+    "teacher",
+    "llm",
+    "n_labels",
+    "n_unlabeled",
+    "initial_n_labels",
+    "additional_budget_usd",
+    "total_cost_usd",
+    "total_cost_err_usd",
+    "gpu_hours",
+    "metric",
+    "score",
+    "score_err",
+    "provenance",
+]
+COMPUTE_COLUMNS: Final = ["task", "dist_usd_per_1k_unlabeled", "se"]
+_MOST: Final = 1_000_000_000_000  # no count of examples is larger
+_REQUIRED: Final = ("record_id", "task", "strategy", "student", "metric", "score")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedRow:
+    """A row of a published table; counts named in `derived` were computed from its dollars."""
+
+    record_id: str
+    same_as: str | None
+    panel: str | None
+    task: str
+    strategy: str
+    student: str
+    teacher: str | None
+    labeler: str | None
+    n_labels: int | None
+    n_llm_labels: int | None
+    n_unlabeled: int | None
+    initial_n_labels: int | None
+    additional_budget_usd: float | None
+    total_cost_usd: float | None
+    total_cost_err_usd: float | None
+    gpu_hours: float | None
+    metric: str
+    score: float  # percent
+    score_err: float | None  # points
+    provenance: str | None
+    implied_n_unlabeled: float | None = None
+    derived: tuple[str, ...] = ()
+    feasible: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedCompute:
+    """What a paper paid for compute on one task, for one teacher and student, in US dollars."""
+
+    task: str
+    teacher: str
+    student: str
+    usd_per_text: float
+    usd_per_text_se: float
+    teacher_usd: tuple[tuple[int, float, float], ...]  # (n_labels, dollars, standard error)
+
+    def teacher_usd_at(self, n_labels: float) -> float:
+        """Dollars of fine-tuning the teacher: monotone between the printed sizes, flat below them."""
+        n, usd = monotone_steps([(n, usd) for n, usd, _ in self.teacher_usd])
+        if n_labels >= n[-1]:
+            return usd[-1] + (usd[-1] - usd[-2]) / (n[-1] - n[-2]) * (n_labels - n[-1])
+        for low, high in zip(range(len(n) - 1), range(1, len(n)), strict=True):
+            if n[low] <= n_labels < n[high]:
+                share = (n_labels - n[low]) / (n[high] - n[low])
+                return usd[low] + share * (usd[high] - usd[low])
+        return usd[0]
+
+
+def monotone_steps(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    """Sizes and the running maximum of what they cost: more labels never cost less compute.
+
+    >>> monotone_steps([(100, 3.7), (500, 3.6), (1000, 7.7)])
+    ([100, 500, 1000], [3.7, 3.7, 7.7])
+    """
+    sizes, costs, top = [], [], 0.0
+    for n, cost in sorted(points):
+        top = max(top, cost)
+        sizes.append(n)
+        costs.append(top)
+    return sizes, costs
+
+
+def parse_published(text: str, name: str) -> list[PublishedRow]:
+    """Read a published table.
+
+    text : CSV with the columns of `COLUMNS`; `record_id`, `task`, `strategy`, `student`, `metric`
+        and `score` (percent) are required, others may be empty
+    name : of the file, for messages
+    raises : InputError naming file, line, column, what was found and what was wanted
+    """
+    rows = []
+    for line, record in _records(text, name, _REQUIRED, COLUMNS):
+        rows.append(_published_row(_Fields(record, f"{name}, line {line}")))
+    _check_ids(rows, name)
+    return rows
+
+
+def parse_compute(text: str, name: str) -> list[PublishedCompute]:
+    """Read a table of published compute costs (columns of `kang2023_compute_cost.csv`).
+
+    raises : InputError as `parse_published`
+    """
+    return [
+        _compute_row(_Fields(record, f"{name}, line {line}"))
+        for line, record in _records(text, name, COMPUTE_COLUMNS, None)
+    ]
+
+
+def imply_counts(rows: Sequence[PublishedRow], compute: Sequence[PublishedCompute]) -> list[PublishedRow]:
+    """Fill the counts that a paper printed as dollars, and flag them.
+
+    n_unlabeled : (additional budget - teacher fine-tuning) / cost per text, then the pool's size at
+        most; only for the teacher and student whose costs are known. A budget that does not pay the
+        teacher makes the row infeasible.
+    n_llm_labels : dollars / (33 texts a prompt at the paper's price per token), an assumption.
+    """
+    by_pair = {(c.task, c.teacher, c.student): c for c in compute}
+    return [_imply_llm(_imply_unlabeled(row, by_pair)) for row in rows]
+
+
+def _imply_unlabeled(row: PublishedRow, compute: Mapping[tuple[str, str, str], PublishedCompute]) -> PublishedRow:
+    known = compute.get((row.task, row.teacher or "", row.student))
+    wanted = row.strategy == "distill" and row.n_unlabeled is None and row.additional_budget_usd is not None
+    if not wanted or known is None or row.n_labels is None or row.additional_budget_usd is None:
+        return row
+    left = row.additional_budget_usd - known.teacher_usd_at(row.n_labels)
+    implied = left / known.usd_per_text
+    if implied <= 0:
+        return replace(row, feasible=False, implied_n_unlabeled=implied, n_unlabeled=0, derived=("n_unlabeled",))
+    capped = ("capped:n_unlabeled",) if implied > PAPER_POOL_SIZE else ()
+    return replace(
+        row,
+        implied_n_unlabeled=implied,
+        n_unlabeled=min(round(implied), PAPER_POOL_SIZE),
+        derived=("n_unlabeled", *capped),
+    )
+
+
+def paper_llm_usd_per_label(task: str) -> float:
+    """Dollars the paper paid GPT-3.5 for a label, if a prompt held 33 texts with their answers.
+
+    >>> round(paper_llm_usd_per_label("stance"), 4)
+    0.0599
+    """
+    lengths = TASKS[task]
+    tokens = PAPER_PROMPT_TEXTS * (lengths.source_tokens + lengths.target_tokens)
+    return tokens * PAPER_LLM_USD_PER_MTOK / 1e6
+
+
+def _imply_llm(row: PublishedRow) -> PublishedRow:
+    if "n_llm_labels" not in STRATEGY_INPUTS.get(row.strategy, ()) or row.task not in TASKS:
+        return row
+    usd = row.total_cost_usd if row.strategy == "llm_annotate" else row.additional_budget_usd
+    if row.n_llm_labels is not None or usd is None:
+        return row
+    return replace(
+        row,
+        n_llm_labels=round(usd / paper_llm_usd_per_label(row.task)),
+        derived=(*row.derived, "n_llm_labels"),
+    )
+
+
+def _records(
+    text: str, name: str, required: Sequence[str], known: Sequence[str] | None
+) -> list[tuple[int, dict[str, str]]]:
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), strict=True)
+    try:
+        header = reader.fieldnames or []
+        missing = [c for c in required if c not in header]
+        unknown = [c for c in header if known is not None and c not in known]
+        if missing or unknown:
+            found = f"lacks {', '.join(missing)}" if missing else f"has unknown columns {', '.join(unknown)}"
+            raise InputError(f"{name}: the table {found}; wanted are {', '.join(known or required)}.")
+        records = []
+        for record in reader:
+            if None in record or None in record.values():
+                raise InputError(
+                    f"{name}, line {reader.line_num}: the row has another number of cells than the header "
+                    f"({len(header)}); quote cells that hold commas."
+                )
+            records.append((reader.line_num, {k: v.strip() for k, v in record.items()}))
+    except csv.Error as error:
+        raise InputError(f"{name}, line {reader.line_num}: not CSV ({error}).") from None
+    if not records:
+        raise InputError(f"{name}: the table has no rows.")
+    return records
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """Cells of one line, read with errors that name the place."""
+
+    record: Mapping[str, str]
+    place: str
+
+    def text(self, column: str) -> str:
+        value = self.record.get(column, "")
+        if not value:
+            raise InputError(f"{self.place}, {column}: it is empty; a value is needed.")
+        return value
+
+    def optional(self, column: str) -> str | None:
+        return self.record.get(column) or None
+
+    def number(self, column: str, *, high: float = math.inf) -> float | None:
+        value = self.record.get(column) or None
+        if value is None:
+            return None
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= high or math.isinf(number):
+            wanted = f"a number from 0 to {high:g}" if high < math.inf else "a number of zero or more"
+            raise InputError(f"{self.place}, {column}: found {value!r}, wanted {wanted}.")
+        return number
+
+    def required_number(self, column: str, *, high: float = math.inf) -> float:
+        self.text(column)
+        number = self.number(column, high=high)
+        assert number is not None
+        return number
+
+    def positive_number(self, column: str) -> float:
+        number = self.required_number(column)
+        if number == 0:
+            raise InputError(f"{self.place}, {column}: found 0, wanted a number above zero.")
+        return number
+
+    def count(self, column: str) -> int | None:
+        number = self.number(column)
+        if number is not None and (number != int(number) or number > _MOST):
+            raise InputError(f"{self.place}, {column}: found {number:g}, wanted a whole number up to {_MOST:,}.")
+        return None if number is None else int(number)
+
+
+def _published_row(cells: _Fields) -> PublishedRow:
+    strategy = cells.text("strategy")
+    if strategy not in STRATEGY_INPUTS:
+        raise InputError(f"{cells.place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGY_INPUTS)}.")
+    return PublishedRow(
+        record_id=cells.text("record_id"),
+        same_as=cells.optional("same_as"),
+        panel=cells.optional("panel"),
+        task=cells.text("task"),
+        strategy=strategy,
+        student=cells.text("student"),
+        teacher=cells.optional("teacher"),
+        labeler=cells.optional("llm"),
+        n_labels=cells.count("n_labels"),
+        n_llm_labels=None,
+        n_unlabeled=cells.count("n_unlabeled"),
+        initial_n_labels=cells.count("initial_n_labels"),
+        additional_budget_usd=cells.number("additional_budget_usd"),
+        total_cost_usd=cells.number("total_cost_usd"),
+        total_cost_err_usd=cells.number("total_cost_err_usd"),
+        gpu_hours=cells.number("gpu_hours"),
+        metric=cells.text("metric"),
+        score=cells.required_number("score", high=100),
+        score_err=cells.number("score_err", high=100),
+        provenance=cells.optional("provenance"),
+    )
+
+
+def _compute_row(cells: _Fields) -> PublishedCompute:
+    sizes = sorted(int(c.removeprefix("teacher_ft_usd_L")) for c in cells.record if c.startswith("teacher_ft_usd_L"))
+    if len(sizes) < 2:
+        raise InputError(f"{cells.place}: wanted two or more columns teacher_ft_usd_L<n_labels>.")
+    return PublishedCompute(
+        task=cells.text("task"),
+        teacher=cells.optional("teacher") or PAPER_TEACHER,
+        student=cells.optional("student") or PAPER_STUDENT,
+        usd_per_text=cells.positive_number("dist_usd_per_1k_unlabeled") / 1000,
+        usd_per_text_se=cells.required_number("se") / 1000,
+        teacher_usd=tuple(
+            (n, cells.required_number(f"teacher_ft_usd_L{n}"), cells.number(f"se_L{n}") or 0.0) for n in sizes
+        ),
+    )
+
+
+def _check_ids(rows: Sequence[PublishedRow], name: str) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if row.record_id in seen:
+            raise InputError(f"{name}: record_id {row.record_id} stands twice; give each row its own.")
+        seen.add(row.record_id)
+    firsts = {row.record_id for row in rows if row.same_as is None}
+    for row in rows:
+        if row.same_as in seen - firsts:
+            raise InputError(
+                f"{name}: {row.record_id} is same_as {row.same_as}, itself a copy; name the first of them."
+            )
+        if row.same_as is not None and row.same_as not in seen:
+            raise InputError(f"{name}: {row.record_id} is same_as {row.same_as}, which is not in the table.")

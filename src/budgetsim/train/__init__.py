@@ -1,1 +1,0 @@
-"""Training: the one room with torch and transformers (extra `measure`); nothing is imported here."""
