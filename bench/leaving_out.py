@@ -9,7 +9,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.design.points import STRATEGY_INPUTS, Measurement
+from budgetsim.design.points import Measurement
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.query import load_measurements
 from scoring import crps, interval_score, print_table
@@ -32,8 +33,8 @@ def predict(
     fit = fit_task(kept, others=others, seed=seed)
     runs = []
     for m in out:
-        (surface,) = (s for s in fit.surfaces if s.group == m.group)
-        at = surface.at([[getattr(m, name) or 0.0 for name in STRATEGY_INPUTS[m.strategy]]])[:, 0]
+        (surface,) = (s for s in fit.surfaces if s.route == m.route)
+        at = surface.at([[getattr(m, name) or 0.0 for name in STRATEGIES[m.strategy].inputs]])[:, 0]
         runs.append(at + surface.run_noise)
     return np.column_stack(runs), np.array([m.score for m in out])
 

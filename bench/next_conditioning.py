@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 import budgetsim.fitting.groups as fitfamily
 import budgetsim.fitting.task as fittask
 from budgetsim.answers.evidence import load_evidence
-from budgetsim.design.points import STRATEGY_INPUTS, Measurement
+from budgetsim.design.points import Measurement
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.pilots.condition import Lesson, lesson, slices
 from budgetsim.store.location import locate
@@ -31,13 +32,13 @@ LARGEST = 100_000.0
 
 
 def counts(m: Measurement) -> list[float]:
-    return [float(getattr(m, name) or 0) for name in STRATEGY_INPUTS[m.strategy]]
+    return [float(getattr(m, name) or 0) for name in STRATEGIES[m.strategy].inputs]
 
 
 def tables(fit: TaskFit, like: TaskFit) -> list[Floats]:
     """Draws of each surface of `like` at its knots up to LARGEST, from `fit`: (draws, knots)."""
-    found = {s.group: s for s in fit.surfaces}
-    return [found[s.group].at(knots_of(s)) for s in like.surfaces]
+    found = {s.route: s for s in fit.surfaces}
+    return [found[s.route].at(knots_of(s)) for s in like.surfaces]
 
 
 def knots_of(s: Surface) -> Floats:
@@ -55,7 +56,7 @@ def weights(told: Lesson, result: float) -> Floats:
 
 def learned(before: TaskFit, m: Measurement) -> dict[str, list[Floats]]:
     """Expected scores after a row, by each way of learning."""
-    seen = next(s for s in before.surfaces if s.group == m.group)
+    seen = next(s for s in before.surfaces if s.route == m.route)
     told = lesson(seen, counts(m))
     old = tables(before, before)
     z = (m.score - told.mean.mean()) / told.spread
@@ -94,7 +95,7 @@ def main() -> None:
                 rng = np.random.default_rng([n, i])
                 pick = rng.permutation(len(rows))[: n + 1]
                 fitted, more = [rows[k] for k in pick[:-1]], rows[pick[-1]]
-                if len(pick) > n and more.group in {m.group for m in fitted}:
+                if len(pick) > n and more.route in {m.route for m in fitted}:
                     errors[n].append(one(fitted, more, evidence.others(task), 3 * i))
     names = list(errors[SIZES[0]][0])
     body: list[list[object]] = []

@@ -15,7 +15,8 @@ from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import load_evidence
 from budgetsim.choosing.options import Option
 from budgetsim.costs.rates import parse_rates
-from budgetsim.design.points import STRATEGY_INPUTS, Group, Measurement
+from budgetsim.design.points import Measurement, Route
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.fitting.task import fit_task
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.surface import fit_surface
@@ -91,35 +92,35 @@ def task_worlds(which: str, student: str) -> Iterator[World]:
     evidence = load_evidence(locate(), which)
     for task in evidence.tasks:
         options = choices(evidence, task, card, students=[student]).options
-        kept = {o.surface.group: o for o in options if o.surface.strategy in ("annotate", "distill")}
-        found = [m for m in evidence.rows(task) if m.group in kept and _usable(m)]
+        kept = {o.surface.route: o for o in options if o.surface.strategy in ("annotate", "distill")}
+        found = [m for m in evidence.rows(task) if m.route in kept and _usable(m)]
         price = card.label_price(task)
         yield _task_world(which, task, found, kept, float(price.usd) if price else 0.0, evidence.others(task))
 
 
 def _usable(m: Measurement) -> bool:
-    return all((getattr(m, name) or 0) >= 1 for name in STRATEGY_INPUTS[m.strategy])
+    return all((getattr(m, name) or 0) >= 1 for name in STRATEGIES[m.strategy].inputs)
 
 
 def _counts(m: Measurement) -> tuple[float, ...]:
-    return tuple(float(getattr(m, name)) for name in STRATEGY_INPUTS[m.strategy])
+    return tuple(float(getattr(m, name)) for name in STRATEGIES[m.strategy].inputs)
 
 
 def _task_world(
     which: str,
     task: str,
     found: list[Measurement],
-    options: dict[Group, Option],
+    options: dict[Route, Option],
     label_usd: float,
     others: list[Measurement],
 ) -> World:
     def usd(m: Measurement) -> float:
-        option: Option = options[m.group]
+        option: Option = options[m.route]
         return float(option.cost.total(dict(zip(option.surface.inputs, _counts(m), strict=True))))
 
-    ordered = sorted((m for m in found if usd(m) <= MOST_USD), key=lambda m: (str(m.group), _counts(m), m.key))
-    cells = list(dict.fromkeys((m.group, _counts(m)) for m in ordered))
-    cell = np.array([cells.index((m.group, _counts(m))) for m in ordered])
+    ordered = sorted((m for m in found if usd(m) <= MOST_USD), key=lambda m: (str(m.route), _counts(m), m.key))
+    cells = list(dict.fromkeys((m.route, _counts(m)) for m in ordered))
+    cell = np.array([cells.index((m.route, _counts(m))) for m in ordered])
     cost = np.zeros(len(cells))
     for m, c in zip(ordered, cell, strict=True):
         cost[c] = usd(m)
@@ -127,12 +128,12 @@ def _task_world(
     @lru_cache(maxsize=200)
     def fitted(seen: tuple[int, ...], alone: bool) -> Beliefs:
         fit = fit_task([ordered[i] for i in seen], others=() if alone else others)
-        surfaces = {s.group: s for s in fit.surfaces}
+        surfaces = {s.route: s for s in fit.surfaces}
         draws = np.column_stack([surfaces[g].at([x])[:, 0] for g, x in cells])
         noise = float(np.sqrt(np.mean([(s.run_noise**2).mean() for s in fit.surfaces])))
         return Beliefs(100 * draws, 100 * noise)
 
-    first = {g: next(i for i in np.argsort(cost[cell], kind="stable") if ordered[i].group == g) for g in options}
+    first = {g: next(i for i in np.argsort(cost[cell], kind="stable") if ordered[i].route == g) for g in options}
     score = 100 * np.array([m.score for m in ordered])
     return World(
         kind="paper" if which == "published" else "measured",

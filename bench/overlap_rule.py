@@ -18,7 +18,8 @@ import numpy as np
 
 from budgetsim.data.loading import TaskData, load_task
 from budgetsim.data.metrics import score
-from budgetsim.design.points import DesignPoint, canonical_hash
+from budgetsim.design.identity import canonical_hash
+from budgetsim.design.points import Design, DesignPoint, Route
 from budgetsim.learners.overlap import overlap_answers
 from budgetsim.measure.record import git_state, versions
 from budgetsim.store.records import RunRecord, Score, StageRecord, write_shard
@@ -42,11 +43,8 @@ def measure(data: TaskData, seed: int) -> tuple[RunRecord, StageRecord]:
     split_id = canonical_hash({"data": data.data_hash, "rule": RULE})
     finished = datetime.now(UTC).replace(microsecond=0)
     design = DesignPoint(
-        task=TASK,
+        design=Design(task=TASK, route=Route(strategy="annotate", student="overlap"), n_labels=N_LABELS),
         split_id=split_id,
-        strategy="annotate",
-        student="overlap",
-        n_labels=N_LABELS,
         recipe_id=canonical_hash(RECIPE),
         seed=seed,
     )

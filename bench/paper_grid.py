@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS, Measurement
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Measurement, Route
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import interpolate
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.published import PublishedRow, imply_counts, parse_compute, parse_published
@@ -57,10 +58,7 @@ def _measurement(r: PublishedRow) -> Measurement:
     return Measurement(
         key=r.record_id,
         task=r.task,
-        strategy=r.strategy,
-        student=r.student,
-        teacher=r.teacher,
-        labeler=None,
+        route=Route(strategy=r.strategy, student=r.student, teacher=r.teacher),
         n_labels=r.n_labels,
         n_llm_labels=None,
         n_unlabeled=r.n_unlabeled,
@@ -73,7 +71,7 @@ def _measurement(r: PublishedRow) -> Measurement:
 
 def inputs(rows: Sequence[Measurement]) -> Floats:
     """(rows, inputs)."""
-    return np.array([[getattr(m, name) for name in STRATEGY_INPUTS[m.strategy]] for m in rows], dtype=np.float64)
+    return np.array([[getattr(m, name) for name in STRATEGIES[m.strategy].inputs] for m in rows], dtype=np.float64)
 
 
 def log_linear(fitted: Sequence[Measurement], later: Sequence[Measurement]) -> Floats:

@@ -33,7 +33,8 @@ from budgetsim.choosing.simulate import chance_of_best, run_interval
 from budgetsim.costs.rates import RateCard, parse_rates
 from budgetsim.data.tasks import get_task
 from budgetsim.design.fitkey import METHOD
-from budgetsim.design.points import STRATEGY_INPUTS, Measurement
+from budgetsim.design.points import Measurement
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import TaskFit, axis_scale
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.location import StorePaths
@@ -93,7 +94,7 @@ class Replay:
 
 
 def inputs(m: Measurement) -> Floats | None:
-    values = [getattr(m, name) for name in STRATEGY_INPUTS[m.strategy]]
+    values = [getattr(m, name) for name in STRATEGIES[m.strategy].inputs]
     return None if None in values else np.array(values, dtype=np.float64)
 
 
@@ -128,7 +129,7 @@ def random_part(rows: Sequence[Measurement], k: int) -> tuple[tuple[Measurement,
 
 
 def cell(m: Measurement) -> str:
-    return f"{m.group} {inputs(m)}"
+    return f"{m.route} {inputs(m)}"
 
 
 def panel_replays(evidence: Evidence, task: str, rows: Sequence[Measurement]) -> Iterator[Replay]:
@@ -155,7 +156,7 @@ def distinct(found: Sequence[Chosen]) -> list[Chosen]:
 
 
 def budgets(replay: Replay, options: Sequence[Option]) -> list[float]:
-    costs = [cost_of(o, m) for o in options for m in replay.hidden if m.group == o.surface.group]
+    costs = [cost_of(o, m) for o in options for m in replay.hidden if m.route == o.surface.route]
     return [float(b) for b in np.geomspace(max(min(costs), 1e-6), max(costs), N_BUDGETS)] if costs else []
 
 
@@ -169,7 +170,7 @@ def among_cells(replay: Replay, options: Sequence[Option], budget: float) -> Cho
     """The best hidden cell of each option that the budget pays for; the best of those is chosen."""
     rows = []
     for o in options:
-        mine = [m for m in replay.hidden if m.group == o.surface.group and cost_of(o, m) <= budget * (1 + 1e-9)]
+        mine = [m for m in replay.hidden if m.route == o.surface.route and cost_of(o, m) <= budget * (1 + 1e-9)]
         if mine:
             at = np.stack([x for m in mine if (x := inputs(m)) is not None])
             k = int(o.surface.at(at).mean(axis=0).argmax())
@@ -182,7 +183,7 @@ def freely_near_cells(replay: Replay, options: Sequence[Option], budget: float) 
     rows, best, looked_up = [], -1.0, False
     for o in options:
         choice = allocate(o.surface, o.cost, [budget])
-        mine = [m for m in replay.hidden if m.group == o.surface.group]
+        mine = [m for m in replay.hidden if m.route == o.surface.route]
         near = nearest(mine, choice.counts[0]) if choice.feasible[0] and mine else None
         if near is not None:
             rows.append(Row(o, *near))
@@ -207,14 +208,14 @@ def run_made(replay: Replay, card: RateCard) -> list[Chosen]:
     made = [m for m in (simulated(m, fit, world, rng) for m in usable(replay.seen)) if m is not None]
     again = fit_task(made, others=replay.evidence.others(replay.task))
     options = choices(replay.evidence, replay.task, card, fit=again).options
-    truth = {s.group: s for s in fit.surfaces}
+    truth = {s.route: s for s in fit.surfaces}
     found = []
     for budget in np.geomspace(*MADE_USD[fit.evidence_set.split("-")[0]], N_BUDGETS):
         rows = []
         for o in options:
             choice = allocate(o.surface, o.cost, [float(budget)])
             if choice.feasible[0]:
-                surface = truth[o.surface.group]
+                surface = truth[o.surface.route]
                 noise = float(surface.run_noise[rng.integers(fit.n_draws)])
                 at = choice.counts[0]
                 rows.append(Row(o, at, float(np.clip(surface.at(at[None])[world, 0] + noise, 0, 1))))
@@ -223,7 +224,7 @@ def run_made(replay: Replay, card: RateCard) -> list[Chosen]:
 
 
 def simulated(m: Measurement, fit: TaskFit, world: int, rng: np.random.Generator) -> Measurement | None:
-    surface = next((s for s in fit.surfaces if s.group == m.group), None)
+    surface = next((s for s in fit.surfaces if s.route == m.route), None)
     x = inputs(m)
     if surface is None or x is None:
         return None

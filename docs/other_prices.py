@@ -18,6 +18,7 @@ from budgetsim.costs.hours import COMPUTE_MODELS
 from budgetsim.costs.model import llm_usd_per_label
 from budgetsim.costs.rates import RateCard, parse_rates
 from budgetsim.data.tasks import TASKS, get_task
+from budgetsim.design.points import Route
 from budgetsim.design.surface import interpolate
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import price_levers
@@ -305,9 +306,9 @@ def published_llm(evidence: Evidence) -> str:
     card = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))
     lines = []
     for task in ("stance", "wlp"):
-        surfaces = {o.surface.group: o.surface for o in choices(evidence, task, card).options}
-        curve = surfaces["annotate", None, None, SMALL]
-        llm = surfaces["llm_annotate", None, "gpt-3.5", SMALL]
+        surfaces = {o.surface.route: o.surface for o in choices(evidence, task, card).options}
+        curve = surfaces[Route(strategy="annotate", student=SMALL)]
+        llm = surfaces[Route(strategy="llm_annotate", labeler="gpt-3.5", student=SMALL)]
         for errors in ERRORS:
             seen = implied_accuracy(curve, llm, n_classes(get_task(task)) or 2, errors)
             assert seen is not None

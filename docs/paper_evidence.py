@@ -18,7 +18,8 @@ from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import predict
 from budgetsim.costs.hours import ComputeModel
 from budgetsim.costs.rates import RateCard
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import Floats, TaskFit
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.database import Connection
@@ -61,7 +62,7 @@ class Cell:
     @property
     def inputs(self) -> list[float] | None:
         """Counts in the order of the strategy's inputs; None where the paper does not say."""
-        counts = [getattr(self, name) for name in STRATEGY_INPUTS[self.strategy]]
+        counts = [getattr(self, name) for name in STRATEGIES[self.strategy].inputs]
         return None if None in counts else [float(n) for n in counts]
 
     @property
@@ -119,11 +120,11 @@ class Refits:
 
     def options(self, fit: TaskFit, *, compute: ComputeModel = "published", owned_labels: float = 0.0) -> list[Option]:
         """What money can buy for the paper's own student, with the surfaces of a fit."""
-        of_group = {s.group: s for s in fit.surfaces}
+        of_group = {s.route: s for s in fit.surfaces}
         found = choices(
             self.evidence, fit.task, self.card, compute=compute, owned_labels=owned_labels, students=[PAPER_STUDENT]
         )
-        return [replace(o, surface=of_group[o.surface.group]) for o in found.options if o.surface.group in of_group]
+        return [replace(o, surface=of_group[o.surface.route]) for o in found.options if o.surface.route in of_group]
 
     def _fit(self, task: str, keys: frozenset[str]) -> TaskFit:
         rows = [m for m in self.evidence.rows(task) if m.key not in keys]
@@ -147,8 +148,8 @@ def read_cells(connection: Connection) -> list[Cell]:
 
 def forecast(fit: TaskFit, cell: Cell) -> Forecast | None:
     """What a fit says of a cell; None where its inputs are not printed or nothing like it was fitted."""
-    group = (cell.strategy, cell.teacher, cell.labeler, cell.student)
-    surface = next((s for s in fit.surfaces if s.group == group), None)
+    route = Route(strategy=cell.strategy, teacher=cell.teacher, labeler=cell.labeler, student=cell.student)
+    surface = next((s for s in fit.surfaces if s.route == route), None)
     if surface is None or cell.inputs is None or not cell.feasible:
         return None
     (p,) = predict(surface, [cell.inputs])

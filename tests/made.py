@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from budgetsim.choosing.options import EvidenceNote, Option
 from budgetsim.costs.model import CostModel
-from budgetsim.design.points import STRATEGY_INPUTS, Measurement
+from budgetsim.design.points import Measurement, Route
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import Support, Surface
 
 ROOT = Path(__file__).parents[1]
@@ -20,17 +22,20 @@ NOTE = EvidenceNote(set="made", source="measured", device="cpu", n_rows=4)
 BLANK_ROW = Measurement(
     key="",
     task="stance",
-    strategy="annotate",
-    student="small",
-    teacher=None,
-    labeler=None,
+    route=Route(strategy="annotate", student="small"),
     n_labels=None,
     n_llm_labels=None,
     n_unlabeled=None,
     score=0.0,
     source="measured",
     evidence_set="made",
-)  # for `replace`
+)
+
+
+def make_row(like: Measurement = BLANK_ROW, **changes: object) -> Measurement:
+    """A measurement like another but for some fields; those of its route may be named beside them."""
+    route = {name: changes.pop(name) for name in ("strategy", "teacher", "labeler", "student") if name in changes}
+    return replace(like, route=replace(like.route, **route), **changes)
 
 
 def make_surface(
@@ -38,15 +43,15 @@ def make_surface(
 ) -> Surface:
     """A surface from a table of draws; its support is the box of its knots."""
     n = len(knots)
-    inputs = STRATEGY_INPUTS[strategy]
     corners = np.array(np.meshgrid(*[[k[0], k[-1]] for k in knots])).reshape(n, -1).T
     scaled = np.log1p(corners)
     return Surface(
-        strategy=strategy,
-        teacher="t" if strategy == "distill" else None,
-        labeler="llm" if "llm" in strategy else None,
-        student=student,
-        inputs=inputs,
+        route=Route(
+            strategy=strategy,
+            teacher="t" if STRATEGIES[strategy].has_teacher else None,
+            labeler="llm" if STRATEGIES[strategy].has_labeler else None,
+            student=student,
+        ),
         knots=knots,
         draws=draws,
         run_noise=np.zeros(len(draws)),

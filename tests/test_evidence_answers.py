@@ -17,7 +17,7 @@ from budgetsim.choosing.winners import best_values, searches
 from budgetsim.costs.model import Terms
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
-from budgetsim.design.points import STRATEGY_INPUTS
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.report.answer import answer_page, recommendation
@@ -105,8 +105,8 @@ def test_an_observed_point_returns_its_mean_within_noise(task):
     fit = OPEN[task].fit
     for surface in fit.surfaces:
         for row in EVIDENCE.rows(task):
-            inputs = [getattr(row, name) for name in STRATEGY_INPUTS[row.strategy]]
-            if row.group != surface.group or None in inputs:
+            inputs = [getattr(row, name) for name in STRATEGIES[row.strategy].inputs]
+            if row.group != surface.route or None in inputs:
                 continue
             mean = surface.at([inputs])[:, 0].mean()
             spread = max(np.std(surface.run_noise), 0.005)

@@ -15,7 +15,7 @@ from budgetsim.fitting.onset import Floors, sigmoid
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
-from made import BLANK_ROW
+from made import make_row
 
 STORE = Path(__file__).parent.parent / "results" / "budgetsim.duckdb"
 FLOORS = Floors(0.45, 0.5, True)
@@ -39,13 +39,12 @@ def _score(n):
 
 
 def annotate(n, **changes):
-    return replace(BLANK_ROW, key=f"a{n}{changes}", n_labels=float(n), score=_score(n), **changes)
+    return make_row(key=f"a{n}{changes}", n_labels=float(n), score=_score(n), **changes)
 
 
 def llm(m, score, labeler=None, n=None):
     strategy = "llm_annotate" if n is None else "annotate_plus_llm"
-    return replace(
-        BLANK_ROW,
+    return make_row(
         key=f"l{m}{n}{labeler}",
         strategy=strategy,
         labeler=labeler,
@@ -145,8 +144,7 @@ def taught(n, u, seed=0, known=True):
     """A student that reaches a share of its teacher's rise, which an onset near 1000 labels holds back."""
     knows = 0.8 / (1 + 500 / n) / (1 + (900 / n) ** 8)
     score = 0.455 + 0.5 * knows**0.5 / (1 + 3000 / u)
-    return replace(
-        BLANK_ROW,
+    return make_row(
         key=f"d{n}-{u}",
         strategy="distill",
         teacher="xxl",
@@ -212,7 +210,7 @@ def test_the_store_knows_the_score_of_measured_teachers():
 
 def test_a_family_of_few_rows_leans_on_a_richer_one():
     rich = [annotate(n) for n in SIZES]
-    few = [replace(m, student="large", key=m.key + "L", score=m.score + 0.03) for m in (rich[2], rich[4])]
+    few = [make_row(m, student="large", key=m.key + "L", score=m.score + 0.03) for m in (rich[2], rich[4])]
     alone = fit_task([*rich[:3], *few], n_draws=200).surfaces
     tied = fit_task([*rich, *few], n_draws=200).surfaces
     assert any("rest on the prior and on labels for small" in w for w in fit_task([*rich, *few], n_draws=20).warnings)

@@ -8,7 +8,7 @@ import pytest
 from budgetsim.design.surface import TaskFit
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitting.task import fit_task
-from made import BLANK_ROW
+from made import make_row
 
 
 def _score(n, u=1e9):
@@ -17,12 +17,11 @@ def _score(n, u=1e9):
 
 def annotate(n, noise=0.0, **changes):
     score = min(max(_score(n) + noise, 0.0), 1.0)
-    return replace(BLANK_ROW, key=f"a{n}{noise}", n_labels=float(n), score=score, **changes)
+    return make_row(key=f"a{n}{noise}", n_labels=float(n), score=score, **changes)
 
 
 def distill(n, u, **changes):
-    return replace(
-        BLANK_ROW,
+    return make_row(
         key=f"d{n}-{u}",
         strategy="distill",
         teacher="xxl",
@@ -121,7 +120,7 @@ def test_rows_with_unknown_inputs_are_left_out_and_told():
 
 def test_llm_labels_share_the_curve_of_human_ones():
     llm = [
-        replace(BLANK_ROW, key=f"l{m}", strategy="llm_annotate", n_llm_labels=float(m), score=_score(0.4 * m))
+        make_row(key=f"l{m}", strategy="llm_annotate", n_llm_labels=float(m), score=_score(0.4 * m))
         for m in (500, 2000, 8000)
     ]
     fit = fit_task([*ROWS[: len(SIZES)], *llm], n_draws=200)

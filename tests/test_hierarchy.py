@@ -15,7 +15,7 @@ from budgetsim.fitting.hierarchy import OWN_MEAN, OWN_VARIANCE, population
 from budgetsim.fitting.task import _shown, fit_task
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import related_sets
-from made import BLANK_ROW, ROOT, make_surface
+from made import ROOT, make_row, make_surface
 
 RNG = np.random.default_rng(0)
 FLAT = np.array([0.0, 1e6])
@@ -129,7 +129,7 @@ def _task(task, lift, sizes=(100, 300, 1000, 3000, 10_000)):
     def row(n, u=None):
         score = 0.4 + 0.4 / (1 + 1500 / n) + (lift if u else 0.0)
         changes = {"strategy": "distill", "teacher": "xxl", "n_unlabeled": float(u)} if u else {}
-        return replace(BLANK_ROW, key=f"{task}-{n}-{u}", task=task, n_labels=float(n), score=score, **changes)
+        return make_row(key=f"{task}-{n}-{u}", task=task, n_labels=float(n), score=score, **changes)
 
     return [row(n) for n in sizes] + [row(n, u) for n in sizes for u in (3000, 30_000)]
 
@@ -154,7 +154,7 @@ def test_a_pilot_believes_what_other_tasks_gained():
 def test_labels_of_an_llm_stay_in_the_world_of_human_labels_when_draws_are_paired():
     """Without a label of the LLM a mixed student is one trained on human labels: draw by draw, also of the kept ones."""
     mixed = [
-        replace(BLANK_ROW, key=f"mixed-{n}", strategy="annotate_plus_llm", labeler="llm", n_labels=100.0, n_llm_labels=n,
+        make_row( key=f"mixed-{n}", strategy="annotate_plus_llm", labeler="llm", n_labels=100.0, n_llm_labels=n,
                 score=0.5)
         for n in (300.0, 1000.0)
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from budgetsim.design.points import DesignPoint
+from budgetsim.design.points import Design, DesignPoint, Route
 from budgetsim.errors import InputError, NoEvidenceError, StoreError, StoreLockedError
 from budgetsim.store import database
 from budgetsim.store.database import migrate, migrations, open_reader, open_writer, schema_version
@@ -29,7 +29,10 @@ from budgetsim.store.query import (
 from budgetsim.store.records import RunRecord, Score, StageRecord, read_shards, write_shard
 from made import ROOT
 
-DESIGN = DesignPoint(task="stance", split_id="ab" * 32, strategy="distill", student="nano", teacher="big", n_labels=30)
+DESIGN = DesignPoint(
+    design=Design(task="stance", route=Route(strategy="distill", student="nano", teacher="big"), n_labels=30),
+    split_id="ab" * 32,
+)
 STAGES = (
     StageRecord(stage_id="teach", kind="finetune_teacher", task="stance", seconds=3600, gpu_hours=4.0),
     StageRecord(stage_id="train", kind="train_student", task="stance", seconds=1800, gpu_hours=0.5),

@@ -114,7 +114,7 @@ def check_strategies(names: list[str] | None) -> None:
 
     raises : InputError; NoEvidenceError for a strategy that can be thought of and that nobody has run
     """
-    from budgetsim.design.points import STRATEGIES
+    from budgetsim.design.strategies import STRATEGIES
     from budgetsim.errors import InputError, NoEvidenceError
 
     for name in names or ():

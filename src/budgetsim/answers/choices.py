@@ -158,19 +158,21 @@ def choices(
     fit = fit or task_fit(evidence, task, say)
     facts = get_task(task)
     options, unpriced, notes = [], [], list(fit.warnings)
-    missing = [s for s in strategies if s != "constant" and s not in {f.strategy for f in fit.surfaces}]
+    missing = [s for s in strategies if s != "constant" and s not in {f.route.strategy for f in fit.surfaces}]
     if missing:
         raise NoEvidenceError(f"Evidence {evidence.set_of(task)} has no fitted {missing[0]} on {task}; leave it out.")
-    unknown = [s for s in students if s not in {f.student for f in fit.surfaces}]
+    unknown = [s for s in students if s not in {f.route.student for f in fit.surfaces}]
     if unknown:
         raise NoEvidenceError(
             f"Evidence {evidence.set_of(task)} has no fitted student {unknown[0]} on {task}; it has "
-            f"{', '.join(sorted({f.student for f in fit.surfaces}))}."
+            f"{', '.join(sorted({f.route.student for f in fit.surfaces}))}."
         )
     _check_teacher(terms, fit)
     refused: MissingPriceError | None = None
     for surface in fit.surfaces:
-        if (strategies and surface.strategy not in strategies) or (students and surface.student not in students):
+        if (strategies and surface.route.strategy not in strategies) or (
+            students and surface.route.student not in students
+        ):
             continue
         try:
             options += priced_options(evidence, surface, facts, card, compute, owned_labels, terms)
@@ -179,7 +181,7 @@ def choices(
                 raise
             refused = error
             unpriced.append(surface)
-            notes.append(f"{surface.strategy} left out: {error}")
+            notes.append(f"{surface.route.strategy} left out: {error}")
     if not options and refused is not None:
         raise refused  # nothing at all has a price: no answer is better than a wrong one
     notes += [] if strategies else _never_run(evidence, fit)
@@ -200,7 +202,7 @@ def reprice(
 
     raises : MissingPriceError
     """
-    surfaces = {o.surface.group: o.surface for o in open_to.options}  # an owned teacher makes two options of one
+    surfaces = {o.surface.route: o.surface for o in open_to.options}  # an owned teacher makes two options of one
     return [priced_option(evidence, s, open_to.task, card, compute, 0.0, terms) for s in surfaces.values()]
 
 
@@ -208,7 +210,7 @@ def _never_run(evidence: Evidence, fit: TaskFit) -> list[str]:
     """Strategies that other tasks have runs of, in sets of the same kind, and this one has not."""
     if fit.task not in evidence.sets:
         return []
-    names = sorted({m.strategy for m in evidence.others(fit.task)} - {s.strategy for s in fit.surfaces})
+    names = sorted({m.route.strategy for m in evidence.others(fit.task)} - {s.route.strategy for s in fit.surfaces})
     if not names:
         return []
     return [
@@ -217,7 +219,7 @@ def _never_run(evidence: Evidence, fit: TaskFit) -> list[str]:
 
 
 def _check_teacher(terms: Terms, fit: TaskFit) -> None:
-    teachers = sorted({s.teacher for s in fit.surfaces if s.teacher})
+    teachers = sorted({s.route.teacher for s in fit.surfaces if s.route.teacher})
     if terms.owned_teacher is not None and terms.owned_teacher[0] not in teachers:
         raise NoEvidenceError(
             f"Evidence {fit.evidence_set} has no fitted teacher {terms.owned_teacher[0]} on {fit.task}; it has "
@@ -225,7 +227,7 @@ def _check_teacher(terms: Terms, fit: TaskFit) -> None:
         )
     if terms.owned_teacher is not None:
         name, n = terms.owned_teacher
-        known = max(float(s.knots[0][-1]) for s in fit.surfaces if s.teacher == name)
+        known = max(float(s.knots[0][-1]) for s in fit.surfaces if s.route.teacher == name)
         if n > known:
             raise NoEvidenceError(
                 f"--owned-teacher {name}:{n}: scores are known up to {known:,.0f} n_labels; the owned teacher has "
@@ -236,7 +238,7 @@ def _check_teacher(terms: Terms, fit: TaskFit) -> None:
 def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequence[Option]) -> list[str]:
     """What an answer takes for granted, said with it."""
     notes = [uncharged_words(o, card) for o in options if is_uncharged(o, card)]
-    strategies = {o.surface.strategy for o in options}
+    strategies = {o.surface.route.strategy for o in options}
     derived = [m for m in evidence.rows(task.name) if m.derived]
     llm = [m for m in derived if "n_llm_labels" in m.derived]
     texts = [m for m in derived if "n_unlabeled" in m.derived]

@@ -97,7 +97,7 @@ def load_evidence(
         needed = {sets[task] for task in (sets if tasks is None else tasks) if task in sets}
         related = related_sets(catalogue, {kind_of_set(name) for name in needed})
         rows = load_measurements(connection, sorted(needed.union(*related.values())))
-        rows = [m for m in rows if m.student not in CHEAP_STUDENTS]
+        rows = [m for m in rows if m.route.student not in CHEAP_STUDENTS]
         measured = sorted(name for name in needed if not is_published(name))
         return Evidence(
             paths=paths,

@@ -15,7 +15,8 @@ from budgetsim.choosing.options import CLASS_SHARES, EvidenceNote, label_of
 from budgetsim.choosing.simulate import predict
 from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import Task
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import Kind, Surface, TaskFit
 from budgetsim.errors import InputError, NoEvidenceError
 
@@ -38,7 +39,7 @@ class Point:
 
     @property
     def inputs(self) -> list[int]:
-        return [self.counts[name] for name in STRATEGY_INPUTS[self.strategy]]
+        return [self.counts[name] for name in STRATEGIES[self.strategy].inputs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +73,11 @@ def make_point(values: Mapping[str, str | None], place: str, *, task: str | None
     if not name:
         raise InputError(f"{place}: no task; give a column task, or --task.")
     if not strategy:
-        raise InputError(f"{place}: no strategy; give one of {', '.join(STRATEGY_INPUTS)}.")
-    if strategy not in STRATEGY_INPUTS:
-        raise InputError(f"{place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGY_INPUTS)}.")
+        raise InputError(f"{place}: no strategy; give one of {', '.join(STRATEGIES)}.")
+    if strategy not in STRATEGIES:
+        raise InputError(f"{place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGIES)}.")
     counts = {column: _count(values.get(column), column, place) for column in _COUNTS}
-    wanted = STRATEGY_INPUTS[strategy]
+    wanted = STRATEGIES[strategy].inputs
     stray = [c for c in _COUNTS if c not in wanted and counts[c]]
     absent = [c for c in wanted if not values.get(c)]
     if stray:
@@ -146,15 +147,15 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
     raises : NoEvidenceError naming what the evidence has
     """
     models = (point.strategy, point.teacher, point.student)
-    found = [s for s in fit.surfaces if (s.strategy, s.teacher, s.student) == models]
+    found = [s for s in fit.surfaces if (s.route.strategy, s.route.teacher, s.route.student) == models]
     if point.labeler:
-        found = [s for s in found if s.labeler == point.labeler]
+        found = [s for s in found if s.route.labeler == point.labeler]
     if len(found) == 1:
         return found[0]
     if found:
-        labelers = ", ".join(sorted(s.labeler or "" for s in found))
+        labelers = ", ".join(sorted(s.route.labeler or "" for s in found))
         raise InputError(f"{point.place}: {point.strategy} has several labelers: {labelers}; name one as labeler.")
-    known = "; ".join(label_of(*s.group) for s in fit.surfaces)
+    known = "; ".join(s.route.label for s in fit.surfaces)
     asked = label_of(point.strategy, point.teacher, point.labeler, point.student)
     raise NoEvidenceError(
         f"{point.place}: evidence {fit.evidence_set} has no fitted {asked} on {fit.task}; it has {known}."

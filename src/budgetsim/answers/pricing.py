@@ -45,15 +45,15 @@ def priced_option(
     hours = _hours(evidence, surface, task, card, compute)
     if hours is None:
         raise MissingPriceError(
-            f"no {compute} compute is known for {surface.teacher} into {surface.student} on {task.name}; "
+            f"no {compute} compute is known for {surface.route.teacher} into {surface.route.student} on {task.name}; "
             f"give the card a utilisation, or choose another --compute."
         )
-    if surface.strategy != "distill" and not card.has_device(hours.device_class):
+    if surface.route.strategy != "distill" and not card.has_device(hours.device_class):
         hours = Hours(model=NOT_CHARGED, device_class=hours.device_class)
-    cost = cost_model(surface.strategy, task, card, hours, owned_labels=owned_labels, terms=terms)
+    cost = cost_model(surface.route.strategy, task, card, hours, owned_labels=owned_labels, terms=terms)
     return Option(
         surface=surface,
-        cost=_under_terms(cost, card, hours, terms, surface.teacher, owned_labels),
+        cost=_under_terms(cost, card, hours, terms, surface.route.teacher, owned_labels),
         evidence=evidence_note(evidence, surface, task.name),
         hours=hours,
     )
@@ -73,7 +73,7 @@ def priced_options(
     raises : MissingPriceError where a price or the hours of its compute are not known
     """
     option = priced_option(evidence, surface, task, card, compute, owned_labels, terms)
-    if terms.owned_teacher is None or terms.owned_teacher[0] != surface.teacher:
+    if terms.owned_teacher is None or terms.owned_teacher[0] != surface.route.teacher:
         return [option]
     free = terms._replace(owned_teacher=None)
     anew = priced_option(evidence, surface, task, card, compute, owned_labels, free)
@@ -119,20 +119,19 @@ def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, com
     if not is_published(evidence.set_of(task.name)):
         return _measured(evidence, surface, task.name)
     speed = modelled_speed(card)
-    if surface.strategy != "distill":
-        modelled = student_only(surface.student, task, speed) if card.overheads.charge_student_training else None
+    if surface.route.strategy != "distill":
+        modelled = student_only(surface.route.student, task, speed) if card.overheads.charge_student_training else None
         return modelled or Hours(model=NOT_CHARGED, device_class="gpu")
-    if surface.teacher is None:
+    if surface.route.teacher is None:
         return None
-    bills = _published(evidence, task.name, surface.teacher, surface.student)
-    return distill_hours(compute, surface.teacher, surface.student, task, bills, speed)
+    bills = _published(evidence, task.name, surface.route.teacher, surface.route.student)
+    return distill_hours(compute, surface.route.teacher, surface.route.student, task, bills, speed)
 
 
 def _measured(evidence: Evidence, surface: Surface, task: str) -> Hours | None:
     """Hours of the stages that the runs of a surface rest on, whatever the compute model asked for."""
-    group = surface.group
-    stages = [s for s in evidence.stages if s.task == task and (s.strategy, s.teacher, s.labeler, s.student) == group]
-    size = _SIZE_OF.get(surface.strategy, "n_labels")
+    stages = [s for s in evidence.stages if s.task == task and s.route == surface.route]
+    size = _SIZE_OF.get(surface.route.strategy, "n_labels")
     return measured_hours(
         [
             MeasuredStage(

@@ -170,13 +170,13 @@ def plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plate
     """The best plan if no teacher scored above a plateau (fraction)."""
     held = with_plateau(options, plateau)
     name = f"teacher never above {100 * plateau:g}"
-    if not any(o.surface.strategy == "distill" for o in held):
+    if not any(o.surface.route.strategy == "distill" for o in held):
         return Case(kind="teacher_plateau", name=name, plan=None, reason="no distilled student is among the options")
     return Case(
         kind="teacher_plateau",
         name=name,
         plan=best_plan(task, held, budget_usd),
-        beside=_beside(task, [o for o in held if o.surface.strategy == "distill"], budget_usd),
+        beside=_beside(task, [o for o in held if o.surface.route.strategy == "distill"], budget_usd),
         notes=("the rule: a student scores at most what its teacher does, and below that as before.",),
     )
 
@@ -196,7 +196,7 @@ def llm_case(
     """
     task, name = open_to.task, f"LLM right in {100 * accuracy:g} %, errors {_ERRORS[errors]}"
     classes = n_classes(task)
-    annotate = [o for o in open_to.options if o.surface.strategy == "annotate"]
+    annotate = [o for o in open_to.options if o.surface.route.strategy == "annotate"]
     if classes is None or not annotate:
         why = (
             f"an answer of {task.name} is text: no share of right labels links it to a score"
@@ -218,7 +218,7 @@ def llm_case(
         ]
     except MissingPriceError as error:
         return Case(kind="llm_accuracy", name=name, plan=None, reason=str(error))
-    others = [o for o in open_to.options if o.surface.strategy not in LLM_STRATEGIES]
+    others = [o for o in open_to.options if o.surface.route.strategy not in LLM_STRATEGIES]
     return Case(
         kind="llm_accuracy",
         name=name,
@@ -230,8 +230,8 @@ def llm_case(
 
 def _of_llm_students(options: Sequence[Option], annotate: Sequence[Option]) -> list[Option]:
     """Annotation options of the students that the evidence's LLM labelled for; of all where there is none."""
-    students = {o.surface.student for o in options if o.surface.strategy in LLM_STRATEGIES}
-    return [o for o in annotate if not students or o.surface.student in students]
+    students = {o.surface.route.student for o in options if o.surface.route.strategy in LLM_STRATEGIES}
+    return [o for o in annotate if not students or o.surface.route.student in students]
 
 
 def _llm_surfaces(annotate: Surface, accuracy: float, classes: int, errors: Errors) -> list[Surface]:
@@ -249,8 +249,10 @@ def _llm_options(
     """Options of modelled surfaces, priced by the card under the same terms."""
     hours, found = annotate.hours, []
     for s in surfaces:
-        cost = cost_model(s.strategy, task, card, hours, owned_labels=owned_labels, terms=terms)
-        found.append(replace(modelled(annotate, s), cost=under(cost, card, hours, terms, s.teacher, owned_labels)))
+        cost = cost_model(s.route.strategy, task, card, hours, owned_labels=owned_labels, terms=terms)
+        found.append(
+            replace(modelled(annotate, s), cost=under(cost, card, hours, terms, s.route.teacher, owned_labels))
+        )
     return found
 
 
@@ -266,12 +268,12 @@ def _rule_words(accuracy: float, classes: int, errors: Errors) -> str:
 def _implied_notes(options: Sequence[Option], classes: int, errors: Errors) -> list[str]:
     """What a rule says of the evidence's own LLM."""
     notes = []
-    curves = {o.surface.student: o.surface for o in options if o.surface.strategy == "annotate"}
+    curves = {o.surface.route.student: o.surface for o in options if o.surface.route.strategy == "annotate"}
     for o in options:
-        if o.surface.strategy == "llm_annotate" and o.surface.student in curves:
-            seen = implied_accuracy(curves[o.surface.student], o.surface, classes, errors)
+        if o.surface.route.strategy == "llm_annotate" and o.surface.route.student in curves:
+            seen = implied_accuracy(curves[o.surface.route.student], o.surface, classes, errors)
             if seen is not None:
-                notes.append(_implied_words(str(o.surface.labeler), seen))
+                notes.append(_implied_words(str(o.surface.route.labeler), seen))
     return notes
 
 

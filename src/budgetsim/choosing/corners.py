@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetsim.choosing.options import Allocation, Option, allocation_at
+from budgetsim.design.strategies import ANNOTATE, DISTILL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +22,8 @@ class Corner:
 
 def corner(options: Sequence[Option], initial: int, budget_usd: float) -> Corner:
     """All the money beyond the initial labels in labels, or all of it in compute."""
-    annotate = [c for o in options if o.surface.strategy == "annotate" for c in _all_labels(o, initial, budget_usd)]
-    distill = [c for o in options if o.surface.strategy == "distill" for c in _all_compute(o, initial, budget_usd)]
+    annotate = [c for o in options if o.surface.route.kind is ANNOTATE for c in _all_labels(o, initial, budget_usd)]
+    distill = [c for o in options if o.surface.route.kind is DISTILL for c in _all_compute(o, initial, budget_usd)]
     return Corner(initial_n_labels=initial, annotate=_top(annotate), distill=_top(distill))
 
 

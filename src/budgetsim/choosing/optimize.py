@@ -140,10 +140,10 @@ def _entry(option: Option, choice: Choice, budget_usd: float) -> Allocation:
     if not choice.feasible[0]:
         reason = why_infeasible(option, budget_usd)
         return Allocation(
-            strategy=s.strategy,
-            teacher=s.teacher,
-            student=s.student,
-            labeler=s.labeler,
+            strategy=s.route.strategy,
+            teacher=s.route.teacher,
+            student=s.route.student,
+            labeler=s.route.labeler,
             feasible=False,
             reason=reason,
             evidence=option.evidence,

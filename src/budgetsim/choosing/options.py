@@ -38,7 +38,7 @@ class Option:
     @property
     def label(self) -> str:
         """Strategy and models in words."""
-        return label_of(*self.surface.group)
+        return self.surface.route.label
 
     def named(self, counts: Floats) -> dict[str, float]:
         """Counts (n_inputs,) by the name of their input."""
@@ -97,10 +97,10 @@ def allocation_at(option: Option, counts: Floats) -> Allocation:
     (lower,), (upper,) = run_interval(means, s.run_noise)
     units = {name: int(n) for name, n in named.items()}
     return Allocation(
-        strategy=s.strategy,
-        teacher=s.teacher,
-        student=s.student,
-        labeler=s.labeler,
+        strategy=s.route.strategy,
+        teacher=s.route.teacher,
+        student=s.route.student,
+        labeler=s.route.labeler,
         n_labels=units.get("n_labels", 0),
         n_llm_labels=units.get("n_llm_labels", 0),
         n_unlabeled=units.get("n_unlabeled", 0),
@@ -158,12 +158,12 @@ def _teacher_words(option: Option, named: Mapping[str, float]) -> list[str]:
     n = option.cost.at_least.get("n_labels")
     if option.left_aside is not None:
         aside = f"the one that is owned, tuned on {option.left_aside:,} labels, is left aside"
-        return [f"{option.surface.teacher} is tuned anew; {aside}"]
+        return [f"{option.surface.route.teacher} is tuned anew; {aside}"]
     if n is None:
         return []
     if named["n_labels"] == n:
-        return [f"{option.surface.teacher} is used as it is owned, tuned on {n:,.0f} labels: neither is paid for"]
-    return [f"{option.surface.teacher} is tuned again, on more than the {n:,.0f} labels of the one that is owned"]
+        return [f"{option.surface.route.teacher} is used as it is owned, tuned on {n:,.0f} labels: neither is paid for"]
+    return [f"{option.surface.route.teacher} is tuned again, on more than the {n:,.0f} labels of the one that is owned"]
 
 
 def _bound_words(name: str, limit: float, at_least: Mapping[str, float]) -> str:

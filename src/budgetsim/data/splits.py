@@ -10,7 +10,7 @@ import numpy as np
 
 from budgetsim.data.loading import TaskData
 from budgetsim.data.rows import Row, nfc
-from budgetsim.design.points import canonical_hash
+from budgetsim.design.identity import canonical_hash
 from budgetsim.errors import InputError
 
 SPLIT_VERSION: Final = 1

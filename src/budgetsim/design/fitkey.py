@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from budgetsim.design.points import Measurement, canonical_hash
+from budgetsim.design.identity import canonical_hash
+from budgetsim.design.points import Measurement
 
 METHOD: Final = "tempered-5"  # raise the number when the same rows would give another fit
 
@@ -17,7 +18,8 @@ def rows_hash(rows: Sequence[Measurement], others: Sequence[Measurement] = ()) -
 
 def _seen(rows: Sequence[Measurement]) -> list[list[str]]:
     return sorted(
-        [m.key, m.source, m.strategy, m.student, str(m.teacher), str(m.labeler), str(m.n_labels), str(m.n_llm_labels),
-         str(m.n_unlabeled), repr(m.score), repr(m.score_err), str(m.n_test), str(m.teacher_score)]
+        [m.key, m.source, m.route.strategy, m.route.student, str(m.route.teacher), str(m.route.labeler),
+         str(m.n_labels), str(m.n_llm_labels), str(m.n_unlabeled), repr(m.score), repr(m.score_err), str(m.n_test),
+         str(m.teacher_score)]
         for m in rows
     )  # fmt: skip

@@ -1,63 +1,136 @@
-"""Design points and measurements: what was, or could be, run, and what came out."""
+"""Routes, designs and measurements: what was, or could be, run, and what came out."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
-STRATEGIES: Final = ("annotate", "distill", "llm_annotate", "annotate_plus_llm", "constant")
-TRAINED_STRATEGIES: Final = STRATEGIES[:-1]
-
-# The inputs a strategy turns into a student; its fitted surface has these axes, in this order.
-STRATEGY_INPUTS: Final[dict[str, tuple[str, ...]]] = {
-    "annotate": ("n_labels",),
-    "distill": ("n_labels", "n_unlabeled"),
-    "llm_annotate": ("n_llm_labels",),
-    "annotate_plus_llm": ("n_labels", "n_llm_labels"),
-    "constant": (),
-}
+from budgetsim.design.identity import canonical_hash
+from budgetsim.design.strategies import STRATEGIES, Strategy
 
 PAPER_STUDENT: Final = "t5-v1_1-small"
 PAPER_TEACHER: Final = "t5-v1_1-xxl"
 
 
-def canonical_hash(value: Mapping[str, object]) -> str:
-    """SHA-256 of the canonical JSON of a mapping: sorted keys, no blanks, ASCII, no NaN.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A strategy with its models: what one fitted surface describes, and one row of an answer."""
 
-    >>> canonical_hash({"b": 1, "a": "x"}) == canonical_hash({"a": "x", "b": 1})
-    True
+    strategy: str
+    teacher: str | None = None
+    labeler: str | None = None  # who gives labels besides people, e.g. simulated:accuracy=0.8
+    student: str = ""  # the constant answer trains none
+
+    @property
+    def kind(self) -> Strategy:
+        """The strategy as a value; KeyError where it is none of `STRATEGIES`."""
+        return STRATEGIES[self.strategy]
+
+    @property
+    def label(self) -> str:
+        """Strategy and models in words.
+
+        >>> Route(strategy="distill", teacher="t5-v1_1-xxl", student="t5-v1_1-small").label
+        'distill (t5-v1_1-xxl into t5-v1_1-small)'
+        >>> Route(strategy="llm_annotate", labeler="gpt-3.5", student="t5-v1_1-small").label
+        'llm_annotate (gpt-3.5 for t5-v1_1-small)'
+        """
+        if not self.student:
+            return self.strategy
+        if self.teacher:
+            return f"{self.strategy} ({self.teacher} into {self.student})"
+        labels = f"{self.labeler} for " if self.labeler else ""
+        return f"{self.strategy} ({labels}{self.student})"
+
+    @property
+    def doing(self) -> str:
+        """What is done, in words.
+
+        >>> Route(strategy="distill", teacher="t5-v1_1-xxl", student="t5-v1_1-small").doing
+        'distilling t5-v1_1-xxl into t5-v1_1-small'
+        """
+        return self.kind.doing.format(teacher=self.teacher, student=self.student)
+
+    @property
+    def pair(self) -> tuple[str | None, str]:
+        """Teacher and student."""
+        return self.teacher, self.student
+
+    @property
+    def sort_key(self) -> tuple[str, ...]:
+        """By strategy, teacher, labeler and student."""
+        return (self.strategy, self.teacher or "", self.labeler or "", self.student)
+
+
+CONSTANT_ROUTE: Final = Route(strategy="constant")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """A route on a task with its counts: what is asked about, planned, or run."""
+
+    task: str
+    route: Route
+    n_labels: int = 0
+    n_llm_labels: int = 0
+    n_unlabeled: int = 0
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The counts that the strategy uses, in the order of its axes."""
+        return tuple(getattr(self, name) for name in self.route.kind.inputs)
+
+    def flat(self) -> dict[str, Any]:
+        """Its eight fields under one level of names, as tables and JSON have them."""
+        counts = {"n_labels": self.n_labels, "n_llm_labels": self.n_llm_labels, "n_unlabeled": self.n_unlabeled}
+        return {"task": self.task, **asdict(self.route), "student": self.route.student or None, **counts}
+
+
+DESIGN_FIELDS: Final = tuple(Design(task="", route=CONSTANT_ROUTE).flat())
+
+
+def design_of(values: Mapping[str, Any]) -> Design:
+    """The design whose flat fields a mapping holds, beside others.
+
+    raises : KeyError where the task or the strategy is missing
+
+    >>> design_of({"task": "t", "strategy": "annotate", "student": "s", "n_labels": 9, "seed": 0}).inputs
+    (9,)
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    route = {name: values[name] for name in ("teacher", "labeler", "student") if values.get(name) is not None}
+    counts = {name: values[name] for name in ("n_labels", "n_llm_labels", "n_unlabeled") if name in values}
+    return Design(task=values["task"], route=Route(strategy=values["strategy"], **route), **counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesignPoint:
     """A cell of the grid with its replicate: everything that decides what a run computes."""
 
-    task: str
+    design: Design
     split_id: str  # hash of the data and of the rule that split it
-    strategy: str
-    student: str
-    teacher: str | None = None
-    labeler: str | None = None  # who gives labels besides people, e.g. simulated:accuracy=0.8
-    n_labels: int = 0
-    n_llm_labels: int = 0
-    n_unlabeled: int = 0
     unlabeled_source: str | None = None
     recipe_id: str = ""  # hash of the hyper-parameters and a recipe version raised by hand
     seed: int = 0
 
+    def flat(self) -> dict[str, Any]:
+        """Its fields under one level of names, as records have them and the identity hashes them."""
+        own = {name: getattr(self, name) for name in ("split_id", "unlabeled_source", "recipe_id", "seed")}
+        return {**self.design.flat(), **own}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> DesignPoint:
+        """The point that `flat` told.
+
+        raises : KeyError, TypeError where fields are missing or unknown
+        """
+        own = {name: value for name, value in values.items() if name not in DESIGN_FIELDS}
+        return cls(design=design_of(values), **own)
+
     @property
     def run_id(self) -> str:
         """Identity of the run; commit, versions, host and device are provenance, not identity."""
-        return canonical_hash(asdict(self))
-
-
-Group = tuple[str, str | None, str | None, str]  # strategy, teacher, labeler, student
+        return canonical_hash(self.flat())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +139,7 @@ class Measurement:
 
     key: str  # run_id, or record_id of a published row
     task: str
-    strategy: str
-    student: str
-    teacher: str | None
-    labeler: str | None
+    route: Route
     n_labels: float | None
     n_llm_labels: float | None
     n_unlabeled: float | None
@@ -84,6 +154,6 @@ class Measurement:
     teacher_score: float | None = None  # of the teacher itself, on the same test items; fraction of the metric
 
     @property
-    def group(self) -> Group:
-        """Strategy, teacher, labeler and student: what one fitted surface describes."""
-        return (self.strategy, self.teacher, self.labeler, self.student)
+    def inputs(self) -> tuple[float | None, ...]:
+        """The counts that the strategy uses, in the order of its axes; None where one is not known."""
+        return tuple(getattr(self, name) for name in self.route.kind.inputs)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from budgetsim.design.points import Group
+from budgetsim.design.points import Route
 
 Floats = NDArray[np.float64]
 Kind = Literal["observed", "interpolated", "extrapolated"]
@@ -66,20 +66,15 @@ class Support:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
-    """Joint draws of the mean score of one strategy, teacher and student.
+    """Joint draws of the mean score of one route.
 
-    inputs : names of the axes, as in `design.STRATEGY_INPUTS`
     knots : one ascending array of counts an axis
     draws : (n_draws, *len of each axis), fractions of the metric
     run_noise : (n_draws,), what one new run of draw i deviates from its mean; the same
         fraction of the metric everywhere
     """
 
-    strategy: str
-    teacher: str | None
-    student: str
-    labeler: str | None = None  # who labels besides people
-    inputs: tuple[str, ...]
+    route: Route
     knots: tuple[Floats, ...]
     draws: Floats
     run_noise: Floats
@@ -92,9 +87,9 @@ class Surface:
         return len(self.draws)
 
     @property
-    def group(self) -> Group:
-        """What the surface describes, as `Measurement.group`."""
-        return (self.strategy, self.teacher, self.labeler, self.student)
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the axes."""
+        return self.route.kind.inputs
 
     def mean_table(self) -> Floats:
         """Mean over draws at the knots, shape of the grid."""
@@ -204,10 +199,7 @@ class TaskFit:
 
 def _surface_to_json(s: Surface) -> dict[str, Any]:
     return {
-        "strategy": s.strategy,
-        "teacher": s.teacher,
-        "student": s.student,
-        "labeler": s.labeler,
+        **asdict(s.route),
         "inputs": list(s.inputs),
         "n_rows": s.n_rows,
         "knots": [[float(v) for v in k] for k in s.knots],
@@ -226,11 +218,7 @@ def _surface_from_json(d: Mapping[str, Any]) -> Surface:
     knots = tuple(np.asarray(k, dtype=np.float64) for k in d["knots"])
     n_inputs = len(d["inputs"])
     return Surface(
-        strategy=d["strategy"],
-        teacher=d["teacher"],
-        student=d["student"],
-        labeler=d["labeler"],
-        inputs=tuple(d["inputs"]),
+        route=Route(strategy=d["strategy"], teacher=d["teacher"], labeler=d["labeler"], student=d["student"]),
         knots=knots,
         draws=_unpack(d["draws"]).reshape(-1, *(len(k) for k in knots)),
         run_noise=_unpack(d["run_noise"]),

@@ -22,6 +22,7 @@ import numpy as np
 
 from budgetsim.choosing.options import Option
 from budgetsim.data.tasks import Task
+from budgetsim.design.strategies import ANNOTATE_PLUS_LLM, LLM_ANNOTATE
 from budgetsim.design.surface import Floats, Support, Surface, axis_scale, interpolate
 
 Errors = Literal["random", "learnable"]
@@ -71,9 +72,7 @@ def llm_surface(annotate: Surface, accuracy: float, classes: int, errors: Errors
         draws = _imitated(draws, accuracy, classes)
     return replace(
         annotate,
-        strategy="llm_annotate",
-        labeler=labeler,
-        inputs=("n_llm_labels",),
+        route=replace(annotate.route, strategy=LLM_ANNOTATE.name, labeler=labeler),
         knots=(knots,),
         draws=draws,
         support=_box(points),
@@ -94,9 +93,7 @@ def mixed_surface(annotate: Surface, worth: float, labeler: str) -> Surface:
     corners = np.array([[seen.min(), 0.0], [seen.max(), seen.max() / worth]])
     return replace(
         annotate,
-        strategy="annotate_plus_llm",
-        labeler=labeler,
-        inputs=("n_labels", "n_llm_labels"),
+        route=replace(annotate.route, strategy=ANNOTATE_PLUS_LLM.name, labeler=labeler),
         knots=(knots, _LLM_KNOTS),
         draws=draws.reshape(len(draws), *labels.shape),
         support=_box(corners),
@@ -147,7 +144,7 @@ def capped(surface: Surface, plateau: float) -> Surface:
 
 def with_plateau(options: Sequence[Option], plateau: float) -> list[Option]:
     """The options with every distilled student capped, marked as modelled."""
-    return [modelled(o, capped(o.surface, plateau)) if o.surface.strategy == "distill" else o for o in options]
+    return [modelled(o, capped(o.surface, plateau)) if o.surface.route.strategy == "distill" else o for o in options]
 
 
 def modelled(option: Option, surface: Surface) -> Option:

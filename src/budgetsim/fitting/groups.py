@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from budgetsim.design.points import STRATEGY_INPUTS, Measurement
+from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import axis_scale
 from budgetsim.fitting.forms import Form, Forms, label_forms, transfer_forms
 from budgetsim.fitting.labelers import Labeler
@@ -50,11 +50,11 @@ class Family:
 
     @property
     def student(self) -> str:
-        return self.rows[0].student
+        return self.rows[0].route.student
 
     @property
     def teacher_name(self) -> str | None:
-        return self.rows[0].teacher if self.kind == "transfer" else None
+        return self.rows[0].route.teacher if self.kind == "transfer" else None
 
     @property
     def kin(self) -> Kin:
@@ -73,31 +73,24 @@ class Family:
         guess = floors.high if floors.known else 0.0
         return label_forms(floors, [Labeler.named(name, guess) for name in self.labelers])
 
-    def at(self, strategy: str, labeler: str | None, inputs: Floats) -> Floats:
-        """Where inputs of a strategy, (n, inputs) counts, lie on the axes of the family: (n, axes)."""
+    def at(self, route: Route, inputs: Floats) -> Floats:
+        """Where inputs of a route, (n, inputs) counts, lie on the axes of the family: (n, axes)."""
         if self.kind == "transfer":
             return axis_scale(inputs)
         counts = np.zeros((len(inputs), 1 + len(self.labelers)))
-        if strategy != "llm_annotate":
-            counts[:, 0] = inputs[:, 0]
-        if strategy != "annotate":
-            counts[:, 1 + self.labelers.index(labeler)] = inputs[:, -1]
+        for axis, name in enumerate(route.kind.inputs):
+            counts[:, 0 if name == "n_labels" else 1 + self.labelers.index(route.labeler)] = inputs[:, axis]
         return axis_scale(counts)
 
     def rows_at(self) -> Floats:
         """(rows, axes)."""
-        return np.concatenate([self.at(m.strategy, m.labeler, np.array([inputs_of(m)], np.float64)) for m in self.rows])
+        return np.concatenate([self.at(m.route, np.array([m.inputs], np.float64)) for m in self.rows])
 
     def teacher(self) -> Floats:
         """Log labels and score of each teacher that was scored itself: (teachers, 2)."""
         found = {(m.n_labels or 0.0, m.seed, m.teacher_score) for m in self.rows if m.teacher_score is not None}
         ordered = sorted(found, key=str)
         return np.array([[np.log1p(n), score] for n, _, score in ordered], np.float64).reshape(-1, 2)
-
-
-def inputs_of(m: Measurement) -> list[float | None]:
-    """What the strategy of a measurement turned into a student, in the order of its axes."""
-    return [getattr(m, name) for name in STRATEGY_INPUTS[m.strategy]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +252,9 @@ def _leave_one_out(residual: Residual, left_over: Floats, amplitude: Floats, noi
 def _falls(members: Sequence[Measurement], tolerated: float) -> list[str]:
     """The largest fall of a score where every input grew, if noise does not explain it."""
     out = []
-    for group in sorted({m.group for m in members}, key=str):
-        mine, strategy = [m for m in members if m.group == group], group[0]
-        x, score = np.array([inputs_of(m) for m in mine], dtype=np.float64), np.array([m.score for m in mine])
+    for group in sorted({m.route for m in members}, key=lambda route: route.sort_key):
+        mine, strategy = [m for m in members if m.route == group], group.strategy
+        x, score = np.array([m.inputs for m in mine], dtype=np.float64), np.array([m.score for m in mine])
         grew = (x[None] >= x[:, None]).all(axis=2)
         fall = np.where(grew, score[:, None] - score[None], 0.0)
         i, j = np.unravel_index(int(fall.argmax()), fall.shape)

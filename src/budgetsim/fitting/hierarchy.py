@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from budgetsim.design.strategies import ANNOTATE, DISTILL
 from budgetsim.design.surface import Floats, Surface
 from budgetsim.fitting.gains import Gain, UsualGain, gain_of, usual_gain
 from budgetsim.fitting.groups import Kin, Posterior, Prior
@@ -49,10 +50,10 @@ NOTHING: Final = Usual({}, {})
 def shown(posteriors: Mapping[Kin, Posterior], surfaces: Sequence[Surface]) -> Shown:
     """What the families and surfaces of one task show."""
     pairs = {
-        (two.teacher, two.student): gain_of(one, two)
+        two.route.pair: gain_of(one, two)
         for one in surfaces
         for two in surfaces
-        if one.strategy == "annotate" and two.strategy == "distill" and one.student == two.student
+        if one.route.kind is ANNOTATE and two.route.kind is DISTILL and one.route.student == two.route.student
     }
     return Shown(posteriors, pairs)
 

@@ -14,11 +14,12 @@ from scipy.special import ndtri
 
 from budgetsim.data.tasks import known_tasks
 from budgetsim.design.fitkey import METHOD, rows_hash
-from budgetsim.design.points import STRATEGY_INPUTS, Group, Measurement
+from budgetsim.design.points import Measurement, Route
+from budgetsim.design.strategies import ANNOTATE, STRATEGIES, Axis
 from budgetsim.design.surface import Surface, TaskFit, axis_scale
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitting.gains import UsualGain, paired
-from budgetsim.fitting.groups import Family, Posterior, inputs_of, posterior_of
+from budgetsim.fitting.groups import Family, Posterior, posterior_of
 from budgetsim.fitting.hierarchy import NOTHING, Pair, Shown, Usual, shown, usual
 from budgetsim.fitting.hull import support_of
 from budgetsim.fitting.onset import Floors
@@ -32,7 +33,6 @@ LEANS_BELOW: Final = 5  # distinct points: a family with fewer leans on other ta
 SPARE: Final = 2  # draws to pair for each that is kept
 DECIDED: Final = 0.9  # of all pairs: where more stay open, other tasks told next to nothing
 SHOWN_DRAWS: Final = 400  # of a task that is fitted for others
-LABEL_STRATEGIES: Final = ("annotate", "llm_annotate", "annotate_plus_llm")
 
 
 def fit_task(
@@ -73,7 +73,7 @@ def fit_task(
         rows_hash=rows_hash(rows, others),
         n_draws=n_draws,
         seed=seed,
-        surfaces=tuple(sorted(surfaces, key=lambda s: tuple(part or "" for part in s.group))),
+        surfaces=tuple(sorted(surfaces, key=lambda s: s.route.sort_key)),
         warnings=tuple(warnings),
     )
 
@@ -118,18 +118,18 @@ def _together(fitted: Sequence[Fitted], known: Usual, n_draws: int, seed: int) -
     surfaces = [s for _, _, mine in fitted for s in mine]
     told: list[str] = []
     keep: dict[Pair, Ints] = {}  # under the teacher None: the draws of labels
-    for number, one in enumerate(s for s in surfaces if s.strategy == "annotate"):
-        two = [s for s in surfaces if s.student == one.student and (s.teacher, s.student) in known.gains]
+    for number, one in enumerate(s for s in surfaces if s.route.kind is ANNOTATE):
+        two = [s for s in surfaces if s.route.student == one.route.student and s.route.pair in known.gains]
         if two:
-            gains = [(s, known.gains[s.teacher, s.student]) for s in two]
+            gains = [(s, known.gains[s.route.pair]) for s in two]
             pairs = paired(one, gains, n_draws, np.random.default_rng([seed, number, 1]))
-            keep[None, one.student] = pairs.annotate
-            keep |= {(s.teacher, s.student): draws for s, draws in zip(two, pairs.distilled, strict=True)}
+            keep[None, one.route.student] = pairs.annotate
+            keep |= {s.route.pair: draws for s, draws in zip(two, pairs.distilled, strict=True)}
             told += [_leaning(s, gain, share) for (s, gain), share in zip(gains, pairs.open_share, strict=True)]
     rng, first = np.random.default_rng([seed, 2]), np.arange(n_draws)
     out = []
     for _, posterior, mine in fitted:
-        kept = keep.get((mine[0].teacher, mine[0].student), first)
+        kept = keep.get(mine[0].route.pair, first)
         noise = posterior.noise()[kept]
         out += [replace(s, draws=s.draws[kept], run_noise=_one_run(noise, rng)) for s in mine]
     return out, [words for words in told if words]
@@ -140,10 +140,7 @@ def _leaning(distill: Surface, gain: UsualGain, open_share: float) -> str:
     if open_share > DECIDED:
         return ""
     rows, of = f"{distill.n_rows} row{'s' * (distill.n_rows > 1)}", f"{gain.n_tasks} other tasks"
-    return (
-        f"distilling {distill.teacher} into {distill.student}: {rows}; what it gains over labels alone rests in "
-        f"part on {of}."
-    )
+    return f"{distill.route.doing}: {rows}; what it gains over labels alone rests in part on {of}."
 
 
 def _one_run(noise: Floats, rng: np.random.Generator) -> Floats:
@@ -164,7 +161,7 @@ def _checked(measurements: Sequence[Measurement]) -> list[Measurement]:
     for m in rows:
         if not 0.0 <= m.score <= 1.0:
             raise InputError(f"Row {m.key} has score {m.score}; a score is a fraction from 0 to 1.")
-    return sorted(rows, key=lambda m: (m.key, m.strategy, m.student, m.score))
+    return sorted(rows, key=lambda m: (m.key, m.route.strategy, m.route.student, m.score))
 
 
 def _usable(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[str]]:
@@ -172,17 +169,17 @@ def _usable(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[str]]:
     used: list[Measurement] = []
     left: dict[str, int] = defaultdict(int)
     for m in rows:
-        inputs = inputs_of(m)
-        if m.strategy == "constant" or m.strategy not in STRATEGY_INPUTS:
+        if m.route.strategy not in STRATEGIES or not m.route.kind.is_trained:
             continue
-        missing = [n for n, v in zip(STRATEGY_INPUTS[m.strategy], inputs, strict=True) if v is None]
+        inputs = m.inputs
+        missing = [n for n, v in zip(m.route.kind.inputs, inputs, strict=True) if v is None]
         if missing:
-            route = f"{m.strategy} of {m.student}" + (f" from {m.teacher}" if m.teacher else "")
+            route = f"{m.route.strategy} of {m.route.student}" + (f" from {m.route.teacher}" if m.route.teacher else "")
             left[f"{route}: {' and '.join(missing)} not known"] += 1
         elif any(v is not None and (not np.isfinite(v) or v < 0) for v in inputs):
-            left[f"{m.strategy} of {m.student}: an input below zero or not finite"] += 1
-        elif m.strategy == "distill" and m.n_unlabeled == 0 and m.source.startswith("published"):
-            left[f"{m.strategy} of {m.student}: the teacher alone costs more than the budget"] += 1
+            left[f"{m.route.strategy} of {m.route.student}: an input below zero or not finite"] += 1
+        elif m.route.kind.has_teacher and m.n_unlabeled == 0 and m.source.startswith("published"):
+            left[f"{m.route.strategy} of {m.route.student}: the teacher alone costs more than the budget"] += 1
         else:
             used.append(m)
     told = [f"{count} row{'s' * (count > 1)} not fitted: {why}." for why, count in left.items()]
@@ -199,25 +196,26 @@ def _floors(task: str, used: Sequence[Measurement]) -> Floors:
 def _families(used: Sequence[Measurement]) -> list[Family]:
     """Rows that one posterior describes: all labels of a student, or a teacher and a student."""
     out = []
-    for student in sorted({m.student for m in used}):
-        labels = [m for m in used if m.student == student and m.strategy in LABEL_STRATEGIES]
-        labelers = sorted({m.labeler for m in labels if m.strategy != "annotate"}, key=str)
+    for student in sorted({m.route.student for m in used}):
+        labels = [m for m in used if m.route.student == student and m.route.kind.curve == "labels"]
+        labelers = sorted({m.route.labeler for m in labels if m.route.kind.has_labeler}, key=str)
         if labels:
             out.append(Family(kind="labels", name=f"labels for {student}", rows=labels, labelers=tuple(labelers)))
-    taught = [m for m in used if m.strategy not in LABEL_STRATEGIES]
-    for teacher, student in sorted({(m.teacher or "", m.student) for m in taught}):
-        rows = [m for m in taught if ((m.teacher or ""), m.student) == (teacher, student)]
-        out.append(Family(kind="transfer", name=f"distilling {teacher} into {student}", rows=rows))
+    taught = [m for m in used if m.route.kind.curve == "transfer"]
+    out += [
+        Family(kind="transfer", name=route.doing, rows=[m for m in taught if m.route == route])
+        for route in sorted({m.route for m in taught}, key=lambda route: route.sort_key)
+    ]
     return sorted(out, key=lambda family: (family.kind, -len(family.rows), family.name))
 
 
 def _surfaces(family: Family, posterior: Posterior, n_draws: int, rng: np.random.Generator) -> list[Surface]:
     """One table of mean scores for each strategy of the family, all from the same draws and residual path."""
-    groups: dict[Group, list[Measurement]] = defaultdict(list)
+    groups: dict[Route, list[Measurement]] = defaultdict(list)
     for m in family.rows:
-        groups[m.group].append(m)
-    knots = {key: _knots(key[0], rows) for key, rows in groups.items()}
-    tables = {key: family.at(key[0], key[2], _mesh(knots[key])) for key in groups}
+        groups[m.route].append(m)
+    knots = {route: _knots(route.kind.axes, rows) for route, rows in groups.items()}
+    tables = {route: family.at(route, _mesh(knots[route])) for route in groups}
     path_at = np.concatenate(list(tables.values()))
     rows_at = posterior.residual.at
     left_over = posterior.score - posterior.mean(rows_at)
@@ -225,19 +223,14 @@ def _surfaces(family: Family, posterior: Posterior, n_draws: int, rng: np.random
     path = posterior.residual.draw(path_at, left_over, posterior.amplitude(), noise, rng)
     draws = np.clip(posterior.mean(path_at) + path, 0.0, 1.0)
     out, start = [], 0
-    for key, rows in groups.items():
-        stop = start + len(tables[key])
-        inputs = STRATEGY_INPUTS[key[0]]
-        points = np.unique(np.array([inputs_of(m) for m in rows], dtype=np.float64), axis=0)
+    for route, rows in groups.items():
+        stop = start + len(tables[route])
+        points = np.unique(np.array([m.inputs for m in rows], dtype=np.float64), axis=0)
         out.append(
             Surface(
-                strategy=key[0],
-                teacher=key[1],
-                labeler=key[2],
-                student=key[3],
-                inputs=inputs,
-                knots=knots[key],
-                draws=draws[:, start:stop].reshape(n_draws, *(len(k) for k in knots[key])),
+                route=route,
+                knots=knots[route],
+                draws=draws[:, start:stop].reshape(n_draws, *(len(k) for k in knots[route])),
                 run_noise=np.zeros(n_draws),  # `_together` adds it, to the draws that are kept
                 support=support_of(points),
                 n_rows=len(rows),
@@ -248,20 +241,12 @@ def _surfaces(family: Family, posterior: Posterior, n_draws: int, rng: np.random
     return out
 
 
-_GRID: Final[dict[str, tuple[tuple[float, float, int], ...]]] = {
-    "annotate": ((10, 1e6, 40),),
-    "llm_annotate": ((10, 1e6, 40),),
-    "distill": ((30, 1e6, 20), (300, 1e6, 10)),
-    "annotate_plus_llm": ((10, 1e6, 40), (100, 1e6, 7)),  # without LLM labels as fine as annotate
-}
-
-
-def _knots(strategy: str, rows: Sequence[Measurement]) -> tuple[Floats, ...]:
+def _knots(axes: Sequence[Axis], rows: Sequence[Measurement]) -> tuple[Floats, ...]:
     """Zero, sizes evenly spaced in log, and the observed sizes."""
     out = []
-    for axis, (low, high, count) in enumerate(_GRID[strategy]):
-        seen = np.array([inputs_of(m)[axis] for m in rows], dtype=np.float64)
-        out.append(_merge(np.geomspace(low, high, count), seen, spare=len(_GRID[strategy]) == 1))
+    for i, axis in enumerate(axes):
+        seen = np.array([m.inputs[i] for m in rows], dtype=np.float64)
+        out.append(_merge(np.geomspace(axis.low, axis.high, axis.count), seen, spare=len(axes) == 1))
     return tuple(out)
 
 

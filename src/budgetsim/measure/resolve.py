@@ -11,7 +11,7 @@ from budgetsim.data.rows import Row
 from budgetsim.data.splits import Split, nested_order, split_task
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.data.unlabeled import LABELLED, Pool, check_answers, load_pool, parse_labeler
-from budgetsim.design.points import canonical_hash
+from budgetsim.design.identity import canonical_hash
 from budgetsim.errors import InputError
 from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
 from budgetsim.learners.overlap import has_overlap_rule

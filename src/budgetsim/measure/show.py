@@ -73,8 +73,9 @@ def _wanted(campaign: Campaign) -> dict[str, list[str]]:
 def _runs_grid(task: str, runs: list[RunRecord]) -> Grid:
     cells: dict[tuple[Any, ...], list[float]] = {}
     for run in runs:
-        d = run.design
-        key = (d.strategy, d.teacher or d.labeler or "", d.student, d.n_labels, d.n_llm_labels, d.n_unlabeled)
+        d = run.design.design
+        models = (d.route.strategy, d.route.teacher or d.route.labeler or "", d.route.student)
+        key = (*models, d.n_labels, d.n_llm_labels, d.n_unlabeled)
         cells.setdefault(key, []).append(next(s.value for s in run.scores if s.is_main))
     rows = tuple(
         (
@@ -106,9 +107,8 @@ def _range(found: list[float]) -> str:
 
 def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> str:
     text = ", ".join(f"{name} {value:.1f}" for name, value in trivial.items())
-    best = max(
-        (next(s.value for s in r.scores if s.is_main) for r in runs if not is_cheap(r.design.student)), default=None
-    )
+    trained = [r for r in runs if not is_cheap(r.design.design.route.student)]
+    best = max((next(s.value for s in r.scores if s.is_main) for r in trained), default=None)
     beaten = best is not None and best <= max(trivial.values())
     moot = f" No T5 run here beats them (best {best:.1f}): do not pay for one on this task." if beaten else ""
     return f"Beside them on {task}: {text}.{moot}"

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from budgetsim.design.points import TRAINED_STRATEGIES, DesignPoint, canonical_hash
+from budgetsim.design.identity import canonical_hash
+from budgetsim.design.points import Design, DesignPoint, Route
+from budgetsim.design.strategies import STRATEGIES, TRAINED
 from budgetsim.errors import InputError
 from budgetsim.learners.names import model_id
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
@@ -32,9 +34,10 @@ class RunSpec:
     recipe: Recipe
 
     def __post_init__(self) -> None:
-        if self.strategy not in TRAINED_STRATEGIES:
-            raise InputError(f"There is no strategy {self.strategy!r}; known are {', '.join(TRAINED_STRATEGIES)}.")
-        needs = _NEEDS[self.strategy]
+        if self.strategy not in {s.name for s in TRAINED}:
+            known = ", ".join(s.name for s in TRAINED)
+            raise InputError(f"There is no strategy {self.strategy!r}; known are {known}.")
+        needs = STRATEGIES[self.strategy].needs
         for name in ("n_labels", "n_llm_labels", "n_unlabeled", "teacher", "labeler"):
             given = bool(getattr(self, name))
             if given != (name in needs):
@@ -44,16 +47,21 @@ class RunSpec:
     def design(self, split_id: str, unlabeled_source: str | None) -> DesignPoint:
         """The design point of this run on that split."""
         identity = self.recipe.identity(self.strategy, self.student, self.teacher)
-        return DesignPoint(
-            task=self.task,
-            split_id=split_id,
+        route = Route(
             strategy=self.strategy,
-            student=model_id(self.student),
             teacher=None if self.teacher is None else model_id(self.teacher),
             labeler=self.labeler,
-            n_labels=self.n_labels,
-            n_llm_labels=self.n_llm_labels,
-            n_unlabeled=self.n_unlabeled,
+            student=model_id(self.student),
+        )
+        return DesignPoint(
+            design=Design(
+                task=self.task,
+                route=route,
+                n_labels=self.n_labels,
+                n_llm_labels=self.n_llm_labels,
+                n_unlabeled=self.n_unlabeled,
+            ),
+            split_id=split_id,
             unlabeled_source=unlabeled_source if self.uses_pool else None,
             recipe_id=canonical_hash(identity),
             seed=self.seed,
@@ -72,14 +80,6 @@ class RunSpec:
         counts += [f"U={self.n_unlabeled}"] if self.n_unlabeled else []
         who = f"{self.teacher} -> {self.student}" if self.teacher else self.student
         return f"{self.task} {self.strategy} {who} {' '.join(counts)} seed {self.seed}"
-
-
-_NEEDS: Final[dict[str, frozenset[str]]] = {
-    "annotate": frozenset({"n_labels"}),
-    "distill": frozenset({"n_labels", "n_unlabeled", "teacher"}),
-    "llm_annotate": frozenset({"n_llm_labels", "labeler"}),
-    "annotate_plus_llm": frozenset({"n_labels", "n_llm_labels", "labeler"}),
-}
 
 
 def to_json(spec: RunSpec) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import filelock
 
-from budgetsim.design.points import canonical_hash
+from budgetsim.design.identity import canonical_hash
 from budgetsim.errors import BudgetsimError
 from budgetsim.learners.device import peak_memory_bytes
 from budgetsim.store.records import StageRecord

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from budgetsim.design.points import canonical_hash
+from budgetsim.design.identity import canonical_hash
 from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, model_id
 from budgetsim.measure.resolve import Bench, Run
 from budgetsim.measure.spec import RunSpec

@@ -150,10 +150,10 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
     named = option.named(c.counts)
     (lower,), (upper,) = run_interval(told.mean[:, None], s.run_noise)
     return NextRun(
-        strategy=s.strategy,
-        teacher=s.teacher,
-        student=s.student,
-        labeler=s.labeler,
+        strategy=s.route.strategy,
+        teacher=s.route.teacher,
+        student=s.route.student,
+        labeler=s.route.labeler,
         n_labels=int(named.get("n_labels", 0)),
         n_llm_labels=int(named.get("n_llm_labels", 0)),
         n_unlabeled=int(named.get("n_unlabeled", 0)),
@@ -178,7 +178,7 @@ def _switched(after: Floats, won: Sequence[int]) -> float:
 def _after(option: Option, run: Option, counts: Floats) -> CostModel:
     """What an option costs once the run has been paid: its labels and texts are owned, its days are over."""
     bought = run.named(counts)
-    if option.surface.labeler != run.surface.labeler:
+    if option.surface.route.labeler != run.surface.route.labeler:
         bought.pop("n_llm_labels", None)  # another model's answers
     if "n_labels" in run.cost.at_least:
         bought.pop("n_labels")  # the owned teacher's: nobody handed them over

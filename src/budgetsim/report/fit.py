@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgetsim.choosing.options import label_of
 from budgetsim.design.surface import TaskFit
 from budgetsim.report.notes import FEW_CHECKED
 from budgetsim.report.table import Grid, Page
@@ -21,7 +20,7 @@ def fit_page(fit: TaskFit) -> Page:
         forms = ", ".join(f"{f['form']} {f['weight']:.2f}" for f in d.get("forms", []))
         rows.append(
             (
-                label_of(*s.group),
+                s.route.label,
                 str(s.n_rows),
                 forms,
                 "-" if d.get("loo_rmse_points") is None else f"{d['loo_rmse_points']:.2f}",
@@ -54,10 +53,10 @@ def fit_json(fit: TaskFit) -> dict[str, Any]:
         "warnings": list(fit.warnings),
         "surfaces": [
             {
-                "strategy": s.strategy,
-                "teacher": s.teacher,
-                "student": s.student,
-                "labeler": s.labeler,
+                "strategy": s.route.strategy,
+                "teacher": s.route.teacher,
+                "student": s.route.student,
+                "labeler": s.route.labeler,
                 "n_rows": s.n_rows,
                 "diagnostics": dict(s.diagnostics),
             }

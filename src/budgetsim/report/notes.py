@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from budgetsim.answers.choices import Choices, Rival
-from budgetsim.choosing.options import label_of
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.surface import TaskFit
 from budgetsim.report.table import usd
@@ -66,8 +65,8 @@ def with_unpriced(words: str, choices: Choices) -> str:
 
 def unpriced_words(choices: Choices) -> list[str]:
     """What was not looked at, in a sentence; none where everything has a price."""
-    offered = {o.surface.strategy for o in choices.options}
-    names = [label_of(*s.group) if s.strategy in offered else s.strategy for s in choices.unpriced]
+    offered = {o.surface.route.strategy for o in choices.options}
+    names = [s.route.label if s.route.strategy in offered else s.route.strategy for s in choices.unpriced]
     return [f"Not looked at, for want of a price: {', '.join(dict.fromkeys(names))}."] if names else []
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from budgetsim.choosing.options import label_of
 from budgetsim.choosing.simulate import run_interval
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import Floats, Surface, TaskFit
@@ -44,7 +43,7 @@ def curves_of(fit: TaskFit, rows: Sequence[Measurement]) -> list[Curve]:
         curve
         for surface in fit.surfaces
         for cut in _cuts(surface)
-        if (curve := _curve(surface, cut, [m for m in rows if m.group == surface.group])) is not None
+        if (curve := _curve(surface, cut, [m for m in rows if m.route == surface.route])) is not None
     ]
 
 
@@ -66,7 +65,7 @@ def _curve(surface: Surface, cut: float | None, rows: Sequence[Measurement]) -> 
     lower, upper = run_interval(means, surface.run_noise)
     on_cut = [m for m in rows if cut is None or getattr(m, surface.inputs[1]) == cut]
     seen = [(getattr(m, surface.inputs[0]), m.score) for m in on_cut]
-    name = label_of(*surface.group)
+    name = surface.route.label
     return Curve(
         label=name if cut is None else f"{name}, {surface.inputs[1]} {cut:,.0f}",
         axis=surface.inputs[0],

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetsim.data.tasks import TASKS
-from budgetsim.design.points import TRAINED_STRATEGIES
+from budgetsim.design.strategies import TRAINED
 from budgetsim.errors import InputError, StoreError
 from budgetsim.store.database import Connection, open_reader, open_writer, refuse_if_held
 from budgetsim.store.location import StorePaths, package_data
@@ -62,7 +62,7 @@ def read_published_file(path: Path) -> Published:
     beside = path.with_name(f"{path.stem}{COMPUTE_SUFFIX}.csv")
     compute = parse_compute(_text(beside), beside.name) if beside.exists() else []
     rows = imply_counts(parse_published(_text(path), path.name), compute)
-    unknown = sorted({r.strategy for r in rows} - set(TRAINED_STRATEGIES))
+    unknown = sorted({r.strategy for r in rows} - {s.name for s in TRAINED})
     if unknown:
         raise InputError(f"{path.name}: strategy {unknown[0]} is not trained; leave such rows out.")
     return Published(f"published:{path.stem}", rows, compute)
@@ -366,13 +366,14 @@ RUN_COLUMNS = [
 
 
 def _run_row(run: RunRecord) -> tuple[Any, ...]:
-    d = run.design
+    point = run.design
+    d = point.design
     return (
-        d.run_id, "measured", run.evidence_set, d.task, d.split_id, d.strategy, d.student, d.teacher, d.labeler,
-        d.n_labels, d.n_llm_labels, d.n_unlabeled, d.unlabeled_source, d.recipe_id,
-        json.dumps(run.recipe, sort_keys=True), d.seed, run.model_family, run.device_class, run.device,
-        _utc(run.finished_at), run.git_commit, run.git_dirty, json.dumps(run.versions, sort_keys=True), run.host,
-        run.data_hash,
+        point.run_id, "measured", run.evidence_set, d.task, point.split_id, d.route.strategy, d.route.student,
+        d.route.teacher, d.route.labeler, d.n_labels, d.n_llm_labels, d.n_unlabeled, point.unlabeled_source,
+        point.recipe_id, json.dumps(run.recipe, sort_keys=True), point.seed, run.model_family, run.device_class,
+        run.device, _utc(run.finished_at), run.git_commit, run.git_dirty, json.dumps(run.versions, sort_keys=True),
+        run.host, run.data_hash,
     )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from budgetsim.data.tasks import TASKS
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, STRATEGY_INPUTS
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.design.strategies import DISTILL, get_strategy
 from budgetsim.errors import InputError
 
 PAPER_GPU_USD_PER_HOUR: Final = 1.875  # what the paper paid for an A100-hour
@@ -154,7 +155,7 @@ def imply_counts(rows: Sequence[PublishedRow], compute: Sequence[PublishedComput
 
 def _imply_unlabeled(row: PublishedRow, compute: Mapping[tuple[str, str, str], PublishedCompute]) -> PublishedRow:
     known = compute.get((row.task, row.teacher or "", row.student))
-    wanted = row.strategy == "distill" and row.n_unlabeled is None and row.additional_budget_usd is not None
+    wanted = row.strategy == DISTILL.name and row.n_unlabeled is None and row.additional_budget_usd is not None
     if not wanted or known is None or row.n_labels is None or row.additional_budget_usd is None:
         return row
     left = row.additional_budget_usd - known.teacher_usd_at(row.n_labels)
@@ -182,9 +183,10 @@ def paper_llm_usd_per_label(task: str) -> float:
 
 
 def _imply_llm(row: PublishedRow) -> PublishedRow:
-    if "n_llm_labels" not in STRATEGY_INPUTS.get(row.strategy, ()) or row.task not in TASKS:
+    if "n_llm_labels" not in get_strategy(row.strategy).inputs or row.task not in TASKS:
         return row
-    usd = row.total_cost_usd if row.strategy == "llm_annotate" else row.additional_budget_usd
+    alone = get_strategy(row.strategy).inputs == ("n_llm_labels",)
+    usd = row.total_cost_usd if alone else row.additional_budget_usd
     if row.n_llm_labels is not None or usd is None:
         return row
     return replace(
@@ -269,9 +271,7 @@ class _Fields:
 
 
 def _published_row(cells: _Fields) -> PublishedRow:
-    strategy = cells.text("strategy")
-    if strategy not in STRATEGY_INPUTS:
-        raise InputError(f"{cells.place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGY_INPUTS)}.")
+    strategy = get_strategy(cells.text("strategy"), f"{cells.place}, strategy").name
     return PublishedRow(
         record_id=cells.text("record_id"),
         same_as=cells.optional("same_as"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from budgetsim.design.points import Measurement
+from budgetsim.design.points import Measurement, Route
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
 
@@ -90,10 +90,7 @@ def _measurement(row: tuple[Any, ...], teacher_score: float | None) -> Measureme
     return Measurement(
         key=key,
         task=task,
-        strategy=strategy,
-        student=student,
-        teacher=teacher,
-        labeler=labeler,
+        route=Route(strategy=strategy, teacher=teacher, labeler=labeler, student=student),
         n_labels=n_labels,
         n_llm_labels=n_llm,
         n_unlabeled=n_unlabeled,
@@ -148,14 +145,11 @@ def load_scores(connection: Connection, students: Sequence[str]) -> list[ScoreRo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRow:
-    """A stage that runs of one strategy, teacher and student rest on."""
+    """A stage that runs of one route rest on."""
 
     evidence_set: str
     task: str
-    strategy: str
-    student: str
-    teacher: str | None
-    labeler: str | None
+    route: Route
     kind: str
     n_labels: float
     n_llm_labels: float
@@ -177,7 +171,8 @@ def load_stages(connection: Connection, sets: Sequence[str]) -> list[StageRow]:
     ).fetchall()
     return [
         StageRow(
-            evidence_set=row[0], task=row[1], strategy=row[2], student=row[3], teacher=row[4], labeler=row[5],
+            evidence_set=row[0], task=row[1],
+            route=Route(strategy=row[2], student=row[3], teacher=row[4], labeler=row[5]),
             kind=row[7], n_labels=row[8], n_llm_labels=row[9], n_unlabeled=row[10], examples=row[11], hours=row[12],
         )
         for row in rows

@@ -161,7 +161,7 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
     scores = tuple(Score(**score) for score in data["scores"])
     if not scores or not all(math.isfinite(s.value) and 0 <= s.value <= 100 for s in scores):
         raise ValueError("a score is missing or not a percentage")
-    return RunRecord(design=DesignPoint(**data["design"]), scores=scores, stages=tuple(data["stages"]), **rest)
+    return RunRecord(design=DesignPoint.of(data["design"]), scores=scores, stages=tuple(data["stages"]), **rest)
 
 
 def _run_fields(run: RunRecord) -> dict[str, Any]:
@@ -170,6 +170,8 @@ def _run_fields(run: RunRecord) -> dict[str, Any]:
 
 def _flat(record: RunRecord | StageRecord) -> dict[str, Any]:
     data = asdict(record)
+    if isinstance(record, RunRecord):
+        data["design"] = record.design.flat()
     if record.finished_at is not None:
         data["finished_at"] = record.finished_at.astimezone(UTC).isoformat(timespec="seconds")
     return data

@@ -1,0 +1,15 @@
+"""Annotate plus LLM: labels of people and of an LLM together."""
+
+from budgetsim.design.strategies.strategy import Axis, Strategy
+
+ANNOTATE_PLUS_LLM = Strategy(
+    name="annotate_plus_llm",
+    summary="fine-tune the student on labels of people and of an LLM",
+    doing="labels for {student}",
+    inputs=("n_labels", "n_llm_labels"),
+    models=frozenset({"labeler"}),
+    trains_on=("n_labels", "n_llm_labels"),
+    curve="labels",
+    axes=(Axis(low=10, high=1e6, count=40), Axis(low=100, high=1e6, count=7)),  # at 0 as fine as annotate
+    paces={"n_labels": {"student": "train_label"}, "n_llm_labels": {"student": "train_label"}},
+)

@@ -1,0 +1,15 @@
+"""LLM annotate: an LLM labels texts from a few-shot prompt, and the student is fine-tuned on its answers."""
+
+from budgetsim.design.strategies.strategy import Axis, Strategy
+
+LLM_ANNOTATE = Strategy(
+    name="llm_annotate",
+    summary="fine-tune the student on labels of an LLM",
+    doing="labels for {student}",
+    inputs=("n_llm_labels",),
+    models=frozenset({"labeler"}),
+    trains_on=("n_llm_labels",),
+    curve="labels",
+    axes=(Axis(low=10, high=1e6, count=40),),
+    paces={"n_llm_labels": {"student": "train_label"}},
+)
