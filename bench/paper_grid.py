@@ -90,12 +90,9 @@ def score(task: str, seed: int, rows: Sequence[tuple[str, Measurement]], beside:
     fit = fit_task(grid, others=[m for _, m in rows if m.task != task] if beside else (), seed=seed)
     out = []
     for surface in fit.surfaces:
-        mine = [
-            m
-            for panel, m in rows
-            if m.task == task and panel == "main_results" and m.route.strategy == surface.route.strategy
-        ]
-        later = [m for m in mine if surface.route.strategy == "annotate" or (m.n_unlabeled or 0) >= LEAST_U]
+        strategy = surface.route.strategy
+        mine = [m for panel, m in rows if m.task == task and panel == "main_results" and m.route.strategy == strategy]
+        later = [m for m in mine if strategy == "annotate" or (m.n_unlabeled or 0) >= LEAST_U]
         seen = np.array([m.score for m in later])
         draws = surface.at(inputs(later))
         runs = draws + surface.run_noise[:, None]

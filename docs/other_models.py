@@ -137,7 +137,9 @@ def switches_words(open_to: Choices) -> str:
         f"- {usd(s.break_even_usd)}, {short(s.before)} to {short(s.after)}: {spread_words(s.worlds)}."
         for s in front.switches
     ]
-    few = {SHORT[o.surface.route.student]: o.surface.n_rows for o in open_to.options if o.surface.student != SMALL}
+    few = {
+        SHORT[o.surface.route.student]: o.surface.n_rows for o in open_to.options if o.surface.route.student != SMALL
+    }
     rest = ", ".join(f"{n} rows for {name}" for name, n in few.items())
     return (
         f"The curves of the larger students rest on few rows ({rest}); their intervals say so. Over all students the "
