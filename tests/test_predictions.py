@@ -17,7 +17,7 @@ from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.measure import plan, show, worker
 from budgetsim.measure.conductor import Campaign, KindTimes, _by_kind, find_missing
 from budgetsim.measure.crew import Crew, Job, _groups
-from budgetsim.measure.estimate import NEWEST, Estimator, Timed
+from budgetsim.measure.estimate import NEWEST, Estimator
 from budgetsim.measure.limits import CLOSING, Limits
 from budgetsim.measure.plan_grid import plan_grid
 from budgetsim.measure.process import Task
