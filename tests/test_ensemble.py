@@ -49,7 +49,7 @@ def test_a_line_with_known_noise_has_the_posterior_of_linear_regression():
     np.testing.assert_allclose((draws.mean(axis=0) - best) / sd, 0.0, atol=0.03)
     np.testing.assert_allclose(np.cov((draws / sd).T), np.linalg.inv(precision) / np.outer(sd, sd), atol=0.03)
     assert len(np.unique(draws[:, 0])) == 20_000
-    shifted = replace(found, theta=(best + [0.5 * sd[0], 0.0])[None])
+    shifted = replace(found, theta=best[None] + np.array([[0.5, 0.0]]) * sd)
     draws = draw_parameters(shifted, 20_000, LX, y, np.ones(7, dtype=bool), FRAME, SURE, np.random.default_rng(0))
     np.testing.assert_allclose((draws.mean(axis=0) - best) / sd, 0.0, atol=0.05)  # a proposal beside it is corrected
 
@@ -114,9 +114,9 @@ def test_of_several_tails_the_likelihood_chooses(true):
 AT = np.arange(40.0)[:, None] / 4
 
 
-def settings_of(left, residual=Residual.over(AT, (3.0,)), n=4000):
+def settings_of(left, at=AT, n=4000):
     found = Found(LINE, MEAN[None], np.zeros(1), np.eye(2)[None], np.ones((1, 40)), 0.1, 1.0)
-    (drawn,) = process(found, [residual], left, DEFAULT, n, np.random.default_rng(2))
+    (drawn,) = process(found, [Residual.over(at, (3.0,))], left, DEFAULT, n, np.random.default_rng(2))
     return drawn
 
 
@@ -132,8 +132,7 @@ def test_what_is_left_over_is_told_to_be_noise_or_a_process():
 
 def test_without_rows_nothing_is_left_over_at_the_prior_odds():
     """Against each amplitude, weighed by a log normal of deviation 1.5 about its expectation, none at all weighs 3."""
-    nothing = Residual.over(np.zeros((0, 1)), (3.0,))
-    drawn = settings_of(np.zeros(0), nothing, 40_000)
+    drawn = settings_of(np.zeros(0), np.zeros((0, 1)), 40_000)
     others = np.exp(-0.5 * (np.linspace(-4.5, 4.5, 13)[1:] / 1.5) ** 2).sum()
     assert (drawn.amplitude == drawn.amplitude.min()).mean() == pytest.approx(3 / (3 + others), abs=0.01)
 
