@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from budgetsim.choosing.cheapest import cheapest, dearest_usd, least_usd
 from budgetsim.choosing.corners import corner
 from budgetsim.choosing.goals import reach_target
-from budgetsim.choosing.optimize import optimize_task
+from budgetsim.choosing.optimize import optimize_task, why_infeasible
 from budgetsim.choosing.options import allocation_at
 from budgetsim.choosing.owning import worth_of_owning
 from budgetsim.choosing.purse import days_model, owning, with_owned_teacher
@@ -76,6 +77,16 @@ def test_a_price_that_must_fall_is_a_factor_below_one_and_turns_dev_labels_too()
     assert changes[True].factor == pytest.approx(300 / 201, rel=0.02)
 
 
+def test_what_cannot_be_had_is_said_by_its_dearest_stage_or_by_its_days():
+    """One label at $20 beside $5: $25 for a budget of $24; and for enough money two days of one."""
+    cost = CostModel(fixed={"fixed": 5.0}, per_unit={"n_labels": {"labels": 20.0}})
+    days = CostModel(per_unit={"n_labels": {"labels": 2.0}})
+    dear, late = annotate([0.5] * 4, cost=cost), annotate([0.5] * 4, cost=replace(cost, days=days, deadline_days=1.0))
+    assert why_infeasible(dear, 24.0) == "the least it takes is $25.00 (of which labels $20.00); the budget is $24.00"
+    assert why_infeasible(late, 25.0) == "the least it takes is 2.0 days; the deadline is 1.0 days"
+    assert why_infeasible(late, 24.0) == why_infeasible(dear, 24.0)
+
+
 def test_a_run_that_may_end_at_the_constant_answer_is_said_to():
     """60 +- 40 in half of the runs each: the lower end, 20, lies below the 30 of the constant answer; 60 +- 20 does not."""
     said = [
@@ -116,6 +127,23 @@ def test_of_plans_as_likely_the_cheaper_one_is_told():
     assert (goal.at_budget.chance, goal.short[0].chance) == (0.01, 0.01)
     assert goal.short[0].allocation.cost_usd < 5
     assert goal.at_budget.allocation.cost_usd < 5
+
+
+@pytest.mark.parametrize("least", [0.37, 12.0, 4321.0, 9.9e5])
+def test_the_cheapest_budget_is_enough_itself_and_so_close_that_nobody_minds(least):
+    """Over seven decades: at most three hundredths of a percent above what is enough, and never below."""
+    found = cheapest(lambda usd: usd >= least, 0.1, 1e6)
+    assert 1 <= found / least <= 1.0004
+    assert cheapest(lambda usd: usd >= 0, 0.1, 1e6) == 0
+    assert cheapest(lambda usd: usd >= 2e6, 0.1, 1e6) is None
+
+
+def test_the_span_of_what_can_be_bought():
+    """From one label of the cheaper student to every label of the dearer one's table, or of its people."""
+    cheap, dear = annotate([0.5] * 4), annotate([0.5] * 4, cost=LABELS.scaled(["labels"], 3))
+    assert (least_usd([cheap, dear]), dearest_usd([cheap, dear])) == (1, 3000)
+    few = annotate([0.5] * 4, cost=replace(LABELS, limits={"n_labels": 70.0}))
+    assert dearest_usd([few]) == 70
 
 
 def test_regret_is_measured_against_the_best_that_was_to_be_had():
