@@ -443,12 +443,12 @@ def test_a_what_if_is_typed_in_percent_and_reckoned_in_fractions():
 
 
 def test_a_cheap_student_is_set_beside_the_end_of_a_frontier():
-    """encoder-lr reaches 83.5 on multipit_id for $200; labels for $4,000 reach more, though the first dollars do not."""
+    """encoder-lr reaches 83.5 on multipit_id for $200; labels for $20,000 reach more, though the first dollars do not."""
     files = (*SHIPPED[:4], "--task", "multipit_id", "--strategy", "annotate", "--points", "2", "--json")
-    notes = {end: run("frontier", *files, "--max-budget", end).stdout for end in ("250", "4000")}
+    notes = {end: run("frontier", *files, "--max-budget", end).stdout for end in ("250", "20000")}
     assert {end: "no less than the best plan here" in text for end, text in notes.items()} == {
         "250": True,
-        "4000": False,
+        "20000": False,
     }
 
 
