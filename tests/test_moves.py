@@ -131,8 +131,8 @@ def test_the_money_assumptions_halve_and_double_and_the_widest_stands_first():
 
 
 def test_of_two_ways_the_better_mean_is_taken_at_each_budget():
-    one, other = np.array([[0.2, 0.6], [0.4, 0.2]]), np.array([[0.1, 0.9], [0.3, 0.3]])
-    assert better_scores([one, other]).tolist() == [[0.2, 0.9], [0.4, 0.3]]
+    one, other = np.array([[0.2, 0.6, 0.9], [0.4, 0.2, 0.1]]), np.array([[0.1, 0.7, 0.6], [0.3, 0.3, 0.6]])
+    assert better_scores([one, other]).tolist() == [[0.2, 0.7, 0.6], [0.4, 0.3, 0.6]]  # not the luckiest world's
     ways = [annotate([0.1, 0.5, 0.5, 0.5]), annotate([0.0, 0.0, 0.6, 0.6])]
     taken = label_path(ways, [10.0, 100.0])
     assert [t[0] is way for t, way in zip(taken, ways, strict=True)] == [True, True]
