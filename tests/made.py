@@ -39,7 +39,13 @@ def make_row(like: Measurement = BLANK_ROW, **changes: object) -> Measurement:
 
 
 def make_surface(
-    draws: np.ndarray, knots: tuple[np.ndarray, ...], *, strategy: str = "annotate", student: str = "s"
+    draws: np.ndarray,
+    knots: tuple[np.ndarray, ...],
+    *,
+    strategy: str = "annotate",
+    student: str = "s",
+    teacher: str = "t",
+    labeler: str = "llm",
 ) -> Surface:
     """A surface from a table of draws; its support is the box of its knots."""
     n = len(knots)
@@ -48,8 +54,8 @@ def make_surface(
     return Surface(
         route=Route(
             strategy=strategy,
-            teacher="t" if STRATEGIES[strategy].has_teacher else None,
-            labeler="llm" if STRATEGIES[strategy].has_labeler else None,
+            teacher=teacher if STRATEGIES[strategy].has_teacher else None,
+            labeler=labeler if STRATEGIES[strategy].has_labeler else None,
             student=student,
         ),
         knots=knots,

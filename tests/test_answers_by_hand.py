@@ -8,23 +8,24 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from budgetsim.advise import Choices, _assumptions, _check_teacher, _term_notes, rivals
+from budgetsim.answers.choices import Choices, _assumptions, _check_teacher, _term_notes, rivals
+from budgetsim.answers.evidence import Evidence
+from budgetsim.answers.points import PointAnswer, answer_constant, answer_point, find_surface, make_point, parse_points
+from budgetsim.answers.pricing import is_uncharged, modelled_speed, priced_option, priced_options, uncharged_words
+from budgetsim.answers.sensitivity import _implied_words, _rule_words, llm_case, plateau_case, trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
-from budgetsim.compute import Hours
-from budgetsim.costs import CostModel, Terms
+from budgetsim.costs.hours import Hours
+from budgetsim.costs.model import CostModel, Terms
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.custom import Findings
+from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import Route
+from budgetsim.design.surface import TaskFit
 from budgetsim.economics.whatif import ImpliedAccuracy
 from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
-from budgetsim.evidence import Evidence
 from budgetsim.measure import get_preset
-from budgetsim.points import PointAnswer, answer_constant, answer_point, find_surface, make_point, parse_points
-from budgetsim.priced import is_uncharged, modelled_speed, priced_option, priced_options, uncharged_words
-from budgetsim.rates import parse_rates
-from budgetsim.sensitivity import _implied_words, _rule_words, llm_case, plateau_case, trace_sensitivity
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import ComputeRow, ScoreRow, StageRow
-from budgetsim.surface import TaskFit
-from budgetsim.tasks import TASKS
-from budgetsim.train.custom import Findings
 from budgetsim_cli.asked import buys, check_strategies, read_terms, refuse_unbought
 from budgetsim_cli.console import check_amount, check_percent, find_rates
 from budgetsim_cli.main import app, main
@@ -32,7 +33,7 @@ from budgetsim_cli.measure import _limits
 from budgetsim_cli.next_run import budget_range
 from budgetsim_cli.question import Question
 from budgetsim_cli.tasks import _findings_page
-from made import BLANK_ROW, NOTE, ROOT, make_option, make_surface
+from made import NOTE, ROOT, make_option, make_row, make_surface
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))
 STANCE = TASKS["stance"]
@@ -43,8 +44,9 @@ MINE, PAPER = "measured-cpu-mini-1", "published-kang2023"
 
 def stage(kind, hours, *, strategy="distill", labeler=None, n=(0.0, 0.0, 0.0), examples=1.0, task="stance"):
     return StageRow(
-        evidence_set=MINE, task=task, strategy=strategy, student="s", teacher="t" if strategy == "distill" else None,
-        labeler=labeler, kind=kind, n_labels=n[0], n_llm_labels=n[1], n_unlabeled=n[2], examples=examples, hours=hours,
+        evidence_set=MINE, task=task, kind=kind,
+        route=Route(strategy=strategy, student="s", teacher="t" if strategy == "distill" else None, labeler=labeler),
+         n_labels=n[0], n_llm_labels=n[1], n_unlabeled=n[2], examples=examples, hours=hours,
     )  # fmt: skip
 
 
@@ -113,7 +115,7 @@ def test_published_hours_are_those_of_the_pair_in_its_own_table():
         )
     ]
     found = evidence(sets={"stance": PAPER}, compute=tuple(rows))
-    s = replace(surface(student="t5-v1_1-small"), teacher="t5-v1_1-xxl")
+    s = surface(student="t5-v1_1-small", teacher="t5-v1_1-xxl")
     option = priced_option(found, s, STANCE, CARD, "published", 0.0)
     assert (option.hours.teacher_hours, option.hours.train_text) == ((2.0,), 0.001)
     assert (option.evidence.source, option.evidence.device) == ("published", None)
@@ -151,7 +153,7 @@ def test_each_share_of_the_utilisation_is_used_for_its_own_work():
 
 def test_other_tasks_beside_a_fit_are_of_the_same_kind_and_not_the_task_itself():
     rows = [
-        replace(BLANK_ROW, key=k, task=task, evidence_set=name)
+        make_row(key=k, task=task, evidence_set=name)
         for k, (task, name) in enumerate(
             [("stance", MINE), ("fever", "measured-cpu-mini-2"), ("nq", "measured-cpu-pico-3"), ("wlp", PAPER)]
         )
@@ -211,7 +213,7 @@ def test_a_teacher_owned_on_all_that_is_known_may_be_used_and_on_one_label_more_
 
 def test_what_dollars_imply_is_counted():
     derived = [("n_unlabeled",), ("n_unlabeled", "capped:n_unlabeled"), ("n_unlabeled", "capped:n_unlabeled"), ()]
-    rows = tuple(replace(BLANK_ROW, evidence_set=MINE, derived=d) for d in derived)
+    rows = tuple(make_row(evidence_set=MINE, derived=d) for d in derived)
     option = make_option(surface(), CostModel())
     (note,) = _assumptions(evidence(measurements=rows), STANCE, CARD, [option])
     assert note == "the texts of 3 distilled rows are implied by dollars, 2 of them cut at the pool of 100,000."
@@ -264,7 +266,7 @@ def test_what_a_question_leaves_out_is_filled_in_and_what_it_has_too_much_refuse
 
 
 def test_a_point_finds_its_own_labeler():
-    one, two = (replace(surface("llm_annotate"), labeler=name) for name in ("a", "b"))
+    one, two = (surface("llm_annotate", labeler=name) for name in ("a", "b"))
     fit = TaskFit(task="stance", evidence_set=MINE, method="", rows_hash="", n_draws=2, seed=0, surfaces=(one, two))
     point = make_point({"task": "stance", "strategy": "llm_annotate", "n_llm_labels": "5", "student": "s"}, "here")
     assert find_surface(fit, replace(point, labeler="b")) is two
@@ -305,7 +307,7 @@ def test_an_llm_that_is_nearly_always_right_is_used_beside_people_only_where_its
 
 
 def test_only_students_that_the_evidences_llm_labelled_for_get_the_modelled_one():
-    seen = make_option(replace(surface("llm_annotate"), student="b"), CostModel(per_unit={"n_llm_labels": {}}))
+    seen = make_option(surface("llm_annotate", student="b"), CostModel(per_unit={"n_llm_labels": {}}))
     case = llm_case(choices_of(annotate("a"), annotate("b"), seen), CARD, 60.0, 0.9, "learnable")
     assert {p.student for p in case.beside} == {"b"}
     assert case.plan.labeler != "llm"  # the evidence's own makes way

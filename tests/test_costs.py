@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.choosing.purse import owning
-from budgetsim.compute import Hours, Steps
-from budgetsim.costs import CostModel, Terms, cost_model, llm_usd_per_label
+from budgetsim.costs.hours import Hours, Steps
+from budgetsim.costs.model import CostModel, Terms, cost_model, llm_usd_per_label
+from budgetsim.costs.rates import LlmPrice, parse_rates
+from budgetsim.costs.terms import owning
+from budgetsim.data.tasks import TASKS
 from budgetsim.errors import MissingPriceError
 
 CARD = """

@@ -6,11 +6,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from budgetsim.curves import FAMILIES, Frame
-from budgetsim.curves.additive import additive
-from budgetsim.curves.crossed import crossed, product
-from budgetsim.curves.priors import PRIORS
-from budgetsim.curves.series import series
+from budgetsim.laws.additive import additive
+from budgetsim.laws.crossed import crossed, product
+from budgetsim.laws.families import FAMILIES, Frame
+from budgetsim.laws.priors import PRIORS
+from budgetsim.laws.series import series
 
 OPEN = Frame(first=-3.0, last=3.0, level=0.7, highest=1.5)
 BOUNDED = Frame(first=-3.0, last=3.0, level=0.7, highest=1.5, floor=0.3, ceiling=2.0)

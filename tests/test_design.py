@@ -1,13 +1,15 @@
 """Identities and hashes: bytes written out, what they depend on and what they do not."""
 
 import hashlib
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 
-from budgetsim.design import STRATEGY_INPUTS, DesignPoint, canonical_hash
-from budgetsim.fitkey import rows_hash
-from made import BLANK_ROW
+from budgetsim.design.fitkey import rows_hash
+from budgetsim.design.identity import canonical_hash
+from budgetsim.design.points import Design, DesignPoint, Route
+from budgetsim.design.strategies import STRATEGIES
+from made import make_row
 
 
 def sha(text):
@@ -24,7 +26,11 @@ def test_what_is_no_number_has_no_canonical_form():
             canonical_hash({"a": value})
 
 
-POINT = DesignPoint(task="wlp", split_id="s", strategy="distill", student="small", teacher="xxl", n_labels=300, seed=2)
+POINT = DesignPoint(
+    design=Design(task="wlp", route=Route(strategy="distill", teacher="xxl", student="small"), n_labels=300),
+    split_id="s",
+    seed=2,
+)
 
 
 def test_the_identity_of_a_run_is_the_hash_of_everything_that_decides_it():
@@ -34,10 +40,12 @@ def test_the_identity_of_a_run_is_the_hash_of_everything_that_decides_it():
     )
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(DesignPoint)])
+@pytest.mark.parametrize("name", POINT.flat())
 def test_every_part_of_a_design_is_part_of_its_identity(name):
-    other = 7 if isinstance(getattr(POINT, name), int) else "other"
-    assert replace(POINT, **{name: other}).run_id != POINT.run_id
+    flat = POINT.flat()
+    other = 7 if isinstance(flat[name], int) else "other"
+    assert DesignPoint.of({**flat, name: other}).run_id != POINT.run_id
+    assert DesignPoint.of(flat) == POINT
 
 
 SEEN = {
@@ -55,12 +63,12 @@ SEEN = {
     "n_test": 800,
     "teacher_score": 0.9,
 }
-ROWS = [replace(BLANK_ROW, key=key, n_labels=100.0, score=0.4) for key in ("c", "a", "b")]
+ROWS = [make_row(key=key, n_labels=100.0, score=0.4) for key in ("c", "a", "b")]
 
 
 @pytest.mark.parametrize("name", SEEN)
 def test_whatever_a_fit_sees_of_a_row_is_part_of_its_key(name):
-    changed = [ROWS[0], replace(ROWS[1], **{name: SEEN[name]}), ROWS[2]]
+    changed = [ROWS[0], make_row(ROWS[1], **{name: SEEN[name]}), ROWS[2]]
     assert rows_hash(changed) != rows_hash(ROWS)
     assert rows_hash([], changed) != rows_hash([], ROWS)
 
@@ -76,14 +84,15 @@ def test_scores_that_differ_in_their_last_digit_are_not_the_same_rows():
     assert rows_hash([replace(ROWS[0], score=0.1 + 0.2)]) != rows_hash([replace(ROWS[0], score=0.3)])
 
 
-def test_a_group_is_what_one_surface_describes():
-    row = replace(BLANK_ROW, strategy="llm_annotate", labeler="llm", teacher="xxl")
-    assert row.group == ("llm_annotate", "xxl", "llm", "small")
+def test_a_route_is_what_one_surface_describes():
+    row = make_row(strategy="llm_annotate", labeler="llm", teacher="xxl")
+    assert row.route == Route(strategy="llm_annotate", teacher="xxl", labeler="llm", student="small")
+    assert row.route.sort_key == ("llm_annotate", "xxl", "llm", "small")
 
 
 def test_axes_of_every_strategy_are_in_the_order_that_stored_fits_have():
     """Labels before what they label: stored tables and hulls are read by it."""
-    assert {name: axes for name, axes in STRATEGY_INPUTS.items() if len(axes) > 1} == {
+    assert {s.name: s.inputs for s in STRATEGIES.values() if len(s.inputs) > 1} == {
         "distill": ("n_labels", "n_unlabeled"),
         "annotate_plus_llm": ("n_labels", "n_llm_labels"),
     }

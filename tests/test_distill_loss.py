@@ -13,8 +13,8 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the li
 
 import torch  # noqa: E402
 
-from budgetsim.train import finetune, models  # noqa: E402
-from budgetsim.train.distill import (  # noqa: E402
+from budgetsim.learners import finetune, models  # noqa: E402
+from budgetsim.learners.distill import (  # noqa: E402
     IGNORE,
     LabelHead,
     StateHead,

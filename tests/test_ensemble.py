@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.curves import FAMILIES, Family, Frame
-from budgetsim.fitting.ensemble import (
+from budgetsim.fitting.residual import Residual
+from budgetsim.laws.ensemble import (
     DEFAULT,
     Found,
     Process,
@@ -20,7 +20,7 @@ from budgetsim.fitting.ensemble import (
     screen,
     search,
 )
-from budgetsim.fitting.residual import Residual
+from budgetsim.laws.families import FAMILIES, Family, Frame
 
 FRAME = Frame(first=-3.0, last=3.0, level=0.5, highest=1.5)
 LX = np.linspace(-3, 3, 7)

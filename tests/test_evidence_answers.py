@@ -166,7 +166,7 @@ def test_labels_that_are_owned_or_cannot_be_had_count_for_the_cheap_students_too
 def test_a_task_with_nothing_but_cheap_students_is_told_so():
     row = replace(EVIDENCE.cheap[0], task="toy_requests")
     with pytest.raises(
-        NoEvidenceError, match=f"no evidence on task 'toy_requests' but cheap students' .{row.student}.; "
+        NoEvidenceError, match=f"no evidence on task 'toy_requests' but cheap students' .{row.route.student}.; "
     ):
         replace(EVIDENCE, cheap=(row,)).set_of("toy_requests")
 

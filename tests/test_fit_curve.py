@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgetsim.errors import InputError
-from budgetsim.fitting.ensemble import DEFAULT, drift
-from budgetsim.fitting.fitcurve import _frame, _largest_rise, _Scale, _weights, fit_curve
-from budgetsim.fitting.pooling import pool_prior
+from budgetsim.laws.curve import _frame, _largest_rise, _Scale, _weights, fit_curve
+from budgetsim.laws.ensemble import DEFAULT, drift
+from budgetsim.laws.pooling import pool_prior
 
 SIZES = 100.0 * 2.0 ** np.arange(9)
 LATER = np.array([0.0, 50.0, 300.0, 1e5, 1e9])

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from budgetsim.curves.labelers import N_LABELER, Labeler
-from budgetsim.curves.onset import Floors, sigmoid
-from budgetsim.curves.score import label_forms, transfer_forms
-from budgetsim.fitting.fitfamily import (
+from budgetsim.design.points import Route
+from budgetsim.fitting.forms import label_forms, transfer_forms
+from budgetsim.fitting.groups import (
     TIE,
     Family,
     Prior,
@@ -23,8 +22,10 @@ from budgetsim.fitting.fitfamily import (
     posterior_of,
     tied,
 )
-from budgetsim.fitting.fittask import fit_task
+from budgetsim.fitting.labelers import N_LABELER, Labeler
+from budgetsim.fitting.onset import Floors, sigmoid
 from budgetsim.fitting.residual import Residual
+from budgetsim.fitting.task import fit_task
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
 from made import make_row
@@ -306,5 +307,6 @@ def test_labels_lie_on_the_axis_of_who_gave_them():
     """Axes: people, then each labeler in order, as log(1 + n)."""
     family = Family(kind="labels", name="labels", rows=[annotate(1)], labelers=("one", "two"))
     asked = [("annotate", None, [3.0]), ("llm_annotate", "one", [5.0]), ("annotate_plus_llm", "two", [3.0, 7.0])]
-    found = [np.expm1(family.at(strategy, who, np.array([counts])))[0] for strategy, who, counts in asked]
+    routes = [(Route(strategy=strategy, labeler=who, student="small"), counts) for strategy, who, counts in asked]
+    found = [np.expm1(family.at(route, np.array([counts])))[0] for route, counts in routes]
     np.testing.assert_allclose(found, [[3, 0, 0], [0, 5, 0], [3, 0, 7]])

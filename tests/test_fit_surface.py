@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.curves.additive import additive
 from budgetsim.errors import InputError
-from budgetsim.fitting.fitsurface import SURFACE, _frame, _miss_dearest, _search, fit_surface
+from budgetsim.laws.additive import additive
+from budgetsim.laws.surface import SURFACE, _frame, _miss_dearest, _search, fit_surface
 
 N, U = (m.ravel() for m in np.meshgrid(10.0 ** np.arange(2, 6), 10.0 ** np.arange(3, 7)))
 TRUTH = 0.1 + 2.0 * N**-0.4 + 3.0 * U**-0.3

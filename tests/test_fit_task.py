@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.curves.onset import N_FLOOR, Floors
+from budgetsim.design.surface import TaskFit
 from budgetsim.errors import InputError, NoEvidenceError
-from budgetsim.fitting.fittask import _fitted, _floors, _merge, _together, fit_task
 from budgetsim.fitting.gains import SIZES as GAIN_SIZES
 from budgetsim.fitting.gains import UsualGain
 from budgetsim.fitting.hierarchy import NOTHING, Usual
-from budgetsim.surface import TaskFit
-from made import BLANK_ROW
+from budgetsim.fitting.onset import N_FLOOR, Floors
+from budgetsim.fitting.task import _fitted, _floors, _merge, _together, fit_task
+from made import make_row
 
 
 def _score(n, u=1e9):
@@ -212,18 +212,18 @@ def test_the_noise_of_a_run_belongs_to_its_draw():
     rows = [annotate(100), distill(100, 1000)]
     at, middle, loud = {"annotate": [[1e4]], "distill": [[1e4, 1e5]]}, {}, []
     for family, posterior, (s,) in _fitted(rows, _floors("stance", rows), 600, 0, NOTHING):
-        level, z = s.at(at[s.strategy])[:, 0], posterior.z.copy()
-        middle[s.strategy] = np.median(level)
-        z[:, N_FLOOR + 1] = np.where(level > middle[s.strategy], 5.0, -5.0)
+        level, z = s.at(at[s.route.strategy])[:, 0], posterior.z.copy()
+        middle[s.route.strategy] = np.median(level)
+        z[:, N_FLOOR + 1] = np.where(level > middle[s.route.strategy], 5.0, -5.0)
         loud.append((family, replace(posterior, z=z), [s]))
     gain = UsualGain(GAIN_SIZES[-1:], np.array([0.15]), np.array([0.1]), 3)
     kept, _ = _together(loud, Usual({}, {("xxl", "small"): gain}), 300, 0)
     for s in kept:
-        high = s.at(at[s.strategy])[:, 0] > middle[s.strategy]
+        high = s.at(at[s.route.strategy])[:, 0] > middle[s.route.strategy]
         assert min(high.sum(), (~high).sum()) > 20
         assert s.run_noise[~high].std() == pytest.approx(0.005 * np.hypot(1, np.exp(-4)), rel=0.3)
         assert s.run_noise[high].std() == pytest.approx(0.005 * np.hypot(1, np.exp(4)), rel=0.3)
-    assert max(np.mean(s.at(at[s.strategy])[:, 0] > middle[s.strategy]) for s in kept) > 0.55
+    assert max(np.mean(s.at(at[s.route.strategy])[:, 0] > middle[s.route.strategy]) for s in kept) > 0.55
 
 
 def test_the_floors_of_a_task_are_its_class_shares():
@@ -236,7 +236,7 @@ def test_the_floors_of_a_task_are_its_class_shares():
 
 @pytest.mark.parametrize(("n_sizes", "leans"), [(4, True), (5, False)])
 def test_five_sizes_lean_on_nobody_and_four_do(n_sizes, leans):
-    large = [replace(m, student="large", key=m.key + "L") for m in ROWS[:n_sizes]]
+    large = [make_row(m, student="large", key=m.key + "L") for m in ROWS[:n_sizes]]
     fit = fit_task([*ROWS[: len(SIZES)], *large], n_draws=20)
     assert leans == any("rest on the prior and on labels for small" in words for words in fit.warnings)
 

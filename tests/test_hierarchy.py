@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import budgetsim.fitting.gains as gains
-from budgetsim.curves.onset import N_FLOOR
+from budgetsim.answers.evidence import load_evidence
+from budgetsim.data.tasks import TASKS
+from budgetsim.design.fitkey import rows_hash
 from budgetsim.errors import InputError
-from budgetsim.evidence import load_evidence
-from budgetsim.fitkey import rows_hash
-from budgetsim.fitting.fittask import _known, _shown, fit_task
 from budgetsim.fitting.gains import SIZES, USUAL_SPREAD, USUAL_WORTH, Gain, UsualGain, gain_of, paired, usual_gain
 from budgetsim.fitting.hierarchy import OWN_MEAN, OWN_VARIANCE, population
-from budgetsim.fitting.task import _shown, fit_task
+from budgetsim.fitting.onset import N_FLOOR
+from budgetsim.fitting.task import _known, _shown, fit_task
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import related_sets
 from made import ROOT, make_row, make_surface
@@ -214,7 +214,7 @@ def test_a_pilot_believes_what_other_tasks_gained():
 def test_a_pilot_beside_other_tasks_gains_what_is_true(lift):
     """Known parameters recovered: labels tell the curve, others the gain, of which the one row distilled tells little."""
     others = [m for task, more in (("fever", -0.02), ("wlp", 0.0), ("nq", 0.02)) for m in _task(task, lift + more)]
-    own = [m for m in _task("stance", lift) if m.strategy == "annotate"]
+    own = [m for m in _task("stance", lift) if m.route.strategy == "annotate"]
     fit = fit_task([*own, _task("stance", lift, sizes=(100,))[1]], others=others, n_draws=200)
     (truth,) = (m.score for m in _task("stance", lift) if (m.n_labels, m.n_unlabeled) == (3000, 30_000))
     assert _gap(fit).mean() == pytest.approx(lift, abs=0.05)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from budgetsim.fitting.levenberg import Problem, solve
+from budgetsim.laws.levenberg import Problem, solve
 
 RNG = np.random.default_rng(0)
 DESIGN = RNG.standard_normal((8, 3))

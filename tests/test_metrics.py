@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.tasks import get_task
-from budgetsim.train import metrics
+from budgetsim.data import metrics
+from budgetsim.data.tasks import get_task
 
 
 def test_macro_f1_is_scikit_learns_over_the_labels_of_the_references() -> None:

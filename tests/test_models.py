@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the li
 
 import torch  # noqa: E402
 
-from budgetsim.train import codec, encoder, evaluate, flops, lora, models, names  # noqa: E402
-from budgetsim.train.device import peak_memory_bytes  # noqa: E402
+from budgetsim.learners import codec, encoder, evaluate, flops, lora, models, names  # noqa: E402
+from budgetsim.learners.device import peak_memory_bytes  # noqa: E402
 from tiny import tiny_random_t5  # noqa: E402
 
 SOURCES = [[5, 9, 4, 8, 7, 1], [7, 1], [8, 6, 9, 1], [11, 12, 13, 14, 15, 1], [20, 1], [30, 31, 1]]

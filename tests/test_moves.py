@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.compute import Hours
-from budgetsim.costs import CostModel
+from budgetsim.costs.hours import Hours
+from budgetsim.costs.model import CostModel
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.tasks import TASKS
 from budgetsim.economics.crossings import overtaking, spread
 from budgetsim.economics.expansion import better_scores, compute_share, compute_usd, label_path, plan_scores
 from budgetsim.economics.frontier import trace_frontier
@@ -24,8 +26,6 @@ from budgetsim.economics.whatif import (
     n_classes,
     with_plateau,
 )
-from budgetsim.rates import parse_rates
-from budgetsim.tasks import TASKS
 from made import ROOT, make_option, make_surface
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])

@@ -11,13 +11,13 @@ from budgetsim.choosing.goals import reach_target
 from budgetsim.choosing.optimize import optimize_task, why_infeasible
 from budgetsim.choosing.options import allocation_at
 from budgetsim.choosing.owning import worth_of_owning
-from budgetsim.choosing.purse import days_model, owning, with_owned_teacher
 from budgetsim.choosing.simulate import expected_regret
 from budgetsim.choosing.winners import recommended, winners
-from budgetsim.compute import Hours, Steps
-from budgetsim.costs import CostModel, cost_model
-from budgetsim.rates import parse_rates
-from budgetsim.tasks import TASKS
+from budgetsim.costs.hours import Hours, Steps
+from budgetsim.costs.model import CostModel, cost_model
+from budgetsim.costs.rates import parse_rates
+from budgetsim.costs.terms import days_model, owning, with_owned_teacher
+from budgetsim.data.tasks import TASKS
 from made import ROOT, make_option, make_surface
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])

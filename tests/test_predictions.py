@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from budgetsim.compute import Hours, ModelledSpeed, PublishedHours
-from budgetsim.design import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.costs.hours import Hours, ModelledSpeed, PublishedHours
+from budgetsim.data.tasks import get_task
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.learners.names import CPU_SHAPES
 from budgetsim.measure import plan, show, worker
 from budgetsim.measure.conductor import Campaign, KindTimes, _by_kind, find_missing
 from budgetsim.measure.crew import Crew, Job, _groups
@@ -28,8 +30,6 @@ from budgetsim.measure.stages import Device, StageStore, Work
 from budgetsim.measure.wanted import Wanted, wanted_stages
 from budgetsim.store.location import StorePaths
 from budgetsim.store.records import RunRecord, Score, StageRecord, write_shard
-from budgetsim.tasks import get_task
-from budgetsim.train.names import CPU_SHAPES
 
 ENCODER = RunSpec(
     task="toy_requests", strategy="distill", student="pico", teacher="minilm-lr", n_labels=20, n_unlabeled=100,

@@ -2,9 +2,9 @@
 
 import pytest
 
+from budgetsim.data.tasks import TASKS
 from budgetsim.errors import InputError
-from budgetsim.published import imply_counts, parse_compute, parse_published
-from budgetsim.tasks import TASKS
+from budgetsim.store.published import imply_counts, parse_compute, parse_published
 from made import ROOT
 
 EVIDENCE = ROOT / "results" / "evidence"

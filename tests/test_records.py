@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from budgetsim.design import canonical_hash
+from budgetsim.data.custom import TaskFiles, add_task
+from budgetsim.data.loading import Access
+from budgetsim.design.identity import canonical_hash
 from budgetsim.errors import StoreError
 from budgetsim.measure import record
 from budgetsim.measure.execute import Result
@@ -24,8 +26,6 @@ from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import Device, Stage, StageStore, Work
 from budgetsim.store.records import RunRecord, Score, StageRecord, read_shards, write_shard
-from budgetsim.train.custom import TaskFiles, add_task
-from budgetsim.train.data import Access
 from tiny import write_tiny_task
 
 GPU = Device("gpu", "a card", count=2)

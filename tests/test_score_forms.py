@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from budgetsim.curves.labelers import Labeler
-from budgetsim.curves.onset import Floors
-from budgetsim.curves.score import Forms, label_forms, transfer_forms
+from budgetsim.fitting.forms import Forms, label_forms, transfer_forms
+from budgetsim.fitting.labelers import Labeler
+from budgetsim.fitting.onset import Floors
 
 KNOWN, UNKNOWN = Floors(0.352, 0.455, True), Floors(0.0, 0.4, False)
 COUNTS = (0.0, 40.0, 700.0, 2500.0, 60_000.0)

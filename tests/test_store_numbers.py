@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from budgetsim.design import DesignPoint, Measurement, canonical_hash
+from budgetsim.design.fitkey import METHOD, rows_hash
+from budgetsim.design.identity import canonical_hash
+from budgetsim.design.points import DesignPoint, Measurement, Route
+from budgetsim.design.surface import TaskFit
 from budgetsim.errors import StoreError, StoreLockedError
-from budgetsim.fitkey import METHOD, rows_hash
 from budgetsim.store import database
 from budgetsim.store.database import Connection, migrate, migrations, open_reader, open_writer
 from budgetsim.store.fits import fit_path, load_fit, save_fit
@@ -34,7 +36,6 @@ from budgetsim.store.query import (
     related_sets,
 )
 from budgetsim.store.records import RunRecord, Score, StageRecord, write_shard
-from budgetsim.surface import TaskFit
 from made import ROOT
 
 RECIPE = {"lr": 0.5}
@@ -42,16 +43,16 @@ MOMENT = datetime(2026, 1, 2, 5, tzinfo=timezone(timedelta(hours=2)))  # three o
 
 
 def run(stages: tuple[str, ...] = (), score: float = 50.0, **design: Any) -> RunRecord:
-    plain = DesignPoint(
-        task="fever",
-        split_id="ab" * 32,
-        strategy="annotate",
-        student="s",
-        n_labels=10,
-        recipe_id=canonical_hash(RECIPE),
-    )
+    plain = {
+        "task": "fever",
+        "split_id": "ab" * 32,
+        "strategy": "annotate",
+        "student": "s",
+        "n_labels": 10,
+        "recipe_id": canonical_hash(RECIPE),
+    }
     return RunRecord(
-        design=replace(plain, **design), scores=(Score(metric="accuracy", value=score),), stages=stages,
+        design=DesignPoint.of({**plain, **design}), scores=(Score(metric="accuracy", value=score),), stages=stages,
         model_family="mini", device_class="cpu", device="x", recipe=RECIPE, finished_at=MOMENT, git_commit=None,
         git_dirty=None, versions={}, host="h", data_hash="d",
     )  # fmt: skip
@@ -106,7 +107,7 @@ def test_a_run_takes_the_hours_of_all_its_stages(made: StorePaths) -> None:
 
 def test_the_teachers_own_score_stands_beside_its_students_in_fractions(made: StorePaths) -> None:
     with open_reader(made.database) as connection:
-        found = {m.strategy: m for m in load_measurements(connection)}
+        found = {m.route.strategy: m for m in load_measurements(connection)}
     assert (found["distill"].score, found["distill"].teacher_score) == (0.55, 0.80)
     assert found["annotate"].teacher_score is None
 
@@ -117,7 +118,7 @@ def test_stage_hours_are_those_of_every_device(made: StorePaths) -> None:
     assert stages["finetune_teacher"].hours == pytest.approx(2 * 1800 / 3600)
     assert stages["train_student"].hours == pytest.approx(900 / 3600)
     assert (stages["train_student"].n_unlabeled, stages["train_student"].examples) == (70, 70)
-    assert (stages["evaluate"].teacher, stages["evaluate"].student) == ("big", "s")
+    assert stages["evaluate"].route.pair == ("big", "s")
 
 
 def test_scores_of_a_student_are_means_over_seeds_on_labels_alone(made: StorePaths) -> None:
@@ -232,7 +233,7 @@ def test_published_evidence_goes_first_and_then_the_larger_set() -> None:
 
 def measurement(key: str) -> Measurement:
     return Measurement(
-        key=key, task="fever", strategy="annotate", student="s", teacher=None, labeler=None, n_labels=10.0,
+        key=key, task="fever", route=Route(strategy="annotate", student="s"), n_labels=10.0,
         n_llm_labels=0.0, n_unlabeled=0.0, score=0.5, source="measured", evidence_set="e",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.surface import Support, TaskFit, axis_scale, interpolate, regrid
+from budgetsim.design.surface import Support, TaskFit, axis_scale, interpolate, regrid
 from made import make_surface
 
 KNOTS = (np.array([1.0, 10.0, 100.0]), np.array([0.0, 50.0, 5000.0]))

@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from budgetsim.tasks import get_task
-from budgetsim.train import baselines, pins
-from budgetsim.train.custom import CustomData, TaskFiles, add_task, inspect_rows
-from budgetsim.train.data import Access, TaskData, load_task
-from budgetsim.train.formats import leak_groups, paraphrase_rows, typing_rows
-from budgetsim.train.rows import Row, TextFile, data_hash, nfc
-from budgetsim.train.schedule import batch_order
-from budgetsim.train.splits import SplitRule, nested_order, split_task
-from budgetsim.train.toy import LABEL_NOISE, toy_rows
+from budgetsim.data import pins
+from budgetsim.data.custom import CustomData, TaskFiles, add_task, inspect_rows
+from budgetsim.data.formats import leak_groups, paraphrase_rows, typing_rows
+from budgetsim.data.loading import Access, TaskData, load_task
+from budgetsim.data.rows import Row, TextFile, data_hash, nfc
+from budgetsim.data.splits import SplitRule, nested_order, split_task
+from budgetsim.data.tasks import get_task
+from budgetsim.data.toy import LABEL_NOISE, toy_rows
+from budgetsim.learners import overlap as baselines
+from budgetsim.learners.schedule import batch_order
 
 POOLED = SplitRule(kind="pooled")
 FILES = SplitRule(kind="files")

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-import budgetsim.tasks as tasks
+import budgetsim.data.tasks as tasks
+from budgetsim.data.tasks import TASKS, get_task, known_tasks, register_task
 from budgetsim.errors import InputError
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
-from budgetsim.tasks import TASKS, get_task, known_tasks, register_task
 from made import ROOT
 
 LABELLED = [task for task in known_tasks() if task.kind == "classification"]

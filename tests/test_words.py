@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.advise import Choices, Rival
+from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.points import PointAnswer, make_point
+from budgetsim.answers.sensitivity import Case
 from budgetsim.choosing.breakeven import PriceChange
 from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.goals import Goal, GoalPlan
@@ -14,7 +16,10 @@ from budgetsim.choosing.options import Allocation, constant_allocation
 from budgetsim.choosing.owning import Owning
 from budgetsim.choosing.shadow import ShadowPrice
 from budgetsim.choosing.targets import StopHere
-from budgetsim.costs import CostModel
+from budgetsim.costs.model import CostModel
+from budgetsim.costs.rates import parse_rates
+from budgetsim.data.tasks import TASKS
+from budgetsim.design.surface import TaskFit
 from budgetsim.economics.crossings import Spread
 from budgetsim.economics.frontier import Frontier, FrontierPoint, Region
 from budgetsim.economics.pricebreaks import PriceBreak
@@ -22,8 +27,6 @@ from budgetsim.economics.switches import Switch
 from budgetsim.economics.tornado import Swing
 from budgetsim.economics.tradeoff import IndifferenceCurve, IndifferencePoint
 from budgetsim.pilots.nextrun import NextAnswer, NextRun
-from budgetsim.points import PointAnswer, make_point
-from budgetsim.rates import parse_rates
 from budgetsim.report.answer import (
     allocation_grid,
     answer_json,
@@ -37,15 +40,12 @@ from budgetsim.report.answer import (
 from budgetsim.report.fit import fit_page
 from budgetsim.report.frontier import curve_page, frontier_json, frontier_page
 from budgetsim.report.goal import goal_page
-from budgetsim.report.grid import Grid, kind_words, rounded, usd
 from budgetsim.report.listing import rates_grid, tasks_grid
 from budgetsim.report.next_run import next_json, next_page
 from budgetsim.report.notes import compute_model, coverage_note, moot_note, reach_notes, sentence
 from budgetsim.report.points import points_grid
 from budgetsim.report.sensitivity import bar, breaks_grid, cases_grid, swings_grid
-from budgetsim.sensitivity import Case
-from budgetsim.surface import TaskFit
-from budgetsim.tasks import TASKS
+from budgetsim.report.table import Grid, kind_words, rounded, usd
 from made import NOTE, ROOT, make_option, make_surface
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))

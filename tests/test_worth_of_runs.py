@@ -6,11 +6,11 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from budgetsim.costs import CostModel
+from budgetsim.costs.model import CostModel
+from budgetsim.data.tasks import TASKS
 from budgetsim.pilots.candidates import candidate_runs
 from budgetsim.pilots.condition import Lesson, lesson, observe, slices
 from budgetsim.pilots.nextrun import LEAST_FALL, NextRun, _after, rank_runs
-from budgetsim.tasks import TASKS
 from made import make_option, make_surface
 
 TASK = replace(TASKS["fever"], constant_score=0.1)
@@ -21,8 +21,10 @@ LLM = CostModel(
 
 
 def labelled_by(labeler, cost=LLM):
-    surface = make_surface(np.tile([0.2, 0.4, 0.6], (4, 1)), (N,), strategy="llm_annotate", student=f"of {labeler}")
-    return make_option(replace(surface, labeler=labeler), cost)
+    surface = make_surface(
+        np.tile([0.2, 0.4, 0.6], (4, 1)), (N,), strategy="llm_annotate", student=f"of {labeler}", labeler=labeler
+    )
+    return make_option(surface, cost)
 
 
 def test_answers_of_one_llm_are_not_those_of_another():

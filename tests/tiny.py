@@ -16,7 +16,7 @@ def tiny_random_t5(*, d_model: int = 16, seed: int = 0, vocab_size: int = 5 + le
     """A random T5 v1.1 of a few thousand parameters."""
     from transformers import T5Config
 
-    from budgetsim.train.models import build_random_t5
+    from budgetsim.learners.models import build_random_t5
 
     config = T5Config(
         vocab_size=vocab_size, d_model=d_model, d_kv=8, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2,
