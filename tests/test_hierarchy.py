@@ -154,13 +154,13 @@ def test_a_pilot_believes_what_other_tasks_gained():
 def test_labels_of_an_llm_stay_in_the_world_of_human_labels_when_draws_are_paired():
     """Without a label of the LLM a mixed student is one trained on human labels: draw by draw, also of the kept ones."""
     mixed = [
-        make_row( key=f"mixed-{n}", strategy="annotate_plus_llm", labeler="llm", n_labels=100.0, n_llm_labels=n,
+        make_row(key=f"mixed-{n}", strategy="annotate_plus_llm", labeler="llm", n_labels=100.0, n_llm_labels=n,
                 score=0.5)
         for n in (300.0, 1000.0)
     ]  # fmt: skip
     fit = fit_task([*_task("stance", 0.12, sizes=(100,)), *mixed], others=OTHERS, n_draws=50)
     annotate, both, distill = fit.surfaces
-    assert both.strategy == "annotate_plus_llm"
+    assert both.route.strategy == "annotate_plus_llm"
     np.testing.assert_allclose(both.at([[100.0, 0.0], [3000.0, 0.0]]), annotate.at([[100.0], [3000.0]]), atol=2e-3)
     np.testing.assert_array_equal([s.n_draws for s in fit.surfaces], 50)
     assert np.corrcoef(annotate.at([[3000.0]])[:, 0], distill.at([[3000.0, 30_000.0]])[:, 0])[0, 1] > 0.2
