@@ -28,6 +28,7 @@ import numpy as np
 
 from budgetsim.answers.choices import Choices, open_choices
 from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.allocate import FINE, prepare
 from budgetsim.choosing.options import Option
 from budgetsim.costs.rates import parse_rates
@@ -256,7 +257,7 @@ def main() -> None:
     parser.add_argument("--rivals", default="lattice,worlds,nsga2")
     asked = parser.parse_args()
     card = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))
-    tasks = open_choices(load_evidence(locate(), "published"), None, card)
+    tasks = open_choices(load_evidence(locate(), "published"), None, Pricing(card))
     if "lattice" in asked.rivals:
         against_lattice(tasks, asked.rounds)
     if "worlds" in asked.rivals:

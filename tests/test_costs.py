@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 from budgetsim.costs.hours import Hours, Steps
 from budgetsim.costs.model import CostModel, cost_model, llm_usd_per_label
 from budgetsim.costs.rates import LlmPrice, parse_rates
+from budgetsim.costs.terms import Terms
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.strategies import ANNOTATE, LLM_ANNOTATE
 from budgetsim.errors import MissingPriceError
+from made import made_cost
 
 CARD = """
 schema_version: 1
@@ -35,7 +38,7 @@ HOURS = Hours(
 
 def test_a_bill_restated_by_hand():
     """2,000 labels, 4,000 texts, five runs on an 8-GPU machine of $16 an hour."""
-    model = cost_model("distill", TASKS["stance"], parse_rates(CARD), HOURS, owned_labels=500)
+    model = made_cost("distill", TASKS["stance"], parse_rates(CARD), HOURS, Terms(owned_labels=500))
     bill = {k: float(v) for k, v in model.stages({"n_labels": 2000, "n_unlabeled": 4000}).items()}
     label = 0.3 * 3 / 0.9  # three annotators, a tenth thrown away
     teacher_hours = 4 + (4 - 2) / 900 * 1000  # beyond the last size, on along the last slope
@@ -69,20 +72,20 @@ def test_an_llm_label_is_its_tokens():
 
 def test_training_the_student_can_be_switched_off():
     free = parse_rates(CARD.replace("fixed_usd: 50", "fixed_usd: 50, charge_student_training: false"))
-    bill = cost_model("annotate", TASKS["stance"], free, HOURS).stages({"n_labels": 10})
+    bill = cost_model(ANNOTATE, TASKS["stance"], free, HOURS).stages({"n_labels": 10})
     assert "student" not in bill
-    charged = cost_model("annotate", TASKS["stance"], parse_rates(CARD), HOURS).stages({"n_labels": 10})
+    charged = cost_model(ANNOTATE, TASKS["stance"], parse_rates(CARD), HOURS).stages({"n_labels": 10})
     assert float(charged["student"]) == pytest.approx(10 * 0.0005 * 2 * 5)
 
 
 def test_a_missing_price_is_an_error_never_zero():
     card = parse_rates(CARD)
     with pytest.raises(MissingPriceError, match=r"labels\.fever"):
-        cost_model("annotate", TASKS["fever"], card, None)
+        cost_model(ANNOTATE, TASKS["fever"], card, None)
     with pytest.raises(MissingPriceError, match="add an `llm:`"):
-        cost_model("llm_annotate", TASKS["stance"], card.model_copy(update={"llm": None}), None)
+        cost_model(LLM_ANNOTATE, TASKS["stance"], card.model_copy(update={"llm": None}), None)
     with pytest.raises(MissingPriceError, match="no price for a cpu"):
-        cost_model("annotate", TASKS["stance"], card, Hours(model="measured", device_class="cpu", train_label=1))
+        cost_model(ANNOTATE, TASKS["stance"], card, Hours(model="measured", device_class="cpu", train_label=1))
 
 
 COST = CostModel(
@@ -137,6 +140,6 @@ def test_time_without_a_deadline_bounds_nothing():
     timed = CostModel(
         per_unit={"n_llm_labels": {"llm_labels": 0.5}}, days=CostModel(per_unit={"n_llm_labels": {"s": 0}})
     )
-    assert float(timed.most("n_llm_labels", 10.0)) == 20
+    assert float(timed.max_units("n_llm_labels", 10.0)) == 20
     assert timed.days is not None
-    assert float(timed.days.most("n_llm_labels", np.inf)) >= 1e15
+    assert float(timed.days.max_units("n_llm_labels", np.inf)) >= 1e15

@@ -167,7 +167,7 @@ def why_infeasible(option: Option, budget_usd: float) -> str:
         if cost.limit(name) < 1:
             there = "people give 0 labels" if name == "n_labels" else f"the pool holds {cost.limit(name):,.0f} texts"
             return f"{there}; {name} needs one or more"
-    fewest = cost.fewest(option.surface.inputs)
+    fewest = cost.min_units(option.surface.inputs)
     stages = cost.stages(fewest)
     least = float(cost.total(fewest))
     if least <= budget_usd and cost.days is not None:

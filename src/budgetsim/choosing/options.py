@@ -13,7 +13,6 @@ from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Kind, Surface
 
 CLASS_SHARES = "class-shares"  # evidence of the constant answer: counted on the evaluation files
-COMPUTE_STAGES = ("teacher", "labelling", "distillation", "student")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,7 @@ def trace_indifference(option: Option, score: float) -> IndifferenceCurve | None
     )
     if base.highest is None:
         return base
-    fewest = cost.fewest(s.inputs)[labels]
+    fewest = cost.min_units(s.inputs)[labels]
     second = _seconds(s.knots[1], cost.limit(other))
     mean = np.maximum(indifference_curve(s.knots, s.mean_table(), score / 100, second), fewest)
     rates = substitution_rate(s.knots, s.mean_table(), score / 100, second)
