@@ -25,18 +25,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from budgetsim.answers.choices import Choices, open_choices
 from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.allocate import FINE, prepare
 from budgetsim.choosing.options import Option
 from budgetsim.costs.rates import parse_rates
+from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import interpolate
 from budgetsim.store.location import locate
 from scoring import print_table
 
-Floats = NDArray[np.float64]
 ROOT = Path(__file__).parents[1]
 BUDGETS = np.geomspace(10, 5000, 200)
 LATTICE = 1600  # see above: 800 is up to 0.13 points below
@@ -257,7 +257,7 @@ def main() -> None:
     parser.add_argument("--rivals", default="lattice,worlds,nsga2")
     asked = parser.parse_args()
     card = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))
-    tasks = open_choices(load_evidence(locate(), "published"), None, card)
+    tasks = open_choices(load_evidence(locate(), "published"), None, Pricing(card))
     if "lattice" in asked.rivals:
         against_lattice(tasks, asked.rounds)
     if "worlds" in asked.rivals:

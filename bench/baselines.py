@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from budgetsim.design.arrays import Floats
 from budgetsim.laws.families import BOUNDED_POWER, ONE_BREAK, POWER_FLOOR, RECTIFIED, SHIFTED_POWER, Family, Frame
 
-Floats = NDArray[np.float64]
 Curve = Callable[[Floats], Floats]
 
 FORMS: dict[str, Family] = {

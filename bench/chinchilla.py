@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
+from budgetsim.design.arrays import Floats
 from budgetsim.laws.additive import additive
 from budgetsim.laws.family import Frame
-from curve_data import Floats, column, folder, published, rows
+from curve_data import column, folder, published, rows
 from scoring import print_table
 
 DELTA = 1e-3

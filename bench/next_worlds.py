@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.answers.choices import choices
+from budgetsim.answers.choices import Selection, choices
 from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.options import Option
 from budgetsim.costs.rates import parse_rates
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement, Route
 from budgetsim.fitting.task import fit_task
 from budgetsim.laws.curve import fit_curve
@@ -23,7 +25,6 @@ from budgetsim.pilots.condition import Lesson
 from budgetsim.store.location import locate
 from curve_data import Curve, column, folder, rectified_sft, rows
 
-Floats = NDArray[np.float64]
 PAPER_RUN_SE = 0.5  # points, read off the paper's replicated cells
 LOSS_NOISE = 1.0  # percent of the loss: what the policies take for the noise of a run
 MOST_USD = 5000.0  # one row of 92,000 labels costs more
@@ -90,7 +91,7 @@ def task_worlds(which: str, student: str) -> Iterator[World]:
     card = parse_rates(CARD.read_text(encoding="utf-8"))
     evidence = load_evidence(locate(), which)
     for task in evidence.tasks:
-        options = choices(evidence, task, card, students=[student]).options
+        options = choices(evidence, task, Pricing(card), Selection(students=(student,))).options
         kept = {o.surface.route: o for o in options if o.surface.route.strategy in ("annotate", "distill")}
         found = [m for m in evidence.rows(task) if m.route in kept and _usable(m)]
         price = card.label_price(task)

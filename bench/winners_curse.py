@@ -23,15 +23,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import Evidence, load_evidence
+from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import chance_of_best, run_interval
 from budgetsim.costs.rates import RateCard, parse_rates
 from budgetsim.data.tasks import get_task
+from budgetsim.design.arrays import Floats
 from budgetsim.design.fitkey import METHOD
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import TaskFit, axis_scale
@@ -39,7 +40,6 @@ from budgetsim.fitting.task import fit_task
 from budgetsim.store.location import StorePaths
 from scoring import print_table
 
-Floats = NDArray[np.float64]
 ROOT = Path(__file__).parent.parent
 HIDDEN_SHARE = 0.4
 N_RANDOM = {"published": 6, "measured": 3}  # random parts of a task
@@ -143,7 +143,7 @@ def run(replay: Replay, card: RateCard) -> list[Chosen]:
     if replay.world is not None:
         return run_made(replay, card)
     fit = fit_task(replay.seen, others=replay.evidence.others(replay.task))
-    options = choices(replay.evidence, replay.task, card, fit=fit).options
+    options = choices(replay.evidence, replay.task, Pricing(card), fit=fit).options
     found = [among_cells(replay, options, budget) for budget in budgets(replay, options)]
     free = [freely_near_cells(replay, options, budget) for budget in budgets(replay, options)]
     return distinct([c for c in [*found, *free] if c is not None])
@@ -200,13 +200,13 @@ def nearest(rows: Sequence[Measurement], counts: Floats) -> tuple[Floats, float]
 
 def run_made(replay: Replay, card: RateCard) -> list[Chosen]:
     """Simulate the logged design in one posterior world, fit, choose freely, and ask the world."""
-    fit = choices(replay.evidence, replay.task, card).fit
+    fit = choices(replay.evidence, replay.task, Pricing(card)).fit
     assert replay.world is not None
     rng = np.random.default_rng([11, replay.world, len(replay.seen)])
     world = int(rng.integers(fit.n_draws))
     made = [m for m in (simulated(m, fit, world, rng) for m in usable(replay.seen)) if m is not None]
     again = fit_task(made, others=replay.evidence.others(replay.task))
-    options = choices(replay.evidence, replay.task, card, fit=again).options
+    options = choices(replay.evidence, replay.task, Pricing(card), fit=again).options
     truth = {s.route: s for s in fit.surfaces}
     found = []
     for budget in np.geomspace(*MADE_USD[fit.evidence_set.split("-")[0]], N_BUDGETS):

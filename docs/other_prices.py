@@ -12,13 +12,15 @@ import numpy as np
 
 from budgetsim.answers.choices import Choices, choices
 from budgetsim.answers.evidence import Evidence, load_evidence
-from budgetsim.answers.sensitivity import LLM_STRATEGIES, llm_case, plateau_case
+from budgetsim.answers.pricing import Pricing
+from budgetsim.answers.sensitivity import llm_case, plateau_case
 from budgetsim.choosing.options import Allocation
 from budgetsim.costs.hours import COMPUTE_MODELS
 from budgetsim.costs.model import llm_usd_per_label
 from budgetsim.costs.rates import RateCard, parse_rates
 from budgetsim.data.tasks import TASKS, get_task
 from budgetsim.design.points import Route
+from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import interpolate
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import price_levers
@@ -88,7 +90,7 @@ def winners_tables(evidence: Evidence, cards: dict[str, RateCard]) -> str:
 
 
 def plan_of(evidence: Evidence, task: str, card: RateCard, budget: float) -> Allocation:
-    open_to = choices(evidence, task, card)
+    open_to = choices(evidence, task, Pricing(card))
     return best_plan(open_to.task, open_to.options, budget)
 
 
@@ -119,7 +121,7 @@ def winners_words(evidence: Evidence, cards: dict[str, RateCard]) -> str:
 def breaks_table(evidence: Evidence, card: RateCard) -> str:
     lines = []
     for task in sorted(TASKS):
-        open_to = choices(evidence, task, card)
+        open_to = choices(evidence, task, Pricing(card))
         levers = price_levers(open_to.task, open_to.options, card)
         found = price_breaks(open_to.task, open_to.options, levers, BUDGET)
         choice = short(found[0].choice)
@@ -145,7 +147,7 @@ def switches_table(evidence: Evidence, cards: dict[str, RateCard]) -> str:
     lines = []
     for task in sorted(TASKS):
         for name in ("paper-2023", "us-wages", "india-wages"):
-            open_to = choices(evidence, task, cards[name])
+            open_to = choices(evidence, task, Pricing(cards[name]))
             front = trace_frontier(open_to.task, open_to.options, 10_000.0)
             lines += [
                 (
@@ -179,7 +181,7 @@ def compute_table(evidence: Evidence, card: RateCard) -> str:
         for budget in (200.0, BUDGET):
             cells = []
             for model in COMPUTE_MODELS:
-                open_to = choices(evidence, task, card, compute=model)
+                open_to = choices(evidence, task, Pricing(card, model))
                 cells.append(plan_cell(best_plan(open_to.task, open_to.options, budget)))
             lines.append((task, usd(budget), *cells))
     words = (
@@ -193,7 +195,7 @@ def thresholds(evidence: Evidence, cards: dict[str, RateCard]) -> str:
     card = cards["late-2026"]
     lines = []
     for task in sorted(TASKS):
-        open_to = choices(evidence, task, card)
+        open_to = choices(evidence, task, Pricing(card))
         plan = best_plan(open_to.task, open_to.options, BUDGET)
         lines.append(
             (
@@ -231,8 +233,8 @@ def llm_needed(open_to: Choices, card: RateCard, errors: Errors) -> str:
         return "no accuracy is defined"
 
     def wins(percent: int) -> bool:
-        plan = llm_case(open_to, card, BUDGET, percent / 100, errors).plan
-        return plan is not None and plan.strategy in LLM_STRATEGIES
+        plan = llm_case(open_to, BUDGET, percent / 100, errors).plan
+        return plan is not None and STRATEGIES[plan.strategy].has_labeler
 
     found = first(wins, range(100 // classes + 1, 101))
     return "not even at 100 %" if found is None else f"{found} %"
@@ -306,7 +308,7 @@ def published_llm(evidence: Evidence) -> str:
     card = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))
     lines = []
     for task in ("stance", "wlp"):
-        surfaces = {o.surface.route: o.surface for o in choices(evidence, task, card).options}
+        surfaces = {o.surface.route: o.surface for o in choices(evidence, task, Pricing(card)).options}
         curve = surfaces[Route(strategy="annotate", student=SMALL)]
         llm = surfaces[Route(strategy="llm_annotate", labeler="gpt-3.5", student=SMALL)]
         for errors in ERRORS:

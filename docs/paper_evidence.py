@@ -12,15 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from budgetsim.answers.choices import choices
+from budgetsim.answers.choices import Selection, choices
 from budgetsim.answers.evidence import Evidence
+from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import predict
 from budgetsim.costs.hours import ComputeModel
 from budgetsim.costs.rates import RateCard
+from budgetsim.costs.terms import Terms
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.design.strategies import STRATEGIES
-from budgetsim.design.surface import Floats, TaskFit
+from budgetsim.design.surface import TaskFit
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.database import Connection
 from budgetsim.store.fits import load_fit, save_fit
@@ -121,9 +124,8 @@ class Refits:
     def options(self, fit: TaskFit, *, compute: ComputeModel = "published", owned_labels: float = 0.0) -> list[Option]:
         """What money can buy for the paper's own student, with the surfaces of a fit."""
         of_group = {s.route: s for s in fit.surfaces}
-        found = choices(
-            self.evidence, fit.task, self.card, compute=compute, owned_labels=owned_labels, students=[PAPER_STUDENT]
-        )
+        pricing = Pricing(self.card, compute, Terms(owned_labels=owned_labels))
+        found = choices(self.evidence, fit.task, pricing, Selection(students=(PAPER_STUDENT,)))
         return [replace(o, surface=of_group[o.surface.route]) for o in found.options if o.surface.route in of_group]
 
     def _fit(self, task: str, keys: frozenset[str]) -> TaskFit:

@@ -8,9 +8,10 @@ from itertools import pairwise
 import numpy as np
 
 from budgetsim.choosing.allocate import allocate
-from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option, allocation_at, constant_allocation
+from budgetsim.choosing.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.costs.hours import COMPUTE_MODELS
 from budgetsim.data.tasks import get_task
+from budgetsim.design.stages import COMPUTE_STAGES
 from budgetsim.economics.frontier import pareto_front
 from paper_evidence import CHECKED, Cell, Forecast, Refits, Section, checked, forecast, table
 

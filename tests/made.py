@@ -11,7 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from budgetsim.choosing.options import EvidenceNote, Option
-from budgetsim.costs.model import CostModel
+from budgetsim.costs.hours import Hours
+from budgetsim.costs.model import CostModel, cost_model
+from budgetsim.costs.rates import RateCard
+from budgetsim.costs.terms import NO_TERMS, Terms, apply
+from budgetsim.data.tasks import Task
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import Support, Surface
@@ -72,6 +76,13 @@ def make_surface(
 
 def make_option(surface: Surface, cost: CostModel) -> Option:
     return Option(surface=surface, cost=cost, evidence=NOTE)
+
+
+def made_cost(strategy: str, task: Task, card: RateCard, hours: Hours | None, terms: Terms = NO_TERMS) -> CostModel:
+    """What a strategy costs under a project's terms, with the models that its name needs."""
+    kind = STRATEGIES[strategy]
+    route = Route(strategy=strategy, teacher="t" if kind.has_teacher else None, student="s")
+    return apply(cost_model(kind, task, card, hours), card, hours, terms, route)
 
 
 def run_cli(*arguments: str, store: Path | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

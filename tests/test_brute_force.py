@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 
 from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.costs.hours import Hours
-from budgetsim.costs.model import cost_model
 from budgetsim.costs.rates import parse_rates
+from budgetsim.costs.terms import Terms
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.surface import interpolate
 from budgetsim.store.location import StorePaths
-from made import ROOT, make_option, make_surface
+from made import ROOT, made_cost, make_option, make_surface
 
 CARD = (ROOT / "rates.yaml").read_text(encoding="utf-8")
 TASK = replace(TASKS["stance"], constant_score=0.1)
@@ -87,7 +88,7 @@ def random_options(seed):
     }.items():
         knots = tuple(KNOTS[name] for name in names)
         surface = make_surface(random_draws(rng, knots), knots, strategy=strategy)
-        options.append(make_option(surface, cost_model(strategy, TASK, card, hours, owned_labels=owned)))
+        options.append(make_option(surface, made_cost(strategy, TASK, card, hours, Terms(owned_labels=owned))))
     return options
 
 
@@ -122,10 +123,10 @@ def test_nothing_beats_the_search_on_random_fits_and_cards(seed, budget):
 def test_nothing_beats_the_search_on_the_shipped_fits(task, budget):
     """Small budgets, so that every pair can be tried, and where one label more or less matters most."""
     evidence = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), "published")
-    found = choices(evidence, task, parse_rates(CARD))
+    found = choices(evidence, task, Pricing(parse_rates(CARD)))
     for option in found.options:
         ones = dict.fromkeys(option.surface.inputs, 1.0)
-        ends = [float(option.cost.most(n, budget, {k: 1.0 for k in ones if k != n})) for n in ones]
+        ends = [float(option.cost.max_units(n, budget, {k: 1.0 for k in ones if k != n})) for n in ones]
         choice = allocate(option.surface, option.cost, [budget])
         wanted = best_of_all(option, budget, ends)
         assert wanted - CLOSE <= choice.value[0] <= wanted + 1e-9, option.label

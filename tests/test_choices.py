@@ -16,12 +16,13 @@ from budgetsim.choosing.owning import worth_of_owning
 from budgetsim.choosing.shadow import shadow_price
 from budgetsim.choosing.winners import searches
 from budgetsim.costs.hours import Hours, Steps
-from budgetsim.costs.model import CostModel, Terms, cost_model
+from budgetsim.costs.model import CostModel, cost_model
 from budgetsim.costs.rates import parse_rates
-from budgetsim.costs.terms import days_model, with_owned_teacher
+from budgetsim.costs.terms import Terms, days_model, with_owned_teacher
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.strategies import ANNOTATE, DISTILL
 from budgetsim.design.surface import interpolate
-from made import ROOT, make_option, make_surface
+from made import ROOT, made_cost, make_option, make_surface
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text())
 TASK = replace(TASKS["stance"], constant_score=0.05)
@@ -292,13 +293,13 @@ HOURS = Hours(
 
 def test_days_add_up_as_a_hand_does():
     """1,000 labels at 100 a day; 20 + 30,000 x .003 device-hours on 2 devices of 24 hours."""
-    cost = cost_model("distill", TASKS["stance"], CARD, HOURS, owned_labels=200)
-    days = days_model(cost, CARD, HOURS, 100, 2)
+    terms = Terms(owned_labels=200, labels_per_day=100, gpus=2)
+    days = made_cost("distill", TASKS["stance"], CARD, HOURS, terms).days
     stages = days.stages({"n_labels": 1000, "n_unlabeled": 30_000})
     assert {k: float(v) for k, v in stages.items() if v} == pytest.approx(
         {"labels": 8, "teacher": 20 / 48, "labelling": 30 / 48, "distillation": 60 / 48}
     )
-    alone = days_model(cost_model("annotate", TASKS["stance"], CARD, HOURS), CARD, HOURS, 100, 1)
+    alone = days_model(ANNOTATE, CARD, HOURS, 100, 1)
     assert float(alone.total({"n_labels": 1000})) == pytest.approx(10 + 10 / 24)
 
 
@@ -398,11 +399,12 @@ def test_a_hair_above_the_constant_answer_is_not_sold():
 
 
 def test_terms_and_card_bound_labels_and_texts():
-    plain = cost_model("distill", TASKS["stance"], CARD, HOURS)
+    plain = cost_model(DISTILL, TASKS["stance"], CARD, HOURS)
     assert plain.limits == {"n_unlabeled": 100_000}
-    terms = Terms(max_labels=900, pool=5000)
-    bounded = cost_model("distill", TASKS["stance"], CARD, HOURS, owned_labels=100, terms=terms)
+    terms = Terms(owned_labels=100, max_labels=900, pool=5000)
+    bounded = made_cost("distill", TASKS["stance"], CARD, HOURS, terms)
     assert bounded.limits == {"n_labels": 1000, "n_unlabeled": 5000}
     said = CARD.model_copy(update={"labels": {"stance": CARD.labels["stance"].model_copy(update={"available": 700})}})
-    assert cost_model("annotate", TASKS["stance"], said, HOURS).limits == {"n_labels": 700}
-    assert cost_model("annotate", TASKS["stance"], said, HOURS, terms=terms).limits == {"n_labels": 900}
+    assert cost_model(ANNOTATE, TASKS["stance"], said, HOURS).limits == {"n_labels": 700}
+    assert made_cost("annotate", TASKS["stance"], said, HOURS, terms).limits == {"n_labels": 1000}
+    assert made_cost("annotate", TASKS["stance"], said, HOURS, Terms(owned_labels=50)).limits == {"n_labels": 750}

@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetsim.costs.hours import Hours, Steps
-from budgetsim.costs.model import CostModel, Terms, cost_model, llm_usd_per_label
+from budgetsim.costs.model import CostModel, cost_model, llm_usd_per_label
 from budgetsim.costs.rates import LlmPrice, parse_rates
-from budgetsim.costs.terms import owning
+from budgetsim.costs.terms import Terms, owning
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.strategies import ANNOTATE, LLM_ANNOTATE
 from budgetsim.errors import MissingPriceError
+from made import made_cost
 
 CARD = """
 schema_version: 1
@@ -38,7 +40,7 @@ HOURS = Hours(
 
 def test_a_bill_restated_by_hand():
     """2,000 labels, 4,000 texts, five runs on an 8-GPU machine of $16 an hour."""
-    model = cost_model("distill", TASKS["stance"], parse_rates(CARD), HOURS, owned_labels=500)
+    model = made_cost("distill", TASKS["stance"], parse_rates(CARD), HOURS, Terms(owned_labels=500))
     bill = {k: float(v) for k, v in model.stages({"n_labels": 2000, "n_unlabeled": 4000}).items()}
     label = 0.3 * 3 / 0.9  # three annotators, a tenth thrown away
     teacher_hours = 4 + (4 - 2) / 900 * 1000  # beyond the last size, on along the last slope
@@ -72,20 +74,20 @@ def test_an_llm_label_is_its_tokens():
 
 def test_training_the_student_can_be_switched_off():
     free = parse_rates(CARD.replace("fixed_usd: 50", "fixed_usd: 50, charge_student_training: false"))
-    bill = cost_model("annotate", TASKS["stance"], free, HOURS).stages({"n_labels": 10})
+    bill = cost_model(ANNOTATE, TASKS["stance"], free, HOURS).stages({"n_labels": 10})
     assert "student" not in bill
-    charged = cost_model("annotate", TASKS["stance"], parse_rates(CARD), HOURS).stages({"n_labels": 10})
+    charged = cost_model(ANNOTATE, TASKS["stance"], parse_rates(CARD), HOURS).stages({"n_labels": 10})
     assert float(charged["student"]) == pytest.approx(10 * 0.0005 * 2 * 5)
 
 
 def test_a_missing_price_is_an_error_never_zero():
     card = parse_rates(CARD)
     with pytest.raises(MissingPriceError, match=r"labels\.fever"):
-        cost_model("annotate", TASKS["fever"], card, None)
+        cost_model(ANNOTATE, TASKS["fever"], card, None)
     with pytest.raises(MissingPriceError, match="add an `llm:`"):
-        cost_model("llm_annotate", TASKS["stance"], card.model_copy(update={"llm": None}), None)
+        cost_model(LLM_ANNOTATE, TASKS["stance"], card.model_copy(update={"llm": None}), None)
     with pytest.raises(MissingPriceError, match="no price for a cpu"):
-        cost_model("annotate", TASKS["stance"], card, Hours(model="measured", device_class="cpu", train_label=1))
+        cost_model(ANNOTATE, TASKS["stance"], card, Hours(model="measured", device_class="cpu", train_label=1))
 
 
 COST = CostModel(
@@ -140,16 +142,16 @@ def test_time_without_a_deadline_bounds_nothing():
     timed = CostModel(
         per_unit={"n_llm_labels": {"llm_labels": 0.5}}, days=CostModel(per_unit={"n_llm_labels": {"s": 0}})
     )
-    assert float(timed.most("n_llm_labels", 10.0)) == 20
+    assert float(timed.max_units("n_llm_labels", 10.0)) == 20
     assert timed.days is not None
-    assert float(timed.days.most("n_llm_labels", np.inf)) >= 1e15
+    assert float(timed.days.max_units("n_llm_labels", np.inf)) >= 1e15
 
 
 DEVICE_USD = 16 / 8 * 5  # an eighth of the machine, for each of five runs of a model
 
 
 def bill_of(strategy, counts, *, card=CARD, hours=HOURS, **more):
-    model = cost_model(strategy, TASKS["stance"], parse_rates(card), hours, **more)
+    model = made_cost(strategy, TASKS["stance"], parse_rates(card), hours, **more)
     return {stage: float(usd) for stage, usd in model.stages(counts).items()}
 
 
@@ -174,7 +176,7 @@ def test_a_card_that_charges_no_training_on_labels_charges_neither_of_its_parts_
 
 def test_texts_that_are_owned_are_not_bought_again_but_worked_on_as_before():
     """Of 4,000 texts at a cent 1,500 are owned: $25 instead of $40, and the teacher labels all of them."""
-    plain = cost_model("distill", TASKS["stance"], parse_rates(CARD), HOURS)
+    plain = made_cost("distill", TASKS["stance"], parse_rates(CARD), HOURS)
     after = owning(plain, {"n_unlabeled": 1500.0}, ())
     counts = {"n_labels": 2000.0, "n_unlabeled": 4000.0}
     before, now = plain.stages(counts), after.stages(counts)
@@ -192,7 +194,7 @@ def test_the_price_of_any_task_stands_in_for_one_that_is_not_named():
     )
     both = both.replace("\npools:", "\npools:\n  stance: {size: 30, usd_per_text: 1, source: s, as_of: 2026}")
     card = parse_rates(both)
-    named, other = (cost_model("distill", TASKS[task], card, None) for task in ("stance", "fever"))
+    named, other = (made_cost("distill", TASKS[task], card, None) for task in ("stance", "fever"))
     counts = {"n_labels": 10.0, "n_unlabeled": 20.0}
     assert {k: float(v) for k, v in named.stages(counts).items() if k in ("labels", "texts")} == pytest.approx(
         {"labels": 10.0, "texts": 20.0}
@@ -204,23 +206,23 @@ def test_the_price_of_any_task_stands_in_for_one_that_is_not_named():
 
 
 def test_labels_that_people_can_give_come_besides_those_owned():
-    terms = Terms(max_labels=300, pool=80)
-    model = cost_model("distill", TASKS["stance"], parse_rates(CARD), None, owned_labels=40, terms=terms)
+    terms = Terms(owned_labels=40, max_labels=300, pool=80)
+    model = made_cost("distill", TASKS["stance"], parse_rates(CARD), None, terms)
     assert model.limits == {"n_labels": 340, "n_unlabeled": 80}
-    assert float(model.most("n_labels", 1e9, {"n_unlabeled": 1})) == 340
+    assert float(model.max_units("n_labels", 1e9, {"n_unlabeled": 1})) == 340
 
 
 def test_what_a_budget_buys_by_hand():
     """$1,000 less $50 and 300 labels of dev and test at $1: 250 owned labels, more at $1 and half a cent of work."""
     card = CARD.replace("usd_per_label: 0.3, annotators_per_item: 3, rejected_share: 0.1", "usd_per_label: 1")
-    model = cost_model("annotate", TASKS["stance"], parse_rates(card), HOURS, owned_labels=250)
+    model = made_cost("annotate", TASKS["stance"], parse_rates(card), HOURS, Terms(owned_labels=250))
     work = 0.0005 * DEVICE_USD
-    assert float(model.most("n_labels", 1000.0)) == np.floor((1000 - 50 - 300 + 250) / (1 + work))
-    assert float(model.most("n_labels", 349.0)) == -1
-    assert float(model.most("n_labels", 351.0)) == 200  # $1 at half a cent: owned labels are worked on, not paid
+    assert float(model.max_units("n_labels", 1000.0)) == np.floor((1000 - 50 - 300 + 250) / (1 + work))
+    assert float(model.max_units("n_labels", 349.0)) == -1
+    assert float(model.max_units("n_labels", 351.0)) == 200  # $1 at half a cent: owned labels are worked on, not paid
     timed = replace(model, days=CostModel(per_unit={"n_labels": {"labels": 0.1}}), deadline_days=3.0)
-    assert float(timed.most("n_labels", 1000.0)) == 30
-    assert float(timed.most("n_labels", 349.0)) == -1
+    assert float(timed.max_units("n_labels", 1000.0)) == 30
+    assert float(timed.max_units("n_labels", 349.0)) == -1
 
 
 def test_a_teacher_dearer_by_a_factor_is_dearer_at_every_size():

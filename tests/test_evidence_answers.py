@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from budgetsim.answers.choices import answer_points, choices, open_choices, rivals
+from budgetsim.answers.choices import Selection, answer_points, choices, open_choices, rivals
 from budgetsim.answers.evidence import load_evidence, stored_fit
 from budgetsim.answers.points import make_point
+from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.winners import best_values, searches
-from budgetsim.costs.model import Terms
 from budgetsim.costs.rates import parse_rates
+from budgetsim.costs.terms import Terms
 from budgetsim.data.tasks import TASKS
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import MissingPriceError, NoEvidenceError
@@ -28,17 +29,24 @@ from made import ROOT
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text())
 EVIDENCE = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), "published")
-OPEN = {task: choices(EVIDENCE, task, CARD) for task in EVIDENCE.tasks}
+OPEN = {task: choices(EVIDENCE, task, Pricing(CARD)) for task in EVIDENCE.tasks}
 BUDGETS = np.geomspace(5, 20_000, 60)
 
 
+def opened(task, card=CARD, *, compute="published", owned_labels=0, fit=None, **names):
+    """Choices of a task; `names` of strategies and students to choose among."""
+    pricing = Pricing(card, compute, Terms(owned_labels=owned_labels))
+    selection = Selection(**{name: tuple(values) for name, values in names.items()})
+    return choices(EVIDENCE, task, pricing, selection, fit=fit)
+
+
 def answer(task, budget, **more):
-    open_to = choices(EVIDENCE, task, CARD, **more) if more else OPEN[task]
+    open_to = opened(task, **more) if more else OPEN[task]
     return optimize_task(open_to.task, open_to.options, budget)
 
 
 def values(task, **more):
-    open_to = choices(EVIDENCE, task, more.pop("card", CARD), **more)
+    open_to = opened(task, **more)
     costs = [o.cost for o in open_to.options]
     return best_values(open_to.task, costs, searches(open_to.options), BUDGETS).max(axis=0)
 
@@ -93,7 +101,7 @@ def test_dearer_prices_and_a_larger_budget_cancel():
     dear = parse_rates("\n".join(lines))
     for task in ("stance", "wlp"):
         a = optimize_task(TASKS[task], OPEN[task].options, 500)
-        b = optimize_task(TASKS[task], choices(EVIDENCE, task, dear).options, 2000)
+        b = optimize_task(TASKS[task], choices(EVIDENCE, task, Pricing(dear)).options, 2000)
         assert [x.score for x in a.allocations] == pytest.approx([x.score for x in b.allocations])
         assert [x.n_labels for x in a.allocations] == [x.n_labels for x in b.allocations]
 
@@ -115,7 +123,7 @@ def test_an_observed_point_returns_its_mean_within_noise(task):
 def test_intervals_widen_off_the_data():
     point = {"task": "stance", "strategy": "distill", "n_labels": "1000"}
     asked = [make_point({**point, "n_unlabeled": str(u)}, "test") for u in (10_000, 300, 3_000_000)]
-    inside, below, beyond = answer_points(EVIDENCE, asked, CARD)
+    inside, below, beyond = answer_points(EVIDENCE, asked, Pricing(CARD))
     assert (inside.kind, below.kind, beyond.kind) == ("observed", "extrapolated", "extrapolated")
     width = inside.upper - inside.lower
     assert below.upper - below.lower > 1.5 * width
@@ -127,7 +135,7 @@ def test_a_hidden_onset_is_owned_up_to():
     at = [
         make_point({"task": "multipit_id", "strategy": "annotate", "n_labels": str(n)}, "test") for n in (3500, 10_000)
     ]
-    jump, beyond = answer_points(EVIDENCE, at, CARD)
+    jump, beyond = answer_points(EVIDENCE, at, Pricing(CARD))
     assert jump.upper - jump.lower > 2 * (beyond.upper - beyond.lower)
 
 
@@ -140,26 +148,26 @@ def test_a_mix_beats_both_printed_strategies():
 
 def test_what_a_word_count_beats_is_not_recommended_without_saying_so():
     """100 labels and a threshold on shared words reach 76.6 % on the very file of the published scores."""
-    (rule, *_) = [r for r in rivals(EVIDENCE, "multipit_id", CARD) if r.student == "overlap"]
+    (rule, *_) = [r for r in rivals(EVIDENCE, "multipit_id", Pricing(CARD)) if r.student == "overlap"]
     assert (rule.n_labels, rule.n_runs) == (100, 10)
     assert rule.score == pytest.approx(76.6, abs=0.1)
     open_to = OPEN["multipit_id"]
     for budget in (60, 150, 200):
         found = optimize_task(open_to.task, open_to.options, budget)
         assert found.best.score < rule.score
-        page = answer_page(found, open_to, CARD, rivals(EVIDENCE, "multipit_id", CARD), "published")
+        page = answer_page(found, open_to, CARD, rivals(EVIDENCE, "multipit_id", Pricing(CARD)), "published")
         assert "no less than this" in page[1]
 
 
 def test_labels_that_are_owned_or_cannot_be_had_count_for_the_cheap_students_too():
     """encoder-lr reaches 83.5 from 1,000 labels: $200, nothing where they are owned, never with 400 of them."""
-    encoder = next(r for r in rivals(EVIDENCE, "multipit_id", CARD) if r.n_labels == 1000)
+    encoder = next(r for r in rivals(EVIDENCE, "multipit_id", Pricing(CARD)) if r.n_labels == 1000)
     assert (encoder.student, encoder.cost_usd) == ("encoder-lr", 200.0)
-    owned = rivals(EVIDENCE, "multipit_id", CARD, owned_labels=900)
+    owned = rivals(EVIDENCE, "multipit_id", Pricing(CARD, terms=Terms(owned_labels=900)))
     assert next(r for r in owned if r.n_labels == 1000).cost_usd == pytest.approx(20)
     assert next(r for r in owned if r.n_labels == 300).cost_usd == 0
     for terms in (Terms(max_labels=400), Terms(labels_per_day=100, deadline_days=4)):
-        left = rivals(EVIDENCE, "multipit_id", CARD, owned_labels=100, terms=terms)
+        left = rivals(EVIDENCE, "multipit_id", Pricing(CARD, terms=terms._replace(owned_labels=100)))
         assert max(r.n_labels for r in left) == 300
 
 
@@ -178,12 +186,12 @@ def test_a_strategy_that_only_other_tasks_ran_is_said_not_to_be_looked_at():
     assert told["fever"] == [
         "no run of annotate_plus_llm or llm_annotate on fever, though on other tasks: not looked at, also not as a next run."
     ]
-    asked = choices(EVIDENCE, "fever", CARD, strategies=["distill"])
+    asked = opened("fever", strategies=["distill"])
     assert not any(n.startswith("no run of") for n in asked.notes)
 
 
 def test_the_other_commands_say_that_a_cheap_student_is_enough():
-    cheap = rivals(EVIDENCE, "multipit_id", CARD)
+    cheap = rivals(EVIDENCE, "multipit_id", Pricing(CARD))
     (note,) = moot_note(cheap, 200, 75.7)
     assert note.startswith("encoder-lr reaches 83.5 from 1,000 labels ($200")
     assert moot_note(cheap, 200, 90.0) == moot_note(cheap, 1, 10.0) == []
@@ -212,7 +220,7 @@ def test_a_target_says_which_cheap_student_gets_there_for_less():
 def test_a_plan_that_was_hardly_run_says_so():
     """One run of a new task: what the plan promises comes from other tasks, and the sentence that is read says that."""
     fit = replace(OPEN["stance"].fit, surfaces=tuple(replace(s, n_rows=1) for s in OPEN["stance"].fit.surfaces))
-    open_to = choices(EVIDENCE, "stance", CARD, fit=fit, strategies=["annotate"])
+    open_to = opened("stance", fit=fit, strategies=["annotate"])
     words = recommendation(optimize_task(open_to.task, open_to.options, 3000), "f1")
     assert "Only 1 run of annotate (t5-v1_1-small) on stance stands behind it: see the notes." in words
     assert "stand behind it" not in recommendation(answer("stance", 3000, strategies=["annotate"]), "f1")
@@ -231,7 +239,7 @@ def test_so_few_checked_rows_tell_no_share():
 
 def test_no_strategy_without_price_is_quietly_free():
     without = CARD.model_copy(update={"llm": None})
-    open_to = choices(EVIDENCE, "stance", without)
+    open_to = choices(EVIDENCE, "stance", Pricing(without))
     assert {o.surface.route.strategy for o in open_to.options} == {"annotate", "distill"}
     assert any("no price for an LLM" in note for note in open_to.notes)
 
@@ -241,7 +249,7 @@ def card_without(*sections):
 
 
 def test_a_card_without_utilisation_keeps_every_strategy_and_says_what_is_not_charged():
-    open_to = choices(EVIDENCE, "stance", card_without("utilisation"))
+    open_to = choices(EVIDENCE, "stance", Pricing(card_without("utilisation")))
     assert {o.surface.route.strategy for o in open_to.options} == {
         o.surface.route.strategy for o in OPEN["stance"].options
     }
@@ -259,7 +267,7 @@ def test_a_card_without_utilisation_keeps_every_strategy_and_says_what_is_not_ch
 )
 def test_a_price_that_is_missing_is_named(card, more, message):
     with pytest.raises(MissingPriceError, match=message):
-        choices(EVIDENCE, "stance", card, **more)
+        opened("stance", card, **more)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +276,7 @@ def test_a_price_that_is_missing_is_named(card, more, message):
 def test_a_card_without_a_device_answers_what_needs_none(wanted, task, device):
     """Distilling is left out; the others cost their labels and texts, and the training that is not charged is told."""
     evidence = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), wanted)
-    with_device, without = (choices(evidence, task, c) for c in (CARD, card_without(device)))
+    with_device, without = (choices(evidence, task, Pricing(c)) for c in (CARD, card_without(device)))
     kept = [o for o in with_device.options if o.surface.route.strategy != "distill"]
     assert [o.label for o in without.options] == [o.label for o in kept]
     assert any(
@@ -279,7 +287,7 @@ def test_a_card_without_a_device_answers_what_needs_none(wanted, task, device):
         counts = dict.fromkeys(bare.surface.inputs, 500.0)
         bill = priced.cost.stages(counts)
         assert float(bare.cost.total(counts)) == pytest.approx(float(sum(bill.values()) - bill.get("student", 0)))
-    found = trace_sensitivity(without, card_without(device), 300, partial(choices, evidence, task), compute="published")
+    found = trace_sensitivity(without, 300, partial(choices, evidence, task))
     assert [c.kind for c in found.cases] == (["compute"] * 3 if wanted == "published" else [])
     assert device.upper() not in {b.price for b in found.breaks}
 
@@ -287,7 +295,7 @@ def test_a_card_without_a_device_answers_what_needs_none(wanted, task, device):
 def test_the_recommendation_says_what_has_no_price():
     """A strategy that is left out is named once; where another model of it is priced, with its models."""
     bare = CARD.model_copy(update={"labels": {"nq": CARD.labels["nq"]}})
-    open_to = choices(EVIDENCE, "stance", bare)
+    open_to = choices(EVIDENCE, "stance", Pricing(bare))
     found = optimize_task(open_to.task, open_to.options, 100)
     (line,) = [p for p in answer_page(found, open_to, bare, [], "published") if str(p).startswith("Recommended")]
     assert line.endswith("f1 45.5. Not looked at, for want of a price: annotate, annotate_plus_llm, distill.")
@@ -299,7 +307,7 @@ def test_the_recommendation_says_what_has_no_price():
 
 def test_a_point_whose_training_is_not_charged_says_so():
     point = make_point({"task": "stance", "strategy": "annotate", "n_labels": "100"}, "test")
-    (found,) = answer_points(EVIDENCE, [point], card_without("gpu"))
+    (found,) = answer_points(EVIDENCE, [point], Pricing(card_without("gpu")))
     assert found.cost_usd == pytest.approx(36.4)
     assert "not charged: the card has no price for a gpu" in found.reason
 
@@ -307,16 +315,16 @@ def test_a_point_whose_training_is_not_charged_says_so():
 def test_tasks_that_were_not_asked_for_are_passed_over_with_a_word():
     said = []
     one_label = CARD.model_copy(update={"labels": {"stance": CARD.labels["stance"]}, "llm": None})
-    found = open_choices(EVIDENCE, None, one_label, say=said.append)
+    found = open_choices(EVIDENCE, None, Pricing(one_label), say=said.append)
     assert [c.task.name for c in found] == ["stance"]
     assert len(said) == 5
     with pytest.raises(MissingPriceError, match="no label price for nq"):
-        open_choices(EVIDENCE, ["nq"], one_label)
+        open_choices(EVIDENCE, ["nq"], Pricing(one_label))
 
 
 def test_an_empty_pool_is_the_reason():
     empty = CARD.model_copy(update={"pools": {"default": CARD.pools["default"].model_copy(update={"size": 0})}})
-    found = optimize_task(TASKS["stance"], choices(EVIDENCE, "stance", empty).options, 2000)
+    found = optimize_task(TASKS["stance"], choices(EVIDENCE, "stance", Pricing(empty)).options, 2000)
     reasons = {a.strategy: a.reason for a in found.allocations if not a.feasible}
     assert set(reasons) == {"distill", "llm_annotate", "annotate_plus_llm"}
     assert all("the pool holds 0 texts" in reason for reason in reasons.values())
@@ -360,14 +368,14 @@ def test_without_llm_labels_a_mix_with_them_is_annotation():
     ],
 )
 def test_what_is_modelled_is_said_and_nothing_else(model, said, unsaid):
-    notes = " ".join(compute_notes(choices(EVIDENCE, "stance", CARD, compute=model), model, CARD))
+    notes = " ".join(compute_notes(opened("stance", compute=model), model, CARD))
     assert all(words in notes for words in said)
     assert not any(words in notes for words in unsaid)
 
 
 def test_regions_walk_through_every_winner_between_two_budgets():
     """With labels owned, annotating wins first; a coarse grid skipped it and named what nobody could buy."""
-    open_to = choices(EVIDENCE, "multipit_id", CARD, owned_labels=2000)
+    open_to = opened("multipit_id", owned_labels=2000)
     regions = trace_frontier(open_to.task, open_to.options, 10_000, n_budgets=5).regions
     assert [r.label.split(" ")[0] for r in regions] == ["constant", "annotate", "distill", "annotate"]
     for region in regions[1:]:

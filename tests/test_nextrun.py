@@ -7,6 +7,7 @@ import pytest
 
 from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.allocate import EASY, prepare
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
@@ -94,7 +95,7 @@ def test_owned_labels_cost_only_compute():
 def test_what_a_run_bought_is_owned_by_every_plan_after_it():
     card = parse_rates((ROOT / "rates.yaml").read_text())
     options = choices(
-        load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), "published"), "stance", card
+        load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), "published"), "stance", Pricing(card)
     ).options
     mixed = next(o for o in options if o.surface.route.strategy == "annotate_plus_llm")
     for option in options:

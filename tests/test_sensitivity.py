@@ -11,6 +11,7 @@ import pytest
 
 from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.allocate import FINE
 from budgetsim.choosing.winners import best_values, searches, winners
@@ -88,7 +89,7 @@ def test_a_free_text_is_varied_in_dollars():
 
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_on_either_side_of_a_break_even_price_stand_the_two_it_names(task, evidence):
-    open_to = choices(evidence, task, CARD)
+    open_to = choices(evidence, task, Pricing(CARD))
     options, ready = open_to.options, searches(open_to.options, FINE)
     names = [*(o.label for o in options), "constant"]
     levers = price_levers(open_to.task, options, CARD)
@@ -119,7 +120,7 @@ def test_where_only_labels_cost_half_the_price_is_twice_the_budget():
 
 
 def test_the_widest_swing_stands_first(evidence):
-    open_to = choices(evidence, "stance", CARD)
+    open_to = choices(evidence, "stance", Pricing(CARD))
     levers = price_levers(open_to.task, open_to.options, CARD)
     swings = tornado(open_to.task, money_assumptions(open_to.options, levers, 2000))
     assert [s.points for s in swings] == sorted((s.points for s in swings), reverse=True)
@@ -167,7 +168,7 @@ def test_the_best_plan_is_the_one_that_optimize_recommends(evidence):
     from budgetsim.choosing.optimize import optimize_task
 
     for name in ("stance", "nq"):
-        open_to = choices(evidence, name, CARD)
+        open_to = choices(evidence, name, Pricing(CARD))
         best = optimize_task(open_to.task, open_to.options, 2000).best
         plan = best_plan(open_to.task, open_to.options, 2000)
         assert (plan.label, plan.n_labels, plan.score, plan.p_best) == (
@@ -208,7 +209,7 @@ def test_the_rule_finds_the_accuracy_of_labels_that_were_simulated(evidence):
     """Runs of this project whose labels were wrong at a known rate: 2 tasks x 2 accuracies x 2 sizes."""
     measured = load_evidence(evidence.paths, "measured-cpu")
     for task in ("fever", "multipit_id"):
-        surfaces = [o.surface for o in choices(measured, task, CARD).options]
+        surfaces = [o.surface for o in choices(measured, task, Pricing(CARD)).options]
         curve = next(s for s in surfaces if s.route.strategy == "annotate" and s.route.student == "pico")
         for llm in (s for s in surfaces if s.route.strategy == "llm_annotate"):
             found = implied_accuracy(curve, llm, 2, "random")
@@ -229,7 +230,8 @@ def test_errors_that_are_learnt_are_never_outgrown():
 def test_the_published_llm_on_wlp_errs_as_a_student_learns(evidence):
     """Its four sizes lie on the rule of learnt errors, and on no rule of random ones."""
     surfaces = {
-        (s.route.strategy, s.route.student): s for s in (o.surface for o in choices(evidence, "wlp", CARD).options)
+        (s.route.strategy, s.route.student): s
+        for s in (o.surface for o in choices(evidence, "wlp", Pricing(CARD)).options)
     }
     curve, llm = (surfaces[strategy, "t5-v1_1-small"] for strategy in ("annotate", "llm_annotate"))
     learnt, random = (implied_accuracy(curve, llm, 20, errors) for errors in ("learnable", "random"))
@@ -244,9 +246,9 @@ def test_no_world_is_above_a_plateau_and_none_below_moves():
 
 
 def test_a_higher_plateau_or_accuracy_never_scores_less(evidence):
-    open_to = choices(evidence, "fever", CARD)
+    open_to = choices(evidence, "fever", Pricing(CARD))
     found = trace_sensitivity(
-        open_to, CARD, 2000, partial(choices, evidence, "fever"), compute="published",
+        open_to, 2000, partial(choices, evidence, "fever"),
         llm_accuracies=(0.6, 0.8, 0.95), plateaus=(0.6, 0.7, 0.9),
     )  # fmt: skip
     for kind in ("llm_accuracy", "teacher_plateau"):
@@ -263,11 +265,11 @@ def test_a_higher_plateau_or_accuracy_never_scores_less(evidence):
 def test_an_accuracy_at_chance_is_refused_and_one_without_meaning_explained(evidence):
     with pytest.raises(InputError, match="more than chance on fever: 50"):
         trace_sensitivity(
-            choices(evidence, "fever", CARD), CARD, 2000, partial(choices, evidence, "fever"),
-            compute="published", llm_accuracies=(0.5,),
+            choices(evidence, "fever", Pricing(CARD)), 2000, partial(choices, evidence, "fever"),
+            llm_accuracies=(0.5,),
         )  # fmt: skip
     found = trace_sensitivity(
-        choices(evidence, "nq", CARD), CARD, 2000, partial(choices, evidence, "nq"), compute="published",
+        choices(evidence, "nq", Pricing(CARD)), 2000, partial(choices, evidence, "nq"),
         llm_accuracies=(0.9,),
     )  # fmt: skip
     case, _ = (c for c in found.cases if c.kind == "llm_accuracy")
@@ -277,8 +279,8 @@ def test_an_accuracy_at_chance_is_refused_and_one_without_meaning_explained(evid
 
 def test_under_modern_compute_the_utilisation_is_in_the_tornado(evidence):
     again = partial(choices, evidence, "stance")
-    open_to = again(CARD, compute="modern")
-    found = trace_sensitivity(open_to, CARD, 2000, again, compute="modern")
+    open_to = again(Pricing(CARD, "modern"))
+    found = trace_sensitivity(open_to, 2000, again)
     (swing,) = (s for s in found.swings if s.name == "utilisation")
     assert swing.at_high.score >= swing.at_low.score  # a better use of the device leaves more for labels
 
@@ -288,11 +290,11 @@ def test_a_share_cannot_be_above_one_and_the_row_says_the_factor_that_was_used(e
     use = CARD.utilisation.model_copy(update={"labelling": 0.8})
     card, seen = CARD.model_copy(update={"utilisation": use}), []
 
-    def again(card, *, compute):
-        seen.append(card.utilisation)
-        return choices(evidence, "stance", card, compute=compute)
+    def again(pricing):
+        seen.append(pricing.card.utilisation)
+        return choices(evidence, "stance", pricing)
 
-    found = trace_sensitivity(again(card, compute="modern"), card, 2000, again, compute="modern")
+    found = trace_sensitivity(again(Pricing(card, "modern")), 2000, again)
     (swing,) = (s for s in found.swings if s.name == "utilisation")
     assert (swing.low, swing.high) == (0.5, pytest.approx(1.25))
     best = max(seen, key=lambda u: u.labelling)
@@ -304,11 +306,9 @@ def test_a_card_without_a_price_has_a_row_that_says_so(evidence):
         "schema_version: 1\nname: bare\ncurrency: USD\nlabels:\n  wlp:\n    usd_per_label: 1\n    source: x\n    as_of: 2026\n"
     )
     found = trace_sensitivity(
-        choices(evidence, "stance", CARD),
-        CARD,
+        choices(evidence, "stance", Pricing(CARD)),
         500,
         partial(choices, evidence, "stance"),
-        compute="published",
         cards=[bare],
     )
     (case,) = (c for c in found.cases if c.kind == "card")

@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.costs.hours import Steps
-from budgetsim.costs.model import NO_TERMS, CostModel, Terms
+from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
-from budgetsim.costs.terms import owning, with_owned_teacher
+from budgetsim.costs.terms import NO_TERMS, Terms, own_units, with_owned_teacher
 from budgetsim.data.tasks import TASKS
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import price_levers
@@ -51,7 +52,7 @@ def evidence():
 
 @pytest.fixture(scope="module", params=TERMS)
 def open_to(request, evidence):
-    return choices(evidence, "stance", CARD, terms=TERMS[request.param], owned_labels=100)
+    return choices(evidence, "stance", Pricing(CARD, terms=TERMS[request.param]._replace(owned_labels=100)))
 
 
 def plan_of(a):
@@ -87,13 +88,12 @@ def test_what_next_calls_regret_is_that_of_the_plan_of_optimize(open_to, budget)
 
 def test_what_cannot_be_had_is_said_alike_by_optimize_frontier_and_sensitivity(evidence):
     hurried = Terms(labels_per_day=1, deadline_days=0.5, pool=3)
-    open_to = choices(evidence, "stance", CARD, terms=hurried)
+    open_to = choices(evidence, "stance", Pricing(CARD, terms=hurried))
     entries = optimize_task(open_to.task, open_to.options, 50).allocations
     reasons = {a.label: a.reason for a in entries if not a.feasible}
     assert set(reasons) == {o.label for o in open_to.options if o.surface.route.strategy != "llm_annotate"}
     assert trace_frontier(open_to.task, open_to.options, 50, n_budgets=2).infeasible == reasons
-    reprice = partial(choices, evidence, "stance", terms=hurried)
-    told = trace_sensitivity(open_to, CARD, 50, reprice, compute="published", terms=hurried)
+    told = trace_sensitivity(open_to, 50, partial(choices, evidence, "stance"))
     assert told.infeasible == reasons
     notes = reach_notes(open_to, told.infeasible, constant=told.plan.strategy == "constant")
     assert any(n.startswith("annotate (t5-v1_1-small) is infeasible: the least it takes is 1.") for n in notes)
@@ -112,18 +112,18 @@ def test_no_label_is_named_twice_in_a_row_and_none_breaks_even_with_itself(open_
 @pytest.mark.parametrize("name", ["teacher", "all"])
 def test_every_repricing_keeps_the_terms(name, evidence):
     """Each card and compute model gives what `optimize` gives under it; what is modelled keeps bounds and deadline."""
-    terms = TERMS[name]
-    again = partial(choices, evidence, "stance", owned_labels=100, terms=terms)
+    terms = TERMS[name]._replace(owned_labels=100)
+    again = partial(choices, evidence, "stance")
+    pricing = Pricing(CARD, terms=terms)
     cards = [parse_rates(example_cards()[n].read_text(encoding="utf-8")) for n in ("late-2026", "india-wages")]
     found = trace_sensitivity(
-        again(CARD), CARD, 300, again, compute="published", cards=cards, llm_accuracies=[0.9], plateaus=[0.55],
-        owned_labels=100, terms=terms,
+        again(pricing), 300, again, cards=cards, llm_accuracies=[0.9], plateaus=[0.55],
     )  # fmt: skip
     for case in found.cases:
         if case.kind in ("card", "compute"):
             card = next((c for c in cards if c.name == case.name), CARD)
             compute = case.name if case.kind == "compute" else "published"
-            open_to = again(card, compute=compute)
+            open_to = again(Pricing(card, compute, terms))
             assert plan_of(case.plan) == plan_of(optimize_task(open_to.task, open_to.options, 300).best)
     for plan in [p for c in found.cases for p in (c.plan, *c.beside)]:
         assert (plan.n_unlabeled or 0) <= (terms.pool or 1e9)
@@ -210,8 +210,8 @@ def test_labels_of_a_run_are_owned_beside_an_owned_teacher_too(n_held):
     """Owning and then holding a teacher is holding one and then owning, whatever was owned before."""
     for before in (0.0, 10.0):
         held, plain = (o.cost for o in pair(n_held, owned={"n_labels": before}, days=days(n_labels=before)))
-        after = owning(held, {"n_labels": 60.0}, ())
-        other = with_owned_teacher(owning(plain, {"n_labels": 60.0}, ()), n_held, 60.0)
+        after = own_units(held, {"n_labels": 60.0}, ())
+        other = with_owned_teacher(own_units(plain, {"n_labels": 60.0}, ()), n_held, 60.0)
         for n in (n_held, n_held + 1, 61, 90, 500):
             if n >= n_held:
                 counts = {"n_labels": float(n), "n_unlabeled": 7.0}

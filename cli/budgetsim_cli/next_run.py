@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.asked import open_asked
-from budgetsim_cli.console import print_json, print_page
-from budgetsim_cli.question import Question, asks
+from budgetsim_cli.inquiry import Inquiry, TaskReport, open_inquiry, report_tasks
+from budgetsim_cli.question import Question, takes_question
 
 if TYPE_CHECKING:
-    from budgetsim.report.table import Page
+    from budgetsim.answers.choices import Choices
 
 DEFAULT_RANGE = "250-4000"
 N_BUDGETS = 5  # of a range
@@ -27,46 +26,47 @@ Budgets = Annotated[
 ]
 
 
-@asks
+@takes_question
 def next_run(
     question: Question,
     budget: Budgets = None,
     top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Runs that are shown.")] = 10,
 ) -> None:
     """Rank runs by the expected regret they remove per dollar; their money comes out of the budget."""
-    from budgetsim.choosing.optimize import out_of_reach
+    from budgetsim.design.strategies import CONSTANT
     from budgetsim.errors import InfeasibleBudgetError, InputError
+
+    budgets = budget_range(budget or [DEFAULT_RANGE])
+    if question.strategy and set(question.strategy) == {CONSTANT.name}:
+        raise InputError("--strategy: the constant answer needs no run; name a strategy that trains, or leave it out.")
+    inquiry = open_inquiry(question)
+    reports = report_tasks(inquiry, lambda open_to: _report(inquiry, open_to, budgets, top), rates=inquiry.card.name)
+    if not any(report.buys for report in reports):
+        names = ", ".join(open_to.task.name for open_to in inquiry.tasks)
+        raise InfeasibleBudgetError(
+            f"${max(budgets):,.2f} pays for no run on {names} within pools, bounds and deadline. "
+            f"Raise --budget, or loosen them."
+        )
+
+
+def _report(inquiry: Inquiry, open_to: Choices, budgets: list[float], top: int) -> TaskReport:
+    from budgetsim.choosing.optimize import out_of_reach
     from budgetsim.pilots.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page
     from budgetsim.report.notes import choice_notes, moot_note, reach_notes, unpriced_words
 
-    budgets = budget_range(budget or [DEFAULT_RANGE])
-    if question.strategy and set(question.strategy) == {"constant"}:
-        raise InputError("--strategy: the constant answer needs no run; name a strategy that trains, or leave it out.")
-    asked = open_asked(question)
-    objects: dict[str, object] = {}
-    page: Page = []
-    payable = False
-    for open_to in asked.tasks:
-        answer = rank_runs(open_to.task, open_to.options, budgets)
-        notes = reach_notes(open_to, out_of_reach(open_to.options, max(budgets)), constant=False)
-        notes += moot_note(asked.rivals(answer.task), answer.budgets_usd[-1], answer.best_now[-1])
-        notes += choice_notes(open_to, asked.compute, asked.card)
-        notes += [OF_A_DEADLINE] if question.deadline is not None else []
-        objects[answer.task] = {"evidence_set": open_to.fit.evidence_set, **next_json(answer, top), "notes": notes}
-        header = f"card {asked.card.name}, evidence {open_to.fit.evidence_set}"
-        head, *rest = next_page(answer, header, open_to.task.metric, top)
-        page += ["", head, *unpriced_words(open_to), *rest, *(f"Note: {note}" for note in notes)]
-        payable |= bool(answer.runs)
-    if question.as_json:
-        print_json({"rates": asked.card.name, "tasks": objects})
-    else:
-        print_page(page[1:])
-    if not payable:
-        raise InfeasibleBudgetError(
-            f"${max(budgets):,.2f} pays for no run on {', '.join(objects)} within pools, bounds and deadline. "
-            f"Raise --budget, or loosen them."
-        )
+    answer = rank_runs(open_to.task, open_to.options, budgets)
+    notes = reach_notes(open_to, out_of_reach(open_to.options, max(budgets)), constant=False)
+    notes += moot_note(inquiry.rivals(answer.task), answer.budgets_usd[-1], answer.best_now[-1])
+    notes += choice_notes(open_to, inquiry.pricing.compute, inquiry.card)
+    notes += [OF_A_DEADLINE] if inquiry.question.deadline is not None else []
+    header = f"card {inquiry.card.name}, evidence {open_to.fit.evidence_set}"
+    head, *rest = next_page(answer, header, open_to.task.metric, top)
+    return TaskReport(
+        data={"evidence_set": open_to.fit.evidence_set, **next_json(answer, top), "notes": notes},
+        page=[head, *unpriced_words(open_to), *rest, *(f"Note: {note}" for note in notes)],
+        buys=bool(answer.runs),
+    )
 
 
 def budget_range(texts: list[str]) -> list[float]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from budgetsim_cli.asked import Asked, open_asked, refuse_unbought
-from budgetsim_cli.console import check_amount, print_json, print_page
-from budgetsim_cli.question import Question, asks
+from budgetsim_cli.console import check_amount
+from budgetsim_cli.inquiry import Inquiry, TaskReport, open_inquiry, refuse_unbought, report_tasks
+from budgetsim_cli.question import Question, takes_question
 
 if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices
     from budgetsim.choosing.objectives import Choose
     from budgetsim.choosing.owning import Owning
-    from budgetsim.report.table import Page
 
 PURE_SIZES = (100, 500, 1000, 5000, 10_000)  # initial labels of the paper's own comparison
 CHANCE = 0.9  # of reaching a target, where none is named
@@ -26,7 +27,7 @@ Risk = Annotated[
     float | None,
     typer.Option("--risk", help="Choose for this quantile over worlds, e.g. 0.1, not the mean.", show_default=False),
 ]
-Aim = Annotated[str, typer.Option("--choose", help="Choose for the mean, or for least regret: mean or regret.")]
+Objective = Annotated[str, typer.Option("--choose", help="Choose for the mean, or for least regret: mean or regret.")]
 Target = Annotated[
     float | None, typer.Option("--target", help="Score to reach, percent: the cheapest way.", show_default=False)
 ]
@@ -35,8 +36,8 @@ Chance = Annotated[
 ]
 
 
-class _Wanted(NamedTuple):
-    """What was asked for besides what `open_asked` reads."""
+class _Aim(NamedTuple):
+    """What is to be found, besides what the question asks about."""
 
     budget: float | None
     choose: Choose
@@ -46,92 +47,83 @@ class _Wanted(NamedTuple):
     initial_sizes: tuple[int, ...]
 
 
-@asks
+@takes_question
 def optimize(
     question: Question,
     budget: Budget = None,
     risk: Risk = None,
-    choose: Aim = "mean",
+    choose: Objective = "mean",
     target: Target = None,
     chance: Chance = None,
     pure: Annotated[bool, typer.Option("--pure", help="Beside it, the paper's own comparison.")] = False,
 ) -> None:
     """Split a budget over labels and compute for the highest expected score, or find what a target takes."""
-    aim, level = _check_aim(risk, choose)
+    objective, level = _check_objective(risk, choose)
     _check_question(budget, target, chance)
-    _check_alone(budget, pure or aim != "mean")
-    asked = open_asked(question)
+    _check_alone(budget, pure or objective != "mean")
+    inquiry = open_inquiry(question)
     starts = ((question.owned_labels,) if question.owned_labels else PURE_SIZES) if pure else ()
-    wanted = _Wanted(budget, aim, level, target, CHANCE if chance is None else chance, starts)
-    objects: dict[str, dict[str, Any]] = {}
-    page: Page = []
-    bought = budget is None
-    reached = target is None
-    for open_to in asked.tasks:
-        data, lines, buys, reaches = _answer_task(open_to, asked, wanted)
-        objects[open_to.task.name] = data
-        page += ["", *lines]
-        bought |= buys
-        reached |= reaches
-    if question.as_json:
-        print_json({"tasks": objects})
-    else:
-        print_page(page[1:])
-    _refuse_unreached(wanted, list(objects), reached)
-    refuse_unbought(question, "--budget", budget or 0.0, list(objects), bought=bought)
+    aim = _Aim(budget, objective, level, target, CHANCE if chance is None else chance, starts)
+    reports = report_tasks(inquiry, lambda open_to: _report(inquiry, open_to, aim))
+    _refuse_unreached(inquiry, reports, aim)
+    if budget is not None:
+        refuse_unbought(inquiry, reports, "--budget", budget)
 
 
-def _answer_task(open_to: Choices, asked: Asked, wanted: _Wanted) -> tuple[dict[str, Any], Page, bool, bool]:
-    """One task as JSON and as a page; whether the budget buys anything, and whether the target is reached."""
-    data: dict[str, Any] = {}
-    page: Page = []
-    buys = reaches = False
-    if wanted.budget is not None:
-        data, page, buys = _split(open_to, asked, wanted, wanted.budget)
-    if wanted.target is not None:
-        from budgetsim.choosing.goals import reach_target
-        from budgetsim.report.goal import goal_json, goal_page
-
-        goal = reach_target(open_to.task, open_to.options, wanted.target, wanted.chance, budget_usd=wanted.budget)
-        alone = wanted.budget is None
-        shown = (goal, open_to, asked.card, asked.compute, asked.rivals(open_to.task.name))
-        data = {**goal_json(*shown, alone=alone), **data}
-        page += goal_page(*shown, alone=alone)
-        reaches = goal.plan is not None
-    return data, page, buys, reaches
+def _report(inquiry: Inquiry, open_to: Choices, aim: _Aim) -> TaskReport:
+    if aim.target is None:
+        return _split(inquiry, open_to, aim, aim.budget or 0.0)
+    goal = _reach(inquiry, open_to, aim, aim.target)
+    if aim.budget is None:
+        return goal
+    split = _split(inquiry, open_to, aim, aim.budget)
+    return TaskReport({**goal.data, **split.data}, [*split.page, *goal.page], split.buys, goal.reaches)
 
 
-def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tuple[dict[str, Any], Page, bool]:
+def _reach(inquiry: Inquiry, open_to: Choices, aim: _Aim, target: float) -> TaskReport:
+    """The least money that reaches a target."""
+    from budgetsim.choosing.goals import reach_target
+    from budgetsim.report.goal import goal_json, goal_page
+
+    goal = reach_target(open_to.task, open_to.options, target, aim.chance, budget_usd=aim.budget)
+    alone = aim.budget is None
+    parts = (goal, open_to, inquiry.card, inquiry.pricing.compute, inquiry.rivals(open_to.task.name))
+    return TaskReport(goal_json(*parts, alone=alone), goal_page(*parts, alone=alone), reaches=goal.plan is not None)
+
+
+def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> TaskReport:
+    """The best split of a budget."""
     from budgetsim.choosing.optimize import optimize_task
+    from budgetsim.design.strategies import CONSTANT
     from budgetsim.report.answer import answer_json, answer_page
 
     answer = optimize_task(
         open_to.task,
         open_to.options,
         budget,
-        initial_sizes=wanted.initial_sizes,
-        choose=wanted.choose,
-        level=wanted.level,
+        initial_sizes=aim.initial_sizes,
+        choose=aim.choose,
+        level=aim.level,
     )
-    others = asked.rivals(answer.task)
-    owning = _owning(open_to, asked, budget)
-    shown = (answer, open_to, asked.card, others, asked.compute, owning)
-    buys = any(a.feasible and a.strategy != "constant" for a in answer.allocations)
-    return answer_json(*shown), answer_page(*shown), buys
+    owning = _owning(inquiry, open_to, budget)
+    parts = (answer, open_to, inquiry.card, inquiry.rivals(answer.task), inquiry.pricing.compute, owning)
+    buys = any(a.feasible and a.strategy != CONSTANT.name for a in answer.allocations)
+    return TaskReport(answer_json(*parts), answer_page(*parts), buys=buys)
 
 
-def _owning(open_to: Choices, asked: Asked, budget: float) -> Owning | None:
+def _owning(inquiry: Inquiry, open_to: Choices, budget: float) -> Owning | None:
     """What owned labels or an owned teacher change; None where nothing is owned."""
-    if not open_to.options or not (asked.question.owned_labels or asked.terms.owned_teacher):
+    pricing = inquiry.pricing
+    if not open_to.options or not (pricing.terms.owned_labels or pricing.terms.owned_teacher):
         return None
     from budgetsim.answers.choices import reprice
     from budgetsim.choosing.owning import worth_of_owning
 
-    without = reprice(asked.evidence, open_to, asked.card, asked.compute, asked.terms._replace(owned_teacher=None))
-    return worth_of_owning(open_to.task, open_to.options, without, budget)
+    nothing = replace(pricing, terms=pricing.terms._replace(owned_labels=0.0, owned_teacher=None))
+    return worth_of_owning(open_to.task, open_to.options, reprice(inquiry.evidence, open_to, nothing), budget)
 
 
-def _check_aim(risk: float | None, choose: str) -> tuple[Choose, float]:
+def _check_objective(risk: float | None, choose: str) -> tuple[Choose, float]:
     from budgetsim.errors import InputError
 
     if choose not in ("mean", "regret"):
@@ -171,13 +163,13 @@ def _check_alone(budget: float | None, splits: bool) -> None:
         )
 
 
-def _refuse_unreached(wanted: _Wanted, tasks: list[str], reached: bool) -> None:
+def _refuse_unreached(inquiry: Inquiry, reports: Sequence[TaskReport], aim: _Aim) -> None:
     """Exit code 3 where no money is enough."""
     from budgetsim.errors import InfeasibleBudgetError
 
-    names = ", ".join(tasks)
-    if not reached:
+    if not any(report.reaches for report in reports):
+        names = ", ".join(open_to.task.name for open_to in inquiry.tasks)
         raise InfeasibleBudgetError(
-            f"No plan reaches {wanted.target:g} with a chance of {100 * wanted.chance:g} % on {names} within "
+            f"No plan reaches {aim.target:g} with a chance of {100 * aim.chance:g} % on {names} within "
             f"tables, pools and bounds; the answer says how likely it can get. Lower --target or --chance."
         )

@@ -74,7 +74,7 @@ class Question(NamedTuple):
     as_json: Json = False
 
 
-def asks(command: Callable[Concatenate[Question, P], None]) -> Callable[..., None]:
+def takes_question(command: Callable[Concatenate[Question, P], None]) -> Callable[..., None]:
     """Give a command the options of a `Question` after its own; it takes them as its first argument.
 
     typer reads options off a signature, so the command gets one that spells them all out.
@@ -82,9 +82,9 @@ def asks(command: Callable[Concatenate[Question, P], None]) -> Callable[..., Non
     _, *own = inspect.signature(command, eval_str=True).parameters.values()
 
     @wraps(command)
-    def run(**given: object) -> None:
-        asked = {name: given.pop(name) for name in Question._fields}
-        command(Question(**asked), **given)  # type: ignore[arg-type, call-arg]
+    def run(**values: object) -> None:
+        question = {name: values.pop(name) for name in Question._fields}
+        command(Question(**question), **values)  # type: ignore[arg-type, call-arg]
 
     by_name = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
     run.__signature__ = inspect.Signature([*by_name, *_shared()])  # type: ignore[attr-defined]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.asked import buys, open_asked, refuse_unbought
-from budgetsim_cli.console import check_amount, check_percent, print_json, print_page, read_examples, read_rates
-from budgetsim_cli.question import Question, asks
+from budgetsim_cli.console import check_amount, check_percent, read_examples, read_rates
+from budgetsim_cli.inquiry import TaskReport, buys_training, open_inquiry, refuse_unbought, report_tasks
+from budgetsim_cli.question import Question, takes_question
 
 if TYPE_CHECKING:
+    from budgetsim.answers.choices import Choices
     from budgetsim.costs.rates import RateCard
-    from budgetsim.report.table import Page
 
 
-@asks
+@takes_question
 def sensitivity(
     question: Question,
     budget: Annotated[float, typer.Option("--budget", help="US dollars to spend.")],
@@ -46,39 +47,32 @@ def sensitivity(
     ] = None,
 ) -> None:
     """Show the prices at which the choice changes, a tornado, rate cards side by side, and what-ifs."""
-    from budgetsim.answers.sensitivity import trace_sensitivity
-    from budgetsim.report.sensitivity import sensitivity_json, sensitivity_page
-
     check_amount(budget, "--budget", above_zero=True)
     accuracies = [check_percent(a, "--llm-accuracy") / 100 for a in llm_accuracy or ()]
     plateaus = [check_percent(p, "--teacher-plateau") / 100 for p in teacher_plateau or ()]
     cards = [read_rates(c) for c in card] if card else read_examples()
-    asked = open_asked(question)
-    objects: dict[str, object] = {}
-    page: Page = []
-    bought = False
-    for open_to in asked.tasks:
-        found = trace_sensitivity(
+    inquiry = open_inquiry(question)
+
+    def report(open_to: Choices) -> TaskReport:
+        from budgetsim.answers.sensitivity import trace_sensitivity
+        from budgetsim.report.sensitivity import sensitivity_json, sensitivity_page
+
+        sensitivity = trace_sensitivity(
             open_to,
-            asked.card,
             budget,
-            asked.reprice(open_to.task.name),
-            compute=asked.compute,
-            cards=_with(asked.card, cards),
+            partial(inquiry.choices, open_to.task.name),
+            cards=_with(inquiry.card, cards),
             llm_accuracies=accuracies,
             plateaus=plateaus,
-            owned_labels=question.owned_labels,
-            terms=asked.terms,
         )
-        shown = (found, open_to, asked.card, asked.compute, asked.rivals(found.task))
-        objects[found.task] = sensitivity_json(*shown)
-        bought |= buys(open_to, found.infeasible)
-        page += ["", *sensitivity_page(*shown)]
-    if question.as_json:
-        print_json({"tasks": objects})
-    else:
-        print_page(page[1:])
-    refuse_unbought(question, "--budget", budget, list(objects), bought=bought)
+        parts = (sensitivity, open_to, inquiry.card, inquiry.pricing.compute, inquiry.rivals(open_to.task.name))
+        return TaskReport(
+            data=sensitivity_json(*parts),
+            page=sensitivity_page(*parts),
+            buys=buys_training(open_to, sensitivity.infeasible),
+        )
+
+    refuse_unbought(inquiry, report_tasks(inquiry, report), "--budget", budget)
 
 
 def _with(card: RateCard, cards: list[RateCard]) -> list[RateCard]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.asked import check_compute
 from budgetsim_cli.console import (
     EvidenceName,
     Json,
@@ -19,6 +18,7 @@ from budgetsim_cli.console import (
     read_text,
     say,
 )
+from budgetsim_cli.inquiry import check_compute
 from budgetsim_cli.question import Compute
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def simulate(
     """Predict the score of one new run at points nobody need have run."""
     from budgetsim.answers.choices import answer_points
     from budgetsim.answers.evidence import load_evidence
+    from budgetsim.answers.pricing import Pricing
     from budgetsim.errors import NoEvidenceError
     from budgetsim.report.points import points_grid, points_json
     from budgetsim.store.location import locate
@@ -64,29 +65,28 @@ def simulate(
         "n_llm_labels": n_llm_labels,
         "n_unlabeled": n_unlabeled,
     }
-    asked = _asked(one, points, task)
+    questions = _read_points(one, points, task)
     model = check_compute(compute)
-    card = read_rates(rates)
-    found = load_evidence(locate(store), evidence, say)
-    answers = answer_points(found, asked, card, compute=model, say=say)
+    pricing = Pricing(read_rates(rates), model)
+    answers = answer_points(load_evidence(locate(store), evidence, say), questions, pricing, say=say)
     silent = [a for a in answers if a.score is None]
     if len(silent) == len(answers):
         raise NoEvidenceError(silent[0].reason or "nothing is known of these points")
     for a in silent:
         say(f"No answer: {a.reason}")
     if as_json:
-        print_json({"rates": card.name, "points": points_json(answers)})
+        print_json({"rates": pricing.card.name, "points": points_json(answers)})
     else:
         print_page([points_grid(answers), *(f"Note: {a.reason}." for a in answers if a.reason and a.score is not None)])
 
 
-def _asked(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:
+def _read_points(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:
     from budgetsim.answers.points import make_point, parse_points
     from budgetsim.errors import InputError
 
     if file is None:
         return [make_point({**one, "task": task}, "command line")]
-    given = [f"--{name.replace('_', '-')}" for name, value in one.items() if value is not None]
-    if given:
-        raise InputError(f"--points FILE and {given[0]} were both given; the file says it all, leave {given[0]} out.")
+    named = [f"--{name.replace('_', '-')}" for name, value in one.items() if value is not None]
+    if named:
+        raise InputError(f"--points FILE and {named[0]} were both given; the file says it all, leave {named[0]} out.")
     return parse_points(read_text(file, "points file"), file.name, task=task)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from budgetsim._version import __version__
-    from budgetsim.answers.choices import Choices, Rival, choices, open_choices, rivals
+    from budgetsim.answers.choices import Choices, Rival, Selection, choices, open_choices, rivals
     from budgetsim.answers.evidence import Evidence, load_evidence, task_fit
     from budgetsim.answers.points import Point, PointAnswer, parse_points
+    from budgetsim.answers.pricing import Pricing
     from budgetsim.answers.sensitivity import Sensitivity, trace_sensitivity
     from budgetsim.choosing.allocate import Choice, allocate
     from budgetsim.choosing.goals import Goal, GoalPlan, reach_target
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from budgetsim.choosing.owning import Owning, worth_of_owning
     from budgetsim.choosing.simulate import chance_of_best, expected_regret, predict, run_interval
     from budgetsim.costs.hours import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
-    from budgetsim.costs.model import CostModel, Terms, cost_model
+    from budgetsim.costs.model import CostModel, cost_model
     from budgetsim.costs.rates import RateCard, parse_rates
+    from budgetsim.costs.terms import Terms
     from budgetsim.data.tasks import TASKS, Task, get_task
     from budgetsim.design.points import DesignPoint, Measurement
     from budgetsim.design.surface import Support, Surface, TaskFit
@@ -58,6 +60,8 @@ _HOME = {
     "__version__": "_version",
     "Choices": "answers.choices",
     "Evidence": "answers.evidence",
+    "Pricing": "answers.pricing",
+    "Selection": "answers.choices",
     "Rival": "answers.choices",
     "choices": "answers.choices",
     "load_evidence": "answers.evidence",
@@ -73,7 +77,7 @@ _HOME = {
     "forward_flops": "costs.hours",
     "observe": "pilots.condition",
     "CostModel": "costs.model",
-    "Terms": "costs.model",
+    "Terms": "costs.terms",
     "cost_model": "costs.model",
     "DesignPoint": "design.points",
     "Measurement": "design.points",
@@ -165,9 +169,11 @@ __all__ = [
     "Point",
     "PointAnswer",
     "Prediction",
+    "Pricing",
     "RateCard",
     "RateCardError",
     "Rival",
+    "Selection",
     "Sensitivity",
     "StoreError",
     "StoreLockedError",

@@ -6,40 +6,30 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from budgetsim.choosing.options import CLASS_SHARES, EvidenceNote, label_of
+from budgetsim.choosing.options import CLASS_SHARES, EvidenceNote
 from budgetsim.choosing.simulate import predict
 from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import Task
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
-from budgetsim.design.strategies import STRATEGIES
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Design, Route
+from budgetsim.design.strategies import COUNTS, STRATEGIES
 from budgetsim.design.surface import Kind, Surface, TaskFit
 from budgetsim.errors import InputError, NoEvidenceError
 
-COLUMNS: Final = ("task", "strategy", "teacher", "student", "n_labels", "n_llm_labels", "n_unlabeled", "labeler")
-_COUNTS: Final = COLUMNS[4:7]
-MOST: Final = 1_000_000_000_000  # no count of examples is larger
+COLUMNS: Final = ("task", "strategy", "teacher", "student", *COUNTS, "labeler")
+MOST_UNITS: Final = 1_000_000_000_000  # no count of examples is larger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A design somebody asks about, and where the question stood."""
+    """A design somebody asks about, and where the question stood; without a labeler it takes the only one there is."""
 
-    task: str
-    strategy: str
-    teacher: str | None
-    student: str | None
-    labeler: str | None  # None takes the only one there is
-    counts: Mapping[str, int]
+    design: Design
     place: str
-
-    @property
-    def inputs(self) -> list[int]:
-        return [self.counts[name] for name in STRATEGIES[self.strategy].inputs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,26 +66,23 @@ def make_point(values: Mapping[str, str | None], place: str, *, task: str | None
         raise InputError(f"{place}: no strategy; give one of {', '.join(STRATEGIES)}.")
     if strategy not in STRATEGIES:
         raise InputError(f"{place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGIES)}.")
-    counts = {column: _count(values.get(column), column, place) for column in _COUNTS}
-    wanted = STRATEGIES[strategy].inputs
-    stray = [c for c in _COUNTS if c not in wanted and counts[c]]
-    absent = [c for c in wanted if not values.get(c)]
+    kind = STRATEGIES[strategy]
+    counts = {column: _count(values.get(column), column, place) for column in COUNTS}
+    stray = [c for c in COUNTS if c not in kind.inputs and counts[c]]
+    absent = [c for c in kind.inputs if not values.get(c)]
     if stray:
         raise InputError(
             f"{place}, {stray[0]}: found {counts[stray[0]]}, but {strategy} has no such input; leave it out."
         )
     if absent:
         raise InputError(f"{place}, {absent[0]}: {strategy} needs it; give a whole number.")
-    trained = strategy != "constant"
-    return Point(
-        task=name,
+    route = Route(
         strategy=strategy,
-        teacher=(values.get("teacher") or PAPER_TEACHER) if strategy == "distill" else None,
-        student=(values.get("student") or PAPER_STUDENT) if trained else None,
-        labeler=values.get("labeler") if "n_llm_labels" in wanted else None,
-        counts=counts,
-        place=place,
+        teacher=(values.get("teacher") or PAPER_TEACHER) if kind.has_teacher else None,
+        student=(values.get("student") or PAPER_STUDENT) if kind.is_trained else "",
+        labeler=(values.get("labeler") or None) if kind.has_labeler else None,
     )
+    return Point(design=Design(task=name, route=route, **counts), place=place)
 
 
 def _count(value: str | None, column: str, place: str) -> int:
@@ -106,8 +93,8 @@ def _count(value: str | None, column: str, place: str) -> int:
         whole = int(number)
     except (ValueError, OverflowError):
         number, whole = math.nan, 0
-    if number != whole or not 0 <= whole <= MOST:
-        raise InputError(f"{place}, {column}: found {value!r}, wanted a whole number from 0 to {MOST:,}.")
+    if number != whole or not 0 <= whole <= MOST_UNITS:
+        raise InputError(f"{place}, {column}: found {value!r}, wanted a whole number from 0 to {MOST_UNITS:,}.")
     return whole
 
 
@@ -146,19 +133,18 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
 
     raises : NoEvidenceError naming what the evidence has
     """
-    models = (point.strategy, point.teacher, point.student)
-    found = [s for s in fit.surfaces if (s.route.strategy, s.route.teacher, s.route.student) == models]
-    if point.labeler:
-        found = [s for s in found if s.route.labeler == point.labeler]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        labelers = ", ".join(sorted(s.route.labeler or "" for s in found))
-        raise InputError(f"{point.place}: {point.strategy} has several labelers: {labelers}; name one as labeler.")
-    known = "; ".join(s.route.label for s in fit.surfaces)
-    asked = label_of(point.strategy, point.teacher, point.labeler, point.student)
+    route = point.design.route
+    surfaces = [s for s in fit.surfaces if replace(s.route, labeler=route.labeler) == route]
+    if route.labeler:
+        surfaces = [s for s in surfaces if s.route == route]
+    if len(surfaces) == 1:
+        return surfaces[0]
+    if surfaces:
+        labelers = ", ".join(sorted(s.route.labeler or "" for s in surfaces))
+        raise InputError(f"{point.place}: {route.strategy} has several labelers: {labelers}; name one as labeler.")
+    offered = "; ".join(s.route.label for s in fit.surfaces)
     raise NoEvidenceError(
-        f"{point.place}: evidence {fit.evidence_set} has no fitted {asked} on {fit.task}; it has {known}."
+        f"{point.place}: evidence {fit.evidence_set} has no fitted {route.label} on {fit.task}; it has {offered}."
     )
 
 
@@ -166,10 +152,11 @@ def answer_point(
     point: Point, surface: Surface, note: EvidenceNote, cost: CostModel | None, *, reason: str | None = None
 ) -> PointAnswer:
     """Predict one new run at a point; `reason` says why there is no cost or what it lacks, and where a table ends."""
-    (p,) = predict(surface, np.array([point.inputs], dtype=np.float64))
-    named = dict(zip(surface.inputs, point.inputs, strict=True))
+    counts = point.design.inputs
+    (p,) = predict(surface, np.array([counts], dtype=np.float64))
+    named = dict(zip(surface.inputs, counts, strict=True))
     ends = [f"{k} {axis[-1]:,.0f}" for (k, n), axis in zip(named.items(), surface.knots, strict=True) if n > axis[-1]]
-    told = [*([reason] if reason else []), *(f"the score is that at {end}, where the table ends" for end in ends)]
+    reasons = [*([reason] if reason else []), *(f"the score is that at {end}, where the table ends" for end in ends)]
     return PointAnswer(
         point=point,
         score=100 * p.score,
@@ -180,7 +167,7 @@ def answer_point(
         source=note.source,
         evidence_set=note.set,
         cost_usd=None if cost is None else float(cost.total(named)),
-        reason="; ".join(told) or None,
+        reason="; ".join(reasons) or None,
     )
 
 
@@ -209,12 +196,7 @@ def points_of(answers: Sequence[PointAnswer]) -> list[dict[str, object]]:
     """Answers as JSON objects, in order."""
     return [
         {
-            "task": a.point.task,
-            "strategy": a.point.strategy,
-            "teacher": a.point.teacher,
-            "student": a.point.student,
-            "labeler": a.point.labeler,
-            **a.point.counts,
+            **_design_of(a.point),
             "score": a.score,
             "lower": a.lower,
             "upper": a.upper,
@@ -227,3 +209,8 @@ def points_of(answers: Sequence[PointAnswer]) -> list[dict[str, object]]:
         }
         for a in answers
     ]
+
+
+def _design_of(point: Point) -> dict[str, object]:
+    design = point.design.flat()
+    return {name: design[name] for name in ("task", "strategy", "teacher", "student", "labeler", *COUNTS)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from budgetsim.answers.evidence import Evidence, device_class, is_published
 from budgetsim.choosing.options import EvidenceNote, Option
@@ -17,77 +17,65 @@ from budgetsim.costs.hours import (
     published_hours,
     student_only,
 )
-from budgetsim.costs.model import NO_TERMS, CostModel, Terms, cost_model
+from budgetsim.costs.model import cost_model
 from budgetsim.costs.rates import RateCard
+from budgetsim.costs.terms import NO_TERMS, Terms, apply
 from budgetsim.data.tasks import Task
+from budgetsim.design.points import Route
 from budgetsim.design.surface import Surface
 from budgetsim.errors import MissingPriceError
+from budgetsim.store.query import StageRow
 
 NOT_CHARGED = "not charged"  # compute model of a student whose training is free
-_SIZE_OF = {"distill": "n_unlabeled", "llm_annotate": "n_llm_labels"}  # what a student trains on; else its labels
 
 
-def priced_option(
-    evidence: Evidence,
-    surface: Surface,
-    task: Task,
-    card: RateCard,
-    compute: ComputeModel,
-    owned_labels: float,
-    terms: Terms = NO_TERMS,
-) -> Option:
-    """One way to use money: a fitted surface with its hours and its costs.
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """What turns a fitted surface into an option that money can buy.
 
     compute : how hours of published evidence are billed; measured ones are as they were measured
-    owned_labels : labels already paid for
+    terms : what a project owns and must keep to
+    """
+
+    card: RateCard
+    compute: ComputeModel = "published"
+    terms: Terms = NO_TERMS
+
+
+def priced_option(evidence: Evidence, surface: Surface, task: Task, pricing: Pricing) -> Option:
+    """One way to use money: a fitted surface with its hours and its costs.
+
     raises : MissingPriceError where a price or the hours of its compute are not known
     """
-    hours = _hours(evidence, surface, task, card, compute)
+    route, card = surface.route, pricing.card
+    hours = _hours(evidence, route, task, pricing)
     if hours is None:
         raise MissingPriceError(
-            f"no {compute} compute is known for {surface.route.teacher} into {surface.route.student} on {task.name}; "
+            f"no {pricing.compute} compute is known for {route.teacher} into {route.student} on {task.name}; "
             f"give the card a utilisation, or choose another --compute."
         )
-    if surface.route.strategy != "distill" and not card.has_device(hours.device_class):
+    if not route.kind.always_charged and not card.has_device(hours.device_class):
         hours = Hours(model=NOT_CHARGED, device_class=hours.device_class)
-    cost = cost_model(surface.route.strategy, task, card, hours, owned_labels=owned_labels, terms=terms)
+    cost = cost_model(route.kind, task, card, hours)
     return Option(
         surface=surface,
-        cost=_under_terms(cost, card, hours, terms, surface.route.teacher, owned_labels),
+        cost=apply(cost, card, hours, pricing.terms, route),
         evidence=evidence_note(evidence, surface, task.name),
         hours=hours,
     )
 
 
-def priced_options(
-    evidence: Evidence,
-    surface: Surface,
-    task: Task,
-    card: RateCard,
-    compute: ComputeModel,
-    owned_labels: float,
-    terms: Terms,
-) -> list[Option]:
+def priced_options(evidence: Evidence, surface: Surface, task: Task, pricing: Pricing) -> list[Option]:
     """As `priced_option`; where its teacher is owned, also without it: fewer labels may do with more texts.
 
     raises : MissingPriceError where a price or the hours of its compute are not known
     """
-    option = priced_option(evidence, surface, task, card, compute, owned_labels, terms)
-    if terms.owned_teacher is None or terms.owned_teacher[0] != surface.route.teacher:
+    option, terms = priced_option(evidence, surface, task, pricing), pricing.terms
+    if terms.owned_teacher is None or not terms.owns_teacher(surface.route.teacher):
         return [option]
-    free = terms._replace(owned_teacher=None)
-    anew = priced_option(evidence, surface, task, card, compute, owned_labels, free)
+    without = replace(pricing, terms=terms._replace(owned_teacher=None))
+    anew = priced_option(evidence, surface, task, without)
     return [option, replace(anew, left_aside=terms.owned_teacher[1])]
-
-
-def _under_terms(
-    cost: CostModel, card: RateCard, hours: Hours, terms: Terms, teacher: str | None, owned_labels: float
-) -> CostModel:
-    if terms.owned_teacher is None and terms.labels_per_day is None:
-        return cost
-    from budgetsim.costs.terms import under  # only where time or a teacher is spoken of
-
-    return under(cost, card, hours, terms, teacher, owned_labels)
 
 
 def evidence_note(evidence: Evidence, surface: Surface, task: str) -> EvidenceNote:
@@ -115,35 +103,33 @@ def uncharged_words(option: Option, card: RateCard) -> str:
     return f"training the student on labels is not charged: the card has {lacks}."
 
 
-def _hours(evidence: Evidence, surface: Surface, task: Task, card: RateCard, compute: ComputeModel) -> Hours | None:
+def _hours(evidence: Evidence, route: Route, task: Task, pricing: Pricing) -> Hours | None:
     if not is_published(evidence.set_of(task.name)):
-        return _measured(evidence, surface, task.name)
-    speed = modelled_speed(card)
-    if surface.route.strategy != "distill":
-        modelled = student_only(surface.route.student, task, speed) if card.overheads.charge_student_training else None
+        return _measured(evidence, route, task.name)
+    card, speed = pricing.card, modelled_speed(pricing.card)
+    if not route.kind.has_teacher:
+        modelled = student_only(route.student, task, speed) if card.overheads.charge_student_training else None
         return modelled or Hours(model=NOT_CHARGED, device_class="gpu")
-    if surface.route.teacher is None:
+    if route.teacher is None:
         return None
-    bills = _published(evidence, task.name, surface.route.teacher, surface.route.student)
-    return distill_hours(compute, surface.route.teacher, surface.route.student, task, bills, speed)
+    bills = _published(evidence, task.name, route.teacher, route.student)
+    return distill_hours(pricing.compute, route.teacher, route.student, task, bills, speed)
 
 
-def _measured(evidence: Evidence, surface: Surface, task: str) -> Hours | None:
-    """Hours of the stages that the runs of a surface rest on, whatever the compute model asked for."""
-    stages = [s for s in evidence.stages if s.task == task and s.route == surface.route]
-    size = _SIZE_OF.get(surface.route.strategy, "n_labels")
+def _measured(evidence: Evidence, route: Route, task: str) -> Hours | None:
+    """Hours of the stages that the runs of a route rest on, whatever the compute model asked for."""
+    stages = [s for s in evidence.stages if s.task == task and s.route == route]
     return measured_hours(
-        [
-            MeasuredStage(
-                kind=s.kind,
-                n=getattr(s, size if s.kind == "train_student" else "n_labels"),
-                examples=s.examples,
-                hours=s.hours,
-            )
-            for s in stages
-        ],
+        [MeasuredStage(kind=s.kind, n=_stage_size(s), examples=s.examples, hours=s.hours) for s in stages],
         device_class(evidence.set_of(task)),
     )
+
+
+def _stage_size(stage: StageRow) -> float:
+    """The size that a stage's hours depend on: all that the student is trained on, or the teacher's labels."""
+    if stage.kind != "train_student":
+        return stage.n_labels
+    return float(sum(getattr(stage, name) for name in stage.route.kind.trains_on))
 
 
 def _published(evidence: Evidence, task: str, teacher: str, student: str) -> PublishedHours | None:
@@ -158,7 +144,7 @@ def _published(evidence: Evidence, task: str, teacher: str, student: str) -> Pub
 
 
 def modelled_speed(card: RateCard) -> ModelledSpeed | None:
-    """The card's utilisation as the mathematics wants it, or None."""
+    """The card's utilisation in the form that hours are modelled with; None where the card has none."""
     use = card.utilisation
     if use is None:
         return None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal, TypeAlias
 
 from budgetsim.answers.choices import Choices
+from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.optimize import out_of_reach
 from budgetsim.choosing.options import Allocation, Option
 from budgetsim.choosing.winners import rows_by_label
-from budgetsim.costs.hours import COMPUTE_MODELS, ComputeModel
-from budgetsim.costs.model import NO_TERMS, Terms, cost_model, llm_usd_per_label
+from budgetsim.costs.hours import COMPUTE_MODELS
+from budgetsim.costs.model import cost_model, llm_usd_per_label
 from budgetsim.costs.rates import RateCard, Utilisation
-from budgetsim.costs.terms import under
+from budgetsim.costs.terms import apply
 from budgetsim.data.tasks import Task
+from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
 from budgetsim.economics.plans import best_plan
@@ -37,13 +39,8 @@ CaseKind = Literal["card", "compute", "llm_accuracy", "teacher_plateau"]
 _ERRORS: dict[Errors, str] = {"random": "at random", "learnable": "that a student learns"}
 _MISFIT = 0.02  # beyond what the noise of runs explains
 _SHARES = ("teacher_training", "labelling", "student_training")  # of the utilisation
-LLM_STRATEGIES = ("llm_annotate", "annotate_plus_llm")
 
-
-class Reprice(Protocol):
-    """Opens the same choices under another card and compute model (`advise.choices`, with the rest filled in)."""
-
-    def __call__(self, card: RateCard, *, compute: ComputeModel) -> Choices: ...
+Reprice: TypeAlias = Callable[[Pricing], Choices]  # opens the same choices under another pricing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,30 +76,27 @@ class Sensitivity:
 
 def trace_sensitivity(
     open_to: Choices,
-    card: RateCard,
     budget_usd: float,
     reprice: Reprice,
     *,
-    compute: ComputeModel,
     cards: Sequence[RateCard] = (),
     llm_accuracies: Sequence[float] = (),
     plateaus: Sequence[float] = (),
-    owned_labels: float = 0.0,
-    terms: Terms = NO_TERMS,
 ) -> Sensitivity:
     """Break-even prices, tornado, cards and compute models side by side, and what-ifs asked for.
 
-    reprice : under the same owned labels and terms as these
+    reprice : opens the same choices under another card or compute model
     llm_accuracies, plateaus : fractions
     raises : InputError for an accuracy at or below chance
     """
-    task, options = open_to.task, open_to.options
-    levers = price_levers(task, options, card)
+    task, options, pricing = open_to.task, open_to.options, open_to.pricing
+    levers = price_levers(task, options, pricing.card)
     assumptions = money_assumptions(options, levers, budget_usd)
-    assumptions += _utilisation(card, budget_usd, reprice, compute)
-    cases = [_priced("card", c.name, c, compute, budget_usd, reprice) for c in cards]
-    cases += [_priced("compute", m, card, m, budget_usd, reprice) for m in COMPUTE_MODELS if _is_published(options)]
-    cases += [llm_case(open_to, card, budget_usd, a, e, owned_labels, terms) for a in llm_accuracies for e in _ERRORS]
+    assumptions += _utilisation(pricing, budget_usd, reprice)
+    compute_models = COMPUTE_MODELS if _is_published(options) else ()
+    cases = [_priced("card", c.name, replace(pricing, card=c), budget_usd, reprice) for c in cards]
+    cases += [_priced("compute", m, replace(pricing, compute=m), budget_usd, reprice) for m in compute_models]
+    cases += [llm_case(open_to, budget_usd, a, e) for a in llm_accuracies for e in _ERRORS]
     cases += [plateau_case(task, options, budget_usd, p) for p in plateaus]
     return Sensitivity(
         task=task.name,
@@ -120,15 +114,14 @@ def _is_published(options: Sequence[Option]) -> bool:
     return all(o.evidence.source != "measured" for o in options)
 
 
-def _priced(
-    kind: CaseKind, name: str, card: RateCard, compute: ComputeModel, budget_usd: float, reprice: Reprice
-) -> Case:
+def _priced(kind: CaseKind, name: str, pricing: Pricing, budget_usd: float, reprice: Reprice) -> Case:
     """The best plan under a card and a compute model, with the card's main prices."""
     try:
-        open_to = reprice(card, compute=compute)
+        open_to = reprice(pricing)
     except (MissingPriceError, NoEvidenceError) as error:
         return Case(kind=kind, name=name, plan=None, reason=str(error))
-    task, label = open_to.task, card.label_price(open_to.task.name)
+    task, card = open_to.task, pricing.card
+    label = card.label_price(task.name)
     classes = {o.hours.device_class for o in open_to.options if o.hours is not None}
     device = min((float(card.device(c).usd_per_device_hour) for c in classes if card.has_device(c)), default=None)
     return Case(
@@ -142,13 +135,13 @@ def _priced(
     )
 
 
-def _utilisation(card: RateCard, budget_usd: float, reprice: Reprice, compute: ComputeModel) -> list[Assumption]:
+def _utilisation(pricing: Pricing, budget_usd: float, reprice: Reprice) -> list[Assumption]:
     """The stated utilisation halved and doubled, or up to where one of its shares is whole; where hours rest on it."""
-    use = card.utilisation
-    if use is None or compute != "modern":
+    card, use = pricing.card, pricing.card.utilisation
+    if use is None or pricing.compute != "modern":
         return []
     low, high = 0.5, min(2.0, 1 / max(getattr(use, name) for name in _SHARES))
-    ends = [reprice(_used(card, use, factor), compute=compute).options for factor in (low, high)]
+    ends = [reprice(replace(pricing, card=_with_use(card, use, factor))).options for factor in (low, high)]
     return [
         Assumption(
             name="utilisation",
@@ -161,7 +154,7 @@ def _utilisation(card: RateCard, budget_usd: float, reprice: Reprice, compute: C
     ]
 
 
-def _used(card: RateCard, use: Utilisation, factor: float) -> RateCard:
+def _with_use(card: RateCard, use: Utilisation, factor: float) -> RateCard:
     shares = {name: getattr(use, name) * factor for name in _SHARES}
     return card.model_copy(update={"utilisation": use.model_copy(update=shares)})
 
@@ -170,33 +163,26 @@ def plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plate
     """The best plan if no teacher scored above a plateau (fraction)."""
     held = with_plateau(options, plateau)
     name = f"teacher never above {100 * plateau:g}"
-    if not any(o.surface.route.strategy == "distill" for o in held):
+    taught = [o for o in held if o.surface.route.kind.has_teacher]
+    if not taught:
         return Case(kind="teacher_plateau", name=name, plan=None, reason="no distilled student is among the options")
     return Case(
         kind="teacher_plateau",
         name=name,
         plan=best_plan(task, held, budget_usd),
-        beside=_beside(task, [o for o in held if o.surface.route.strategy == "distill"], budget_usd),
+        beside=_beside(task, taught, budget_usd),
         notes=("the rule: a student scores at most what its teacher does, and below that as before.",),
     )
 
 
-def llm_case(
-    open_to: Choices,
-    card: RateCard,
-    budget_usd: float,
-    accuracy: float,
-    errors: Errors,
-    owned_labels: float = 0.0,
-    terms: Terms = NO_TERMS,
-) -> Case:
+def llm_case(open_to: Choices, budget_usd: float, accuracy: float, errors: Errors) -> Case:
     """The best plan if the LLM were right in a share of its labels.
 
     raises : InputError for an accuracy at or below chance
     """
     task, name = open_to.task, f"LLM right in {100 * accuracy:g} %, errors {_ERRORS[errors]}"
     classes = n_classes(task)
-    annotate = [o for o in open_to.options if o.surface.route.strategy == "annotate"]
+    annotate = [o for o in open_to.options if _labels_alone(o)]
     if classes is None or not annotate:
         why = (
             f"an answer of {task.name} is text: no share of right labels links it to a score"
@@ -212,13 +198,11 @@ def llm_case(
         llm = [
             o
             for a in _of_llm_students(open_to.options, annotate)
-            for o in _llm_options(
-                task, card, a, _llm_surfaces(a.surface, accuracy, classes, errors), owned_labels, terms
-            )
+            for o in _llm_options(task, open_to.pricing, a, _llm_surfaces(a.surface, accuracy, classes, errors))
         ]
     except MissingPriceError as error:
         return Case(kind="llm_accuracy", name=name, plan=None, reason=str(error))
-    others = [o for o in open_to.options if o.surface.route.strategy not in LLM_STRATEGIES]
+    others = [o for o in open_to.options if not o.surface.route.kind.has_labeler]
     return Case(
         kind="llm_accuracy",
         name=name,
@@ -228,9 +212,18 @@ def llm_case(
     )
 
 
+def _labels_alone(option: Option) -> bool:
+    """Whether a student is trained on labels of people, and on nothing else."""
+    return option.surface.route.kind.inputs == ("n_labels",)
+
+
+def _llm_labels_alone(option: Option) -> bool:
+    return option.surface.route.kind.inputs == ("n_llm_labels",)
+
+
 def _of_llm_students(options: Sequence[Option], annotate: Sequence[Option]) -> list[Option]:
     """Annotation options of the students that the evidence's LLM labelled for; of all where there is none."""
-    students = {o.surface.route.student for o in options if o.surface.route.strategy in LLM_STRATEGIES}
+    students = {o.surface.route.student for o in options if o.surface.route.kind.has_labeler}
     return [o for o in annotate if not students or o.surface.route.student in students]
 
 
@@ -243,17 +236,14 @@ def _llm_surfaces(annotate: Surface, accuracy: float, classes: int, errors: Erro
     return [alone, mixed_surface(annotate, label_worth(accuracy, classes), labeler)]
 
 
-def _llm_options(
-    task: Task, card: RateCard, annotate: Option, surfaces: Sequence[Surface], owned_labels: float, terms: Terms
-) -> list[Option]:
-    """Options of modelled surfaces, priced by the card under the same terms."""
-    hours, found = annotate.hours, []
-    for s in surfaces:
-        cost = cost_model(s.route.strategy, task, card, hours, owned_labels=owned_labels, terms=terms)
-        found.append(
-            replace(modelled(annotate, s), cost=under(cost, card, hours, terms, s.route.teacher, owned_labels))
-        )
-    return found
+def _llm_options(task: Task, pricing: Pricing, annotate: Option, surfaces: Sequence[Surface]) -> list[Option]:
+    """Options of modelled surfaces, with the hours of annotating, under the same pricing."""
+    card, hours = pricing.card, annotate.hours
+    costs = [cost_model(s.route.kind, task, card, hours) for s in surfaces]
+    return [
+        replace(modelled(annotate, s), cost=apply(cost, card, hours, pricing.terms, s.route))
+        for s, cost in zip(surfaces, costs, strict=True)
+    ]
 
 
 def _rule_words(accuracy: float, classes: int, errors: Errors) -> str:
@@ -268,9 +258,9 @@ def _rule_words(accuracy: float, classes: int, errors: Errors) -> str:
 def _implied_notes(options: Sequence[Option], classes: int, errors: Errors) -> list[str]:
     """What a rule says of the evidence's own LLM."""
     notes = []
-    curves = {o.surface.route.student: o.surface for o in options if o.surface.route.strategy == "annotate"}
+    curves = {o.surface.route.student: o.surface for o in options if _labels_alone(o)}
     for o in options:
-        if o.surface.route.strategy == "llm_annotate" and o.surface.route.student in curves:
+        if _llm_labels_alone(o) and o.surface.route.student in curves:
             seen = implied_accuracy(curves[o.surface.route.student], o.surface, classes, errors)
             if seen is not None:
                 notes.append(_implied_words(str(o.surface.route.labeler), seen))
@@ -291,4 +281,4 @@ def _beside(task: Task, options: Sequence[Option], budget_usd: float) -> tuple[A
     """The best plan of each label alone, where it beats the constant answer; a chance of being best means nothing."""
     ways = ([options[i] for i in same] for same in rows_by_label(options).values())
     plans = [replace(best_plan(task, same, budget_usd), p_best=None) for same in ways]
-    return tuple(p for p in plans if p.strategy != "constant")
+    return tuple(p for p in plans if p.strategy != CONSTANT.name)

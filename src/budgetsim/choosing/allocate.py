@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.costs.model import CostModel
-from budgetsim.design.surface import Floats, Surface, axis_scale, interpolate, regrid
+from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import Surface, axis_scale, interpolate, regrid
 
 FINE = 24  # candidates of an input between two knots
 EASY = 6  # enough where thousands of budgets and prices are tried
@@ -76,7 +77,7 @@ def best_per_draw(surface: Surface, cost: CostModel, budget: float) -> Floats:
     Searched more coarsely, so it is a little below the true optimum (docs/allocating.md); where even
     that buys nothing, -inf.
     """
-    reach = replace(cost, limits={name: max(float(cost.most(name, budget)), 0.0) for name in surface.inputs})
+    reach = replace(cost, limits={name: max(float(cost.max_units(name, budget)), 0.0) for name in surface.inputs})
     return prepare(surface, surface.draws, reach, _COARSE).best(reach, [budget]).value[..., 0]
 
 
@@ -103,7 +104,7 @@ class _OneInput:
         return cls(surface.inputs[0], surface.knots, table, counts, top, top_at)
 
     def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
-        most = cost.most(self.name, _amounts(budgets))
+        most = cost.max_units(self.name, _amounts(budgets))
         last = np.searchsorted(self.counts, most, side="right") - 1
         low = np.maximum(last, 0)
         at_most = interpolate(self.axis, self.table, np.maximum(most, 1)[:, None])
@@ -172,7 +173,7 @@ class _Side:
             return Choice(np.full((len(money), 2), np.nan), np.full((*self.values.shape[:-2], len(money)), -np.inf))
         payable = 1 + np.flatnonzero(cost.input_usd(names[self.axis], self.fixed) <= money.max()).max(initial=0)
         fixed = self.fixed[:payable]  # costs rise: what the largest budget cannot pay for need not be tried
-        most = cost.most(names[1 - self.axis], money[:, None], {names[self.axis]: fixed[None, :]})  # (budgets, p)
+        most = cost.max_units(names[1 - self.axis], money[:, None], {names[self.axis]: fixed[None, :]})  # (budgets, p)
         most = np.minimum(most, self.knots[-1])
         low = np.maximum(np.searchsorted(self.knots, most, side="right") - 1, 0)
         inside, end = self._reached(most, low)
@@ -202,7 +203,7 @@ class _Side:
 
 def _bounds(cost: CostModel, names: tuple[str, ...], axis: int, end: float) -> tuple[float, float]:
     """The fewest and the most units of an input that are looked at."""
-    return cost.fewest(names)[names[axis]], float(np.floor(min(cost.limit(names[axis]), end)))
+    return cost.min_units(names)[names[axis]], float(np.floor(min(cost.limit(names[axis]), end)))
 
 
 def _within(counts: Floats, bounds: tuple[float, float]) -> Floats:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from budgetsim.choosing.allocate import Search
 from budgetsim.choosing.bisect import first_change
-from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option
+from budgetsim.choosing.options import Allocation, Option
 from budgetsim.choosing.winners import best_values, by_label, rows_by_label, winners
 from budgetsim.data.tasks import Task
+from budgetsim.design.stages import COMPUTE_STAGES, LABEL_STAGES, LLM_LABELS
 
 _FACTORS = (1.0, 4.0, 32.0)  # price changes that are tried
 FURTHEST = int(_FACTORS[-1])
 _CLOSE = 1.02  # the price is known to 2 %
-PRICED_STAGES = {"labels": ("labels", "dev_and_test_labels"), "LLM": ("llm_labels",), "compute": COMPUTE_STAGES}
+PRICED_STAGES = {"labels": LABEL_STAGES, "LLM": (LLM_LABELS,), "compute": COMPUTE_STAGES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.choosing.options import Option
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 
 _GRID, _ZOOM, _ZOOMS = 61, 33, 2  # to 0.03 % of a budget that may span 7 decades
 
@@ -35,7 +35,7 @@ def cheapest(enough: Callable[[Floats], NDArray[np.bool_]], low: float, high: fl
 
 def least_usd(options: Sequence[Option]) -> float:
     """What the smallest plan of any option costs."""
-    return min(float(o.cost.total(o.cost.fewest(o.surface.inputs))) for o in options)
+    return min(float(o.cost.total(o.cost.min_units(o.surface.inputs))) for o in options)
 
 
 def dearest_usd(options: Sequence[Option]) -> float:

@@ -32,12 +32,12 @@ def _top(allocations: Sequence[Allocation]) -> Allocation | None:
 
 
 def _all_labels(option: Option, initial: int, budget_usd: float) -> list[Allocation]:
-    n = option.cost.most("n_labels", budget_usd)
+    n = option.cost.max_units("n_labels", budget_usd)
     return [allocation_at(option, np.array([float(n)]))] if n >= max(initial, 1) else []
 
 
 def _all_compute(option: Option, initial: int, budget_usd: float) -> list[Allocation]:
     if not option.cost.at_least.get("n_labels", 0) <= initial <= option.cost.limit("n_labels"):
         return []
-    n = option.cost.most("n_unlabeled", budget_usd, {"n_labels": initial})
+    n = option.cost.max_units("n_unlabeled", budget_usd, {"n_labels": initial})
     return [allocation_at(option, np.array([float(initial), float(n)]))] if n >= 1 else []

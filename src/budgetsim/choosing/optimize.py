@@ -18,7 +18,7 @@ from budgetsim.choosing.simulate import chance_of_best, expected_regret
 from budgetsim.choosing.targets import StopHere, stop_here
 from budgetsim.choosing.winners import CHEAPER, HAIR, better_of_a_label, recommended, searches
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 
 if TYPE_CHECKING:
     from budgetsim.choosing.objectives import Choose
@@ -167,7 +167,7 @@ def why_infeasible(option: Option, budget_usd: float) -> str:
         if cost.limit(name) < 1:
             there = "people give 0 labels" if name == "n_labels" else f"the pool holds {cost.limit(name):,.0f} texts"
             return f"{there}; {name} needs one or more"
-    fewest = cost.fewest(option.surface.inputs)
+    fewest = cost.min_units(option.surface.inputs)
     stages = cost.stages(fewest)
     least = float(cost.total(fewest))
     if least <= budget_usd and cost.days is not None:

@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from budgetsim.costs.hours import Hours, Steps
 from budgetsim.costs.rates import LlmPrice, Pool, RateCard
 from budgetsim.data.tasks import Task
+from budgetsim.design.arrays import Floats
+from budgetsim.design.stages import DEV_AND_TEST_LABELS, FIXED, LABELS, LLM_LABELS, PURCHASES, STUDENT, TEACHER, TEXTS
+from budgetsim.design.strategies import Strategy
 from budgetsim.errors import MissingPriceError
 
-Floats = NDArray[np.float64]
 _TINY = 1e-9  # relative slack when money is turned into whole units
 _NO_LIMIT = 1e15
-_KEPT = ("labels", "llm_labels", "texts")  # stages whose units, once paid, are owned
-
-
-class Terms(NamedTuple):
-    """What a project holds and must keep to, besides its owned labels and the card.
-
-    owned_teacher : a model that is already tuned, and on how many labels
-    max_labels : labels people can give besides the owned ones; None takes the card's, else no bound
-    pool : unlabelled texts there are; None takes the card's
-    labels_per_day : None tells no time
-    gpus : devices that share the device-hours
-    deadline_days : may only be finite where `labels_per_day` is told
-    """
-
-    owned_teacher: tuple[str, int] | None = None
-    max_labels: int | None = None
-    pool: int | None = None
-    labels_per_day: float | None = None
-    gpus: int = 1
-    deadline_days: float = math.inf
-
-
-NO_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +32,8 @@ class CostModel:
     steps : stage -> a stepped cost in n_labels
     limits : input -> how many units there are
     at_least : input -> the fewest units there can be, where that is more than one
-    days : how long it takes, a second purse of the same form that holds `deadline_days`; None tells no time
+    days : how long it takes, a second model of the same form, of days instead of dollars, bounded by
+        `deadline_days`; None where no time is asked about
     """
 
     fixed: Mapping[str, float] = field(default_factory=dict)
@@ -86,21 +65,21 @@ class CostModel:
         """How many units of an input there are."""
         return self.limits.get(name, _NO_LIMIT)
 
-    def fewest(self, names: Iterable[str]) -> dict[str, float]:
+    def min_units(self, names: Iterable[str]) -> dict[str, float]:
         """The smallest plan: one unit of each input, or the fewest there can be."""
         return {name: max(self.at_least.get(name, 1.0), 1.0) for name in names}
 
-    def most(self, name: str, usd: ArrayLike, besides: Mapping[str, ArrayLike] | None = None) -> Floats:
+    def max_units(self, name: str, usd: ArrayLike, besides: Mapping[str, ArrayLike] | None = None) -> Floats:
         """The most whole units of one input that a budget pays for in time, within its limit; -1 for none.
 
         usd : dollars in all; besides : counts of the other inputs. Both are broadcast.
         """
-        taken = [self.input_usd(other, n) for other, n in (besides or {}).items()]
-        left = np.asarray(usd, dtype=np.float64) - self.fixed_usd - sum(taken, np.float64(0.0))
+        others = [self.input_usd(other, n) for other, n in (besides or {}).items()]
+        left = np.asarray(usd, dtype=np.float64) - self.fixed_usd - sum(others, np.float64(0.0))
         paid = np.where(left >= 0, self.affordable(name, left), -1.0)
         if self.days is None or math.isinf(self.deadline_days):
             return paid
-        return np.minimum(paid, self.days.most(name, self.deadline_days, besides))
+        return np.minimum(paid, self.days.max_units(name, self.deadline_days, besides))
 
     def in_time(self, counts: Mapping[str, float]) -> bool:
         """Whether a plan keeps the deadline; what takes no time does."""
@@ -153,7 +132,7 @@ class CostModel:
     def _of_input(self, name: str, n: Floats) -> dict[str, Floats]:
         parts = {}
         for stage, usd in self.per_unit.get(name, {}).items():
-            paid = np.maximum(n - self.owned.get(name, 0.0), 0) if stage in _KEPT else n
+            paid = np.maximum(n - self.owned.get(name, 0.0), 0) if stage in PURCHASES else n
             parts[stage] = usd * paid
         if name == "n_labels":
             parts |= {stage: steps.at(n) for stage, steps in self.steps.items()}
@@ -178,50 +157,68 @@ def llm_usd_per_label(price: LlmPrice, task: Task) -> float:
     return (tokens_in * float(price.usd_per_mtok_input) + tokens_out * float(price.usd_per_mtok_output)) / 1e6
 
 
-def cost_model(
-    strategy: str,
-    task: Task,
-    card: RateCard,
-    hours: Hours | None,
-    *,
-    owned_labels: float = 0.0,
-    terms: Terms = NO_TERMS,
-) -> CostModel:
-    """What a strategy costs on a task under a rate card.
+def cost_model(strategy: Strategy, task: Task, card: RateCard, hours: Hours | None) -> CostModel:
+    """What a strategy costs on a task under a rate card; `costs.terms.apply` adds what a project owns and must keep to.
 
     hours : device-hours of its teacher and student; None charges no compute
-    owned_labels : labels already paid for
-    terms : bounds of labels and texts; what it says of teachers and time is `purse.under`'s to add
     raises : MissingPriceError where the card lacks a price that is needed
     """
-    uses = {
-        "annotate": ("n_labels",),
-        "distill": ("n_labels", "n_unlabeled"),
-        "llm_annotate": ("n_llm_labels",),
-        "annotate_plus_llm": ("n_labels", "n_llm_labels"),
-    }[strategy]
-    per_unit: dict[str, dict[str, float]] = {name: {} for name in uses}
+    per_unit = {name: _purchases(name, card, task) for name in strategy.inputs}
+    fixed = _fixed(strategy, card, task, hours)
+    if hours is None or not _is_charged(strategy, card):
+        return CostModel(fixed=fixed, per_unit=per_unit, limits=_limits(strategy, card, task))
+    steps: dict[str, Steps] = {}
+    if takes_time(strategy, hours):  # what takes no hours needs no price
+        usd = _device_usd(card, hours)
+        for name, stages in compute_per_unit(strategy, hours, lambda h: usd * h).items():
+            per_unit[name] |= stages
+        steps = teacher_steps(strategy, hours, lambda h: h * usd)
+    return CostModel(fixed=fixed, per_unit=per_unit, steps=steps, limits=_limits(strategy, card, task))
+
+
+def takes_time(strategy: Strategy, hours: Hours) -> bool:
+    """Whether any unit of a strategy's inputs, or tuning its teacher, takes device-hours."""
+    paces = any(getattr(hours, pace) for stages in strategy.paces.values() for pace in stages.values())
+    return paces or (strategy.teacher_stage and any(hours.teacher_hours))
+
+
+def compute_per_unit(strategy: Strategy, hours: Hours, price: Callable[[float], float]) -> dict[str, dict[str, float]]:
+    """Compute of one unit of each input that takes any: input -> stage -> dollars or days.
+
+    price : device-hours to dollars or days
+    """
+    return {
+        name: {stage: price(getattr(hours, pace)) for stage, pace in stages.items()}
+        for name, stages in strategy.paces.items()
+    }
+
+
+def teacher_steps(strategy: Strategy, hours: Hours, price: Callable[[float], float]) -> dict[str, Steps]:
+    """Tuning the teacher, a stepped cost in n_labels, in dollars or days; empty where none is tuned.
+
+    price : device-hours to dollars or days
+    """
+    if not strategy.teacher_stage or not hours.teacher_n:
+        return {}
+    return {TEACHER: Steps(hours.teacher_n, tuple(price(h) for h in hours.teacher_hours))}
+
+
+def _purchases(name: str, card: RateCard, task: Task) -> dict[str, float]:
+    """What one unit of an input costs before any compute: stage -> dollars."""
+    if name == "n_labels":
+        return {LABELS: _label_usd(card, task)}
+    prices = {LLM_LABELS: _llm_usd(card, task)} if name == "n_llm_labels" else {}
+    return {**prices, TEXTS: float(_pool(card, task).usd_per_text)}
+
+
+def _limits(strategy: Strategy, card: RateCard, task: Task) -> dict[str, float]:
+    """How many units of each input the card says there are; every input but labels takes texts of the pool."""
     limits: dict[str, float] = {}
-    if "n_labels" in uses:
-        per_unit["n_labels"]["labels"] = _label_usd(card, task)
-        available = card.available(task.name) if terms.max_labels is None else terms.max_labels
+    for name in strategy.inputs:
+        available = card.available(task.name) if name == "n_labels" else _pool(card, task).size
         if available is not None:
-            limits["n_labels"] = owned_labels + available
-    if "n_llm_labels" in uses:
-        per_unit["n_llm_labels"]["llm_labels"] = _llm_usd(card, task)
-    for name in ("n_llm_labels", "n_unlabeled"):
-        if name in uses:
-            pool = _pool(card, task)
-            per_unit[name]["texts"] = float(pool.usd_per_text)
-            limits[name] = float(pool.size if terms.pool is None else terms.pool)
-    steps = _add_compute(strategy, card, hours, per_unit)
-    return CostModel(
-        fixed=_fixed(strategy, card, task, hours),
-        per_unit=per_unit,
-        owned={"n_labels": owned_labels} if "n_labels" in uses else {},
-        steps=steps,
-        limits=limits,
-    )
+            limits[name] = float(available)
+    return limits
 
 
 def _label_usd(card: RateCard, task: Task) -> float:
@@ -249,39 +246,23 @@ def _llm_usd(card: RateCard, task: Task) -> float:
     return llm_usd_per_label(card.llm, task)
 
 
-def _add_compute(
-    strategy: str, card: RateCard, hours: Hours | None, per_unit: dict[str, dict[str, float]]
-) -> dict[str, Steps]:
-    """Add the dollars of compute to the units, and return those of the teacher."""
-    if hours is None:
-        return {}
-    if strategy == "distill":
-        usd = _device_usd(card, hours)
-        per_unit["n_unlabeled"]["labelling"] = usd * hours.label_text
-        per_unit["n_unlabeled"]["distillation"] = usd * hours.train_text
-        if not hours.teacher_n:
-            return {}
-        return {"teacher": Steps(hours.teacher_n, tuple(h * usd for h in hours.teacher_hours))}
-    if card.overheads.charge_student_training and hours.train_label:  # what takes no hours needs no price
-        usd = _device_usd(card, hours)
-        for name in per_unit:
-            per_unit[name]["student"] = usd * hours.train_label
-    return {}
-
-
 def _device_usd(card: RateCard, hours: Hours) -> float:
     """Dollars of a device-hour, for every run a final model takes."""
     return float(card.device(hours.device_class).usd_per_device_hour) * card.overheads.runs_per_model
 
 
-def _fixed(strategy: str, card: RateCard, task: Task, hours: Hours | None) -> dict[str, float]:
+def _is_charged(strategy: Strategy, card: RateCard) -> bool:
+    """Whether the student's training is paid for."""
+    return strategy.always_charged or card.overheads.charge_student_training
+
+
+def _fixed(strategy: Strategy, card: RateCard, task: Task, hours: Hours | None) -> dict[str, float]:
     over = card.overheads
     fixed = {}
     if over.fixed_usd:
-        fixed["fixed"] = float(over.fixed_usd)
+        fixed[FIXED] = float(over.fixed_usd)
     if over.dev_labels + over.test_labels:
-        fixed["dev_and_test_labels"] = (over.dev_labels + over.test_labels) * _label_usd(card, task)
-    charged = strategy == "distill" or over.charge_student_training
-    if hours is not None and hours.train_fixed and charged:
-        fixed["student"] = hours.train_fixed * _device_usd(card, hours)
+        fixed[DEV_AND_TEST_LABELS] = (over.dev_labels + over.test_labels) * _label_usd(card, task)
+    if hours is not None and hours.train_fixed and _is_charged(strategy, card):
+        fixed[STUDENT] = hours.train_fixed * _device_usd(card, hours)
     return fixed

@@ -1,70 +1,107 @@
-"""What a teacher that is owned saves, and how long a plan takes: a cost model under a project's own terms."""
+"""What a project owns and must keep to, and a cost model under it: bounds, owned labels and teacher, days."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from budgetsim.costs.hours import Hours, Steps
-from budgetsim.costs.model import CostModel, Terms
+from budgetsim.costs.model import CostModel, compute_per_unit, teacher_steps
 from budgetsim.costs.rates import RateCard
+from budgetsim.design.points import Route
+from budgetsim.design.stages import DEV_AND_TEST_LABELS, LABELS, STUDENT
+from budgetsim.design.strategies import Strategy
 
 HOURS_A_DAY = 24.0  # devices work around the clock
 
 
-def under(
-    cost: CostModel, card: RateCard, hours: Hours | None, terms: Terms, teacher: str | None, owned_labels: float
-) -> CostModel:
-    """A cost model with the time it takes, and without what the owned teacher saves.
+class Terms(NamedTuple):
+    """What a project holds and must keep to, besides the card.
 
-    teacher : of the strategy that is priced; None has none
+    owned_labels : labels already paid for
+    owned_teacher : a model that is already tuned, and on how many labels
+    max_labels : labels people can give besides the owned ones; None takes the card's, else no bound
+    pool : unlabelled texts there are; None takes the card's
+    labels_per_day : labels people give in a day; None leaves time out
+    gpus : devices that share the device-hours
+    deadline_days : may only be finite where there are `labels_per_day`
     """
+
+    owned_labels: float = 0.0
+    owned_teacher: tuple[str, int] | None = None
+    max_labels: int | None = None
+    pool: int | None = None
+    labels_per_day: float | None = None
+    gpus: int = 1
+    deadline_days: float = math.inf
+
+    def owns_teacher(self, name: str | None) -> bool:
+        """Whether the owned teacher is the one of that name."""
+        return self.owned_teacher is not None and self.owned_teacher[0] == name
+
+
+NO_TERMS = Terms()
+
+
+def apply(cost: CostModel, card: RateCard, hours: Hours | None, terms: Terms, route: Route) -> CostModel:
+    """A cost model under a project's terms: what there is, what is owned, and the time it takes.
+
+    cost : of the route's strategy under the card and hours, without any terms
+    """
+    if "n_labels" in cost.per_unit:
+        cost = replace(cost, owned={"n_labels": terms.owned_labels})
+    cost = replace(cost, limits=_limits(cost, terms))
     if terms.labels_per_day is not None:
-        days = days_model(cost, card, hours, terms.labels_per_day, terms.gpus)
-        cost = replace(cost, days=days, deadline_days=terms.deadline_days)
-    if terms.owned_teacher is None or terms.owned_teacher[0] != teacher:
+        days = days_model(route.kind, card, hours, terms.labels_per_day, terms.gpus)
+        cost = replace(cost, days=replace(days, owned=cost.owned), deadline_days=terms.deadline_days)
+    if terms.owned_teacher is None or not terms.owns_teacher(route.teacher):
         return cost
-    return with_owned_teacher(cost, float(terms.owned_teacher[1]), owned_labels)
+    return with_owned_teacher(cost, float(terms.owned_teacher[1]), terms.owned_labels)
 
 
-def days_model(cost: CostModel, card: RateCard, hours: Hours | None, labels_per_day: float, gpus: int) -> CostModel:
+def _limits(cost: CostModel, terms: Terms) -> dict[str, float]:
+    """The card's limits or, where the terms name any, theirs; owned labels come on top of what people can give."""
+    given = {"n_labels": terms.max_labels, "n_llm_labels": terms.pool, "n_unlabeled": terms.pool}
+    limits = {**cost.limits, **{name: float(n) for name, n in given.items() if n is not None and name in cost.per_unit}}
+    if "n_labels" in limits:
+        limits["n_labels"] += terms.owned_labels
+    return limits
+
+
+def days_model(strategy: Strategy, card: RateCard, hours: Hours | None, labels_per_day: float, gpus: int) -> CostModel:
     """Days that a plan takes, one step after the other: labels, teacher, labelling, training.
 
-    Owned labels take no time; LLM labels none either (nothing says how long they take). Device-hours
-    divide by the number of devices, around the clock: an assumption, kinder than a real cluster.
+    LLM labels take no time (nothing says how long they take). Device-hours divide by the number of
+    devices, around the clock: an assumption, kinder than a real cluster.
     """
     over = card.overheads
     a_day = gpus * HOURS_A_DAY / over.runs_per_model  # device-hours of one run that a day holds
-    per_unit: dict[str, dict[str, float]] = {name: {} for name in cost.per_unit}
+    per_unit: dict[str, dict[str, float]] = {name: {} for name in strategy.inputs}
     if "n_labels" in per_unit:
-        per_unit["n_labels"]["labels"] = 1 / labels_per_day
-    steps: dict[str, Steps] = {}
-    fixed = {"dev_and_test_labels": (over.dev_labels + over.test_labels) / labels_per_day}
-    if hours is not None:
-        fixed["student"] = hours.train_fixed / a_day
-        if "n_unlabeled" in per_unit:
-            per_unit["n_unlabeled"]["labelling"] = hours.label_text / a_day
-            per_unit["n_unlabeled"]["distillation"] = hours.train_text / a_day
-            if hours.teacher_n:
-                steps["teacher"] = Steps(hours.teacher_n, tuple(h / a_day for h in hours.teacher_hours))
-        else:
-            for stages in per_unit.values():
-                stages["student"] = hours.train_label / a_day
-    return CostModel(fixed=fixed, per_unit=per_unit, owned=cost.owned, steps=steps)
+        per_unit["n_labels"][LABELS] = 1 / labels_per_day
+    fixed = {DEV_AND_TEST_LABELS: (over.dev_labels + over.test_labels) / labels_per_day}
+    if hours is None:
+        return CostModel(fixed=fixed, per_unit=per_unit)
+    fixed[STUDENT] = hours.train_fixed / a_day
+    for name, stages in compute_per_unit(strategy, hours, lambda h: h / a_day).items():
+        per_unit[name] |= stages
+    return CostModel(fixed=fixed, per_unit=per_unit, steps=teacher_steps(strategy, hours, lambda h: h / a_day))
 
 
 def with_owned_teacher(cost: CostModel, n: float, owned_labels: float) -> CostModel:
-    """The model where a teacher stands that is already tuned on n labels.
+    """The model where a teacher is owned that is already tuned on n labels.
 
     At n labels neither labels nor tuning are paid; one label more, and all that are not owned are
     paid and the teacher is tuned again. Fewer than n makes no sense. Counts are whole, so the jump
     is a straight line from n to n + 1 and the model stays piecewise linear and monotone.
     """
-    unit = cost.per_unit["n_labels"].get("labels", 0.0)
+    unit = cost.per_unit["n_labels"].get(LABELS, 0.0)
     steps = {stage: _from(n, stepped) for stage, stepped in cost.steps.items()}
-    steps["labels"] = _labels_beyond(n, owned_labels, unit)
+    steps[LABELS] = _labels_beyond(n, owned_labels, unit)
     per_unit = {name: dict(stages) for name, stages in cost.per_unit.items()}
-    per_unit["n_labels"].pop("labels", None)
+    per_unit["n_labels"].pop(LABELS, None)
     return replace(
         cost,
         per_unit=per_unit,
@@ -75,24 +112,24 @@ def with_owned_teacher(cost: CostModel, n: float, owned_labels: float) -> CostMo
     )
 
 
-def owning(cost: CostModel, bought: Mapping[str, float], once: Container[str]) -> CostModel:
+def own_units(cost: CostModel, units: Mapping[str, float], paid_stages: Container[str]) -> CostModel:
     """The model once some units have been paid for, and stages that are paid once: what it takes from there on.
 
-    bought : input -> units; those that were owned before count among them
-    once : stages of the fixed cost
+    units : input -> units that are paid for; those that were owned before count among them
+    paid_stages : stages of the fixed cost
     """
-    owned = {name: max(cost.owned.get(name, 0.0), bought.get(name, 0.0)) for name in cost.per_unit}
+    owned = {name: max(cost.owned.get(name, 0.0), units.get(name, 0.0)) for name in cost.per_unit}
     steps, n = dict(cost.steps), cost.at_least.get("n_labels")
-    if n is not None and "labels" in steps:  # beside an owned teacher labels are a step
-        before = steps["labels"]
+    if n is not None and LABELS in steps:  # beside an owned teacher labels are a step
+        before = steps[LABELS]
         unit = (before.y[-1] - before.y[-2]) / (before.n[-1] - before.n[-2])
-        steps["labels"] = _labels_beyond(n, owned["n_labels"], unit)
+        steps[LABELS] = _labels_beyond(n, owned["n_labels"], unit)
     return replace(
         cost,
         owned=owned,
         steps=steps,
-        fixed={stage: usd for stage, usd in cost.fixed.items() if stage not in once},
-        days=None if cost.days is None else owning(cost.days, bought, once),
+        fixed={stage: usd for stage, usd in cost.fixed.items() if stage not in paid_stages},
+        days=None if cost.days is None else own_units(cost.days, units, paid_stages),
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from budgetsim.choosing.options import COMPUTE_STAGES, Option
+from budgetsim.choosing.options import Option
 from budgetsim.costs.model import CostModel, llm_usd_per_label
 from budgetsim.costs.rates import RateCard
 from budgetsim.data.tasks import Task
+from budgetsim.design.stages import COMPUTE_STAGES, LABEL_STAGES, LABELS, LLM_LABELS, TEXTS
 
 POOLED = ("n_unlabeled", "n_llm_labels")  # inputs that take texts of the pool
-_INPUTS = {"labels": ("n_labels",), "llm_labels": ("n_llm_labels",), "texts": POOLED}
+_INPUTS = {LABELS: ("n_labels",), LLM_LABELS: ("n_llm_labels",), TEXTS: POOLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +58,13 @@ def price_levers(task: Task, options: Sequence[Option], card: RateCard) -> list[
     label, pool = card.label_price(task.name), card.pool(task.name)
     found = []
     if label is not None and label.usd > 0 and "n_labels" in inputs:
-        found.append(
-            Lever(name="labels", unit="a label", now_usd=float(label.usd), stages=("labels", "dev_and_test_labels"))
-        )
+        found.append(Lever(name="labels", unit="a label", now_usd=float(label.usd), stages=LABEL_STAGES))
     found += _compute_levers(options, card)
     if card.llm is not None and "n_llm_labels" in inputs:
         usd = llm_usd_per_label(card.llm, task)
-        found.append(Lever(name="LLM", unit="an LLM label", now_usd=usd, stages=("llm_labels",)))
+        found.append(Lever(name="LLM", unit="an LLM label", now_usd=usd, stages=(LLM_LABELS,)))
     if pool is not None and inputs & {"n_unlabeled", "n_llm_labels"}:
-        found.append(Lever(name="texts", unit="a text", now_usd=float(pool.usd_per_text), stages=("texts",)))
+        found.append(Lever(name="texts", unit="a text", now_usd=float(pool.usd_per_text), stages=(TEXTS,)))
     return found
 
 

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from budgetsim.choosing.allocate import prepare
 from budgetsim.choosing.options import Option
-from budgetsim.design.surface import Floats, axis_scale, interpolate
+from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import axis_scale, interpolate
 
 _BETWEEN = 6  # points between two knots of the labels
 _STEP = 1e-3  # of log(1 + n), over which a slope is taken
@@ -128,7 +129,7 @@ def trace_indifference(option: Option, score: float) -> IndifferenceCurve | None
     )
     if base.highest is None:
         return base
-    fewest = cost.fewest(s.inputs)[labels]
+    fewest = cost.min_units(s.inputs)[labels]
     second = _seconds(s.knots[1], cost.limit(other))
     mean = np.maximum(indifference_curve(s.knots, s.mean_table(), score / 100, second), fewest)
     rates = substitution_rate(s.knots, s.mean_table(), score / 100, second)

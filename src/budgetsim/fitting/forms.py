@@ -15,12 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.labelers import N_LABELER, Labeler
 from budgetsim.fitting.onset import N_FLOOR, Floors, rise
 
-Floats = NDArray[np.float64]
 Score = Callable[[Floats, Floats], Floats]
 
 _FIRST = N_FLOOR + 2  # coordinates before the curve's own: floor, amplitude, noise

@@ -15,11 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.onset import sigmoid
-
-Floats = NDArray[np.float64]
 
 N_LABELER = 3  # coordinates that a labeler takes: worth, power, share of the rise
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from budgetsim.design.arrays import Floats
 
 N_FLOOR = 3  # coordinates that the floor takes
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from budgetsim.laws.family import Family, Floats, Frame, floor_of
+from budgetsim.design.arrays import Floats
+from budgetsim.laws.family import Family, Frame, floor_of
 
 
 def additive(n_inputs: int) -> Family:

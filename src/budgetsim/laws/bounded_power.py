@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from budgetsim.laws.family import Family, Floats, Frame, floor_of, sigmoid
+from budgetsim.design.arrays import Floats
+from budgetsim.laws.family import Family, Frame, floor_of, sigmoid
 
 _STEPS = 12
 _CLOSE = 1e-8  # of the logit; Newton squares what is left

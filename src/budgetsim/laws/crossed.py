@@ -15,7 +15,8 @@ from itertools import combinations
 
 import numpy as np
 
-from budgetsim.laws.family import Family, Floats, Frame, add_floor, floor_of
+from budgetsim.design.arrays import Floats
+from budgetsim.laws.family import Family, Frame, add_floor, floor_of
 
 
 def product(n_inputs: int) -> Family:

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from budgetsim.design.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

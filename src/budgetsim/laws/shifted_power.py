@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from budgetsim.laws.family import Family, Floats, Frame
+from budgetsim.design.arrays import Floats
+from budgetsim.laws.family import Family, Frame
 
 
 def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:

@@ -23,16 +23,16 @@ from budgetsim.choosing.options import Option, label_of
 from budgetsim.choosing.simulate import run_interval
 from budgetsim.choosing.winners import best_values, by_label, rows_by_label, searches, winners
 from budgetsim.costs.model import CostModel
-from budgetsim.costs.terms import owning
+from budgetsim.costs.terms import own_units
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
+from budgetsim.design.stages import PROJECT_STAGES
 from budgetsim.errors import InputError
 from budgetsim.pilots.candidates import Candidate, candidate_runs
 from budgetsim.pilots.condition import lesson, slices
 
 LEAST_FALL: Final = 0.02  # points; 400 draws tell no smaller ones apart
 _SAME_FALL: Final = 6  # decimals of points; sums of the last bits differ from machine to machine
-_ONCE: Final = ("dev_and_test_labels", "fixed")  # stages of the fixed cost that a pilot pays for good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,4 +185,4 @@ def _after(option: Option, run: Option, counts: Floats) -> CostModel:
     if "n_labels" in run.cost.at_least:
         bought.pop("n_labels")  # the owned teacher's: nobody handed them over
     taken = 0.0 if run.cost.days is None else float(run.cost.days.total(run.named(counts)))
-    return replace(owning(option.cost, bought, _ONCE), deadline_days=option.cost.deadline_days - taken)
+    return replace(own_units(option.cost, bought, PROJECT_STAGES), deadline_days=option.cost.deadline_days - taken)

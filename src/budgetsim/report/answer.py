@@ -10,10 +10,11 @@ from budgetsim.answers.choices import Choices, Rival
 from budgetsim.choosing.breakeven import FURTHEST
 from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.optimize import TaskAnswer
-from budgetsim.choosing.options import COMPUTE_STAGES, Allocation
+from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.hours import T5_SHAPES
 from budgetsim.costs.rates import RateCard
+from budgetsim.design.stages import COMPUTE_STAGES, DEV_AND_TEST_LABELS, FIXED, LABELS, LLM_LABELS, TEXTS
 from budgetsim.report.notes import affordable, choice_notes, compute_model, rival_words, sentence, with_unpriced
 from budgetsim.report.table import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
 
@@ -88,14 +89,14 @@ def describe_allocation(a: Allocation, metric: str) -> str:
         return f"spend nothing: {a.notes[0]}, {metric} {a.score:.1f}"
     parts = []
     if a.n_labels:
-        parts.append(f"{a.n_labels:,} human labels ({usd(a.costs.get('labels', 0.0))})")
+        parts.append(f"{a.n_labels:,} human labels ({usd(a.costs.get(LABELS, 0.0))})")
     if a.n_llm_labels:
-        parts.append(f"{a.n_llm_labels:,} LLM labels ({usd(a.costs.get('llm_labels', 0.0))})")
+        parts.append(f"{a.n_llm_labels:,} LLM labels ({usd(a.costs.get(LLM_LABELS, 0.0))})")
     if a.n_unlabeled:
         parts.append(f"{a.n_unlabeled:,} unlabelled texts")
     compute = sum(a.costs.get(stage, 0.0) for stage in COMPUTE_STAGES)
     parts.append(f"{usd(compute)} of compute")
-    rest = sum(a.costs.get(stage, 0.0) for stage in ("texts", "fixed", "dev_and_test_labels"))
+    rest = sum(a.costs.get(stage, 0.0) for stage in (TEXTS, FIXED, DEV_AND_TEST_LABELS))
     if rest:
         parts.append(f"{usd(rest)} of texts, fixed costs and dev and test labels")
     if a.days is not None:

@@ -13,10 +13,10 @@ def points_grid(answers: Sequence[PointAnswer]) -> Grid:
     """Answers to points, in order."""
     rows = tuple(
         (
-            f"{a.point.task} {a.point.strategy}",
-            count(a.point.counts["n_labels"]),
-            count(a.point.counts["n_llm_labels"]),
-            count(a.point.counts["n_unlabeled"]),
+            f"{a.point.design.task} {a.point.design.route.strategy}",
+            count(a.point.design.n_labels),
+            count(a.point.design.n_llm_labels),
+            count(a.point.design.n_unlabeled),
             "-" if a.score is None else f"{a.score:.1f}",
             interval_words(a),
             usd(a.cost_usd),

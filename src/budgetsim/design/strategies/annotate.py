@@ -1,5 +1,6 @@
 """Annotate: people label examples, and the student is fine-tuned on them."""
 
+from budgetsim.design.stages import STUDENT
 from budgetsim.design.strategies.strategy import Axis, Strategy
 
 ANNOTATE = Strategy(
@@ -10,5 +11,5 @@ ANNOTATE = Strategy(
     trains_on=("n_labels",),
     curve="labels",
     axes=(Axis(low=10, high=1e6, count=40),),
-    paces={"n_labels": {"student": "train_label"}},
+    paces={"n_labels": {STUDENT: "train_label"}},
 )

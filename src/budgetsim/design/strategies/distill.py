@@ -1,5 +1,6 @@
 """Distill: a teacher is tuned on labels of people and labels texts softly; the student learns from those."""
 
+from budgetsim.design.stages import DISTILLATION, LABELLING
 from budgetsim.design.strategies.strategy import Axis, Strategy
 
 DISTILL = Strategy(
@@ -12,7 +13,7 @@ DISTILL = Strategy(
     targets="soft",
     curve="transfer",
     axes=(Axis(low=30, high=1e6, count=20), Axis(low=300, high=1e6, count=10)),
-    paces={"n_unlabeled": {"labelling": "label_text", "distillation": "train_text"}},
+    paces={"n_unlabeled": {LABELLING: "label_text", DISTILLATION: "train_text"}},
     teacher_stage=True,
     always_charged=True,
 )

@@ -1,5 +1,6 @@
 """LLM annotate: an LLM labels texts from a few-shot prompt, and the student is fine-tuned on its answers."""
 
+from budgetsim.design.stages import STUDENT
 from budgetsim.design.strategies.strategy import Axis, Strategy
 
 LLM_ANNOTATE = Strategy(
@@ -11,5 +12,5 @@ LLM_ANNOTATE = Strategy(
     trains_on=("n_llm_labels",),
     curve="labels",
     axes=(Axis(low=10, high=1e6, count=40),),
-    paces={"n_llm_labels": {"student": "train_label"}},
+    paces={"n_llm_labels": {STUDENT: "train_label"}},
 )

@@ -33,7 +33,7 @@ class Strategy:
     targets : what those examples carry; people's and an LLM's are always hard
     curve : which posterior describes its scores; strategies of one student and curve share it
     axes : knots, one for each input
-    paces : input -> stage of cost -> the field of `Hours` that one unit takes
+    paces : input -> stage of cost (`design.stages`) -> the field of `Hours` that one unit takes
     teacher_stage : whether a teacher is tuned on the labels, a stepped cost in n_labels
     always_charged : whether training the student is paid for even where the card says that it is not
     """
