@@ -12,9 +12,11 @@ from budgetsim.answers.choices import Choices, choices
 from budgetsim.answers.evidence import Evidence, load_evidence
 from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.options import Allocation
-from budgetsim.costs.hours import DISTILL_EPOCHS, T5_SHAPES, StepFlops, distill_flops
+from budgetsim.costs.hours import StepFlops, distill_flops
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import get_task
+from budgetsim.design.models import T5_SHAPES
+from budgetsim.design.paper import DISTILL_EPOCHS
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.plans import best_plan
 from budgetsim.report.frontier import spread_words

@@ -123,9 +123,11 @@ def say(text: str) -> None:
 
 def print_json(data: Mapping[str, Any]) -> None:
     """One JSON object on stdout, with its schema version first."""
-    from budgetsim.report.table import SCHEMA_VERSION
+    from budgetsim.report.table import ANSWER_SCHEMA_VERSION
 
-    typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False))
+    typer.echo(
+        json.dumps({"schema_version": ANSWER_SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False)
+    )
 
 
 def print_page(page: Page) -> None:

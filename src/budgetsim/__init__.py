@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from budgetsim.choosing.options import Allocation, Option
     from budgetsim.choosing.owning import Owning, worth_of_owning
     from budgetsim.choosing.simulate import chance_of_best, expected_regret, predict, run_interval
-    from budgetsim.costs.hours import Hours, ModelledSpeed, T5Shape, distill_flops, forward_flops
+    from budgetsim.costs.hours import Hours, ModelledSpeed, distill_flops, forward_flops
     from budgetsim.costs.model import CostModel, cost_model
     from budgetsim.costs.rates import RateCard, parse_rates
     from budgetsim.costs.terms import Terms
     from budgetsim.data.tasks import TASKS, Task, get_task
+    from budgetsim.design.models import T5Shape
     from budgetsim.design.points import DesignPoint, Measurement
     from budgetsim.design.surface import Support, Surface, TaskFit
     from budgetsim.economics.expansion import expansion_path
@@ -72,7 +73,7 @@ _HOME = {
     "allocate": "choosing.allocate",
     "Hours": "costs.hours",
     "ModelledSpeed": "costs.hours",
-    "T5Shape": "costs.hours",
+    "T5Shape": "design.models",
     "distill_flops": "costs.hours",
     "forward_flops": "costs.hours",
     "observe": "pilots.condition",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from budgetsim.data.tasks import known_tasks
+from budgetsim.design.models import CHEAP_STUDENTS
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import TaskFit
 from budgetsim.errors import NoEvidenceError
@@ -26,7 +27,6 @@ from budgetsim.store.query import (
     related_sets,
 )
 
-CHEAP_STUDENTS = ("overlap", "tfidf-lr", "encoder-lr")
 Say = Callable[[str], None]
 
 

@@ -10,7 +10,7 @@ arXiv 2001.08361, extended to encoder-decoders with cross-attention), divided by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -19,55 +19,11 @@ from numpy.typing import ArrayLike
 
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
+from budgetsim.design.models import T5_SHAPES, T5_VOCABULARY, T5Shape
+from budgetsim.design.paper import ANNOTATE_EPOCHS, BATCH, DISTILL_EPOCHS, TEACHER_EPOCHS
 
 ComputeModel = Literal["published", "cached", "modern"]
 COMPUTE_MODELS: Final[tuple[ComputeModel, ...]] = ("published", "cached", "modern")
-
-TEACHER_EPOCHS: Final = 20
-ANNOTATE_EPOCHS: Final = 20
-DISTILL_EPOCHS: Final = 50
-BATCH: Final = 32
-VOCABULARY: Final = 32128
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class T5Shape:
-    """Sizes of a T5 v1.1 model: gated feed-forward, untied output matrix."""
-
-    d_model: int
-    d_ff: int
-    n_heads: int
-    n_layers: int  # of the encoder, and again of the decoder
-    d_kv: int = 64
-
-    @property
-    def attention(self) -> int:
-        """Parameters of one attention block."""
-        return 4 * self.d_model * self.n_heads * self.d_kv
-
-    @property
-    def feed_forward(self) -> int:
-        return 3 * self.d_model * self.d_ff
-
-    @property
-    def n_parameters(self) -> int:
-        """All parameters: two vocabulary matrices, blocks, norms, relative position biases.
-
-        >>> T5_SHAPES["t5-v1_1-small"].n_parameters
-        76961152
-        """
-        blocks = self.n_layers * (3 * self.attention + 2 * self.feed_forward)
-        norms = self.d_model * (5 * self.n_layers + 2)
-        return 2 * VOCABULARY * self.d_model + blocks + norms + 2 * 32 * self.n_heads
-
-
-T5_SHAPES: Final[Mapping[str, T5Shape]] = {
-    "t5-v1_1-small": T5Shape(d_model=512, d_ff=1024, n_heads=6, n_layers=8),
-    "t5-v1_1-base": T5Shape(d_model=768, d_ff=2048, n_heads=12, n_layers=12),
-    "t5-v1_1-large": T5Shape(d_model=1024, d_ff=2816, n_heads=16, n_layers=24),
-    "t5-v1_1-xl": T5Shape(d_model=2048, d_ff=5120, n_heads=32, n_layers=24),
-    "t5-v1_1-xxl": T5Shape(d_model=4096, d_ff=10240, n_heads=64, n_layers=24),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +49,7 @@ def forward_flops(shape: T5Shape, source_tokens: float, target_tokens: float) ->
     encoder = 2 * n * (shape.attention + shape.feed_forward) + 4 * n * n * inner
     crossing = 2 * n * (shape.attention / 2)  # keys and values of the source
     decoder = 2 * m * (1.5 * shape.attention + shape.feed_forward) + 4 * m * (m + n) * inner + crossing
-    return Forward(encoder * shape.n_layers, decoder * shape.n_layers, 2.0 * m * shape.d_model * VOCABULARY)
+    return Forward(encoder * shape.n_layers, decoder * shape.n_layers, 2.0 * m * shape.d_model * T5_VOCABULARY)
 
 
 @dataclass(frozen=True, slots=True)

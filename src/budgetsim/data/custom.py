@@ -15,7 +15,7 @@ from budgetsim.data.tasks import Task, TaskKind, register_task
 from budgetsim.errors import InputError
 
 METRICS: Final = ("accuracy", "f1", "macro_f1", "squad_f1", "self_ibleu")
-SCHEMA_VERSION: Final = 1
+TASK_SCHEMA_VERSION: Final = 1
 PRESET_TOKENS: Final = {"cpu": 64, "paper": 128}  # where each preset cuts a source
 CHARACTERS: Final = 4  # a token, about
 RARE: Final = 10  # rows; a label with fewer in train is hardly learned
@@ -209,7 +209,7 @@ def _description(
         if place is not None
     }
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": TASK_SCHEMA_VERSION,
         "task": asdict(task),
         "files": {"parts": parts, "text_column": files.text_column, "label_column": files.label_column},
         "findings": asdict(findings),
@@ -227,10 +227,10 @@ def _resolve(place: Path, path: str) -> Path:
 def _load(place: Path) -> dict[str, Any]:
     try:
         description: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
-        if description["schema_version"] != SCHEMA_VERSION:
+        if description["schema_version"] != TASK_SCHEMA_VERSION:
             raise ValueError(f"schema {description['schema_version']}")
         return description
     except (ValueError, KeyError) as error:
         raise InputError(
-            f"{place} is no task description of schema {SCHEMA_VERSION} ({error}); add the task again."
+            f"{place} is no task description of schema {TASK_SCHEMA_VERSION} ({error}); add the task again."
         ) from None

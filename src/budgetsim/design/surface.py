@@ -20,7 +20,7 @@ from budgetsim.design.points import Route
 
 Kind = Literal["observed", "interpolated", "extrapolated"]
 
-SCHEMA_VERSION = 2  # of the stored form
+FIT_SCHEMA_VERSION = 2  # of the stored form
 _UNIT = 1e-4  # scores are stored as whole hundredths of a percent point
 _STORED = np.dtype("<i2")  # which fit in two bytes, low byte first
 _SAME = 0.005  # relative distance within which two sizes are the same point
@@ -166,7 +166,7 @@ class TaskFit:
     def to_json(self) -> dict[str, Any]:
         """A JSON object; scores are whole hundredths of a percent point, packed as base64."""
         return {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": FIT_SCHEMA_VERSION,
             "task": self.task,
             "evidence_set": self.evidence_set,
             "method": self.method,
@@ -183,8 +183,8 @@ class TaskFit:
 
         raises : KeyError, ValueError, TypeError where the object is not such a fit
         """
-        if data["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema_version is {data['schema_version']}, wanted {SCHEMA_VERSION}")
+        if data["schema_version"] != FIT_SCHEMA_VERSION:
+            raise ValueError(f"schema_version is {data['schema_version']}, wanted {FIT_SCHEMA_VERSION}")
         return cls(
             task=data["task"],
             evidence_set=data["evidence_set"],

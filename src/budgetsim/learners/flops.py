@@ -30,8 +30,8 @@ def count_size(name: str, *, source_tokens: int, target_tokens: int, training: b
 
     Layers are alike, so every further one adds what the second did: the same count as on the whole model, sooner.
     """
+    from budgetsim.design.models import T5_SHAPES
     from budgetsim.learners.models import build_meta
-    from budgetsim.learners.names import T5_SHAPES
 
     one, two = (
         count_step(
@@ -40,7 +40,7 @@ def count_size(name: str, *, source_tokens: int, target_tokens: int, training: b
         )
         for layers in (1, 2)
     )  # fmt: skip
-    return one + (T5_SHAPES[name][3] - 1) * (two - one)
+    return one + (T5_SHAPES[name].n_layers - 1) * (two - one)
 
 
 def per_token(model: Any, *, source_tokens: int, target_tokens: int, training: bool) -> float:

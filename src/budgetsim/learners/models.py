@@ -9,12 +9,10 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, T5Config, T5ForConditionalGeneration
 
+from budgetsim.design.models import CPU_SHAPES, SHAPES, T5_SHAPES, T5_VOCABULARY
 from budgetsim.errors import InputError
-from budgetsim.learners.names import CPU_SHAPES, T5_SHAPES
 
 EMBEDDING_STD: Final = 0.1  # with unscaled logits, std 1 starts at a loss far above ln(vocabulary)
-
-T5_VOCABULARY: Final = 32128
 
 
 def config_of(name: str, vocab_size: int = T5_VOCABULARY) -> T5Config:
@@ -22,18 +20,17 @@ def config_of(name: str, vocab_size: int = T5_VOCABULARY) -> T5Config:
 
     raises : InputError naming the sizes
     """
-    shapes = {**CPU_SHAPES, **T5_SHAPES}
-    if name not in shapes:
-        raise InputError(f"There is no size {name!r}; known are {', '.join(shapes)}.")
-    d_model, d_kv, d_ff, layers, heads = shapes[name]
-    shape: dict[str, Any] = {
+    if name not in SHAPES:
+        raise InputError(f"There is no size {name!r}; known are {', '.join(SHAPES)}.")
+    shape = SHAPES[name]
+    values: dict[str, Any] = {
         "vocab_size": vocab_size,
-        "d_model": d_model,
-        "d_kv": d_kv,
-        "d_ff": d_ff,
-        "num_layers": layers,
-        "num_decoder_layers": layers,
-        "num_heads": heads,
+        "d_model": shape.d_model,
+        "d_kv": shape.d_kv,
+        "d_ff": shape.d_ff,
+        "num_layers": shape.n_layers,
+        "num_decoder_layers": shape.n_layers,
+        "num_heads": shape.n_heads,
         "feed_forward_proj": "gated-gelu",
         "dropout_rate": 0.0 if name in CPU_SHAPES else 0.1,
         "tie_word_embeddings": False,  # here this only turns the scaling of the logits off; see `untie`
@@ -41,7 +38,7 @@ def config_of(name: str, vocab_size: int = T5_VOCABULARY) -> T5Config:
         "pad_token_id": 0,
         "eos_token_id": 1,
     }
-    return T5Config(**shape)
+    return T5Config(**values)
 
 
 def build_cpu(name: str, vocab_size: int, seed: int) -> T5ForConditionalGeneration:
@@ -100,7 +97,7 @@ def load_checkpoint(name: str, *, dtype: torch.dtype = torch.float32) -> Any:
 
 def load_config(name: str) -> Any:
     """The configuration of a size known here, or of a checkpoint folder or hub name."""
-    if name in T5_SHAPES or name in CPU_SHAPES:
+    if name in SHAPES:
         return config_of(name)
     try:
         return AutoConfig.from_pretrained(name, trust_remote_code=False)

@@ -7,23 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-# d_model, d_kv, d_ff, layers (encoder and decoder each), heads
-CPU_SHAPES: Final[dict[str, tuple[int, int, int, int, int]]] = {
-    "pico": (64, 16, 128, 2, 4),
-    "nano": (96, 24, 192, 2, 4),
-    "micro": (192, 32, 384, 4, 6),
-    "mini": (256, 32, 640, 6, 8),
-}
-T5_SHAPES: Final[dict[str, tuple[int, int, int, int, int]]] = {
-    "t5-v1_1-small": (512, 64, 1024, 8, 6),
-    "t5-v1_1-base": (768, 64, 2048, 12, 12),
-    "t5-v1_1-large": (1024, 64, 2816, 24, 16),
-    "t5-v1_1-xl": (2048, 64, 5120, 24, 32),
-    "t5-v1_1-xxl": (4096, 64, 10240, 24, 64),
-}
+from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
+
 CPU_FAMILY: Final = tuple(CPU_SHAPES)
-T5_NAMES: Final = tuple(T5_SHAPES)
-CHEAP_STUDENTS: Final = ("tfidf-lr", "encoder-lr", "overlap")
 ENCODER_TEACHERS: Final = ("minilm-lr",)
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
-from budgetsim.learners.names import CPU_SHAPES, T5_SHAPES, is_cheap
+from budgetsim.design.models import SHAPES, T5_SHAPES
+from budgetsim.learners.names import is_cheap
 from budgetsim.measure.wanted import Wanted
 from budgetsim.store.records import StageRecord
 
@@ -125,7 +126,7 @@ class Estimator:
             return CHEAP_GUESS
         if kind in FIRST_RATES_OTHER:
             return FIRST_RATES_OTHER[kind] * work
-        for name in sorted({*CPU_SHAPES, *T5_SHAPES}, key=lambda n: abs(_operations(n) - _operations(model))):
+        for name in sorted(SHAPES, key=lambda n: abs(_operations(n) - _operations(model))):
             known = self._rates.get((kind, name))
             if known:
                 return median(known[-NEWEST:]) * work * _operations(model) / _operations(name)
@@ -167,8 +168,8 @@ def _work(kind: str, model: str | None, examples: int) -> float:
 
 def _operations(model: str | None) -> float:
     """Operations a token of a T5, up to a factor; a checkpoint of unknown size counts as T5-Small."""
-    d_model, d_kv, d_ff, layers, heads = {**CPU_SHAPES, **T5_SHAPES}.get(model or "", T5_SHAPES["t5-v1_1-small"])
-    return float(layers * d_model * (4 * d_kv * heads + 3 * d_ff))
+    shape = SHAPES.get(model or "", T5_SHAPES["t5-v1_1-small"])
+    return float(shape.n_layers * (shape.attention + shape.feed_forward))
 
 
 def _crowding(workers: int) -> float:

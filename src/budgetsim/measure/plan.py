@@ -6,21 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from budgetsim.costs.hours import (
-    ANNOTATE_EPOCHS,
-    COMPUTE_MODELS,
-    DISTILL_EPOCHS,
-    T5_SHAPES,
-    TEACHER_EPOCHS,
-    VOCABULARY,
-    Hours,
-    ModelledSpeed,
-    distill_hours,
-    forward_flops,
-    published_hours,
-)
+from budgetsim.costs.hours import COMPUTE_MODELS, Hours, ModelledSpeed, distill_hours, forward_flops, published_hours
 from budgetsim.costs.rates import RateCard
 from budgetsim.data.tasks import Task, get_task
+from budgetsim.design.models import T5_SHAPES, T5_VOCABULARY
+from budgetsim.design.paper import ANNOTATE_EPOCHS, DISTILL_EPOCHS, TEACHER_EPOCHS
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import MissingPriceError
 from budgetsim.measure.plan_grid import GridCost, grid_costs_table, plan_grid
@@ -136,7 +126,7 @@ def _size_plan(task: Task, name: str) -> SizePlan:
         adafactor_bf16_gib=4.1 * n / GIB,
         adamw_fp32_gib=16 * n / GIB,
         lora_bf16_gib=(2 * n + 16 * adapters) / GIB,
-        cache_gib=2 * shape.d_model * (positions + VOCABULARY) / GIB,
+        cache_gib=2 * shape.d_model * (positions + T5_VOCABULARY) / GIB,
     )
 
 

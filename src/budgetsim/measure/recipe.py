@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from budgetsim.data.splits import SplitRule
+from budgetsim.design.models import T5_VOCABULARY
+from budgetsim.design.paper import ANNOTATE_EPOCHS, BATCH, DISTILL_EPOCHS, TEACHER_EPOCHS
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import InputError
 from budgetsim.learners.names import ENCODER_TEACHERS, is_cheap
 
@@ -104,17 +107,17 @@ PRESETS: Final[dict[str, Recipe]] = {
     "paper": Recipe(
         preset="paper",
         family="t5v11",
-        student="t5-v1_1-small",
-        teacher="t5-v1_1-xxl",
+        student=PAPER_STUDENT,
+        teacher=PAPER_TEACHER,
         source_tokens=128,
         target_tokens=8,
         prefix=True,
-        vocabulary=32128,
-        batch=32,
+        vocabulary=T5_VOCABULARY,
+        batch=BATCH,
         steps=0,
-        epochs_annotate=20,
-        epochs_distill=50,
-        epochs_teacher=20,
+        epochs_annotate=ANNOTATE_EPOCHS,
+        epochs_distill=DISTILL_EPOCHS,
+        epochs_teacher=TEACHER_EPOCHS,
         lr=3e-5,
         teacher_lr=3e-5,
         warmup_share=0.0,

@@ -14,7 +14,7 @@ from budgetsim.errors import InputError
 from budgetsim.learners.names import model_id
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
 
-SCHEMA_VERSION: Final = 1
+SPEC_SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class RunSpec:
 
 def to_json(spec: RunSpec) -> str:
     """One line of JSON that `run-one` reads."""
-    values = {**asdict(spec), "recipe": recipe_dict(spec.recipe), "schema_version": SCHEMA_VERSION}
+    values = {**asdict(spec), "recipe": recipe_dict(spec.recipe), "schema_version": SPEC_SCHEMA_VERSION}
     return json.dumps(values, sort_keys=True)
 
 
@@ -96,8 +96,8 @@ def from_json(text: str, source: str = "spec") -> RunSpec:
     try:
         values: dict[str, Any] = json.loads(text)
         version = values.pop("schema_version")
-        if version != SCHEMA_VERSION:
-            raise InputError(f"{source} has schema {version}, this budgetsim reads {SCHEMA_VERSION}.")
+        if version != SPEC_SCHEMA_VERSION:
+            raise InputError(f"{source} has schema {version}, this budgetsim reads {SPEC_SCHEMA_VERSION}.")
         return RunSpec(**{**values, "recipe": recipe_from(values["recipe"])})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(

@@ -12,8 +12,8 @@ from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.winners import HAIR
-from budgetsim.costs.hours import T5_SHAPES
 from budgetsim.costs.rates import RateCard
+from budgetsim.design.models import T5_SHAPES
 from budgetsim.design.stages import COMPUTE_STAGES, DEV_AND_TEST_LABELS, FIXED, LABELS, LLM_LABELS, TEXTS
 from budgetsim.report.notes import affordable, choice_notes, compute_model, rival_words, sentence, with_unpriced
 from budgetsim.report.table import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from budgetsim.answers.points import PointAnswer
     from budgetsim.choosing.options import Allocation
 
-SCHEMA_VERSION = 1
+ANSWER_SCHEMA_VERSION = 1
 Page = list["str | Grid"]  # what a command prints: paragraphs and grids, in order
 _DIGITS = 4
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from budgetsim.design.fitkey import METHOD, rows_hash
 from budgetsim.design.points import Measurement
-from budgetsim.design.surface import SCHEMA_VERSION, TaskFit
+from budgetsim.design.surface import FIT_SCHEMA_VERSION, TaskFit
 
 
 def fit_path(folder: Path, evidence_set: str, task: str) -> Path:
@@ -28,7 +28,7 @@ def load_fit(
 
     others : rows of other tasks that the fit was made beside
     """
-    wanted = {"rows_hash": rows_hash(rows, others), "method": METHOD, "schema_version": SCHEMA_VERSION}
+    wanted = {"rows_hash": rows_hash(rows, others), "method": METHOD, "schema_version": FIT_SCHEMA_VERSION}
     for folder in folders:
         try:
             data = json.loads(fit_path(folder, evidence_set, task).read_bytes())

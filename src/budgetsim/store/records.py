@@ -19,7 +19,7 @@ from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import DesignPoint
 from budgetsim.errors import StoreError
 
-SCHEMA_VERSION: Final = 1
+RECORD_SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +135,14 @@ def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             data = json.loads(line)
             kind, version = data.pop("record"), data.pop("schema_version")
-            if version != SCHEMA_VERSION or kind not in ("run", "stage"):
+            if version != RECORD_SCHEMA_VERSION or kind not in ("run", "stage"):
                 raise ValueError(f"record {kind!r} of schema {version}")
             if data.get("finished_at") is not None:
                 data["finished_at"] = datetime.fromisoformat(data["finished_at"])
             yield kind, _checked(kind, data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
-                f"{path}, line {number}: not a run or stage of schema {SCHEMA_VERSION} ({error}). "
+                f"{path}, line {number}: not a run or stage of schema {RECORD_SCHEMA_VERSION} ({error}). "
                 f"Restore the file from git, or move it away and measure again what it held."
             ) from None
 
@@ -187,5 +187,5 @@ def _flat(record: RunRecord | StageRecord) -> dict[str, Any]:
 
 
 def _line(kind: str, data: Mapping[str, Any]) -> str:
-    record = {"record": kind, "schema_version": SCHEMA_VERSION, **data}
+    record = {"record": kind, "schema_version": RECORD_SCHEMA_VERSION, **data}
     return json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
