@@ -18,8 +18,9 @@ from scipy.interpolate import PchipInterpolator
 
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.ensemble import DEFAULT, Growth
-from budgetsim.laws.families import RECTIFIED, Frame
+from budgetsim.laws.law import Frame
 from budgetsim.laws.levenberg import Problem, solve
+from budgetsim.laws.rectified import RECTIFIED
 from curve_data import Curve, Floats, lcdb11, rectified_sft, revisiting_nsl
 from scoring import cluster_range, crps, interval_score, print_table
 

@@ -161,7 +161,7 @@ def test_growths_widen_the_interval_and_leave_the_centre():
 
 def test_exponents_are_recovered_at_the_nominal_rate():
     """90 % intervals of the exponent of made power laws hold it in 80 to 99 % of 60 curves."""
-    options = replace(DEFAULT, families=("power_floor",), tails=(0.0,), prior="weak")
+    options = replace(DEFAULT, laws=("power_floor",), tails=(0.0,), prior="weak")
     sizes = 100.0 * 2.0 ** np.arange(14)
     held = []
     for seed in range(60):
@@ -174,7 +174,7 @@ def test_exponents_are_recovered_at_the_nominal_rate():
     assert 0.8 <= np.mean(held) <= 0.99
 
 
-def test_an_absent_family_has_no_parameters():
+def test_an_absent_law_has_no_parameters():
     with pytest.raises(InputError, match="not in this fit"):
         fit_curve(SIZES, _errors()).parameters("one_break")
 

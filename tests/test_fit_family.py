@@ -222,3 +222,32 @@ def test_leaning_keeps_each_coordinate_standard_normal_where_nothing_was_learnt(
     """Z' = r Z + sqrt(1 - r^2) W is standard normal when Z is; it is r m give or take sqrt(1 - r^2) when Z is m."""
     np.testing.assert_allclose(tied(np.array([[0.0, 0.0], [1.0, 1.0]])), [[0.0, 0.0], [1.0, 1.0]])
     np.testing.assert_allclose(tied(np.array([[2.0], [0.0]])), [[2 * TIE], [np.sqrt(1 - TIE**2)]])
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        label_forms(FLOORS, [Labeler(), Labeler(0.6)]),
+        label_forms(Floors(0.0, 0.4, False)),
+        transfer_forms(FLOORS),
+        transfer_forms(FLOORS, taught=True),
+    ],
+)
+def test_parameters_mean_the_same_in_every_form_of_a_group_and_say_where_they_come_from(forms):
+    """Coordinates are shared by position between forms, students and tasks, so names stand in one order."""
+    names = [p.name for p in forms.parameters]
+    assert len(set(names)) == len(names)
+    for form in forms.forms:
+        assert [p.name for p in form.parameters] == names
+        assert all(p.unit and p.source and p.spread > 0 for p in form.parameters)
+        assert all(p.median > 0 for p in form.parameters if p.scale == "log")
+
+
+def test_a_coordinate_is_a_quantile_of_its_parameters_prior():
+    """z = -1, 0, 1 are the 16th, 50th and 84th percent: a factor exp(spread) apart on a log scale."""
+    z = np.array([[-1.0], [0.0], [1.0]])
+    half = next(p for p in label_forms(FLOORS).parameters if p.name == "half_labels")
+    np.testing.assert_allclose(half.value(z)[:, 0], 2000 * np.exp([-2.0, 0.0, 2.0]))
+    np.testing.assert_allclose(np.exp(half.log_value(z)), half.value(z))
+    drift = next(p for p in transfer_forms(FLOORS).parameters if p.name == "drift")
+    np.testing.assert_allclose(drift.value(z)[:, 0], [-0.3, 0.0, 0.3])

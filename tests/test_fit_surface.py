@@ -16,7 +16,7 @@ def test_an_additive_surface_is_carried_on():
     truth = 0.1 + 2.0 * np.array([1e6, 3e3]) ** -0.4 + 3.0 * np.array([1e7, 3e4]) ** -0.3
     assert ((found.lower < truth) & (truth < found.upper)).all()
     assert found.kind == ["extrapolated", "interpolated"]
-    assert "additive" in fit.families
+    assert "additive" in fit.laws
 
 
 def test_an_input_may_be_one_in_which_the_error_rises():

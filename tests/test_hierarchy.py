@@ -160,7 +160,7 @@ def test_labels_of_an_llm_stay_in_the_world_of_human_labels_when_draws_are_paire
     ]  # fmt: skip
     fit = fit_task([*_task("stance", 0.12, sizes=(100,)), *mixed], others=OTHERS, n_draws=50)
     annotate, both, distill = fit.surfaces
-    assert both.strategy == "annotate_plus_llm"
+    assert both.route.strategy == "annotate_plus_llm"
     np.testing.assert_allclose(both.at([[100.0, 0.0], [3000.0, 0.0]]), annotate.at([[100.0], [3000.0]]), atol=2e-3)
     np.testing.assert_array_equal([s.n_draws for s in fit.surfaces], 50)
     assert np.corrcoef(annotate.at([[3000.0]])[:, 0], distill.at([[3000.0, 30_000.0]])[:, 0])[0, 1] > 0.2

@@ -99,7 +99,7 @@ def population(mean: Floats, variance: Floats) -> Floats:
 
 def _usual_curve(found: Sequence[Posterior]) -> Prior:
     """The floor's coordinates stay as they are: default answers are a task's own."""
-    n, many = found[0].forms.n_usual, len(found)
+    n, many = found[0].forms.n_common, len(found)
     at = []
     for form in range(len(found[0].forms.forms)):
         prior = population(*np.stack([p.learnt[form][:, :n] for p in found], axis=1))

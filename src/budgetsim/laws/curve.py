@@ -1,6 +1,6 @@
-"""Fit one learning curve by several families at once, and say what a new run would give.
+"""Fit one learning curve by several laws at once, and say what a new run would give.
 
-Log errors are fitted by every family from several starts in one batch; the families are averaged
+Log errors are fitted by every law from several starts in one batch; the laws are averaged
 with equal weights, a Gaussian process takes what they leave over, and beyond the data the interval
 grows by a discrepancy learnt from other curves.
 """
@@ -28,7 +28,8 @@ from budgetsim.laws.ensemble import (
     screen,
     search,
 )
-from budgetsim.laws.families import FAMILIES, Family, Frame
+from budgetsim.laws.law import Frame, Law
+from budgetsim.laws.library import LAWS
 from budgetsim.laws.priors import PRIORS, Table
 
 Floats = NDArray[np.float64]
@@ -44,19 +45,19 @@ class CurveFit:
 
     sizes: Floats  # as given, finite and sorted
     errors: Floats
-    families: tuple[str, ...]
-    weights: tuple[float, ...]  # of the families in the average
-    agree: tuple[float, ...]  # share of starts of each family that found its best
+    laws: tuple[str, ...]
+    weights: tuple[float, ...]  # of the laws in the average
+    agree: tuple[float, ...]  # share of starts of each law that found its best
     warnings: tuple[str, ...]
     noise: float  # relative deviation of one run at the largest size
     options: Options
     seed: int
     _scale: _Scale
     _frame: Frame
-    _best: tuple[Floats, ...]  # parameters of each family
-    _theta: tuple[Floats, ...]  # (draws of this family, parameters)
+    _best: tuple[Floats, ...]  # parameters of each law
+    _theta: tuple[Floats, ...]  # (draws of this law, parameters)
     _knots: Floats
-    _centre_path: Floats  # (families, knots), residual expected of each family
+    _centre_path: Floats  # (laws, knots), residual expected of each law
     _paths: Floats  # (draws, knots), residual of each draw
     _noise_draws: Floats  # (draws,), standard deviation of a run
     _limits: tuple[float, float]
@@ -86,22 +87,22 @@ class CurveFit:
         back = [np.clip(unit * np.exp(np.clip(v, -_FAR, _FAR)), lo, hi) for v in (centre, low, high, draws)]
         return Prediction(back[0], back[1], back[2], back[3], kinds, factor)
 
-    def parameters(self, family: str) -> dict[str, Floats]:
-        """Draws of a family's parameters, without bounds, in the units of `curves.Frame`.
+    def parameters(self, law: str) -> dict[str, Floats]:
+        """Draws of a law's parameters, without bounds, in the units of `laws.law.Frame`.
 
-        raises : InputError if the family is not in the average
+        raises : InputError if the law is not in the average
         """
-        if family not in self.families:
-            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
-        draws = self._theta[self.families.index(family)]
-        return dict(zip(FAMILIES[family].parameters, draws.T, strict=True))
+        if law not in self.laws:
+            raise InputError(f"{law} is not in this fit; it averages {', '.join(self.laws)}.")
+        draws = self._theta[self.laws.index(law)]
+        return dict(zip(LAWS[law].names, draws.T, strict=True))
 
-    def best(self, family: str) -> dict[str, float]:
-        """A family's best parameters, as `parameters` names them."""
-        if family not in self.families:
-            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
-        found = self._best[self.families.index(family)]
-        return dict(zip(FAMILIES[family].parameters, found.tolist(), strict=True))
+    def best(self, law: str) -> dict[str, float]:
+        """A law's best parameters, as `parameters` names them."""
+        if law not in self.laws:
+            raise InputError(f"{law} is not in this fit; it averages {', '.join(self.laws)}.")
+        found = self._best[self.laws.index(law)]
+        return dict(zip(LAWS[law].names, found.tolist(), strict=True))
 
     def _beyond(self, lx: Floats) -> Floats:
         out: Floats = np.maximum(lx - self._frame.last, 0.0) + np.maximum(self._frame.first - lx, 0.0)
@@ -119,8 +120,8 @@ class CurveFit:
 
     def _centre(self, lx: Floats) -> Floats:
         each = [
-            FAMILIES[name].log_error(best[None], lx, self._frame)[0][0] + np.interp(lx, self._knots, path)
-            for name, best, path in zip(self.families, self._best, self._centre_path, strict=True)
+            LAWS[name].log_error(best[None], lx, self._frame)[0][0] + np.interp(lx, self._knots, path)
+            for name, best, path in zip(self.laws, self._best, self._centre_path, strict=True)
         ]
         out: Floats = np.average(each, axis=0, weights=self.weights)
         return out
@@ -128,7 +129,7 @@ class CurveFit:
     def _draws(self, lx: Floats, beyond: Floats, centre: Floats) -> Floats:
         rng = np.random.default_rng([self.seed, 1])
         curves = np.concatenate(
-            [FAMILIES[n].log_error(t, lx, self._frame)[0] for n, t in zip(self.families, self._theta, strict=True)]
+            [LAWS[n].log_error(t, lx, self._frame)[0] for n, t in zip(self.laws, self._theta, strict=True)]
         )
         paths = _interpolate(lx, self._knots, self._paths)
         n = len(curves)
@@ -149,7 +150,7 @@ def _interpolate(at: Floats, knots: Floats, tables: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """Units in which a family sees the data."""
+    """Units in which a law sees the data."""
 
     x0: float
     unit: float  # smallest error
@@ -249,10 +250,10 @@ def _frame(x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None,
     )
 
 
-def _chosen(x: Floats, options: Options) -> list[Family]:
-    """Families with no more parameters than the sizes can bear; priors carry the rest."""
+def _chosen(x: Floats, options: Options) -> list[Law]:
+    """Laws with no more parameters than the sizes can bear; priors carry the rest."""
     n = len(np.unique(x[x > 0]))
-    wanted = [FAMILIES[name] for name in options.families]
+    wanted = [LAWS[name] for name in options.laws]
     return [f for f in wanted if f.n_parameters <= max(n - 2, 4)] or wanted
 
 
@@ -292,8 +293,8 @@ def _assemble(
     theta, centre_path, paths, noises = [], [], [], []
     for f, n in zip(found, share, strict=True):
         draws = draw_parameters(f, int(n), lx, y, trained, frame, options, rng)
-        left = target - f.family.log_error(draws, at, frame)[0]
-        best_left = target - f.family.log_error(f.theta[:1], at, frame)[0][0]
+        left = target - f.law.log_error(draws, at, frame)[0]
+        best_left = target - f.law.log_error(f.theta[:1], at, frame)[0][0]
         processes = process(f, residuals, best_left, options, int(n), rng)
         centre_path.append(expected(processes, knots[:, None], best_left))
         stops = np.cumsum([0, *(len(p.noise) for p in processes)])
@@ -305,7 +306,7 @@ def _assemble(
     return CurveFit(
         sizes=x,
         errors=e,
-        families=tuple(f.family.name for f in found),
+        laws=tuple(f.law.name for f in found),
         weights=tuple(float(v) for v in share_of),
         agree=tuple(f.agree for f in found),
         warnings=tuple(_warnings(x, y)),

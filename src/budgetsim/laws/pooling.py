@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from budgetsim.errors import InputError
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.ensemble import DEFAULT
-from budgetsim.laws.families import FAMILIES
+from budgetsim.laws.library import LAWS
 from budgetsim.laws.priors import Table
 
 Floats = NDArray[np.float64]
-Shapes = dict[str, dict[str, list[float]]]  # family -> shape parameter -> values
+Shapes = dict[str, dict[str, list[float]]]  # law -> shape parameter -> values
 
 LEAST_CURVES: Final = 4
 _CUTS = (1, 2, 4, 8, 16, 64)
@@ -43,12 +43,12 @@ def pool_prior(groups: Sequence[Sequence[tuple[ArrayLike, ArrayLike]]], *, widen
 
 
 def shapes_of(curves: Sequence[tuple[ArrayLike, ArrayLike]]) -> Shapes:
-    """Shape parameters of every family on every curve, as fits to cuts of it would see them."""
-    found: Shapes = {name: defaultdict(list) for name in FAMILIES}
+    """Shape parameters of every law on every curve, as fits to cuts of it would see them."""
+    found: Shapes = {name: defaultdict(list) for name in LAWS}
     for sizes, errors in curves:
         x, e = np.asarray(sizes, dtype=np.float64), np.asarray(errors, dtype=np.float64)
-        for name, family in FAMILIES.items():
-            if family.n_parameters <= len(np.unique(x)) - 2:
+        for name, law in LAWS.items():
+            if law.n_parameters <= len(np.unique(x)) - 2:
                 for shape, value in _seen_from_cuts(name, x, e):
                     found[name][shape].append(value)
     return found
@@ -56,7 +56,7 @@ def shapes_of(curves: Sequence[tuple[ArrayLike, ArrayLike]]) -> Shapes:
 
 def _seen_from_cuts(name: str, x: Floats, e: Floats) -> list[tuple[str, float]]:
     """The floor counts from the smallest error of a cut, the shift from its largest size."""
-    options = replace(DEFAULT, families=(name,), prior="weak", tails=(0.25,))
+    options = replace(DEFAULT, laws=(name,), prior="weak", tails=(0.25,))
     best = fit_curve(x, e, options=options).best(name)
     lowest, trained = float(e.min()), x > 0
     x, e = x[trained], e[trained]
@@ -79,7 +79,7 @@ def _seen_from_cuts(name: str, x: Floats, e: Floats) -> list[tuple[str, float]]:
 def summarise(tasks: Sequence[Shapes], widen: float) -> Table:
     """Mean of the tasks' medians; spread within tasks and between them, widened."""
     table: Table = {}
-    for name in FAMILIES:
+    for name in LAWS:
         table[name] = {}
         for shape in sorted({shape for task in tasks for shape in task[name]}):
             values = [np.array(task[name][shape]) for task in tasks if task[name].get(shape)]

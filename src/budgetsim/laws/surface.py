@@ -31,7 +31,7 @@ from budgetsim.laws.ensemble import (
     process,
     search,
 )
-from budgetsim.laws.family import Family, Frame
+from budgetsim.laws.law import Frame, Law
 from budgetsim.laws.series import series
 
 Floats = NDArray[np.float64]
@@ -41,7 +41,7 @@ TOLERATED: Final = 2.0  # forms whose error there exceeds the best's by more are
 FORMS: Final = {"additive": additive, "product": product, "crossed": crossed, "series": series}
 SURFACE: Final = replace(
     DEFAULT,
-    families=tuple(FORMS),
+    laws=tuple(FORMS),
     tails=(0.5,),
     lengths=(1.0,),
     robust_rounds=4,
@@ -61,7 +61,7 @@ class SurfaceFit:
     inputs: tuple[str, ...]
     points: Floats  # (rows, inputs) as given
     errors: Floats
-    families: tuple[str, ...]
+    laws: tuple[str, ...]
     screened: Mapping[str, float]  # mean absolute log error of each form on the dearest rows
     warnings: tuple[str, ...]
     options: Options
@@ -72,7 +72,7 @@ class SurfaceFit:
     _frame: Frame
     _found: tuple[Found, ...]
     _theta: tuple[Floats, ...]
-    _left: tuple[Floats, ...]  # what each family's best leaves over
+    _left: tuple[Floats, ...]  # what each law's best leaves over
     _left_draws: tuple[Floats, ...]
     _processes: tuple[tuple[Process, ...], ...]
     _faces: Floats  # half-spaces around the log inputs, normals and offsets
@@ -105,14 +105,14 @@ class SurfaceFit:
     def _centre(self, at: Floats) -> Floats:
         out = np.zeros(len(at))
         for f, left, processes in zip(self._found, self._left, self._processes, strict=True):
-            out += f.family.log_error(f.theta[:1], at, self._frame)[0][0] + expected(processes, at, left)
+            out += f.law.log_error(f.theta[:1], at, self._frame)[0][0] + expected(processes, at, left)
         return out / len(self._found)
 
     def _draws(self, at: Floats, beyond: Floats, centre: Floats) -> Floats:
         rng = np.random.default_rng([self.seed, 1])
         parts = []
         for f, theta, left, processes in zip(self._found, self._theta, self._left_draws, self._processes, strict=True):
-            curves = f.family.log_error(theta, at, self._frame)[0]
+            curves = f.law.log_error(theta, at, self._frame)[0]
             stops = np.cumsum([0, *(len(p.noise) for p in processes)])
             for p, start, stop in zip(processes, stops[:-1], stops[1:], strict=True):
                 mean, sd = p.residual.conditional(at, left[start:stop], p.amplitude, p.noise)
@@ -156,9 +156,9 @@ def fit_surface(
     at, unit = scaled - centre_at, float(e.min())
     y = np.log(e / unit)
     frame = _frame(at, y, unit, floor, ceiling)
-    families, screened = _screened(at, y, frame, options, seed)
+    laws, screened = _screened(at, y, frame, options, seed)
     rng = np.random.default_rng([seed, 0])
-    found = _search(families, at, y, frame, options, rng)
+    found = _search(laws, at, y, frame, options, rng)
     residual_rows = _thin(len(y))
     share = np.diff(np.linspace(0, options.n_draws, len(found) + 1).round().astype(int))
     theta, left, left_draws, processes = [], [], [], []
@@ -168,14 +168,14 @@ def fit_surface(
         weight = f.weight[0][residual_rows]
         residuals = [Residual.over(seen, (length,) * at.shape[1], weight) for length in options.lengths]
         theta.append(draws)
-        left.append(target - f.family.log_error(f.theta[:1], seen, frame)[0][0])
-        left_draws.append(target - f.family.log_error(draws, seen, frame)[0])
+        left.append(target - f.law.log_error(f.theta[:1], seen, frame)[0][0])
+        left_draws.append(target - f.law.log_error(draws, seen, frame)[0])
         processes.append(tuple(process(f, residuals, left[-1], options, int(n), rng)))
     return SurfaceFit(
         inputs=names,
         points=x,
         errors=e,
-        families=tuple(f.family.name for f in found),
+        laws=tuple(f.law.name for f in found),
         screened=screened,
         warnings=tuple(_warnings(x, names)),
         options=options,
@@ -252,23 +252,21 @@ def _frame(at: Floats, y: Floats, unit: float, floor: float | None, ceiling: flo
 
 
 def _search(
-    families: Sequence[Family], at: Floats, y: Floats, frame: Frame, options: Options, rng: np.random.Generator
+    laws: Sequence[Law], at: Floats, y: Floats, frame: Frame, options: Options, rng: np.random.Generator
 ) -> list[Found]:
     cost = at.mean(axis=1)
     weight = np.exp(2 * np.array(options.tails)[:, None] * (cost - cost.max()))
-    return search(families, np.ones(len(y)), at, y, weight, frame, options, rng)
+    return search(laws, np.ones(len(y)), at, y, weight, frame, options, rng)
 
 
-def _candidates(k: int, options: Options) -> list[Family]:
+def _candidates(k: int, options: Options) -> list[Law]:
     """Forms for a number of inputs: with one they are all the same, with two series is additive."""
     if k == 1:
         return [additive(1)]
-    return [FORMS[name](k) for name in options.families if name != "series" or k > 2] or [additive(k)]
+    return [FORMS[name](k) for name in options.laws if name != "series" or k > 2] or [additive(k)]
 
 
-def _screened(
-    at: Floats, y: Floats, frame: Frame, options: Options, seed: int
-) -> tuple[list[Family], dict[str, float]]:
+def _screened(at: Floats, y: Floats, frame: Frame, options: Options, seed: int) -> tuple[list[Law], dict[str, float]]:
     """Forms that predict the dearest rows about as well as the best does, and how well each did."""
     forms = _candidates(at.shape[1], options)
     if len(forms) == 1 or 0.7 * len(y) < max(f.n_parameters for f in forms):
@@ -279,14 +277,14 @@ def _screened(
 
 
 def _miss_dearest(
-    forms: Sequence[Family], at: Floats, y: Floats, frame: Frame, share: float, options: Options, seed: int
+    forms: Sequence[Law], at: Floats, y: Floats, frame: Frame, share: float, options: Options, seed: int
 ) -> list[float]:
     """Error of each form, fitted to the cheaper rows, on the dearest share of them."""
     order = np.argsort(at.sum(axis=1), kind="stable")
     dear = np.zeros(len(y), dtype=bool)
     dear[order[-max(int(share * len(y)), 1) :]] = True
     found = _search(forms, at[~dear], y[~dear], frame, options, np.random.default_rng([seed, 2]))
-    return [float(np.abs(f.family.log_error(f.theta[:1], at[dear], frame)[0] - y[dear]).mean()) for f in found]
+    return [float(np.abs(f.law.log_error(f.theta[:1], at[dear], frame)[0] - y[dear]).mean()) for f in found]
 
 
 def _thin(n: int) -> NDArray[np.intp]:
