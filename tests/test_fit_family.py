@@ -110,7 +110,7 @@ def test_accuracy_in_the_name_orders_labelers_that_have_one_row_each():
     rows = [annotate(n) for n in SIZES]
     same = [llm(500, _score(100), f"simulated:accuracy={a}") for a in (0.6, 0.95)]
     fit = fit_task([*rows, *same], n_draws=200)
-    poor, good = (s for s in fit.surfaces if s.strategy == "llm_annotate")
+    poor, good = (s for s in fit.surfaces if s.route.strategy == "llm_annotate")
     assert good.at([[20_000.0]]).mean() > poor.at([[20_000.0]]).mean() + 0.03
 
 
@@ -127,7 +127,7 @@ def test_mixed_labels_add_up():
     rows = [*(annotate(n) for n in SIZES), *(llm(m, _score(0.3 * m), "gpt-3.5") for m in (1000, 4000))]
     rows.append(llm(4000, _score(1000 + 1200), "gpt-3.5", 1000.0))
     fit = fit_task(rows, n_draws=200)
-    (mixed,) = (s for s in fit.surfaces if s.strategy == "annotate_plus_llm")
+    (mixed,) = (s for s in fit.surfaces if s.route.strategy == "annotate_plus_llm")
     found = mixed.at([[3000.0, 4000.0], [10_000.0, 0.0]]).mean(axis=0)
     assert np.abs(found - [_score(4200), _score(10_000)]).max() < 0.015
 
@@ -200,7 +200,7 @@ def test_teacher_scores_at_more_sizes_sharpen_the_surface_where_the_student_was_
 
 def test_the_store_knows_the_score_of_measured_teachers():
     with open_reader(STORE) as connection:
-        rows = [m for m in load_measurements(connection) if m.strategy == "distill"]
+        rows = [m for m in load_measurements(connection) if m.route.strategy == "distill"]
     for m in rows:
         assert (m.teacher_score is not None) == (m.source == "measured")
         assert m.teacher_score is None or 0.4 < m.teacher_score < 1
@@ -214,7 +214,7 @@ def test_a_family_of_few_rows_leans_on_a_richer_one():
     alone = fit_task([*rich[:3], *few], n_draws=200).surfaces
     tied = fit_task([*rich, *few], n_draws=200).surfaces
     assert any("rest on the prior and on labels for small" in w for w in fit_task([*rich, *few], n_draws=20).warnings)
-    width = [next(s for s in fit if s.student == "large").at([[100_000.0]]).std() for fit in (tied, alone)]
+    width = [next(s for s in fit if s.route.student == "large").at([[100_000.0]]).std() for fit in (tied, alone)]
     assert width[0] < width[1]
 
 

@@ -49,7 +49,7 @@ def fit():
 
 
 def test_each_group_gets_a_surface_of_joint_draws(fit):
-    assert [s.strategy for s in fit.surfaces] == ["annotate", "distill"]
+    assert [s.route.strategy for s in fit.surfaces] == ["annotate", "distill"]
     for s in fit.surfaces:
         assert s.draws.shape == (200, *(len(k) for k in s.knots))
         assert s.run_noise.shape == (200,)
@@ -114,7 +114,7 @@ def test_diagnostics_tell_how_far_intervals_have_held(fit):
 
 def test_rows_with_unknown_inputs_are_left_out_and_told():
     fit = fit_task([*ROWS[: len(SIZES)], distill(100, None)], n_draws=50)
-    assert [s.strategy for s in fit.surfaces] == ["annotate"]
+    assert [s.route.strategy for s in fit.surfaces] == ["annotate"]
     assert any("n_unlabeled not known" in w for w in fit.warnings)
 
 

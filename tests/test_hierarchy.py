@@ -154,7 +154,7 @@ def test_a_pilot_believes_what_other_tasks_gained():
 def test_labels_of_an_llm_stay_in_the_world_of_human_labels_when_draws_are_paired():
     """Without a label of the LLM a mixed student is one trained on human labels: draw by draw, also of the kept ones."""
     mixed = [
-        make_row( key=f"mixed-{n}", strategy="annotate_plus_llm", labeler="llm", n_labels=100.0, n_llm_labels=n,
+        make_row(key=f"mixed-{n}", strategy="annotate_plus_llm", labeler="llm", n_labels=100.0, n_llm_labels=n,
                 score=0.5)
         for n in (300.0, 1000.0)
     ]  # fmt: skip
