@@ -25,18 +25,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from budgetsim.answers.choices import Choices, open_choices
 from budgetsim.answers.evidence import load_evidence
 from budgetsim.choosing.allocate import FINE, prepare
 from budgetsim.choosing.options import Option
 from budgetsim.costs.rates import parse_rates
+from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import interpolate
 from budgetsim.store.location import locate
 from scoring import print_table
 
-Floats = NDArray[np.float64]
 ROOT = Path(__file__).parents[1]
 BUDGETS = np.geomspace(10, 5000, 200)
 LATTICE = 1600  # see above: 800 is up to 0.13 points below

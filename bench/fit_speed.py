@@ -9,15 +9,14 @@ import statistics
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
+from budgetsim.design.arrays import Floats
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.ensemble import DEFAULT
 from budgetsim.laws.law import Frame, Law
 from budgetsim.laws.library import LAWS
 
-Floats = NDArray[np.float64]
 GOALS = (0.05, 0.15)
 N_CURVES, N_POINTS = 50, 12
 

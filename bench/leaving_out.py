@@ -7,14 +7,13 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.query import load_measurements
 from scoring import crps, interval_score, print_table
 
-Floats = NDArray[np.float64]
 Runs = tuple[Floats, Floats]  # draws of a run at each row left out, (draws, rows), and what came out
 STORE = Path(__file__).parent.parent / "results" / "budgetsim.duckdb"
 

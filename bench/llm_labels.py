@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from unittest.mock import patch
 
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement
 from budgetsim.fitting.labelers import Labeler
 from leaving_out import Runs, predict, report, stored, without
@@ -54,7 +54,7 @@ def score() -> dict[str, list[Runs]]:
     return found
 
 
-def _no_floor(self: Labeler, z: NDArray[np.float64]) -> NDArray[np.float64]:
+def _no_floor(self: Labeler, z: Floats) -> Floats:
     return np.full((len(z), 1), 40.0)
 
 

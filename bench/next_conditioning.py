@@ -12,18 +12,17 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 import budgetsim.fitting.groups as fitfamily
 import budgetsim.fitting.task as fittask
 from budgetsim.answers.evidence import load_evidence
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.pilots.condition import Lesson, lesson, slices
 from budgetsim.store.location import locate
 from scoring import print_table
 
-Floats = NDArray[np.float64]
 SIZES = (4, 8, 14)  # rows in the fit
 DRAWN = 8  # times a task and size
 PARTICLES = 1000

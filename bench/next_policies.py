@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.pilots.condition import slices
 from next_worlds import Beliefs, World
 
-Floats = NDArray[np.float64]
 HEDGE = 0.3  # of 0, 0.1, 0.3 and the spread alone, tried on these very replays
 LEAST = 0.02  # points; below, no single run is worth its money
 CHANCE = 0.002  # points; below, the falls are the draws' own chance

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from next_policies import ALONE, HEDGED
 from scoring import print_table
 
-Floats = NDArray[np.float64]
 SHARES = np.round(np.geomspace(0.005, 0.5, 41), 5)
 SHOWN = (0.02, 0.05, 0.1, 0.2, 0.4)
 KINDS = ("paper", "measured", "fine-tuning", "surface")

@@ -15,6 +15,7 @@ from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import load_evidence
 from budgetsim.choosing.options import Option
 from budgetsim.costs.rates import parse_rates
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement, Route
 from budgetsim.fitting.task import fit_task
 from budgetsim.laws.curve import fit_curve
@@ -23,7 +24,6 @@ from budgetsim.pilots.condition import Lesson
 from budgetsim.store.location import locate
 from curve_data import Curve, column, folder, rectified_sft, rows
 
-Floats = NDArray[np.float64]
 PAPER_RUN_SE = 0.5  # points, read off the paper's replicated cells
 LOSS_NOISE = 1.0  # percent of the loss: what the policies take for the noise of a run
 MOST_USD = 5000.0  # one row of 92,000 labels costs more

@@ -13,14 +13,12 @@ from contextlib import AbstractContextManager, nullcontext
 from unittest.mock import patch
 
 import numpy as np
-from numpy.typing import NDArray
 
 import budgetsim.fitting.task as fittask
 from budgetsim.fitting.hierarchy import Shown, Usual, usual
 from next_worlds import Beliefs, World, task_worlds
 from scoring import crps, interval_score, print_table
 
-Floats = NDArray[np.float64]
 Figures = tuple[float, ...]
 MORE = (0, 3, 8, 16)  # runs besides the pilot
 SETS = (("published", "t5-v1_1-small"), ("measured", "pico"))

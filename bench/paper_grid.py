@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Measurement, Route
 from budgetsim.design.surface import interpolate
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.published import PublishedRow, imply_counts, parse_compute, parse_published
 from scoring import best_width, crps, crps_normal, print_table
 
-Floats = NDArray[np.float64]
 EVIDENCE = Path(__file__).parent.parent / "results" / "evidence"
 TASKS = ("wlp", "stance", "multipit_id", "nq")
 LEAST_U = 1000

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 
-Floats = NDArray[np.float64]
+from budgetsim.design.arrays import Floats
 
 
 def rmsle(predicted: Floats, seen: Floats) -> float:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from budgetsim.design.arrays import Floats
 from budgetsim.laws.ensemble import Options
 from budgetsim.laws.surface import SURFACE, SurfaceFit, fit_surface
-from curve_data import Floats, column, folder, published, rows
+from curve_data import column, folder, published, rows
 from scoring import print_table
 
 INPUTS = {

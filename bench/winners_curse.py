@@ -23,7 +23,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import Evidence, load_evidence
@@ -32,6 +31,7 @@ from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import chance_of_best, run_interval
 from budgetsim.costs.rates import RateCard, parse_rates
 from budgetsim.data.tasks import get_task
+from budgetsim.design.arrays import Floats
 from budgetsim.design.fitkey import METHOD
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import TaskFit, axis_scale
@@ -39,7 +39,6 @@ from budgetsim.fitting.task import fit_task
 from budgetsim.store.location import StorePaths
 from scoring import print_table
 
-Floats = NDArray[np.float64]
 ROOT = Path(__file__).parent.parent
 HIDDEN_SHARE = 0.4
 N_RANDOM = {"published": 6, "measured": 3}  # random parts of a task

@@ -18,9 +18,10 @@ from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import predict
 from budgetsim.costs.hours import ComputeModel
 from budgetsim.costs.rates import RateCard
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.design.strategies import STRATEGIES
-from budgetsim.design.surface import Floats, TaskFit
+from budgetsim.design.surface import TaskFit
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.database import Connection
 from budgetsim.store.fits import load_fit, save_fit

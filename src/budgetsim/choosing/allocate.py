@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.costs.model import CostModel
-from budgetsim.design.surface import Floats, Surface, axis_scale, interpolate, regrid
+from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import Surface, axis_scale, interpolate, regrid
 
 FINE = 24  # candidates of an input between two knots
 EASY = 6  # enough where thousands of budgets and prices are tried

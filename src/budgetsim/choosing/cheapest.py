@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.choosing.options import Option
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 
 _GRID, _ZOOM, _ZOOMS = 61, 33, 2  # to 0.03 % of a budget that may span 7 decades
 

@@ -12,7 +12,7 @@ from budgetsim.choosing.cheapest import cheapest, dearest_usd, least_usd
 from budgetsim.choosing.objectives import attained, chance_of, closer, runs_of
 from budgetsim.choosing.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 
 _PRIMARY = 2  # candidates of the primary input between two knots of the closer surface
 _SAME_CHANCE = 0.005  # two worlds of 400: no more money is spent for less

@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 
 from budgetsim.choosing.allocate import Search, candidates, prepare
 from budgetsim.choosing.options import Option
-from budgetsim.design.surface import Floats, Surface, regrid
+from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import Surface, regrid
 
 Choose = Literal["mean", "quantile", "regret"]
 TAIL: Final = 0.1  # of worlds whose regret counts under `regret`

@@ -18,7 +18,7 @@ from budgetsim.choosing.simulate import chance_of_best, expected_regret
 from budgetsim.choosing.targets import StopHere, stop_here
 from budgetsim.choosing.winners import CHEAPER, HAIR, better_of_a_label, recommended, searches
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 
 if TYPE_CHECKING:
     from budgetsim.choosing.objectives import Choose

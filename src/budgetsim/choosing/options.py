@@ -9,7 +9,8 @@ from budgetsim.choosing.simulate import run_interval
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats, Kind, Surface
+from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import Kind, Surface
 
 CLASS_SHARES = "class-shares"  # evidence of the constant answer: counted on the evaluation files
 COMPUTE_STAGES = ("teacher", "labelling", "distillation", "student")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from budgetsim.design.surface import Floats, Kind, Surface
+from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import Kind, Surface
 
 LEVEL = 0.9  # of every interval
 
@@ -63,7 +64,7 @@ def _quantiles(values: Floats, at: Floats) -> Floats:
     return out
 
 
-def expected_regret(score: ArrayLike, best: ArrayLike | None = None) -> NDArray[np.float64]:
+def expected_regret(score: ArrayLike, best: ArrayLike | None = None) -> Floats:
     r"""Score given up, on average, by committing to an allocation before the truth is known.
 
     .. math:: r_k = E_d[\max(b_d, \max_j s_{dj}) - s_{dk}]
@@ -82,11 +83,11 @@ def expected_regret(score: ArrayLike, best: ArrayLike | None = None) -> NDArray[
     top = s.max(axis=1)
     if best is not None:
         top = np.maximum(top, np.asarray(best, dtype=np.float64))
-    regret: NDArray[np.float64] = (top[:, None] - s).mean(axis=0)
+    regret: Floats = (top[:, None] - s).mean(axis=0)
     return regret
 
 
-def chance_of_best(score: ArrayLike) -> NDArray[np.float64]:
+def chance_of_best(score: ArrayLike) -> Floats:
     """Share of worlds in which each allocation has the highest mean score; ties share a world.
 
     score : (draws, allocations)
@@ -98,11 +99,11 @@ def chance_of_best(score: ArrayLike) -> NDArray[np.float64]:
     """
     s = _matrix(score)
     winners = s == s.max(axis=1, keepdims=True)
-    share: NDArray[np.float64] = (winners / winners.sum(axis=1, keepdims=True)).mean(axis=0)
+    share: Floats = (winners / winners.sum(axis=1, keepdims=True)).mean(axis=0)
     return share
 
 
-def _matrix(score: ArrayLike) -> NDArray[np.float64]:
+def _matrix(score: ArrayLike) -> Floats:
     s = np.asarray(score, dtype=np.float64)
     if s.ndim != 2 or s.size == 0 or not np.isfinite(s).all():
         raise ValueError(f"score has shape {s.shape}; give finite (draws, allocations): drop failed draws first.")

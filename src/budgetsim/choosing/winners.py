@@ -12,7 +12,7 @@ from budgetsim.choosing.allocate import EASY, Choice, Search, prepare
 from budgetsim.choosing.options import Option
 from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 
 HAIR = 0.001  # a tenth of a point: no advantage that anybody could measure
 CHEAPER = 0.99  # a plan is cheaper where it saves at least one percent

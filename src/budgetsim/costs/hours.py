@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from budgetsim.data.tasks import Task
+from budgetsim.design.arrays import Floats
 
-Floats = NDArray[np.float64]
 ComputeModel = Literal["published", "cached", "modern"]
 COMPUTE_MODELS: Final[tuple[ComputeModel, ...]] = ("published", "cached", "modern")
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from budgetsim.costs.hours import Hours, Steps
 from budgetsim.costs.rates import LlmPrice, Pool, RateCard
 from budgetsim.data.tasks import Task
+from budgetsim.design.arrays import Floats
 from budgetsim.errors import MissingPriceError
 
-Floats = NDArray[np.float64]
 _TINY = 1e-9  # relative slack when money is turned into whole units
 _NO_LIMIT = 1e15
 _KEPT = ("labels", "llm_labels", "texts")  # stages whose units, once paid, are owned

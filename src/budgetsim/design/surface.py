@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Route
 
-Floats = NDArray[np.float64]
 Kind = Literal["observed", "interpolated", "extrapolated"]
 
 SCHEMA_VERSION = 2  # of the stored form

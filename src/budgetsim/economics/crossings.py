@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 
 TAILS = (0.05, 0.95)
 LEAD = 2.0  # ahead over less than a doubling of money or price is no lead: a quirk of one world

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from budgetsim.choosing.allocate import FINE, Search, prepare
 from budgetsim.choosing.options import COMPUTE_STAGES, Allocation, Option, allocation_at
 from budgetsim.choosing.winners import recommended
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 
 NOTHING = -1.0  # below every score: what a budget scores that buys nothing
 

@@ -15,7 +15,7 @@ from budgetsim.choosing.optimize import out_of_reach
 from budgetsim.choosing.options import Allocation, Option, constant_allocation
 from budgetsim.choosing.winners import best_values, by_label, rows_by_label, searches, winners
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 from budgetsim.economics.expansion import compute_share, compute_usd, label_path, scores_of
 from budgetsim.economics.switches import Switch, switch_spread
 

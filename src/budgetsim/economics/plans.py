@@ -12,7 +12,7 @@ from budgetsim.choosing.options import Allocation, Option, allocation_at, consta
 from budgetsim.choosing.simulate import chance_of_best
 from budgetsim.choosing.winners import better_of_a_label, recommended, searches
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 from budgetsim.economics.expansion import plan_scores
 
 

@@ -12,7 +12,7 @@ from budgetsim.choosing.bisect import first_change
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import HAIR, best_values, by_label, rows_by_label, searches, winners
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 from budgetsim.economics.crossings import LEAD, Spread, overtaking, spread
 from budgetsim.economics.expansion import better_scores, plan_scores
 from budgetsim.economics.levers import Lever

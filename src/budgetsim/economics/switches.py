@@ -12,7 +12,7 @@ from budgetsim.choosing.cheapest import least_usd
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import HAIR
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 from budgetsim.economics.crossings import LEAD, Spread, overtaking, spread
 from budgetsim.economics.expansion import better_scores, path_scores
 

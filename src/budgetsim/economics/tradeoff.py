@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from budgetsim.choosing.allocate import prepare
 from budgetsim.choosing.options import Option
-from budgetsim.design.surface import Floats, axis_scale, interpolate
+from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import axis_scale, interpolate
 
 _BETWEEN = 6  # points between two knots of the labels
 _STEP = 1e-3  # of log(1 + n), over which a slope is taken

@@ -22,8 +22,9 @@ import numpy as np
 
 from budgetsim.choosing.options import Option
 from budgetsim.data.tasks import Task
+from budgetsim.design.arrays import Floats
 from budgetsim.design.strategies import ANNOTATE_PLUS_LLM, LLM_ANNOTATE
-from budgetsim.design.surface import Floats, Support, Surface, axis_scale, interpolate
+from budgetsim.design.surface import Support, Surface, axis_scale, interpolate
 
 Errors = Literal["random", "learnable"]
 

@@ -16,13 +16,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.labelers import N_LABELER, Labeler
 from budgetsim.fitting.onset import CEILING, Floors, rise
 from budgetsim.fitting.parameters import Parameter, Values
 
-Floats = NDArray[np.float64]
 Formula = Callable[[Values, Floats], Floats]
 
 LEAST_NOISE: Final = 0.005  # fraction of the metric: published replicates of a run scatter by no less

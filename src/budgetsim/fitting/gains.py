@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from budgetsim.design.surface import Floats, Surface
+from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import Surface
 from budgetsim.fitting.sampler import Ints, systematic
 
 # labels and texts at which gains are compared, (sizes, 2)

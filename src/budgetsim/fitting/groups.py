@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import axis_scale
 from budgetsim.fitting.forms import Form, Forms, label_forms, transfer_forms
@@ -23,7 +24,6 @@ from budgetsim.fitting.onset import Floors
 from budgetsim.fitting.residual import Residual
 from budgetsim.fitting.sampler import Sample, temper
 
-Floats = NDArray[np.float64]
 Kin = tuple[str, str | None, str, bool]  # kind, teacher, student, whether the teacher was scored itself
 Learnt = Sequence[Floats]  # mean and variance of each coordinate, (2, dimensions), a form
 

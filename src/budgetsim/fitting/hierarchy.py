@@ -13,8 +13,9 @@ from typing import Final
 
 import numpy as np
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.strategies import ANNOTATE, DISTILL
-from budgetsim.design.surface import Floats, Surface
+from budgetsim.design.surface import Surface
 from budgetsim.fitting.gains import Gain, UsualGain, gain_of, usual_gain
 from budgetsim.fitting.groups import Kin, Posterior, Prior
 from budgetsim.fitting.onset import N_FLOOR

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Support, axis_scale
-
-Floats = NDArray[np.float64]
 
 
 def support_of(points: Floats) -> Support:

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.onset import sigmoid
 from budgetsim.fitting.parameters import Parameter, Values
-
-Floats = NDArray[np.float64]
 
 UNKNOWN_ACCURACY: Final = (  # priors where nothing is known of a labeler
     Parameter("worth", 400.0, 1.2, "log", "human labels a 1000 of the labeler's", "chosen by us: two in five, wide"),

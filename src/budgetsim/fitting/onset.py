@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.parameters import Parameter, Values
-
-Floats = NDArray[np.float64]
 
 FLOOR_STEEPNESS: Final = 12.0  # of the move between class shares: 2 log(9) / 12 = .37 e-folds from a tenth to nine
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from budgetsim.design.arrays import Floats
+
 Ints = NDArray[np.intp]
 LogLikelihood = Callable[[Floats], Floats]
 

@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from budgetsim.data.tasks import known_tasks
+from budgetsim.design.arrays import Floats
 from budgetsim.design.fitkey import METHOD, rows_hash
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.strategies import ANNOTATE, STRATEGIES, Axis
@@ -24,8 +24,6 @@ from budgetsim.fitting.hierarchy import NOTHING, Pair, Shown, Usual, shown, usua
 from budgetsim.fitting.hull import support_of
 from budgetsim.fitting.onset import Floors
 from budgetsim.fitting.sampler import Ints
-
-Floats = NDArray[np.float64]
 
 Fitted = tuple[Family, Posterior, list[Surface]]
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from budgetsim.laws.law import Floats, Frame, Law, at_level, exponent, floor_of, floor_parameter, level
+from budgetsim.design.arrays import Floats
+from budgetsim.laws.law import Frame, Law, at_level, exponent, floor_of, floor_parameter, level
 
 
 def additive(n_inputs: int) -> Law:

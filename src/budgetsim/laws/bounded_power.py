@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.parameters import Parameter
-from budgetsim.laws.law import WEAK, Floats, Frame, Law, Placement, exponent, floor_of, floor_parameter, sigmoid
+from budgetsim.laws.law import WEAK, Frame, Law, Placement, exponent, floor_of, floor_parameter, sigmoid
 
 _STEPS = 12
 _CLOSE = 1e-8  # of the logit; Newton squares what is left

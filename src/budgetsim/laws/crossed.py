@@ -16,8 +16,9 @@ from typing import Final
 
 import numpy as np
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.parameters import Parameter
-from budgetsim.laws.law import Floats, Frame, Law, add_floor, at_level, exponent, floor_of, floor_parameter, level
+from budgetsim.laws.law import Frame, Law, add_floor, at_level, exponent, floor_of, floor_parameter, level
 
 TIGHT: Final = "chosen looking at two public surfaces (docs/fitting.md): what screening cannot tell apart stays small"
 

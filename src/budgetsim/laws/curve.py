@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Kind
 from budgetsim.errors import InputError
 from budgetsim.fitting.residual import Residual
@@ -31,8 +32,6 @@ from budgetsim.laws.ensemble import (
 from budgetsim.laws.law import Frame, Law
 from budgetsim.laws.library import LAWS
 from budgetsim.laws.priors import PRIORS, Table
-
-Floats = NDArray[np.float64]
 
 _FAR = 300.0  # log errors are cut here
 _ORIGIN = -60.0  # log size that stands for zero

@@ -12,13 +12,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Kind
 from budgetsim.fitting.residual import Residual
 from budgetsim.laws.law import Frame, Law
 from budgetsim.laws.levenberg import Problem, Solution, solve
 from budgetsim.laws.priors import PRIORS, Table
 
-Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.parameters import Parameter
-
-Floats = NDArray[np.float64]
 
 WEAK: Final = "weak, chosen by us: near those of Alabdulmohsin et al. (2022), arXiv 2209.06640, and wide"
 

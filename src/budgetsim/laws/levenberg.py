@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from budgetsim.design.arrays import Floats
+
 # theta (problems, p) -> predictions (problems, n), derivatives (problems, n, p)
 Model = Callable[[Floats], tuple[Floats, Floats]]
 

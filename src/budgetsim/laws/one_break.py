@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.parameters import Parameter
 from budgetsim.laws.law import (
     WEAK,
-    Floats,
     Frame,
     Law,
     Placement,

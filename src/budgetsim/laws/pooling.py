@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from budgetsim.design.arrays import Floats
 from budgetsim.errors import InputError
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.ensemble import DEFAULT
 from budgetsim.laws.library import LAWS
 from budgetsim.laws.priors import Table
 
-Floats = NDArray[np.float64]
 Shapes = dict[str, dict[str, list[float]]]  # law -> shape parameter -> values
 
 LEAST_CURVES: Final = 4

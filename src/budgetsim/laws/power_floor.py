@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from budgetsim.laws.law import Floats, Frame, Law, add_floor, at_level, exponent, floor_of, floor_parameter, level
+from budgetsim.design.arrays import Floats
+from budgetsim.laws.law import Frame, Law, add_floor, at_level, exponent, floor_of, floor_parameter, level
 
 
 def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.parameters import Parameter
-from budgetsim.laws.law import WEAK, Floats, Frame, Law, at_level, exponent, floor_of, floor_parameter, level
+from budgetsim.laws.law import WEAK, Frame, Law, at_level, exponent, floor_of, floor_parameter, level
 
 
 def series(n_inputs: int) -> Law:

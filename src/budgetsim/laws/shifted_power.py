@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from budgetsim.design.arrays import Floats
 from budgetsim.fitting.parameters import Parameter
-from budgetsim.laws.law import WEAK, Floats, Frame, Law, Placement, exponent, level
+from budgetsim.laws.law import WEAK, Frame, Law, Placement, exponent, level
 
 
 def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:

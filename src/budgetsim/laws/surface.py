@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull, QhullError
 
+from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Kind
 from budgetsim.errors import InputError
 from budgetsim.fitting.residual import Residual
@@ -33,8 +34,6 @@ from budgetsim.laws.ensemble import (
 )
 from budgetsim.laws.law import Frame, Law
 from budgetsim.laws.series import series
-
-Floats = NDArray[np.float64]
 
 HELD_OUT: Final = (0.2, 0.3)  # shares of the rows, the dearest, that screening predicts from the others
 TOLERATED: Final = 2.0  # forms whose error there exceeds the best's by more are dropped

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.data.formats import split_fields
+from budgetsim.design.arrays import Floats
 from budgetsim.errors import MissingExtraError
 
 Features = NDArray[np.float32]
@@ -77,12 +78,12 @@ def _embed(texts: Sequence[str], batch: int) -> Features:
 class LogisticHead:
     """Multinomial logistic regression: (features, classes) weights and one intercept a class."""
 
-    def __init__(self, weights: NDArray[np.float64], intercepts: NDArray[np.float64]) -> None:
+    def __init__(self, weights: Floats, intercepts: Floats) -> None:
         self.weights, self.intercepts = weights, intercepts
 
-    def logits(self, features: Any) -> NDArray[np.float64]:
+    def logits(self, features: Any) -> Floats:
         """(rows, classes) logits; features may be sparse."""
-        found: NDArray[np.float64] = np.asarray(features @ self.weights) + self.intercepts
+        found: Floats = np.asarray(features @ self.weights) + self.intercepts
         return found
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from budgetsim.data.formats import split_fields
 from budgetsim.data.rows import Row
 from budgetsim.data.tasks import Task
+from budgetsim.design.arrays import Floats
 
 
 def constant_answer(rows: Sequence[Row]) -> str:
@@ -45,7 +46,7 @@ def overlap_answers(task: Task, labelled: Sequence[Row], sources: Sequence[str])
     return [task.labels[1] if (value > threshold) == above else task.labels[0] for value in seen]
 
 
-def _best_threshold(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, bool]:
+def _best_threshold(values: Floats, positive: NDArray[np.bool_]) -> tuple[float, bool]:
     edges = np.unique(values)
     candidates = np.concatenate([[-1.0], (edges[1:] + edges[:-1]) / 2, [2.0]])
     right = np.array([np.mean((values > t) == positive) for t in candidates])

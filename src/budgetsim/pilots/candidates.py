@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from budgetsim.choosing.options import Option
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 
 GRID: Final[dict[str, tuple[int, ...]]] = {
     "n_labels": (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000),

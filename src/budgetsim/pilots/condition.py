@@ -20,7 +20,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from budgetsim.design.surface import Floats, Surface
+from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import Surface
 
 # Where a result is cut, by the chance of less: narrow in the tails, since what changes a plan is rare
 CUTS: Final = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98)

@@ -25,7 +25,7 @@ from budgetsim.choosing.winners import best_values, by_label, rows_by_label, sea
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.terms import owning
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Floats
+from budgetsim.design.arrays import Floats
 from budgetsim.errors import InputError
 from budgetsim.pilots.candidates import Candidate, candidate_runs
 from budgetsim.pilots.condition import lesson, slices

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from budgetsim.choosing.simulate import run_interval
+from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement
-from budgetsim.design.surface import Floats, Surface, TaskFit
+from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.errors import InputError, MissingExtraError
 
 _POINTS = 60  # along a curve
