@@ -76,7 +76,7 @@ def main() -> None:
         verdict = "reached" if score >= GOALS[name] else "missed"
         body.append([name, score, worst, float(held.mean()), all_laws, best, GOALS[name], verdict])
         for group, fit, *_ in groups:
-            print(f"{name}, {group}: mean absolute log error on the dearest rows {fit.screened}; kept {fit.laws}")
+            print(f"{name}, {group}: mean absolute log error on the dearest rows {fit.screen_errors}; kept {fit.laws}")
     print_table(["surface", "R2", "worst group", "90 % held", "paper mean", "paper best", "goal", ""], body)
     ablate()
 

@@ -1,4 +1,4 @@
-"""What joins the rows of a family: worth of LLM labels, a teacher's own score, related students."""
+"""What joins the rows of a group: worth of LLM labels, a teacher's own score, related students."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from budgetsim.design.cautions import GroupName
 from budgetsim.fitting.forms import label_forms, transfer_forms
-from budgetsim.fitting.groups import TIE, Family, tied
+from budgetsim.fitting.groups import STUDENT_CORRELATION, RowGroup, correlate
 from budgetsim.fitting.labelers import N_LABELER, Labeler
 from budgetsim.fitting.onset import Floors, sigmoid
 from budgetsim.fitting.task import fit_task
+from budgetsim.report.cautions import caution_words
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
 from made import make_row
@@ -157,8 +159,9 @@ def taught(n, u, seed=0, known=True):
 
 
 def test_teachers_are_counted_once():
-    family = Family(kind="transfer", name="t", rows=[taught(n, u) for n in (100, 1000) for u in (1e3, 1e4)])
-    assert family.teacher()[:, 0].tolist() == pytest.approx(np.log1p([100, 1000]).tolist())
+    rows = [taught(n, u) for n in (100, 1000) for u in (1e3, 1e4)]
+    group = RowGroup(name=GroupName(kind="transfer", route=rows[0].route), rows=rows)
+    assert group.teacher_scores()[:, 0].tolist() == pytest.approx(np.log1p([100, 1000]).tolist())
 
 
 @given(seed=st.integers(0, 10_000))
@@ -208,20 +211,25 @@ def test_the_store_knows_the_score_of_measured_teachers():
     assert len(known) >= 81
 
 
-def test_a_family_of_few_rows_leans_on_a_richer_one():
+def test_a_group_of_few_rows_leans_on_a_richer_one():
     rich = [annotate(n) for n in SIZES]
     few = [make_row(m, student="large", key=m.key + "L", score=m.score + 0.03) for m in (rich[2], rich[4])]
     alone = fit_task([*rich[:3], *few], n_draws=200).surfaces
     tied = fit_task([*rich, *few], n_draws=200).surfaces
-    assert any("rest on the prior and on labels for small" in w for w in fit_task([*rich, *few], n_draws=20).warnings)
+    assert any(
+        "rest on the prior and on labels for small" in w
+        for w in caution_words(fit_task([*rich, *few], n_draws=20).cautions)
+    )
     width = [next(s for s in fit if s.route.student == "large").at([[100_000.0]]).std() for fit in (tied, alone)]
     assert width[0] < width[1]
 
 
 def test_leaning_keeps_each_coordinate_standard_normal_where_nothing_was_learnt():
     """Z' = r Z + sqrt(1 - r^2) W is standard normal when Z is; it is r m give or take sqrt(1 - r^2) when Z is m."""
-    np.testing.assert_allclose(tied(np.array([[0.0, 0.0], [1.0, 1.0]])), [[0.0, 0.0], [1.0, 1.0]])
-    np.testing.assert_allclose(tied(np.array([[2.0], [0.0]])), [[2 * TIE], [np.sqrt(1 - TIE**2)]])
+    np.testing.assert_allclose(correlate(np.array([[0.0, 0.0], [1.0, 1.0]])), [[0.0, 0.0], [1.0, 1.0]])
+    np.testing.assert_allclose(
+        correlate(np.array([[2.0], [0.0]])), [[2 * STUDENT_CORRELATION], [np.sqrt(1 - STUDENT_CORRELATION**2)]]
+    )
 
 
 @pytest.mark.parametrize(

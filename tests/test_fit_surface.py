@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_bits():
 def test_few_rows_are_survived_and_told(rows):
     fit = fit_surface({"n": N[:rows], "u": U[:rows]}, TRUTH[:rows])
     assert np.isfinite(fit.predict({"n": [1e6], "u": [1e7]}).draws).all()
-    assert fit.warnings
+    assert fit.cautions
 
 
 @pytest.mark.parametrize(

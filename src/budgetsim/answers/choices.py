@@ -157,7 +157,7 @@ def choices(
     """
     fit = fit or task_fit(evidence, task, say)
     facts = get_task(task)
-    options, unpriced, notes = [], [], list(fit.warnings)
+    options, unpriced, notes = [], [], []
     missing = [s for s in strategies if s != "constant" and s not in {f.route.strategy for f in fit.surfaces}]
     if missing:
         raise NoEvidenceError(f"Evidence {evidence.set_of(task)} has no fitted {missing[0]} on {task}; leave it out.")

@@ -78,7 +78,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LawFit:
     """What the search found of one law."""
 
     law: Law
@@ -99,7 +99,7 @@ def search(
     frame: Frame,
     options: Options,
     rng: np.random.Generator,
-) -> list[Found]:
+) -> list[LawFit]:
     """Every law from every start, in one batch padded to the widest law."""
     width, k = max(f.n_parameters for f in laws), options.n_starts * len(options.tails)
     by_start = np.repeat(weight, options.n_starts, axis=0)
@@ -133,7 +133,7 @@ def search(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         solution = solve(model, start, problem, n_steps=options.n_steps)
         for _ in range(options.robust_rounds):
-            rows = _doubted(model(solution.theta)[0] - y, by_row)
+            rows = _downweight(model(solution.theta)[0] - y, by_row)
             problem = replace(problem, weight=rows)
             solution = solve(model, solution.theta, problem, n_steps=options.n_steps // 4)
     with np.errstate(divide="ignore"):
@@ -142,7 +142,7 @@ def search(
     return [_basins(f, solution, slice(i * k, (i + 1) * k), rows) for i, f in enumerate(laws)]
 
 
-def _doubted(r: Floats, weight: Floats) -> Floats:
+def _downweight(r: Floats, weight: Floats) -> Floats:
     """Weights of rows, less for those far off: the soft absolute loss with a robust scale of 2."""
     size = np.abs(r) * np.sqrt(weight)
     scale = 1.4826 * np.median(size, axis=1, keepdims=True) + 1e-6
@@ -182,7 +182,7 @@ def _slope(lx: Floats, y: Floats) -> float:
     return float(-(at * v).sum() / max(float((at * at).sum()), 1e-9))
 
 
-def _basins(law: Law, solution: Solution, part: slice, rows: Floats) -> Found:
+def _basins(law: Law, solution: Solution, part: slice, rows: Floats) -> LawFit:
     """The best end points of a law that differ from each other."""
     p = law.n_parameters
     cost = solution.cost[part]
@@ -196,22 +196,22 @@ def _basins(law: Law, solution: Solution, part: slice, rows: Floats) -> Found:
     hessian = solution.hessian[part][kept][:, :p, :p]
     agree = float((cost < cost[order[0]] + 0.1).mean())
     noise = float(solution.noise[part][order[0]])
-    return Found(law, theta, cost[kept], hessian, rows[part][kept], noise, agree)
+    return LawFit(law, theta, cost[kept], hessian, rows[part][kept], noise, agree)
 
 
-def screen(found: Sequence[Found], n: int, options: Options) -> tuple[list[Found], Floats]:
+def screen(fits: Sequence[LawFit], n: int, options: Options) -> tuple[list[LawFit], Floats]:
     """Laws worth averaging, with weights: less for one that leaves more over than the best."""
     rows = n + options.noise_rows
-    spread = np.array([f.noise * np.sqrt(rows / max(rows - f.law.n_parameters, 1.0)) for f in found])
+    spread = np.array([f.noise * np.sqrt(rows / max(rows - f.law.n_parameters, 1.0)) for f in fits])
     excess = np.maximum(spread / spread.min() / options.tolerate, 1.0)
     weight = excess**-options.screen
     keep = weight > 0.02 * weight.max()
     weight = weight[keep] / weight[keep].sum()
-    return [f for f, k in zip(found, keep, strict=True) if k], weight
+    return [f for f, k in zip(fits, keep, strict=True) if k], weight
 
 
 def draw_parameters(
-    f: Found,
+    f: LawFit,
     n: int,
     lx: Floats,
     y: Floats,
@@ -268,7 +268,7 @@ class Process:
 
 
 def process(
-    f: Found, residuals: Sequence[Residual], left: Floats, options: Options, n: int, rng: np.random.Generator
+    f: LawFit, residuals: Sequence[Residual], left: Floats, options: Options, n: int, rng: np.random.Generator
 ) -> list[Process]:
     """Length, amplitude and noise drawn from their posterior on a grid, n draws in all, grouped by length.
 
