@@ -27,10 +27,10 @@ VARIANTS: dict[str, Options] = {
     "tail by likelihood": replace(DEFAULT, tails=(0.0, 0.25, 0.5), n_starts=3),
     "no residual": replace(DEFAULT, amplitude_prior=1e-6),
     "residual length 3 only": replace(DEFAULT, lengths=(3.0,)),
-    "with one_break": replace(DEFAULT, families=ALL),
+    "with one_break": replace(DEFAULT, laws=ALL),
     "weights by fit": replace(DEFAULT, screen=4.0),
     "rows far off doubted": replace(DEFAULT, robust_rounds=3),
-    **{f"{name} alone": replace(DEFAULT, families=(name,)) for name in ALL},
+    **{f"{name} alone": replace(DEFAULT, laws=(name,)) for name in ALL},
 }
 
 

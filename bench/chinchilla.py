@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from budgetsim.design.arrays import Floats
 from budgetsim.laws.additive import additive
-from budgetsim.laws.family import Frame
-from curve_data import column, folder, published, rows
+from budgetsim.laws.law import Frame
+from curve_data import Floats, column, folder, published, rows
 from scoring import print_table
 
 DELTA = 1e-3
@@ -30,15 +29,15 @@ def load() -> tuple[Floats, Floats]:
 
 def fit(at: Floats, y: Floats, seed: int = 0) -> tuple[float, Floats, float]:
     """Smallest sum found, (E, A, B, a, b), and the share of starts that reached it."""
-    family, unit = additive(2), float(np.exp(y.min()))
+    law, unit = additive(2), float(np.exp(y.min()))
     centre = at.mean(axis=0)
     frame = Frame(first=-1.0, last=1.0, level=float((y - y.min()).mean()), highest=float(np.ptp(y)))
-    mean, sd = family.prior(frame)
+    mean, sd = law.prior(frame)
     target = y - y.min()
 
     def objective(theta: Floats) -> tuple[float, Floats]:
         """Huber sum and gradient, scaled so that the optimiser's tolerances bite."""
-        predicted, jacobian = family.log_error(theta[None], at - centre, frame)
+        predicted, jacobian = law.log_error(theta[None], at - centre, frame)
         r = predicted[0] - target
         slope = np.clip(r, -DELTA, DELTA)
         value = np.where(np.abs(r) <= DELTA, 0.5 * r * r, DELTA * (np.abs(r) - 0.5 * DELTA)).sum()

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from budgetsim.design.arrays import Floats
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.ensemble import DEFAULT, Growth
-from budgetsim.laws.families import RECTIFIED, Frame
+from budgetsim.laws.law import Frame
 from budgetsim.laws.levenberg import Problem, solve
-from curve_data import Curve, lcdb11, rectified_sft, revisiting_nsl
+from budgetsim.laws.rectified import RECTIFIED
+from curve_data import Curve, Floats, lcdb11, rectified_sft, revisiting_nsl
 from scoring import cluster_range, crps, interval_score, print_table
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)

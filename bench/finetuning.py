@@ -27,7 +27,7 @@ def form(name: str, curve: Curve) -> float:
 
 
 def in_sample(curve: Curve) -> list[float]:
-    """RMSD of log loss over the 14 trained sizes: ours, its families without residual, the paper's two forms."""
+    """RMSD of log loss over the 14 trained sizes: ours, its laws without residual, the paper's two forms."""
     trained = curve.sizes > 0
     x, e = curve.sizes[trained], curve.errors[trained]
     fit = fit_curve(curve.sizes, curve.errors, prior=f"finetuning_without_{curve.task}")

@@ -14,7 +14,8 @@ from scipy.optimize import curve_fit
 from budgetsim.design.arrays import Floats
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.ensemble import DEFAULT
-from budgetsim.laws.families import FAMILIES, Family, Frame
+from budgetsim.laws.law import Frame, Law
+from budgetsim.laws.library import LAWS
 
 GOALS = (0.05, 0.15)
 N_CURVES, N_POINTS = 50, 12
@@ -30,17 +31,17 @@ def made(seed: int) -> tuple[Floats, Floats]:
 
 
 def by_scipy(x: Floats, e: Floats, seed: int = 0) -> int:
-    """The same families and number of starts, one at a time by finite differences; how many ended well."""
+    """The same laws and number of starts, one at a time by finite differences; how many ended well."""
     lx, y = np.log(x) - np.log(x).mean(), np.log(e / e.min())
     frame = Frame(first=lx.min(), last=lx.max(), level=float(np.interp(0, lx, y)), highest=float(y.max()))
     rng, ended = np.random.default_rng(seed), 0
-    for name in DEFAULT.families:
-        family = FAMILIES[name]
-        mean, sd = family.prior(frame)
+    for name in DEFAULT.laws:
+        law = LAWS[name]
+        mean, sd = law.prior(frame)
         for start in mean + 0.8 * sd * rng.standard_normal((DEFAULT.n_starts, len(mean))):
 
-            def curve(at: Floats, *theta: float, family: Family = family) -> Floats:
-                out: Floats = np.nan_to_num(family.log_error(np.array([theta]), at, frame)[0][0], nan=1e3)
+            def curve(at: Floats, *theta: float, law: Law = law) -> Floats:
+                out: Floats = np.nan_to_num(law.log_error(np.array([theta]), at, frame)[0][0], nan=1e3)
                 return out
 
             try:

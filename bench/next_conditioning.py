@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import budgetsim.fitting.groups as fitfamily
+import budgetsim.fitting.groups as groups
 import budgetsim.fitting.task as fittask
 from budgetsim.answers.evidence import load_evidence
 from budgetsim.design.arrays import Floats
@@ -83,11 +83,11 @@ def one(
 
 
 def main() -> None:
-    fitfamily.N_PARTICLES = PARTICLES  # type: ignore[misc]
+    groups.N_PARTICLES = PARTICLES  # type: ignore[misc]
     evidence = load_evidence(locate(), sys.argv[1] if len(sys.argv) > 1 else None)
     errors: dict[int, list[dict[str, float]]] = {n: [] for n in SIZES}
     for task in evidence.tasks:
-        rows = fittask._usable(evidence.rows(task))[0]
+        rows = fittask._select_rows(evidence.rows(task))[0]
         for n in SIZES:
             for i in range(DRAWN):
                 rng = np.random.default_rng([n, i])

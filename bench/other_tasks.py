@@ -15,7 +15,7 @@ from unittest.mock import patch
 import numpy as np
 
 import budgetsim.fitting.task as fittask
-from budgetsim.fitting.hierarchy import Shown, Usual, usual
+from budgetsim.fitting.hierarchy import PopulationPrior, TaskSummary, pool_tasks
 from next_worlds import Beliefs, World, task_worlds
 from scoring import crps, interval_score, print_table
 
@@ -53,13 +53,13 @@ def _regret(world: World, beliefs: Beliefs, budget: float) -> float:
 
 
 def _only(curves: bool, gains: bool) -> AbstractContextManager[object]:
-    """Fits that take only a part of what other tasks showed."""
+    """Fits that take only a part of the prior from other tasks."""
 
-    def part(tasks: Sequence[Shown]) -> Usual:
-        found = usual(tasks)
-        return Usual(found.curves if curves else {}, found.gains if gains else {})
+    def part(tasks: Sequence[TaskSummary]) -> PopulationPrior:
+        prior = pool_tasks(tasks)
+        return PopulationPrior(prior.curves if curves else {}, prior.gains if gains else {})
 
-    return patch.object(fittask, "usual", part)
+    return patch.object(fittask, "pool_tasks", part)
 
 
 VARIANTS: dict[str, Callable[[], AbstractContextManager[object]]] = {

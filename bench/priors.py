@@ -25,9 +25,9 @@ def main() -> None:
     for name, table in found.items():
         worst = max(
             abs(a - b) / shipped[1]
-            for family, shapes in table.items()
+            for law, shapes in table.items()
             for shape, new in shapes.items()
-            for shipped in [PRIORS[name][family][shape]]
+            for shipped in [PRIORS[name][law][shape]]
             for a, b in zip(new, shipped, strict=True)
         )
         print(f"{name}: largest difference from the shipped table {worst:.2f} of its standard deviation")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from unittest.mock import patch
 
-import budgetsim.fitting.groups as fitfamily
+import budgetsim.fitting.groups as groups
 import budgetsim.fitting.task as fittask
 from budgetsim.design.points import PAPER_STUDENT, Measurement
 from leaving_out import Runs, predict, report, stored, without
@@ -58,11 +58,11 @@ def score(beside: bool = False) -> dict[str, list[Runs]]:
 
 def main() -> None:
     pools = ("published", "measured")
-    report(f"tied, correlation {fitfamily.TIE}", score(), pools)
+    report(f"tied, correlation {groups.STUDENT_CORRELATION}", score(), pools)
     report("beside other tasks (default of the commands)", score(beside=True), pools)
-    with patch.object(fittask, "LEANS_BELOW", 0):
+    with patch.object(fittask, "FEW_SIZES", 0):
         report("each student alone", score(), pools)
-    with patch.object(fitfamily, "TIE", 0.8):
+    with patch.object(groups, "STUDENT_CORRELATION", 0.8):
         report("tied, correlation 0.8", score(), pools)
 
 

@@ -45,7 +45,7 @@ VARIANTS = {
     "no residual": replace(SURFACE, amplitude_prior=1e-6),
     "tail 0": replace(SURFACE, tails=(0.0,)),
     "tail 0.25": replace(SURFACE, tails=(0.25,)),
-    **{f"{name} alone": replace(SURFACE, families=(name,)) for name in ("additive", "product", "crossed", "series")},
+    **{f"{name} alone": replace(SURFACE, laws=(name,)) for name in ("additive", "product", "crossed", "series")},
 }
 
 
@@ -76,7 +76,7 @@ def main() -> None:
         verdict = "reached" if score >= GOALS[name] else "missed"
         body.append([name, score, worst, float(held.mean()), all_laws, best, GOALS[name], verdict])
         for group, fit, *_ in groups:
-            print(f"{name}, {group}: mean absolute log error on the dearest rows {fit.screened}; kept {fit.families}")
+            print(f"{name}, {group}: mean absolute log error on the dearest rows {fit.screen_errors}; kept {fit.laws}")
     print_table(["surface", "R2", "worst group", "90 % held", "paper mean", "paper best", "goal", ""], body)
     ablate()
 

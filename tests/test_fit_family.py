@@ -1,4 +1,4 @@
-"""What joins the rows of a family: worth of LLM labels, a teacher's own score, related students."""
+"""What joins the rows of a group: worth of LLM labels, a teacher's own score, related students."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
+from budgetsim.design.cautions import GroupName
 from budgetsim.design.points import Route
 from budgetsim.fitting.forms import label_forms, transfer_forms
 from budgetsim.fitting.groups import (
+    STUDENT_CORRELATION,
     TIE,
     Family,
     Prior,
+    RowGroup,
     _diagnose,
     _falls,
     _leave_one_out,
     _shares,
+    correlate,
     posterior_of,
     tied,
 )
@@ -26,6 +30,7 @@ from budgetsim.fitting.labelers import N_LABELER, Labeler
 from budgetsim.fitting.onset import Floors, sigmoid
 from budgetsim.fitting.residual import Residual
 from budgetsim.fitting.task import fit_task
+from budgetsim.report.cautions import caution_words
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
 from made import make_row
@@ -170,8 +175,9 @@ def taught(n, u, seed=0, known=True):
 
 
 def test_teachers_are_counted_once():
-    family = Family(kind="transfer", name="t", rows=[taught(n, u) for n in (100, 1000) for u in (1e3, 1e4)])
-    assert family.teacher()[:, 0].tolist() == pytest.approx(np.log1p([100, 1000]).tolist())
+    rows = [taught(n, u) for n in (100, 1000) for u in (1e3, 1e4)]
+    group = RowGroup(name=GroupName(kind="transfer", route=rows[0].route), rows=rows)
+    assert group.teacher_scores()[:, 0].tolist() == pytest.approx(np.log1p([100, 1000]).tolist())
 
 
 @given(seed=st.integers(0, 10_000))
@@ -221,12 +227,15 @@ def test_the_store_knows_the_score_of_measured_teachers():
     assert len(known) >= 81
 
 
-def test_a_family_of_few_rows_leans_on_a_richer_one():
+def test_a_group_of_few_rows_leans_on_a_richer_one():
     rich = [annotate(n) for n in SIZES]
     few = [make_row(m, student="large", key=m.key + "L", score=m.score + 0.03) for m in (rich[2], rich[4])]
     alone = fit_task([*rich[:3], *few], n_draws=200).surfaces
     tied = fit_task([*rich, *few], n_draws=200).surfaces
-    assert any("rest on the prior and on labels for small" in w for w in fit_task([*rich, *few], n_draws=20).warnings)
+    assert any(
+        "rest on the prior and on labels for small" in w
+        for w in caution_words(fit_task([*rich, *few], n_draws=20).cautions)
+    )
     width = [next(s for s in fit if s.route.student == "large").at([[100_000.0]]).std() for fit in (tied, alone)]
     assert width[0] < width[1]
 
@@ -310,3 +319,36 @@ def test_labels_lie_on_the_axis_of_who_gave_them():
     routes = [(Route(strategy=strategy, labeler=who, student="small"), counts) for strategy, who, counts in asked]
     found = [np.expm1(family.at(route, np.array([counts])))[0] for route, counts in routes]
     np.testing.assert_allclose(found, [[3, 0, 0], [0, 5, 0], [3, 0, 7]])
+    np.testing.assert_allclose(correlate(np.array([[0.0, 0.0], [1.0, 1.0]])), [[0.0, 0.0], [1.0, 1.0]])
+    np.testing.assert_allclose(
+        correlate(np.array([[2.0], [0.0]])), [[2 * STUDENT_CORRELATION], [np.sqrt(1 - STUDENT_CORRELATION**2)]]
+    )
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        label_forms(FLOORS, [Labeler(), Labeler(0.6)]),
+        label_forms(Floors(0.0, 0.4, False)),
+        transfer_forms(FLOORS),
+        transfer_forms(FLOORS, taught=True),
+    ],
+)
+def test_parameters_mean_the_same_in_every_form_of_a_group_and_say_where_they_come_from(forms):
+    """Coordinates are shared by position between forms, students and tasks, so names stand in one order."""
+    names = [p.name for p in forms.parameters]
+    assert len(set(names)) == len(names)
+    for form in forms.forms:
+        assert [p.name for p in form.parameters] == names
+        assert all(p.unit and p.source and p.spread > 0 for p in form.parameters)
+        assert all(p.median > 0 for p in form.parameters if p.scale == "log")
+
+
+def test_a_coordinate_is_a_quantile_of_its_parameters_prior():
+    """z = -1, 0, 1 are the 16th, 50th and 84th percent: a factor exp(spread) apart on a log scale."""
+    z = np.array([[-1.0], [0.0], [1.0]])
+    half = next(p for p in label_forms(FLOORS).parameters if p.name == "half_labels")
+    np.testing.assert_allclose(half.value(z)[:, 0], 2000 * np.exp([-2.0, 0.0, 2.0]))
+    np.testing.assert_allclose(np.exp(half.log_value(z)), half.value(z))
+    drift = next(p for p in transfer_forms(FLOORS).parameters if p.name == "drift")
+    np.testing.assert_allclose(drift.value(z)[:, 0], [-0.3, 0.0, 0.3])

@@ -19,7 +19,7 @@ def test_an_additive_surface_is_carried_on():
     truth = 0.1 + 2.0 * np.array([1e6, 3e3]) ** -0.4 + 3.0 * np.array([1e7, 3e4]) ** -0.3
     assert ((found.lower < truth) & (truth < found.upper)).all()
     assert found.kind == ["extrapolated", "interpolated"]
-    assert "additive" in fit.families
+    assert "additive" in fit.laws
 
 
 def test_an_input_may_be_one_in_which_the_error_rises():
@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_bits():
 def test_few_rows_are_survived_and_told(rows):
     fit = fit_surface({"n": N[:rows], "u": U[:rows]}, TRUTH[:rows])
     assert np.isfinite(fit.predict({"n": [1e6], "u": [1e7]}).draws).all()
-    assert fit.warnings
+    assert fit.cautions
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from budgetsim.fitting.gains import UsualGain
 from budgetsim.fitting.hierarchy import NOTHING, Usual
 from budgetsim.fitting.onset import N_FLOOR, Floors
 from budgetsim.fitting.task import _fitted, _floors, _merge, _together, fit_task
+from budgetsim.report.cautions import caution_words
 from made import make_row
 
 
@@ -119,7 +120,7 @@ def test_diagnostics_tell_how_far_intervals_have_held(fit):
 def test_rows_with_unknown_inputs_are_left_out_and_told():
     fit = fit_task([*ROWS[: len(SIZES)], distill(100, None)], n_draws=50)
     assert [s.route.strategy for s in fit.surfaces] == ["annotate"]
-    assert any("n_unlabeled not known" in w for w in fit.warnings)
+    assert any("n_unlabeled not known" in w for w in caution_words(fit.cautions))
 
 
 def test_llm_labels_share_the_curve_of_human_ones():
@@ -139,7 +140,7 @@ def test_llm_labels_share_the_curve_of_human_ones():
 def test_few_rows_give_a_wide_surface_and_say_so(n):
     fit = fit_task(ROWS[:n], n_draws=100)
     assert fit.surfaces[0].at([[1e5]]).std() > 0.05
-    assert any("rest on the prior" in w for w in fit.warnings)
+    assert any("rest on the prior" in w for w in caution_words(fit.cautions))
 
 
 def test_an_unknown_task_has_its_floor_inferred():
@@ -153,7 +154,7 @@ def test_evidence_that_falls_is_kept():
     fit = fit_task(rows, n_draws=200)
     before, last = fit.surfaces[0].at([[10_000.0], [30_000.0]]).mean(axis=0)
     assert last < before
-    assert any("falls" in w for w in fit.warnings)
+    assert any("falls" in w for w in caution_words(fit.cautions))
 
 
 @pytest.mark.parametrize(

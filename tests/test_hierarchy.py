@@ -10,10 +10,23 @@ from budgetsim.answers.evidence import load_evidence
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.fitkey import rows_hash
 from budgetsim.errors import InputError
-from budgetsim.fitting.gains import SIZES, USUAL_SPREAD, USUAL_WORTH, Gain, UsualGain, gain_of, paired, usual_gain
+from budgetsim.fitting.gains import (
+    SIZES,
+    USUAL_SPREAD,
+    USUAL_WORTH,
+    Gain,
+    GainPrior,
+    UsualGain,
+    gain_of,
+    pair_draws,
+    paired,
+    pool_gains,
+    usual_gain,
+)
 from budgetsim.fitting.hierarchy import OWN_MEAN, OWN_VARIANCE, population
 from budgetsim.fitting.onset import N_FLOOR
-from budgetsim.fitting.task import _known, _shown, fit_task
+from budgetsim.fitting.task import _known, _task_summary, fit_task
+from budgetsim.report.cautions import caution_words
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import related_sets
 from made import ROOT, make_row, make_surface
@@ -28,7 +41,7 @@ def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("budgetsim.fitting.groups.N_PARTICLES", 600)
         yield
-    _shown.cache_clear()  # no other test is to meet fits of so few
+    _task_summary.cache_clear()  # no other test is to meet fits of so few
 
 
 def test_many_tasks_that_are_well_known_tell_the_population():
@@ -66,9 +79,9 @@ def _gain(mean, variance=0.0, inside=EVERYWHERE):
     return Gain(np.full(len(SIZES), mean), np.full(len(SIZES), variance), inside)
 
 
-def test_the_usual_gain_is_that_of_the_tasks_and_as_wide_as_they_differ():
+def test_the_pool_gains_is_that_of_the_tasks_and_as_wide_as_they_differ():
     rng = np.random.default_rng(1)
-    found = usual_gain([_gain(g) for g in 0.1 + 0.08 * rng.standard_normal(2000)])
+    found = pool_gains([_gain(g) for g in 0.1 + 0.08 * rng.standard_normal(2000)])
     np.testing.assert_allclose(found.mean, 0.1, atol=0.005)
     np.testing.assert_allclose(found.sd, 0.08, atol=0.005)
 
@@ -99,16 +112,16 @@ def test_a_gain_is_known_where_both_have_run():
 
 def test_a_task_whose_gain_is_not_known_hardly_counts():
     sure, unsure = (
-        usual_gain([_gain(0.1), _gain(0.1), _gain(0.9)]),
-        usual_gain([_gain(0.1), _gain(0.1), _gain(0.9, 9.0)]),
+        pool_gains([_gain(0.1), _gain(0.1), _gain(0.9)]),
+        pool_gains([_gain(0.1), _gain(0.1), _gain(0.9, 9.0)]),
     )
     assert abs(unsure.mean[0] - 0.1) < 0.01 < abs(sure.mean[0] - 0.1)
 
 
 def test_one_task_or_sizes_that_few_have_run_tell_no_gain():
-    assert usual_gain([_gain(0.1)]) is None
+    assert pool_gains([_gain(0.1)]) is None
     some = np.arange(len(SIZES)) < 3
-    found = usual_gain([_gain(0.1, inside=some), _gain(0.2, inside=some), _gain(0.3, inside=~some)])
+    found = pool_gains([_gain(0.1, inside=some), _gain(0.2, inside=some), _gain(0.3, inside=~some)])
     np.testing.assert_array_equal(found.at, SIZES[:3])
 
 
@@ -121,10 +134,10 @@ def _independent(n):
 
 def test_pairs_follow_bayes_where_all_is_normal(monkeypatch):
     """A gain of variance 2 x 0.1^2 seen with deviation 0.05 about 0.2: the product of two normals."""
-    monkeypatch.setattr(gains, "TAILS", 1e6)
+    monkeypatch.setattr(gains, "DEGREES_OF_FREEDOM", 1e6)
     annotate, distill = _independent(1500)
-    told = UsualGain(SIZES[:4], np.full(4, 0.2), np.full(4, 0.05), 3)
-    one, (two,), _ = paired(annotate, [(distill, told)], 1500, np.random.default_rng(2))
+    told = GainPrior(SIZES[:4], np.full(4, 0.2), np.full(4, 0.05), 3)
+    one, (two,), _ = pair_draws(annotate, [(distill, told)], 1500, np.random.default_rng(2))
     gap = distill.draws[two, 0, 0] - annotate.draws[one, 0]
     prior, seen = 1 / 0.02, 1 / 0.05**2
     prior_mean = distill.draws.mean() - annotate.draws.mean()
@@ -134,11 +147,11 @@ def test_pairs_follow_bayes_where_all_is_normal(monkeypatch):
 
 def test_two_teachers_of_a_student_are_joint_with_its_labels_as_bayes_has_it(monkeypatch):
     """Five normals, three coordinates (on labels, from either teacher) and two gains: solved as linear equations."""
-    monkeypatch.setattr(gains, "TAILS", 1e6)
+    monkeypatch.setattr(gains, "DEGREES_OF_FREEDOM", 1e6)
     annotate, one = _independent(1500)
     two = _independent(1500)[1]
-    told = [UsualGain(SIZES[:1], np.array([mean]), np.array([0.05]), 3) for mean in (0.2, 0.0)]
-    rows, beside, _ = paired(annotate, list(zip((one, two), told, strict=True)), 1500, np.random.default_rng(4))
+    told = [GainPrior(SIZES[:1], np.array([mean]), np.array([0.05]), 3) for mean in (0.2, 0.0)]
+    rows, beside, _ = pair_draws(annotate, list(zip((one, two), told, strict=True)), 1500, np.random.default_rng(4))
     found = np.stack([annotate.draws[rows, 0], *(s.draws[at, 0, 0] for s, at in zip((one, two), beside, strict=True))])
     prior = [s.draws.reshape(1500, -1)[:, 0] for s in (annotate, one, two)]
     seen = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])  # the gains
@@ -177,8 +190,8 @@ def test_a_gain_that_is_far_off_all_others_is_not_argued_away():
     rng = np.random.default_rng(3)
     annotate = make_surface(np.repeat(0.5 + 0.001 * rng.standard_normal((400, 1)), 2, axis=1), (FLAT,))
     distill = make_surface(np.full((400, 2, 2), 0.6), (FLAT, FLAT), strategy="distill")
-    told = UsualGain(SIZES[:1], np.array([0.6]), np.array([0.02]), 3)
-    one, _, (share,) = paired(annotate, [(distill, told)], 400, rng)
+    told = GainPrior(SIZES[:1], np.array([0.6]), np.array([0.02]), 3)
+    one, _, (share,) = pair_draws(annotate, [(distill, told)], 400, rng)
     assert share > 0.99
     assert annotate.draws[one].mean() == pytest.approx(0.5, abs=0.0005)
     assert len(set(one)) > 350
@@ -206,8 +219,8 @@ def test_a_pilot_believes_what_other_tasks_gained():
     alone, beside = fit_task(pilot, n_draws=200), fit_task(pilot, others=OTHERS, n_draws=200)
     assert abs(_gap(beside).mean() - 0.12) < min(abs(_gap(alone).mean() - 0.12), 0.05)
     assert _gap(beside).std() < _gap(alone).std()
-    assert any("rest on the prior and on 3 other tasks" in w for w in beside.warnings)
-    assert any("over labels alone rests in part on 3 other tasks" in w for w in beside.warnings)
+    assert any("rest on the prior and on 3 other tasks" in w for w in caution_words(beside.cautions))
+    assert any("over labels alone rests in part on 3 other tasks" in w for w in caution_words(beside.cautions))
 
 
 @pytest.mark.parametrize("lift", [0.12, -0.08])
@@ -261,7 +274,7 @@ def test_many_sizes_of_ones_own_outweigh_other_tasks():
     own = _task("stance", -0.05)
     fit = fit_task(own, others=OTHERS, n_draws=200)
     assert _gap(fit).mean() == pytest.approx(-0.05, abs=0.02)
-    assert not fit.warnings
+    assert not fit.cautions
 
 
 def test_other_tasks_are_part_of_what_a_fit_depends_on():

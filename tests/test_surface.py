@@ -1,12 +1,16 @@
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgetsim.design.cautions import FewRows, GroupName, PooledGain, RowsLeftOut, ScoreFall
+from budgetsim.design.points import Route
 from budgetsim.design.surface import Support, TaskFit, axis_scale, interpolate, regrid
+from budgetsim.report.cautions import caution_words
 from made import make_surface
 
 KNOTS = (np.array([1.0, 10.0, 100.0]), np.array([0.0, 50.0, 5000.0]))
@@ -46,15 +50,28 @@ def test_kinds_and_factors():
     assert factors == pytest.approx([1, 1, 1, 2, 3])
 
 
+ROUTE = Route(strategy="distill", teacher="t", student="s")
+LABELS = GroupName(kind="labels", route=Route(strategy="annotate", student="s"))
+CAUTIONS = (
+    RowsLeftOut(route=ROUTE, n_rows=3, reason="unknown_inputs", inputs=("n_labels", "n_unlabeled")),
+    FewRows(group=LABELS, n_rows=1, n_tasks=2),
+    FewRows(group=GroupName(kind="transfer", route=ROUTE), n_rows=2, from_group=LABELS),
+    ScoreFall(group=LABELS, strategy="annotate", score_from=0.7, score_to=0.6, key_from="k1", key_to="k2"),
+    PooledGain(route=ROUTE, n_rows=1, n_tasks=5),
+)
+
+
 def test_a_stored_fit_comes_back_to_a_hundredth_of_a_point():
-    surface = make_surface(TABLE, KNOTS, strategy="distill")
+    surface = replace(make_surface(TABLE, KNOTS, strategy="distill"), diagnostics={"cautions": CAUTIONS[1:2]})
     fit = TaskFit(
-        task="t", evidence_set="e", method="m", rows_hash="h", n_draws=6, seed=0, surfaces=(surface,), warnings=("w",)
+        task="t", evidence_set="e", method="m", rows_hash="h", n_draws=6, seed=0, surfaces=(surface,), cautions=CAUTIONS
     )
     back = TaskFit.from_json(json.loads(json.dumps(fit.to_json())))
     assert np.abs(back.surfaces[0].draws - TABLE).max() <= 0.5e-4 + 1e-12
     assert back.surfaces[0].knots[1].tolist() == KNOTS[1].tolist()
-    assert (back.task, back.warnings, back.surfaces[0].inputs) == ("t", ("w",), ("n_labels", "n_unlabeled"))
+    assert (back.task, back.surfaces[0].inputs) == ("t", ("n_labels", "n_unlabeled"))
+    assert back.cautions == CAUTIONS
+    assert back.surfaces[0].diagnostics == surface.diagnostics
     again = TaskFit.from_json(json.loads(json.dumps(back.to_json())))
     assert (again.surfaces[0].draws == back.surfaces[0].draws).all()
 
@@ -114,6 +131,16 @@ def test_what_was_observed_is_not_outside_whatever_the_faces_say():
     """A stored hull is rounded: a corner may lie a trace beyond its own faces."""
     support = Support(points=np.array([[99.0]]), normals=np.array([[1.0]]), offsets=np.array([np.log(50)]))
     assert support.classify([[99.0], [199.0]])[1] == pytest.approx([1, 4])
+
+
+def test_cautions_read_as_sentences():
+    assert caution_words([*CAUTIONS, CAUTIONS[0]]) == [
+        "3 rows not fitted: distill of s from t: n_labels and n_unlabeled not known.",
+        "labels for s: 1 row; score and interval rest on the prior and on 2 other tasks. Measure more sizes.",
+        "distilling t into s: 2 rows; score and interval rest on the prior and on labels for s. Measure more sizes.",
+        "labels for s: annotate falls from 70.0 to 60.0 (k1 to k2) as inputs grow; kept as seen.",
+        "distilling t into s: 1 row; what it gains over labels alone rests in part on 5 other tasks.",
+    ]
 
 
 def test_a_fit_of_another_schema_is_refused():

@@ -158,7 +158,7 @@ def choices(
     facts = get_task(task)
     _check_selection(selection, fit, evidence.set_of(task))
     _check_teacher(pricing.terms, fit)
-    options, unpriced, notes = [], [], list(fit.warnings)
+    options, unpriced, notes = [], [], []
     refusal: MissingPriceError | None = None
     for surface in (s for s in fit.surfaces if selection.admits(s.route)):
         try:

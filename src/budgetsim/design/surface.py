@@ -1,6 +1,6 @@
 """Fitted surfaces as tables of joint draws: evaluated in NumPy, stored as JSON.
 
-A surface knows nothing of the families it came from: it is `n_draws` possible worlds, each a
+A surface knows nothing of the forms it came from: it is `n_draws` possible worlds, each a
 table of mean scores on a grid of knots, linear in between on the axis log(1 + n). Linear in the
 scores, so the mean over draws of an interpolated score is the interpolated mean.
 """
@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.design.arrays import Floats
+from budgetsim.design.cautions import Caution, caution_from_json, caution_to_json
 from budgetsim.design.points import Route
 
 Kind = Literal["observed", "interpolated", "extrapolated"]
 
-FIT_SCHEMA_VERSION = 2  # of the stored form
+FIT_SCHEMA_VERSION = 3  # of the stored form
 _UNIT = 1e-4  # scores are stored as whole hundredths of a percent point
 _STORED = np.dtype("<i2")  # which fit in two bytes, low byte first
 _SAME = 0.005  # relative distance within which two sizes are the same point
@@ -161,7 +162,7 @@ class TaskFit:
     n_draws: int
     seed: int
     surfaces: tuple[Surface, ...]
-    warnings: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; scores are whole hundredths of a percent point, packed as base64."""
@@ -173,7 +174,7 @@ class TaskFit:
             "rows_hash": self.rows_hash,
             "n_draws": self.n_draws,
             "seed": self.seed,
-            "warnings": list(self.warnings),
+            "cautions": [caution_to_json(c) for c in self.cautions],
             "surfaces": [_surface_to_json(s) for s in self.surfaces],
         }
 
@@ -192,7 +193,7 @@ class TaskFit:
             rows_hash=data["rows_hash"],
             n_draws=data["n_draws"],
             seed=data["seed"],
-            warnings=tuple(data["warnings"]),
+            cautions=tuple(caution_from_json(c) for c in data["cautions"]),
             surfaces=tuple(_surface_from_json(s) for s in data["surfaces"]),
         )
 
@@ -208,7 +209,7 @@ def _surface_to_json(s: Surface) -> dict[str, Any]:
             "normals": s.support.normals.tolist(),
             "offsets": s.support.offsets.tolist(),
         },
-        "diagnostics": dict(s.diagnostics),
+        "diagnostics": {**s.diagnostics, "cautions": [caution_to_json(c) for c in s.diagnostics.get("cautions", ())]},
         "run_noise": _pack(s.run_noise),
         "draws": _pack(s.draws),
     }
@@ -228,7 +229,10 @@ def _surface_from_json(d: Mapping[str, Any]) -> Surface:
             offsets=np.asarray(d["support"]["offsets"], dtype=np.float64),
         ),
         n_rows=d["n_rows"],
-        diagnostics=d["diagnostics"],
+        diagnostics={
+            **d["diagnostics"],
+            "cautions": tuple(caution_from_json(c) for c in d["diagnostics"].get("cautions", ())),
+        },
     )
 
 

@@ -1,6 +1,6 @@
-"""One family of measurements that a single posterior describes, and draws of it.
+"""One group of measurements that a single posterior describes, and draws of it.
 
-Labels of people and of LLMs for one student are a family: the labels of an LLM are worth an
+Labels of people and of LLMs for one student are a group: the labels of an LLM are worth an
 effective number of human ones. A teacher and its student are another; where the teacher's own
 scores are known, they inform the curve in the labels.
 """
@@ -8,7 +8,7 @@ scores are known, they inform the curve in the labels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from budgetsim.design.arrays import Floats
+from budgetsim.design.cautions import Caution, FewRows, GroupName, ScoreFall
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import axis_scale
 from budgetsim.fitting.forms import Form, Forms, label_forms, transfer_forms
@@ -24,24 +25,29 @@ from budgetsim.fitting.onset import Floors
 from budgetsim.fitting.residual import Residual
 from budgetsim.fitting.sampler import Sample, temper
 
-Kin = tuple[str, str | None, str, bool]  # kind, teacher, student, whether the teacher was scored itself
-Learnt = Sequence[Floats]  # mean and variance of each coordinate, (2, dimensions), a form
+GroupKey = tuple[str, str | None, str, bool]  # kind, teacher, student, whether the teacher was scored itself
+Moments = Sequence[Floats]  # mean and variance of each coordinate, (2, dimensions), a form
 
 N_PARTICLES: Final = 3000
+CHECK: Final = "leave one row out, reweighted draws"
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
-TIE: Final = 0.5  # correlation of a curve's coordinates between two students of a task
+STUDENT_CORRELATION: Final = 0.5  # correlation of a curve's coordinates between two students of a task
+FEW_ROWS: Final = 4  # below it a fit says that it rests on the prior
 LABEL_LENGTH: Final = 3.0  # e-folds of labels, whoever gave them
 TRANSFER_LENGTHS: Final = (2.0, 3.0)  # e-folds of labels, of unlabelled texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class RowGroup:
     """Rows that one posterior describes; `labelers` are those besides people, in order."""
 
-    kind: Literal["labels", "transfer"]
-    name: str
+    name: GroupName
     rows: Sequence[Measurement]
     labelers: tuple[str | None, ...] = ()
+
+    @property
+    def kind(self) -> Literal["labels", "transfer"]:
+        return self.name.kind
 
     @property
     def n_sizes(self) -> int:
@@ -49,18 +55,10 @@ class Family:
         return len({tuple(x) for x in self.rows_at().tolist()})
 
     @property
-    def student(self) -> str:
-        return self.rows[0].route.student
-
-    @property
-    def teacher_name(self) -> str | None:
-        return self.rows[0].route.teacher if self.kind == "transfer" else None
-
-    @property
-    def kin(self) -> Kin:
-        """What a family of another task shares with this one if their coordinates mean the same."""
-        taught = self.kind == "transfer" and len(self.teacher()) > 0
-        return self.kind, self.teacher_name, self.student, taught
+    def key(self) -> GroupKey:
+        """What a group of another task shares with this one if their coordinates mean the same."""
+        teacher_scored = self.kind == "transfer" and len(self.teacher_scores()) > 0
+        return self.kind, self.name.route.teacher, self.name.route.student, teacher_scored
 
     @property
     def lengths(self) -> tuple[float, ...]:
@@ -69,12 +67,12 @@ class Family:
 
     def forms(self, floors: Floors) -> Forms:
         if self.kind == "transfer":
-            return transfer_forms(floors, taught=bool(len(self.teacher())))
+            return transfer_forms(floors, taught=bool(len(self.teacher_scores())))
         guess = floors.high if floors.known else 0.0
         return label_forms(floors, [Labeler.named(name, guess) for name in self.labelers])
 
     def at(self, route: Route, inputs: Floats) -> Floats:
-        """Where inputs of a route, (n, inputs) counts, lie on the axes of the family: (n, axes)."""
+        """Where inputs of a route, (n, inputs) counts, lie on the axes of the group: (n, axes)."""
         if self.kind == "transfer":
             return axis_scale(inputs)
         counts = np.zeros((len(inputs), 1 + len(self.labelers)))
@@ -86,37 +84,38 @@ class Family:
         """(rows, axes)."""
         return np.concatenate([self.at(m.route, np.array([m.inputs], np.float64)) for m in self.rows])
 
-    def teacher(self) -> Floats:
+    def teacher_scores(self) -> Floats:
         """Log labels and score of each teacher that was scored itself: (teachers, 2)."""
-        found = {(m.n_labels or 0.0, m.seed, m.teacher_score) for m in self.rows if m.teacher_score is not None}
-        ordered = sorted(found, key=str)
+        scores = {(m.n_labels or 0.0, m.seed, m.teacher_score) for m in self.rows if m.teacher_score is not None}
+        ordered = sorted(scores, key=str)
         return np.array([[np.log1p(n), score] for n, _, score in ordered], np.float64).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What is taken for usual of a family before its rows are seen, and whom it is known from.
+    """What is expected of a group before its rows are seen, and what that was learnt from.
 
-    at : a form, mean and standard deviation of its first coordinates, (2, k); the others stay standard normal
+    source : a number of other tasks, or a group of the same task
+    normals : a form, mean and standard deviation of its first coordinates, (2, k); the others stay standard normal
     """
 
-    source: str
-    at: Sequence[Floats]
+    source: int | GroupName
+    normals: Sequence[Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posterior:
-    """Draws of one family: coordinates per form, and the residual process they share."""
+    """Draws of one group: coordinates per form, and the residual process they share."""
 
-    name: str  # of the family
+    name: GroupName
     forms: Forms
     which: NDArray[np.intp]  # form of each draw
     z: Floats  # (draws, widest form)
     residual: Residual
     score: Floats  # (rows,)
-    learnt: Learnt
+    moments: Moments
     diagnostics: Mapping[str, Any]
-    warnings: list[str]
+    cautions: tuple[Caution, ...]
 
     def mean(self, at: Floats) -> Floats:
         """The parametric score of each draw at log sizes (n, axes): (draws, n)."""
@@ -126,9 +125,9 @@ class Posterior:
             out[mine] = form.score(self.z[mine], at)
         return out
 
-    def tied(self) -> Prior:
+    def related_prior(self) -> Prior:
         """What it tells of another student of the task."""
-        return Prior(self.name, [tied(learnt[:, : self.forms.n_shared]) for learnt in self.learnt])
+        return Prior(self.name, [correlate(moments[:, : self.forms.n_shared]) for moments in self.moments])
 
     def amplitude(self) -> Floats:
         return self.forms.amplitude(self.z)
@@ -137,18 +136,18 @@ class Posterior:
         return self.forms.noise(self.z)
 
 
-def posterior_of(
-    family: Family, floors: Floors, rng: np.random.Generator, n_draws: int, prior: Prior | None = None
+def sample_posterior(
+    group: RowGroup, floors: Floors, rng: np.random.Generator, n_draws: int, prior: Prior | None = None
 ) -> Posterior:
-    """Draw worlds of a family: each form sampled, half of the draws shared evenly, half by evidence.
+    """Draw worlds of a group: each form sampled, half of the draws shared evenly, half by evidence.
 
-    prior : what others told of such families; None for the forms' own, wide one
+    prior : what other groups say of this one; None for the forms' own, wide one
     """
-    at, score = family.rows_at(), np.array([m.score for m in family.rows])
-    forms = family.forms(floors)
-    residual = Residual.over(at, family.lengths)
+    at, score = group.rows_at(), np.array([m.score for m in group.rows])
+    forms = group.forms(floors)
+    residual = Residual.over(at, group.lengths)
     samples = [
-        _sample(form, forms, residual, at, score, family.teacher(), _padded(forms, prior, i), rng)
+        _sample(form, forms, residual, at, score, group.teacher_scores(), _padded_prior(forms, prior, i), rng)
         for i, form in enumerate(forms.forms)
     ]
     evidence = np.array([s.log_evidence for s in samples])
@@ -159,38 +158,40 @@ def posterior_of(
         _leave_one_out(residual, score - form.score(s.z, at), forms.amplitude(s.z), forms.noise(s.z))
         for form, s in zip(forms.forms, samples, strict=True)
     ]
-    diagnostics, warnings = _diagnose(family, forms, weight, checks, z, floors, prior)
+    cautions = _cautions(group, forms.noise(z), prior)
+    diagnostics = {**_diagnose(group, forms, weight, checks, z, floors), "cautions": cautions}
     return Posterior(
-        name=family.name,
+        name=group.name,
         forms=forms,
         which=which,
         z=z,
         residual=residual,
         score=score,
-        learnt=[np.stack([s.z.mean(axis=0), s.z.var(axis=0)]) for s in samples],
+        moments=[np.stack([s.z.mean(axis=0), s.z.var(axis=0)]) for s in samples],
         diagnostics=diagnostics,
-        warnings=warnings,
+        cautions=cautions,
     )
 
 
-def tied(learnt: Floats) -> Floats:
-    """Mean and standard deviation of one student's coordinates, given what another's are known to be.
+def correlate(moments: Floats) -> Floats:
+    """Mean and standard deviation of one student's coordinates, given those of another.
 
-    Two students draw each coordinate of the curve from one bivariate normal with correlation TIE;
-    given that the other's is known to mean m and variance v, this one is normal about TIE m with
-    variance 1 - TIE^2 (1 - v).
+    Two students draw each coordinate of the curve from one bivariate normal with correlation r
+    (STUDENT_CORRELATION); where the other's has mean m and variance v, this one is normal about r m with
+    variance 1 - r^2 (1 - v).
 
-    learnt : m and v, (2, n); returns : (2, n)
+    moments : m and v, (2, n); returns : (2, n)
     """
-    mean, variance = learnt
-    return np.stack([TIE * mean, np.sqrt(1 - TIE**2 * np.maximum(1 - variance, 0.0))])
+    mean, variance = moments
+    r = STUDENT_CORRELATION
+    return np.stack([r * mean, np.sqrt(1 - r**2 * np.maximum(1 - variance, 0.0))])
 
 
-def _padded(forms: Forms, prior: Prior | None, form: int) -> Floats:
+def _padded_prior(forms: Forms, prior: Prior | None, form: int) -> Floats:
     """Mean and standard deviation of every coordinate of one form a priori, (2, dimensions)."""
     out = np.stack([np.zeros(forms.n_dimensions), np.ones(forms.n_dimensions)])
     if prior is not None:
-        out[:, : prior.at[form].shape[1]] = prior.at[form]
+        out[:, : prior.normals[form].shape[1]] = prior.normals[form]
     return out
 
 
@@ -211,8 +212,8 @@ def _sample(
         out = residual.log_likelihood(score - form.score(z, at), forms.amplitude(z), forms.noise(z))
         return out + forms.teacher_fit(z, teacher) if len(teacher) else out
 
-    found = temper(log_likelihood, forms.n_dimensions, rng, n_particles=N_PARTICLES)
-    return Sample(prior[0] + prior[1] * found.z, found.log_evidence)
+    sample = temper(log_likelihood, forms.n_dimensions, rng, n_particles=N_PARTICLES)
+    return Sample(prior[0] + prior[1] * sample.z, sample.log_evidence)
 
 
 def _pick(
@@ -249,55 +250,64 @@ def _leave_one_out(residual: Residual, left_over: Floats, amplitude: Floats, noi
     return error, below
 
 
-def _falls(members: Sequence[Measurement], tolerated: float) -> list[str]:
-    """The largest fall of a score where every input grew, if noise does not explain it."""
+def _cautions(group: RowGroup, noise: Floats, prior: Prior | None) -> tuple[Caution, ...]:
+    """What a reader should know of the rows and of the prior. noise : (draws,), standard deviations of a run"""
+    falls = _score_falls(group, 3 * float(np.median(noise)))
+    n_rows = len(group.rows)
+    if prior is None and n_rows >= FEW_ROWS:
+        return tuple(falls)
+    source = prior.source if prior else None
+    few = FewRows(
+        group=group.name,
+        n_rows=n_rows,
+        n_tasks=source if isinstance(source, int) else None,
+        from_group=source if isinstance(source, GroupName) else None,
+    )
+    return *falls, few
+
+
+def _score_falls(group: RowGroup, tolerance: float) -> list[ScoreFall]:
+    """The largest fall of each route's score where every input grew, if noise does not explain it."""
     out = []
-    for group in sorted({m.route for m in members}, key=lambda route: route.sort_key):
-        mine, strategy = [m for m in members if m.route == group], group.strategy
-        x, score = np.array([m.inputs for m in mine], dtype=np.float64), np.array([m.score for m in mine])
+    for route in sorted({m.route for m in group.rows}, key=lambda route: route.sort_key):
+        rows = [m for m in group.rows if m.route == route]
+        x, score = np.array([m.inputs for m in rows], dtype=np.float64), np.array([m.score for m in rows])
         grew = (x[None] >= x[:, None]).all(axis=2)
         fall = np.where(grew, score[:, None] - score[None], 0.0)
         i, j = np.unravel_index(int(fall.argmax()), fall.shape)
-        if fall[i, j] > np.sqrt(2.0) * tolerated:
+        if fall[i, j] > np.sqrt(2.0) * tolerance:
             out.append(
-                f"{strategy} falls from {100 * score[i]:.1f} to {100 * score[j]:.1f} "
-                f"({mine[i].key[:12]} to {mine[j].key[:12]}) as inputs grow; kept as seen."
+                ScoreFall(
+                    group=group.name,
+                    strategy=route.strategy,
+                    score_from=rows[i].score,
+                    score_to=rows[j].score,
+                    key_from=rows[i].key,
+                    key_to=rows[j].key,
+                )
             )
     return out
 
 
 def _diagnose(
-    family: Family,
-    forms: Forms,
-    weight: Floats,
-    checks: Sequence[tuple[Floats, Floats]],
-    z: Floats,
-    floors: Floors,
-    prior: Prior | None,
-) -> tuple[dict[str, Any], list[str]]:
+    group: RowGroup, forms: Forms, weight: Floats, checks: Sequence[tuple[Floats, Floats]], z: Floats, floors: Floors
+) -> dict[str, Any]:
+    """Figures of how good a fit is: rows predicted without themselves. checks : error and integral, a form"""
     error = sum(w * e for w, (e, _) in zip(weight, checks, strict=True))
     below = sum(w * b for w, (_, b) in zip(weight, checks, strict=True))
     held = {str(round(100 * v)): round(float((np.abs(below - 0.5) <= v / 2).mean()), 3) for v in LEVELS}
-    noise, n_rows = forms.noise(z), len(family.rows)
-    warnings = [f"{family.name}: {fall}" for fall in _falls(family.rows, 3 * float(np.median(noise)))]
-    if prior or n_rows < 4:
-        rest = f"the prior and on {prior.source}" if prior else "the prior"
-        warnings.append(
-            f"{family.name}: {n_rows} row{'s' * (n_rows > 1)}; score and interval rest on {rest}. Measure more sizes."
-        )
-    diagnostics = {
+    n_rows = len(group.rows)
+    return {
         "forms": [
             {"form": f.name, "weight": round(float(w), 3), "loo_rmse_points": _points(e)}
             for f, w, (e, _) in zip(forms.forms, weight, checks, strict=True)
         ],
         "n_observed": n_rows,
         "loo_rmse_points": _points(np.asarray(error)),
-        "checked": {"by": "leave one row out, reweighted draws", "n": n_rows, "coverage": held},
-        "floor": {"low": floors.low, "high": floors.high, "known": floors.known},
-        "noise_sd_points": round(100 * float(np.sqrt((noise**2).mean())), 2),
-        "warnings": warnings,
+        "checked": {"by": CHECK, "n": n_rows, "coverage": held},
+        "floor": asdict(floors),
+        "noise_sd_points": round(100 * float(np.sqrt((forms.noise(z) ** 2).mean())), 2),
     }
-    return diagnostics, warnings
 
 
 def _points(error: Floats) -> float:

@@ -1,7 +1,7 @@
-"""What other tasks showed, as a prior for one of which little is known: one step of empirical Bayes.
+"""Other tasks as a prior for one with few rows: one step of empirical Bayes.
 
 Every other task is fitted by itself. Coordinates of a curve are then taken to be normal over tasks,
-with mean and variance as these fits tell them.
+with mean and variance estimated from these fits.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from budgetsim.design.arrays import Floats
 from budgetsim.design.strategies import ANNOTATE, DISTILL
 from budgetsim.design.surface import Surface
-from budgetsim.fitting.gains import Gain, UsualGain, gain_of, usual_gain
-from budgetsim.fitting.groups import Kin, Posterior, Prior
+from budgetsim.fitting.gains import Gain, GainPrior, measure_gain, pool_gains
+from budgetsim.fitting.groups import GroupKey, Posterior, Prior
 from budgetsim.fitting.onset import N_FLOOR
 
 OWN_MEAN: Final = 0.5  # tasks that the forms' own prior mean counts as
@@ -27,56 +27,56 @@ Pair = tuple[str | None, str]  # teacher and student
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What one task shows by itself: its curves, and what distilling gains over labels alone.
+class TaskSummary:
+    """One task fitted by itself: its curves, and what distilling gains over labels alone.
 
     curves : by kind, teacher, student and whether the teacher was scored; gains : by teacher and student
     """
 
-    curves: Mapping[Kin, Posterior]
+    curves: Mapping[GroupKey, Posterior]
     gains: Mapping[Pair, Gain]
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
-    """What is usual over other tasks, under the keys of `Shown`; what nobody ran is not there."""
+class PopulationPrior:
+    """What other tasks say of a new one, under the keys of `TaskSummary`; what nobody ran is not there."""
 
-    curves: Mapping[Kin, Prior]
-    gains: Mapping[Pair, UsualGain]
-
-
-NOTHING: Final = Usual({}, {})
+    curves: Mapping[GroupKey, Prior]
+    gains: Mapping[Pair, GainPrior]
 
 
-def shown(posteriors: Mapping[Kin, Posterior], surfaces: Sequence[Surface]) -> Shown:
-    """What the families and surfaces of one task show."""
-    pairs = {
-        two.route.pair: gain_of(one, two)
+NO_PRIOR: Final = PopulationPrior({}, {})
+
+
+def summarise_task(posteriors: Mapping[GroupKey, Posterior], surfaces: Sequence[Surface]) -> TaskSummary:
+    """From the posteriors and surfaces of one task."""
+    gains = {
+        two.route.pair: measure_gain(one, two)
         for one in surfaces
         for two in surfaces
         if one.route.kind is ANNOTATE and two.route.kind is DISTILL and one.route.student == two.route.student
     }
-    return Shown(posteriors, pairs)
+    return TaskSummary(posteriors, gains)
 
 
-def usual(tasks: Sequence[Shown]) -> Usual:
-    """What several tasks have in common: a curve as soon as one has run it, a gain where two have (`usual_gain`)."""
-    curves: dict[Kin, list[Posterior]] = defaultdict(list)
+def pool_tasks(tasks: Sequence[TaskSummary]) -> PopulationPrior:
+    """What several tasks have in common: a curve as soon as one has run it, a gain where two have (`pool_gains`)."""
+    curves: dict[GroupKey, list[Posterior]] = defaultdict(list)
     gains: dict[Pair, list[Gain]] = defaultdict(list)
     for task in tasks:
-        for kin, posterior in task.curves.items():
-            curves[kin].append(posterior)
+        for key, posterior in task.curves.items():
+            curves[key].append(posterior)
         for pair, gain in task.gains.items():
             gains[pair].append(gain)
-    pooled = {pair: usual_gain(found) for pair, found in gains.items()}
-    return Usual(
-        {kin: _usual_curve(found) for kin, found in curves.items()},
+    pooled = {pair: pool_gains(measured) for pair, measured in gains.items()}
+    return PopulationPrior(
+        {key: _pool_curves(posteriors) for key, posteriors in curves.items()},
         {pair: gain for pair, gain in pooled.items() if gain is not None},
     )
 
 
 def population(mean: Floats, variance: Floats) -> Floats:
-    r"""Mean and standard deviation of a new task's coordinates, given what K others are known to be.
+    r"""Mean and standard deviation of a new task's coordinates, given means and variances of K others.
 
     .. math:: \mu = \frac{\sum m}{K + \kappa}, \quad
         \tau^2 = \frac{\nu + \sum (v + (m - \mu)^2) + \kappa \mu^2}{\nu + K} \cdot \frac{K + \kappa + 1}{K + \kappa}
@@ -98,12 +98,12 @@ def population(mean: Floats, variance: Floats) -> Floats:
     return np.stack([centre, np.minimum(np.sqrt(new), 1.0)])
 
 
-def _usual_curve(found: Sequence[Posterior]) -> Prior:
-    """The floor's coordinates stay as they are: default answers are a task's own."""
-    n, many = found[0].forms.n_usual, len(found)
-    at = []
-    for form in range(len(found[0].forms.forms)):
-        prior = population(*np.stack([p.learnt[form][:, :n] for p in found], axis=1))
+def _pool_curves(posteriors: Sequence[Posterior]) -> Prior:
+    """The floor's coordinates stay standard normal: default answers are a task's own."""
+    n = posteriors[0].forms.n_common
+    normals = []
+    for form in range(len(posteriors[0].forms.forms)):
+        prior = population(*np.stack([p.moments[form][:, :n] for p in posteriors], axis=1))
         prior[:, :N_FLOOR] = [[0.0], [1.0]]
-        at.append(prior)
-    return Prior(f"{many} other task{'s' * (many > 1)}", at)
+        normals.append(prior)
+    return Prior(len(posteriors), normals)

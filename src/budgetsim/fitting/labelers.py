@@ -13,15 +13,28 @@ the labeler's accuracy where endless human labels would give 1) and h = 0 one th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from budgetsim.design.arrays import Floats
 from budgetsim.fitting.onset import sigmoid
+from budgetsim.fitting.parameters import Parameter, Values
 
-N_LABELER = 3  # coordinates that a labeler takes: worth, power, share of the rise
-
-_LEAST = 0.05  # of k: a labeler no better than a guess still is worth something
+UNKNOWN_ACCURACY: Final = (  # priors where nothing is known of a labeler
+    Parameter("worth", 400.0, 1.2, "log", "human labels a 1000 of the labeler's", "chosen by us: two in five, wide"),
+    Parameter(
+        "power", 0.5, 1.2, "linear", "log odds of g", "chosen by us: more labels count for less, by how much open"
+    ),
+    Parameter("share", 1.0, 1.5, "linear", "log odds of r", "chosen by us: most of the rise, wide"),
+)
+KNOWN_ACCURACY: Final = (  # and where its accuracy is
+    Parameter("worth", 1.0, 0.5, "log", "times 1000 k^2 human labels a 1000", "information of independent flips, k^2"),
+    Parameter("power", 2.0, 1.0, "linear", "log odds of g", "chosen by us: near 1, as flips are independent"),
+    Parameter("share", 0.3, 1.0, "log", "h, the power of k", "chosen by us: a student sees through independent flips"),
+)
+N_LABELER: Final = 3  # parameters that a labeler takes
+LEAST_BEYOND_GUESS: Final = 0.05  # of k: a labeler no better than a guess still is worth something
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +61,32 @@ class Labeler:
             accuracy = np.nan
         if not 0.0 <= accuracy <= 1.0:
             return cls()
-        return cls(float(np.clip((accuracy - guess) / (1.0 - guess), _LEAST, 1.0)))
+        return cls(float(np.clip((accuracy - guess) / (1.0 - guess), LEAST_BEYOND_GUESS, 1.0)))
+
+    @property
+    def parameters(self) -> tuple[Parameter, Parameter, Parameter]:
+        """Worth, power and share of the rise."""
+        return UNKNOWN_ACCURACY if self.beyond_guess is None else KNOWN_ACCURACY
 
     def worth(self, z: Floats, n_llm_labels: Floats) -> Floats:
         """Human labels that LLM labels replace before they level off: q (M / 1000)^g.
 
         z : (particles, 3), standard normal a priori; n_llm_labels : (n,); returns : (particles, n)
         """
+        values = Values(self.parameters, z)
         if self.beyond_guess is None:
-            q, g = np.exp(np.log(400.0) + 1.2 * z[:, [0]]), sigmoid(0.5 + 1.2 * z[:, [1]])
+            q = np.exp(values.log("worth"))
         else:
-            q, g = 1000.0 * self.beyond_guess**2 * np.exp(0.5 * z[:, [0]]), sigmoid(2.0 + 1.0 * z[:, [1]])
-        out: Floats = q * (n_llm_labels[None] / 1000.0) ** g
+            q = 1000.0 * self.beyond_guess**2 * values["worth"]
+        out: Floats = q * (n_llm_labels[None] / 1000.0) ** sigmoid(values["power"])
         return out
 
     def log_odds(self, z: Floats) -> Floats:
         """Log odds of r, the share of the rise that LLM labels alone can reach: (particles, 1)."""
+        share = Values(self.parameters, z)["share"]
         if self.beyond_guess is None:
-            return 1.0 + 1.5 * z[:, [2]]
-        r = np.clip(self.beyond_guess ** (0.3 * np.exp(z[:, [2]])), 1e-9, 1 - 1e-9)
+            return share
+        r = np.clip(self.beyond_guess**share, 1e-9, 1 - 1e-9)
         out: Floats = np.log(r / (1.0 - r))
         return out
 

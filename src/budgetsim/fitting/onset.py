@@ -10,12 +10,28 @@ answer changes (an unreadable output counts as one class, the majority label is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from budgetsim.design.arrays import Floats
+from budgetsim.fitting.parameters import Parameter, Values
 
-N_FLOOR = 3  # coordinates that the floor takes
+FLOOR_STEEPNESS: Final = 12.0  # of the move between class shares: 2 log(9) / 12 = .37 e-folds from a tenth to nine
+
+_EITHER_END = "chosen by us: wide enough that each end is one class share or the other, seldom a mixture"
+FLOOR_START: Final = Parameter("floor_start", 0.0, 3.0, "linear", "log odds between the class shares", _EITHER_END)
+FLOOR_END: Final = Parameter("floor_end", 0.0, 3.0, "linear", "log odds between the class shares", _EITHER_END)
+FLOOR_SWITCH: Final = Parameter(
+    "floor_switch", 500.0, 1.5, "log", "labels", "chosen by us: before the onset, by a factor 4.5 either way"
+)
+FLOOR_LEVEL: Final = Parameter(
+    "floor_level", 1.0, 1.5, "linear", "log odds of floor / lowest score", "chosen by us: near the lowest score seen"
+)
+CEILING: Final = Parameter(
+    "ceiling", 0.5, 1.5, "linear", "log odds of (ceiling - floor) / (1 - floor)", "chosen by us: five eighths, wide"
+)
+N_FLOOR: Final = 3  # parameters that a floor takes, known or not
 
 
 def sigmoid(t: Floats) -> Floats:
@@ -32,19 +48,24 @@ class Floors:
     high: float
     known: bool
 
+    @property
+    def parameters(self) -> tuple[Parameter, Parameter, Parameter]:
+        """Those of a floor; one that is not known has a level, and leaves the others alone."""
+        return (FLOOR_START if self.known else FLOOR_LEVEL), FLOOR_END, FLOOR_SWITCH
+
     def at(self, z: Floats, log_size: Floats) -> Floats:
-        """The floor at each size: (particles, n) from coordinates (particles, 3) and sizes (particles, n)."""
+        """The floor at each size: (particles, n) from coordinates (particles, 3 or more) and sizes (particles, n)."""
+        values = Values(self.parameters, z)
         if not self.known:
-            return np.broadcast_to(self.high * sigmoid(1.0 + 1.5 * z[:, :1]), log_size.shape)
-        start, end = sigmoid(3.0 * z[:, :1]), sigmoid(3.0 * z[:, 1:2])
-        switch = np.log(500.0) + 1.5 * z[:, 2:3]
-        share = start + (end - start) * sigmoid(12.0 * (log_size - switch))
+            return np.broadcast_to(self.high * sigmoid(values["floor_level"]), log_size.shape)
+        start, end = sigmoid(values["floor_start"]), sigmoid(values["floor_end"])
+        share = start + (end - start) * sigmoid(FLOOR_STEEPNESS * (log_size - values.log("floor_switch")))
         out: Floats = self.low + (self.high - self.low) * share
         return out
 
-    def ceiling(self, z: Floats) -> Floats:
-        """The score of endless labels, above the floor: prior median five eighths of the way to 1."""
-        return self.high + (1.0 - self.high) * sigmoid(0.5 + 1.5 * z)
+    def ceiling(self, log_odds: Floats) -> Floats:
+        """The score of endless labels, above the floor, from log odds such as CEILING's."""
+        return self.high + (1.0 - self.high) * sigmoid(log_odds)
 
 
 def rise(log_size: Floats, middle: Floats, slope: Floats) -> Floats:

@@ -8,25 +8,26 @@ from __future__ import annotations
 import numpy as np
 
 from budgetsim.design.arrays import Floats
-from budgetsim.laws.family import Family, Frame, floor_of
+from budgetsim.laws.law import Frame, Law, at_level, exponent, floor_of, floor_parameter, level
 
 
-def additive(n_inputs: int) -> Family:
-    """The family for a number of inputs; log sizes are (n, inputs)."""
+def additive(n_inputs: int) -> Law:
+    """The law for a number of inputs; log sizes are (n, inputs)."""
 
     def log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:
         floor, by_t = floor_of(theta[:, [0]], frame)
-        level, c = theta[:, 1 : 1 + n_inputs], np.exp(theta[:, 1 + n_inputs :])
-        power = np.exp(np.minimum(level[:, None] - c[:, None] * log_size, 300.0))  # (starts, n, inputs)
+        b, c = theta[:, 1 : 1 + n_inputs], np.exp(theta[:, 1 + n_inputs :])
+        power = np.exp(np.minimum(b[:, None] - c[:, None] * log_size, 300.0))  # (starts, n, inputs)
         total = floor + power.sum(axis=2)
         by_c = -power * c[:, None] * log_size
         jacobian = np.concatenate([np.broadcast_to(by_t, total.shape)[..., None], power, by_c], axis=2)
         return np.log(total), jacobian / total[..., None]
 
-    def prior(frame: Frame) -> tuple[Floats, Floats]:
-        k = n_inputs
-        mean = np.concatenate([[1.0], np.full(k, frame.level - 1.5), np.full(k, np.log(0.3))])
-        return mean, np.concatenate([[2.0], np.full(k, 2.0), np.full(k, 0.8)])
-
-    names = [f"{what}_{i}" for what in ("level", "exponent") for i in range(n_inputs)]
-    return Family(name="additive", parameters=("floor", *names), log_error=log_error, prior=prior)
+    inputs = range(n_inputs)
+    levels = tuple(level(-1.5, name=f"level_{i}") for i in inputs)
+    return Law(
+        name="additive",
+        parameters=(floor_parameter(1.0), *levels, *(exponent(0.3, name=f"exponent_{i}") for i in inputs)),
+        log_error=log_error,
+        place=lambda frame: at_level(frame, *(p.name for p in levels)),
+    )

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from budgetsim.design.arrays import Floats
-from budgetsim.laws.family import Family, Frame, floor_of, sigmoid
+from budgetsim.fitting.parameters import Parameter
+from budgetsim.laws.law import WEAK, Frame, Law, Placement, exponent, floor_of, floor_parameter, sigmoid
 
 _STEPS = 12
 _CLOSE = 1e-8  # of the logit; Newton squares what is left
@@ -48,15 +49,20 @@ def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, F
     return np.log(e), jacobian / e[..., None]
 
 
-def _prior(frame: Frame) -> tuple[Floats, Floats]:
-    above = -1.0 if frame.ceiling is None else -5.0
-    return np.array([1.0, above, 0.0, 0.0, np.log(0.4)]), np.array([2.0, 1.5, 1.2, 3.0, 0.8])
+def _place(frame: Frame) -> Placement:
+    return Placement(offset={} if frame.ceiling is None else {"top": -4.0})  # a ceiling that is known is the limit
 
 
-BOUNDED_POWER = Family(
+BOUNDED_POWER = Law(
     name="bounded_power",
-    parameters=("floor", "top", "log_bend", "level", "log_exponent"),
+    parameters=(
+        floor_parameter(1.0),
+        Parameter("top", -1.0, 1.5, "linear", "log of how far the upper limit lies above the largest error", WEAK),
+        Parameter("log_bend", 1.0, 1.2, "log", "power a of what is left to the upper limit", WEAK),
+        Parameter("level", 0.0, 3.0, "linear", "log odds between the limits at log size 0", WEAK),
+        exponent(0.4),
+    ),
     log_error=_log_error,
-    prior=_prior,
+    place=_place,
     has_origin=True,
 )

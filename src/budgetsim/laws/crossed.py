@@ -12,24 +12,28 @@ source : the product of Rosenfeld et al. (2020), arXiv 1909.12673, with the inte
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 
 from budgetsim.design.arrays import Floats
-from budgetsim.laws.family import Family, Frame, add_floor, floor_of
+from budgetsim.fitting.parameters import Parameter
+from budgetsim.laws.law import Frame, Law, add_floor, at_level, exponent, floor_of, floor_parameter, level
+
+TIGHT: Final = "chosen looking at two public surfaces (docs/fitting.md): what screening cannot tell apart stays small"
 
 
-def product(n_inputs: int) -> Family:
-    """The family without cross terms."""
-    return _family("product", n_inputs, [])
+def product(n_inputs: int) -> Law:
+    """The law without cross terms."""
+    return _law("product", n_inputs, [])
 
 
-def crossed(n_inputs: int) -> Family:
-    """The family with a cross term for every pair of inputs."""
-    return _family("crossed", n_inputs, list(combinations(range(n_inputs), 2)))
+def crossed(n_inputs: int) -> Law:
+    """The law with a cross term for every pair of inputs."""
+    return _law("crossed", n_inputs, list(combinations(range(n_inputs), 2)))
 
 
-def _family(name: str, k: int, pairs: list[tuple[int, int]]) -> Family:
+def _law(name: str, k: int, pairs: list[tuple[int, int]]) -> Law:
     def log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:
         floor, by_t = floor_of(theta[:, [0]], frame)
         c = np.exp(theta[:, 2 : 2 + k])
@@ -39,12 +43,17 @@ def _family(name: str, k: int, pairs: list[tuple[int, int]]) -> Family:
         by_c = -share[..., None] * c[:, None] * log_size
         return y, np.concatenate([dt[..., None], share[..., None], by_c, share[..., None] * cross], axis=2)
 
-    def prior(frame: Frame) -> tuple[Floats, Floats]:
-        mean = np.concatenate([[0.5, frame.level - 1.0], np.full(k, np.log(0.3)), np.zeros(len(pairs))])
-        return mean, np.concatenate([[2.0, 2.0], np.full(k, 0.8), np.full(len(pairs), 0.02)])
-
-    names = [f"exponent_{i}" for i in range(k)] + [f"cross_{i}_{j}" for i, j in pairs]
-    return Family(name=name, parameters=("floor", "level", *names), log_error=log_error, prior=prior)
+    exponents = (exponent(0.3, name=f"exponent_{i}") for i in range(k))
+    crosses = (
+        Parameter(f"cross_{i}_{j}", 0.0, 0.02, "linear", "change of an exponent an e-fold of the other input", TIGHT)
+        for i, j in pairs
+    )
+    return Law(
+        name=name,
+        parameters=(floor_parameter(0.5), level(-1.0), *exponents, *crosses),
+        log_error=log_error,
+        place=at_level,
+    )
 
 
 def _cross(log_size: Floats, pairs: list[tuple[int, int]]) -> Floats:

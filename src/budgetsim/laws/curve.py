@@ -1,6 +1,6 @@
-"""Fit one learning curve by several families at once, and say what a new run would give.
+"""Fit one learning curve by several laws at once, and say what a new run would give.
 
-Log errors are fitted by every family from several starts in one batch; the families are averaged
+Log errors are fitted by every law from several starts in one batch; the laws are averaged
 with equal weights, a Gaussian process takes what they leave over, and beyond the data the interval
 grows by a discrepancy learnt from other curves.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,9 +18,10 @@ from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Kind
 from budgetsim.errors import InputError
 from budgetsim.fitting.residual import Residual
+from budgetsim.laws.cautions import CurveCaution, ErrorRise, FewSizes
 from budgetsim.laws.ensemble import (
     DEFAULT,
-    Found,
+    LawFit,
     Options,
     Prediction,
     draw_parameters,
@@ -29,9 +31,11 @@ from budgetsim.laws.ensemble import (
     screen,
     search,
 )
-from budgetsim.laws.families import FAMILIES, Family, Frame
+from budgetsim.laws.law import Frame, Law
+from budgetsim.laws.library import LAWS
 from budgetsim.laws.priors import PRIORS, Table
 
+ENOUGH_SIZES: Final = 4  # with fewer the interval rests on the prior
 _FAR = 300.0  # log errors are cut here
 _ORIGIN = -60.0  # log size that stands for zero
 _ORIGIN_NOISE = 0.1  # how far a run without training lies off the curve, log error
@@ -43,19 +47,19 @@ class CurveFit:
 
     sizes: Floats  # as given, finite and sorted
     errors: Floats
-    families: tuple[str, ...]
-    weights: tuple[float, ...]  # of the families in the average
-    agree: tuple[float, ...]  # share of starts of each family that found its best
-    warnings: tuple[str, ...]
+    laws: tuple[str, ...]
+    weights: tuple[float, ...]  # of the laws in the average
+    agree: tuple[float, ...]  # share of starts of each law that found its best
+    cautions: tuple[CurveCaution, ...]
     noise: float  # relative deviation of one run at the largest size
     options: Options
     seed: int
     _scale: _Scale
     _frame: Frame
-    _best: tuple[Floats, ...]  # parameters of each family
-    _theta: tuple[Floats, ...]  # (draws of this family, parameters)
+    _best: tuple[Floats, ...]  # parameters of each law
+    _theta: tuple[Floats, ...]  # (draws of this law, parameters)
     _knots: Floats
-    _centre_path: Floats  # (families, knots), residual expected of each family
+    _centre_path: Floats  # (laws, knots), residual expected of each law
     _paths: Floats  # (draws, knots), residual of each draw
     _noise_draws: Floats  # (draws,), standard deviation of a run
     _limits: tuple[float, float]
@@ -66,12 +70,7 @@ class CurveFit:
         sizes : (n,), positive, or 0 for no training
         raises : InputError if a size is negative or not finite, or level is not within (0, 1)
         """
-        try:
-            x = np.atleast_1d(np.asarray(sizes, dtype=np.float64)).ravel()
-        except (TypeError, ValueError) as problem:
-            raise InputError(f"sizes to predict at must be numbers ({problem}).") from None
-        if not (np.isfinite(x).all() and (x >= 0).all()):
-            raise InputError("sizes to predict at must be finite and not negative; drop the others.")
+        x = _sizes_to_predict(sizes)
         if not 0 < level < 1:
             raise InputError(f"level is {level}; give the share of runs the interval holds, e.g. 0.9.")
         lx = self._scale.log_size(x)
@@ -85,22 +84,39 @@ class CurveFit:
         back = [np.clip(unit * np.exp(np.clip(v, -_FAR, _FAR)), lo, hi) for v in (centre, low, high, draws)]
         return Prediction(back[0], back[1], back[2], back[3], kinds, factor)
 
-    def parameters(self, family: str) -> dict[str, Floats]:
-        """Draws of a family's parameters, without bounds, in the units of `curves.Frame`.
+    def curve_draws(self, sizes: ArrayLike) -> Floats:
+        """Expected errors in every world, (draws, n): as the draws of `predict`, without the deviation of a run.
 
-        raises : InputError if the family is not in the average
+        A world is the same curve whatever sizes are asked together.
+        raises : InputError if a size is negative or not finite
         """
-        if family not in self.families:
-            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
-        draws = self._theta[self.families.index(family)]
-        return dict(zip(FAMILIES[family].parameters, draws.T, strict=True))
+        lx = self._scale.log_size(_sizes_to_predict(sizes))
+        discrepancy = np.random.default_rng([self.seed, 2]).standard_t(4, size=(self.n_draws, 1))
+        draws = self._worlds(lx, self._beyond(lx), discrepancy)
+        draws += self._centre(lx) - np.median(draws, axis=0)
+        out: Floats = np.clip(self._scale.unit * np.exp(np.clip(draws, -_FAR, _FAR)), *self._limits)
+        return out
 
-    def best(self, family: str) -> dict[str, float]:
-        """A family's best parameters, as `parameters` names them."""
-        if family not in self.families:
-            raise InputError(f"{family} is not in this fit; it averages {', '.join(self.families)}.")
-        found = self._best[self.families.index(family)]
-        return dict(zip(FAMILIES[family].parameters, found.tolist(), strict=True))
+    @property
+    def n_draws(self) -> int:
+        return len(self._noise_draws)
+
+    def parameters(self, law: str) -> dict[str, Floats]:
+        """Draws of a law's parameters, without bounds, in the units of `laws.law.Frame`.
+
+        raises : InputError if the law is not in the average
+        """
+        if law not in self.laws:
+            raise InputError(f"{law} is not in this fit; it averages {', '.join(self.laws)}.")
+        draws = self._theta[self.laws.index(law)]
+        return dict(zip(LAWS[law].names, draws.T, strict=True))
+
+    def best(self, law: str) -> dict[str, float]:
+        """A law's best parameters, as `parameters` names them."""
+        if law not in self.laws:
+            raise InputError(f"{law} is not in this fit; it averages {', '.join(self.laws)}.")
+        theta = self._best[self.laws.index(law)]
+        return dict(zip(LAWS[law].names, theta.tolist(), strict=True))
 
     def _beyond(self, lx: Floats) -> Floats:
         out: Floats = np.maximum(lx - self._frame.last, 0.0) + np.maximum(self._frame.first - lx, 0.0)
@@ -118,24 +134,39 @@ class CurveFit:
 
     def _centre(self, lx: Floats) -> Floats:
         each = [
-            FAMILIES[name].log_error(best[None], lx, self._frame)[0][0] + np.interp(lx, self._knots, path)
-            for name, best, path in zip(self.families, self._best, self._centre_path, strict=True)
+            LAWS[name].log_error(best[None], lx, self._frame)[0][0] + np.interp(lx, self._knots, path)
+            for name, best, path in zip(self.laws, self._best, self._centre_path, strict=True)
         ]
         out: Floats = np.average(each, axis=0, weights=self.weights)
         return out
 
     def _draws(self, lx: Floats, beyond: Floats, centre: Floats) -> Floats:
+        """Log errors of new runs."""
         rng = np.random.default_rng([self.seed, 1])
+        run = self._noise_draws[:, None] * rng.standard_normal((self.n_draws, len(lx)))
+        out: Floats = self._worlds(lx, beyond, rng.standard_t(4, size=(self.n_draws, 1))) + run
+        return out - (np.median(out, axis=0) - centre)
+
+    def _worlds(self, lx: Floats, beyond: Floats, discrepancy: Floats) -> Floats:
+        """Expected log errors of every draw: law, residual, and beyond the data a discrepancy of unit (draws, 1)."""
         curves = np.concatenate(
-            [FAMILIES[n].log_error(t, lx, self._frame)[0] for n, t in zip(self.families, self._theta, strict=True)]
+            [LAWS[n].log_error(t, lx, self._frame)[0] for n, t in zip(self.laws, self._theta, strict=True)]
         )
         paths = _interpolate(lx, self._knots, self._paths)
-        n = len(curves)
         end = self._centre(np.array([self._frame.last - 1.0, self._frame.last]))
-        scale = drift(self.options, abs(end[1] - end[0]), beyond, n)
-        run = self._noise_draws[:, None] * rng.standard_normal((n, len(lx)))
-        out: Floats = curves + paths + rng.standard_t(4, size=(n, 1)) * scale + run
-        return out - (np.median(out, axis=0) - centre)
+        scale = drift(self.options, abs(end[1] - end[0]), beyond, len(curves))
+        out: Floats = curves + paths + discrepancy * scale
+        return out
+
+
+def _sizes_to_predict(sizes: ArrayLike) -> Floats:
+    try:
+        x = np.atleast_1d(np.asarray(sizes, dtype=np.float64)).ravel()
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"sizes to predict at must be numbers ({problem}).") from None
+    if not (np.isfinite(x).all() and (x >= 0).all()):
+        raise InputError("sizes to predict at must be finite and not negative; drop the others.")
+    return x
 
 
 def _interpolate(at: Floats, knots: Floats, tables: Floats) -> Floats:
@@ -148,7 +179,7 @@ def _interpolate(at: Floats, knots: Floats, tables: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """Units in which a family sees the data."""
+    """Units in which a law sees the data."""
 
     x0: float
     unit: float  # smallest error
@@ -191,13 +222,39 @@ def fit_curve(
     options = options if prior is None else replace(options, prior=prior)
     if isinstance(options.prior, str) and options.prior not in PRIORS:
         raise InputError(f"there is no prior {options.prior!r}; known are {', '.join(sorted(PRIORS))}.")
+    data = _curve_data(x, e, floor, ceiling)
+    rng = np.random.default_rng([seed, 0])
+    weight = np.array([_weights(data, counted, options, tail) for tail in options.tails])
+    laws = _select_laws(x, options)
+    fits = search(laws, x, data.log_sizes, data.log_errors, weight, data.frame, options, rng)
+    return _assemble(data, fits, options, seed, rng)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CurveData:
+    """The rows of a curve as given, and as a law sees them."""
+
+    sizes: Floats
+    errors: Floats
+    log_sizes: Floats
+    log_errors: Floats
+    scale: _Scale
+    frame: Frame
+    limits: tuple[float, float]  # of the error
+
+
+def _curve_data(x: Floats, e: Floats, floor: float | None, ceiling: float | None) -> _CurveData:
     scale = _Scale(float(np.exp(np.log(x[x > 0]).mean())), float(e.min()))
     lx, y = scale.log_size(x), np.log(e / scale.unit)
-    frame = _frame(x, lx, y, scale, floor, ceiling)
-    rng = np.random.default_rng([seed, 0])
-    weight = np.array([_weights(x, lx, e, counted, frame, options, tail) for tail in options.tails])
-    found = search(_chosen(x, options), x, lx, y, weight, frame, options, rng)
-    return _assemble(x, e, lx, y, scale, frame, found, floor, ceiling, options, seed, rng)
+    return _CurveData(
+        sizes=x,
+        errors=e,
+        log_sizes=lx,
+        log_errors=y,
+        scale=scale,
+        frame=_frame(x, lx, y, scale, floor, ceiling),
+        limits=(floor or 0.0, np.inf if ceiling is None else max(ceiling, float(e.max()))),
+    )
 
 
 def _read(
@@ -248,78 +305,67 @@ def _frame(x: Floats, lx: Floats, y: Floats, scale: _Scale, floor: float | None,
     )
 
 
-def _chosen(x: Floats, options: Options) -> list[Family]:
-    """Families with no more parameters than the sizes can bear; priors carry the rest."""
+def _select_laws(x: Floats, options: Options) -> list[Law]:
+    """Laws with no more parameters than the sizes can bear; priors carry the rest."""
     n = len(np.unique(x[x > 0]))
-    wanted = [FAMILIES[name] for name in options.families]
+    wanted = [LAWS[name] for name in options.laws]
     return [f for f in wanted if f.n_parameters <= max(n - 2, 4)] or wanted
 
 
-def _weights(
-    x: Floats, lx: Floats, e: Floats, counted: Floats | None, frame: Frame, options: Options, tail: float
-) -> Floats:
+def _weights(data: _CurveData, counted: Floats | None, options: Options, tail: float) -> Floats:
     """Relative precision of each row: late sizes are steadier, counted error rates noisier."""
-    weight = np.exp(2 * tail * (np.maximum(lx, frame.first) - frame.last))
+    e, frame = data.errors, data.frame
+    weight = np.exp(2 * tail * (np.maximum(data.log_sizes, frame.first) - frame.last))
     if counted is not None:
         binomial = np.clip(1 - e, 0.0, 1.0) / (counted * e)
         weight /= 1 + weight * binomial / options.noise_prior**2
-    weight = np.where(x > 0, weight, weight / (1 + (_ORIGIN_NOISE / options.noise_prior) ** 2))
+    weight = np.where(data.sizes > 0, weight, weight / (1 + (_ORIGIN_NOISE / options.noise_prior) ** 2))
     out: Floats = weight
     return out
 
 
 def _assemble(
-    x: Floats,
-    e: Floats,
-    lx: Floats,
-    y: Floats,
-    scale: _Scale,
-    frame: Frame,
-    found: Sequence[Found],
-    floor: float | None,
-    ceiling: float | None,
-    options: Options,
-    seed: int,
-    rng: np.random.Generator,
+    data: _CurveData, fits: Sequence[LawFit], options: Options, seed: int, rng: np.random.Generator
 ) -> CurveFit:
-    trained = x > 0
-    at, target = lx[trained], y[trained]
+    """Draws of every law, with the residual process that goes with each."""
+    trained = data.sizes > 0
+    at, target = data.log_sizes[trained], data.log_errors[trained]
     residuals = [Residual.over(at[:, None], (length,)) for length in options.lengths]
-    knots = _knots(frame, options)
-    found, share_of = screen(found, len(x), options)
-    share = np.diff(np.round(options.n_draws * np.concatenate([[0.0], np.cumsum(share_of)])).astype(int))
-    theta, centre_path, paths, noises = [], [], [], []
-    for f, n in zip(found, share, strict=True):
-        draws = draw_parameters(f, int(n), lx, y, trained, frame, options, rng)
-        left = target - f.family.log_error(draws, at, frame)[0]
-        best_left = target - f.family.log_error(f.theta[:1], at, frame)[0][0]
+    knots = _knots(data.frame, options)
+    fits, law_weights = screen(fits, len(data.sizes), options)
+    counts = np.diff(np.round(options.n_draws * np.concatenate([[0.0], np.cumsum(law_weights)])).astype(int))
+    thetas, centre_path, paths, noises = [], [], [], []
+    for f, n in zip(fits, counts, strict=True):
+        theta = draw_parameters(f, int(n), data.log_sizes, data.log_errors, trained, data.frame, options, rng)
+        left = target - f.law.log_error(theta, at, data.frame)[0]
+        best_left = target - f.law.log_error(f.theta[:1], at, data.frame)[0][0]
         processes = process(f, residuals, best_left, options, int(n), rng)
         centre_path.append(expected(processes, knots[:, None], best_left))
         stops = np.cumsum([0, *(len(p.noise) for p in processes)])
         for p, start, stop in zip(processes, stops[:-1], stops[1:], strict=True):
             paths.append(p.residual.draw(knots[:, None], left[start:stop], p.amplitude, p.noise, rng))
             noises.append(p.noise)
-        theta.append(draws)
+        thetas.append(theta)
     noise_draws = np.concatenate(noises)
     return CurveFit(
-        sizes=x,
-        errors=e,
-        families=tuple(f.family.name for f in found),
-        weights=tuple(float(v) for v in share_of),
-        agree=tuple(f.agree for f in found),
-        warnings=tuple(_warnings(x, y)),
+        sizes=data.sizes,
+        errors=data.errors,
+        laws=tuple(f.law.name for f in fits),
+        weights=tuple(float(v) for v in law_weights),
+        agree=tuple(f.agree for f in fits),
+        cautions=_cautions(data.sizes, data.log_errors),
         noise=float(np.sqrt((noise_draws**2).mean())),
         options=options,
         seed=seed,
-        _scale=scale,
-        _frame=frame,
-        _best=tuple(f.theta[0] for f in found),
-        _theta=tuple(theta),
+        _scale=data.scale,
+        _frame=data.frame,
+        _best=tuple(f.theta[0] for f in fits),
+        _theta=tuple(thetas),
         _knots=knots,
         _centre_path=np.array(centre_path),
         _paths=np.concatenate(paths),
         _noise_draws=noise_draws,
-        _limits=(floor or 0.0, np.inf if ceiling is None else max(ceiling, float(e.max()))),
+        _limits=data.limits,
     )
 
 
@@ -332,16 +378,14 @@ def _knots(frame: Frame, options: Options) -> Floats:
     return np.concatenate([frame.first - out[::-1], inside, frame.last + out])
 
 
-def _warnings(x: Floats, y: Floats) -> list[str]:
-    """What a reader should know of the data: too few sizes, or an error that rises with size."""
-    told = []
-    sizes = np.unique(x[x > 0])
-    if len(sizes) < 4:
-        told.append(f"{len(sizes)} sizes: the interval rests on the prior; measure at least 4 sizes.")
-    rise, noise, at = _largest_rise(x[x > 0], y[x > 0])
-    if rise > max(4 * noise, 0.02):
-        told.append(f"not monotone: the error rises by {100 * np.expm1(rise):.0f} % up to size {at:g}; kept as seen.")
-    return told
+def _cautions(x: Floats, y: Floats) -> tuple[CurveCaution, ...]:
+    """Too few sizes, or an error that rises with size. x : sizes; y : log errors"""
+    trained = x > 0
+    n_sizes = len(np.unique(x[trained]))
+    few = (FewSizes(n_sizes, ENOUGH_SIZES),) if n_sizes < ENOUGH_SIZES else ()
+    rise, noise, at = _largest_rise(x[trained], y[trained])
+    rises = (ErrorRise(float(np.expm1(rise)), at),) if rise > max(4 * noise, 0.02) else ()
+    return *few, *rises
 
 
 def _largest_rise(x: Floats, y: Floats) -> tuple[float, float, float]:

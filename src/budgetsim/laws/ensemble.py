@@ -1,6 +1,6 @@
-"""Several families fitted to the same log errors: search, average, draws, and what is left over.
+"""Several laws fitted to the same log errors: search, average, draws, and what is left over.
 
-Curves and surfaces share this: a family only needs log errors and derivatives at its log sizes.
+Curves and surfaces share this: a law only needs log errors and derivatives at its log sizes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Kind
 from budgetsim.fitting.residual import Residual
-from budgetsim.laws.family import Family, Frame
+from budgetsim.laws.law import Frame, Law
 from budgetsim.laws.levenberg import Problem, Solution, solve
 from budgetsim.laws.priors import PRIORS, Table
 
@@ -42,7 +42,7 @@ GROWTHS: Final[tuple[Growth, ...]] = (
 class Options:
     """The one frozen default; benches change a field to show what it is worth."""
 
-    families: tuple[str, ...] = ("power_floor", "shifted_power", "bounded_power", "rectified")
+    laws: tuple[str, ...] = ("power_floor", "shifted_power", "bounded_power", "rectified")
     tails: tuple[float, ...] = (0.5,)  # noise falls as size^-tail; of several the likelihood chooses
     n_starts: int = 6  # for each tail
     n_steps: int = 40
@@ -57,7 +57,7 @@ class Options:
     growths: tuple[Growth, ...] = GROWTHS  # of the discrepancy; draws take them in turn
     grow_power: float = 1.5  # how it grows with e-folds
     tolerate: float = 1.5  # excess residual, as a ratio to the best, that costs no weight
-    screen: float = 0.0  # families weigh as their residual to the power of minus this
+    screen: float = 0.0  # laws weigh as their residual to the power of minus this
     prior: str | Table = "finetuning"  # of `curves.priors`, or pooled from related curves
 
 
@@ -78,10 +78,10 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the search found of one family."""
+class LawFit:
+    """What the search found of one law."""
 
-    family: Family
+    law: Law
     theta: Floats  # (basins, p)
     cost: Floats  # (basins,)
     hessian: Floats  # (basins, p, p)
@@ -91,7 +91,7 @@ class Found:
 
 
 def search(
-    families: Sequence[Family],
+    laws: Sequence[Law],
     x: Floats,
     lx: Floats,
     y: Floats,
@@ -99,14 +99,14 @@ def search(
     frame: Frame,
     options: Options,
     rng: np.random.Generator,
-) -> list[Found]:
-    """Every family from every start, in one batch padded to the widest family."""
-    width, k = max(f.n_parameters for f in families), options.n_starts * len(options.tails)
+) -> list[LawFit]:
+    """Every law from every start, in one batch padded to the widest law."""
+    width, k = max(f.n_parameters for f in laws), options.n_starts * len(options.tails)
     by_start = np.repeat(weight, options.n_starts, axis=0)
-    n = len(families) * k
+    n = len(laws) * k
     mean, precision = np.zeros((n, width)), np.ones((n, width))
     start, rows = np.zeros((n, width)), np.empty((n, len(x)))
-    for i, f in enumerate(families):
+    for i, f in enumerate(laws):
         part, p = slice(i * k, (i + 1) * k), f.n_parameters
         centre, sd = prior_of(f, frame, options)
         mean[part, :p], precision[part, :p] = centre, sd**-2.0
@@ -117,7 +117,7 @@ def search(
 
     def model(theta: Floats) -> tuple[Floats, Floats]:
         out, jac = np.empty((n, len(x))), np.zeros((n, len(x), width))
-        for i, f in enumerate(families):
+        for i, f in enumerate(laws):
             part, p = slice(i * k, (i + 1) * k), f.n_parameters
             out[part], jac[part, :, :p] = f.log_error(theta[part, :p], lx, frame)
         return out, jac
@@ -133,16 +133,16 @@ def search(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         solution = solve(model, start, problem, n_steps=options.n_steps)
         for _ in range(options.robust_rounds):
-            rows = _doubted(model(solution.theta)[0] - y, by_row)
+            rows = _downweight(model(solution.theta)[0] - y, by_row)
             problem = replace(problem, weight=rows)
             solution = solve(model, solution.theta, problem, n_steps=options.n_steps // 4)
     with np.errstate(divide="ignore"):
         bonus = 0.5 * np.where(rows > 0, np.log(rows), 0.0).sum(axis=1)
     solution = replace(solution, cost=solution.cost - bonus)
-    return [_basins(f, solution, slice(i * k, (i + 1) * k), rows) for i, f in enumerate(families)]
+    return [_basins(f, solution, slice(i * k, (i + 1) * k), rows) for i, f in enumerate(laws)]
 
 
-def _doubted(r: Floats, weight: Floats) -> Floats:
+def _downweight(r: Floats, weight: Floats) -> Floats:
     """Weights of rows, less for those far off: the soft absolute loss with a robust scale of 2."""
     size = np.abs(r) * np.sqrt(weight)
     scale = 1.4826 * np.median(size, axis=1, keepdims=True) + 1e-6
@@ -150,27 +150,25 @@ def _doubted(r: Floats, weight: Floats) -> Floats:
     return out
 
 
-def prior_of(family: Family, frame: Frame, options: Options) -> tuple[Floats, Floats]:
-    """Prior mean and standard deviation of a family's parameters."""
-    mean, sd = family.prior(frame)
+def prior_of(law: Law, frame: Frame, options: Options) -> tuple[Floats, Floats]:
+    """Prior mean and standard deviation of a law's parameters."""
+    mean, sd = law.prior(frame)
     table = PRIORS[options.prior] if isinstance(options.prior, str) else options.prior
-    for name, (centre, spread) in table.get(family.name, {}).items():
-        i = family.parameters.index(name)
+    for name, (centre, spread) in table.get(law.name, {}).items():
+        i = law.names.index(name)
         mean[i], sd[i] = centre, spread
         if name == "log_shift":
             mean[i] -= frame.last
         if name == "top" and frame.ceiling is not None:
-            mean[i], sd[i] = family.prior(frame)[0][i], family.prior(frame)[1][i]
+            mean[i], sd[i] = law.prior(frame)[0][i], law.prior(frame)[1][i]
     return mean, sd
 
 
-def _starts(
-    family: Family, mean: Floats, sd: Floats, lx: Floats, y: Floats, k: int, rng: np.random.Generator
-) -> Floats:
+def _starts(law: Law, mean: Floats, sd: Floats, lx: Floats, y: Floats, k: int, rng: np.random.Generator) -> Floats:
     """The prior's centre with the slope of the data, and jittered copies."""
     start = mean + 0.8 * sd * rng.standard_normal((k, len(mean)))
     start[0] = mean
-    for i, name in enumerate(family.parameters):
+    for i, name in enumerate(law.names):
         if name in ("log_exponent", "log_late_exponent"):
             start[: k // 2, i] = np.log(np.clip(_slope(lx, y), 0.03, 2.0)) + 0.3 * start[: k // 2, i]
             start[: k // 2, i] -= 0.3 * mean[i]
@@ -184,9 +182,9 @@ def _slope(lx: Floats, y: Floats) -> float:
     return float(-(at * v).sum() / max(float((at * at).sum()), 1e-9))
 
 
-def _basins(family: Family, solution: Solution, part: slice, rows: Floats) -> Found:
-    """The best end points of a family that differ from each other."""
-    p = family.n_parameters
+def _basins(law: Law, solution: Solution, part: slice, rows: Floats) -> LawFit:
+    """The best end points of a law that differ from each other."""
+    p = law.n_parameters
     cost = solution.cost[part]
     order = np.argsort(cost, kind="stable")
     kept: list[int] = []
@@ -198,22 +196,22 @@ def _basins(family: Family, solution: Solution, part: slice, rows: Floats) -> Fo
     hessian = solution.hessian[part][kept][:, :p, :p]
     agree = float((cost < cost[order[0]] + 0.1).mean())
     noise = float(solution.noise[part][order[0]])
-    return Found(family, theta, cost[kept], hessian, rows[part][kept], noise, agree)
+    return LawFit(law, theta, cost[kept], hessian, rows[part][kept], noise, agree)
 
 
-def screen(found: Sequence[Found], n: int, options: Options) -> tuple[list[Found], Floats]:
-    """Families worth averaging, with weights: less for one that leaves more over than the best."""
+def screen(fits: Sequence[LawFit], n: int, options: Options) -> tuple[list[LawFit], Floats]:
+    """Laws worth averaging, with weights: less for one that leaves more over than the best."""
     rows = n + options.noise_rows
-    spread = np.array([f.noise * np.sqrt(rows / max(rows - f.family.n_parameters, 1.0)) for f in found])
+    spread = np.array([f.noise * np.sqrt(rows / max(rows - f.law.n_parameters, 1.0)) for f in fits])
     excess = np.maximum(spread / spread.min() / options.tolerate, 1.0)
     weight = excess**-options.screen
     keep = weight > 0.02 * weight.max()
     weight = weight[keep] / weight[keep].sum()
-    return [f for f, k in zip(found, keep, strict=True) if k], weight
+    return [f for f, k in zip(fits, keep, strict=True) if k], weight
 
 
 def draw_parameters(
-    f: Found,
+    f: LawFit,
     n: int,
     lx: Floats,
     y: Floats,
@@ -230,10 +228,10 @@ def draw_parameters(
     z = rng.standard_normal((many, p))
     roots = np.linalg.inv(np.linalg.cholesky(f.hessian)).transpose(0, 2, 1)
     theta = f.theta[basin] + np.einsum("nij,nj->ni", roots[basin], z)
-    mean, sd = prior_of(f.family, frame, options)
-    use = trained if not f.family.has_origin else np.ones_like(trained)
+    mean, sd = prior_of(f.law, frame, options)
+    use = trained if not f.law.has_origin else np.ones_like(trained)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        r = f.family.log_error(theta, lx[use], frame)[0] - y[use]
+        r = f.law.log_error(theta, lx[use], frame)[0] - y[use]
     spread = options.noise_rows * options.noise_prior**2 + (f.weight[basin][:, use] * r * r).sum(axis=1)
     rows = options.noise_rows + use.sum()
     log_post = -0.5 * rows * np.log(spread) - 0.5 * (((theta - mean) / sd) ** 2).sum(axis=1)
@@ -262,7 +260,7 @@ _RATIOS = np.exp(np.linspace(-4.5, 4.5, 13))  # of amplitude and noise to what i
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Draws of the residual process's settings, one a draw of the family."""
+    """Draws of the residual process's settings, one a draw of the law."""
 
     residual: Residual
     amplitude: Floats  # (draws,)
@@ -270,11 +268,11 @@ class Process:
 
 
 def process(
-    f: Found, residuals: Sequence[Residual], left: Floats, options: Options, n: int, rng: np.random.Generator
+    f: LawFit, residuals: Sequence[Residual], left: Floats, options: Options, n: int, rng: np.random.Generator
 ) -> list[Process]:
     """Length, amplitude and noise drawn from their posterior on a grid, n draws in all, grouped by length.
 
-    left : (rows,) what the family's best leaves over
+    left : (rows,) what the law's best leaves over
     """
     amplitude = np.repeat(options.amplitude_prior * _RATIOS, len(_RATIOS))
     noise = np.tile(options.noise_prior * _RATIOS, len(_RATIOS))

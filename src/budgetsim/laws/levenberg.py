@@ -1,6 +1,6 @@
 """Levenberg-Marquardt on many small least-squares problems at once.
 
-Every problem has the same number of residuals and parameters (padded where families differ), so
+Every problem has the same number of residuals and parameters (padded where laws differ), so
 one pass of array operations steps them all.
 """
 

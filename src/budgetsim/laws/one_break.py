@@ -10,7 +10,19 @@ from __future__ import annotations
 import numpy as np
 
 from budgetsim.design.arrays import Floats
-from budgetsim.laws.family import Family, Frame, add_floor, floor_of, sigmoid
+from budgetsim.fitting.parameters import Parameter
+from budgetsim.laws.law import (
+    WEAK,
+    Frame,
+    Law,
+    Placement,
+    add_floor,
+    exponent,
+    floor_of,
+    floor_parameter,
+    level,
+    sigmoid,
+)
 
 
 def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:
@@ -28,18 +40,22 @@ def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, F
     return y, jacobian
 
 
-def _prior(frame: Frame) -> tuple[Floats, Floats]:
-    half = (frame.last - frame.first) / 2
-    middle = (frame.last + frame.first) / 2
-    return (
-        np.array([0.0, frame.level - 0.7, 0.1, np.log(0.4), middle, -0.5]),
-        np.array([2.0, 2.0, 0.2, 0.8, max(half, 1.0), 0.7]),
-    )
+def _place(frame: Frame) -> Placement:
+    """The break is as likely anywhere among the sizes."""
+    half, middle = (frame.last - frame.first) / 2, (frame.last + frame.first) / 2
+    return Placement(offset={"level": frame.level, "break": middle}, spread={"break": max(half, 1.0)})
 
 
-ONE_BREAK = Family(
+ONE_BREAK = Law(
     name="one_break",
-    parameters=("floor", "level", "early_exponent", "log_late_exponent", "break", "log_width"),
+    parameters=(
+        floor_parameter(0.0),
+        level(-0.7),
+        Parameter("early_exponent", 0.1, 0.2, "linear", "fall of the log error an e-fold before the break", WEAK),
+        exponent(0.4, name="log_late_exponent"),
+        Parameter("break", 0.0, 1.0, "linear", "log size, from the middle of the sizes", WEAK),
+        Parameter("log_width", -0.5, 0.7, "linear", "log of the e-folds that the break takes", WEAK),
+    ),
     log_error=_log_error,
-    prior=_prior,
+    place=_place,
 )

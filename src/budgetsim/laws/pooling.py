@@ -14,14 +14,16 @@ from budgetsim.design.arrays import Floats
 from budgetsim.errors import InputError
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.ensemble import DEFAULT
-from budgetsim.laws.families import FAMILIES
+from budgetsim.laws.library import LAWS
 from budgetsim.laws.priors import Table
 
-Shapes = dict[str, dict[str, list[float]]]  # family -> shape parameter -> values
+Shapes = dict[str, dict[str, list[float]]]  # law -> shape parameter -> values
 
 LEAST_CURVES: Final = 4
 _CUTS = (1, 2, 4, 8, 16, 64)
-_SHAPES = ("floor", "log_exponent", "log_shift", "top", "log_bend", "early_exponent", "log_late_exponent", "log_width")
+_SHAPE_NAMES = (
+    "floor", "log_exponent", "log_shift", "top", "log_bend", "early_exponent", "log_late_exponent", "log_width",
+)  # fmt: skip
 _SPREAD = 1.3  # curves seen are fewer than curves there are
 
 
@@ -43,20 +45,20 @@ def pool_prior(groups: Sequence[Sequence[tuple[ArrayLike, ArrayLike]]], *, widen
 
 
 def shapes_of(curves: Sequence[tuple[ArrayLike, ArrayLike]]) -> Shapes:
-    """Shape parameters of every family on every curve, as fits to cuts of it would see them."""
-    found: Shapes = {name: defaultdict(list) for name in FAMILIES}
+    """Shape parameters of every law on every curve, as fits to cuts of it would see them."""
+    shapes: Shapes = {name: defaultdict(list) for name in LAWS}
     for sizes, errors in curves:
         x, e = np.asarray(sizes, dtype=np.float64), np.asarray(errors, dtype=np.float64)
-        for name, family in FAMILIES.items():
-            if family.n_parameters <= len(np.unique(x)) - 2:
-                for shape, value in _seen_from_cuts(name, x, e):
-                    found[name][shape].append(value)
-    return found
+        for name, law in LAWS.items():
+            if law.n_parameters <= len(np.unique(x)) - 2:
+                for shape, value in _shapes_from_cuts(name, x, e):
+                    shapes[name][shape].append(value)
+    return shapes
 
 
-def _seen_from_cuts(name: str, x: Floats, e: Floats) -> list[tuple[str, float]]:
+def _shapes_from_cuts(name: str, x: Floats, e: Floats) -> list[tuple[str, float]]:
     """The floor counts from the smallest error of a cut, the shift from its largest size."""
-    options = replace(DEFAULT, families=(name,), prior="weak", tails=(0.25,))
+    options = replace(DEFAULT, laws=(name,), prior="weak", tails=(0.25,))
     best = fit_curve(x, e, options=options).best(name)
     lowest, trained = float(e.min()), x > 0
     x, e = x[trained], e[trained]
@@ -65,7 +67,7 @@ def _seen_from_cuts(name: str, x: Floats, e: Floats) -> list[tuple[str, float]]:
         early = x <= x.max() / cut * 1.01
         if early.sum() < 4:
             continue
-        for shape in (s for s in _SHAPES if s in best):
+        for shape in (s for s in _SHAPE_NAMES if s in best):
             value = best[shape]
             if shape == "floor":
                 share = np.clip(lowest / (1 + np.exp(-value)) / e[early].min(), 0.002, 0.998)
@@ -79,7 +81,7 @@ def _seen_from_cuts(name: str, x: Floats, e: Floats) -> list[tuple[str, float]]:
 def summarise(tasks: Sequence[Shapes], widen: float) -> Table:
     """Mean of the tasks' medians; spread within tasks and between them, widened."""
     table: Table = {}
-    for name in FAMILIES:
+    for name in LAWS:
         table[name] = {}
         for shape in sorted({shape for task in tasks for shape in task[name]}):
             values = [np.array(task[name][shape]) for task in tasks if task[name].get(shape)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from budgetsim.design.arrays import Floats
-from budgetsim.laws.family import Family, Frame, add_floor, floor_of
+from budgetsim.laws.law import Frame, Law, add_floor, at_level, exponent, floor_of, floor_parameter, level
 
 
 def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:
@@ -19,10 +19,9 @@ def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, F
     return y, np.stack([dt, w, -w * c * log_size], axis=-1)
 
 
-def _prior(frame: Frame) -> tuple[Floats, Floats]:
-    return np.array([1.0, frame.level - 1.0, np.log(0.4)]), np.array([2.0, 2.0, 0.8])
-
-
-POWER_FLOOR = Family(
-    name="power_floor", parameters=("floor", "level", "log_exponent"), log_error=_log_error, prior=_prior
+POWER_FLOOR = Law(
+    name="power_floor",
+    parameters=(floor_parameter(1.0), level(-1.0), exponent(0.4)),
+    log_error=_log_error,
+    place=at_level,
 )

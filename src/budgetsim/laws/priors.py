@@ -1,9 +1,9 @@
 """Prior parameters learnt from collections of real curves, by name.
 
-Each entry is (mean, standard deviation) of a family's shape parameter, as `family.py` names it;
-levels and places stay with the family's own weak prior. `log_shift` counts from the largest size.
+Each entry is (mean, standard deviation) of a law's shape parameter, as `law.py` names it;
+levels and places stay with the law's own weak prior. `log_shift` counts from the largest size.
 
-source : medians and spreads over fits of each family to whole curves, seen from every cut of them
+source : medians and spreads over fits of each law to whole curves, seen from every cut of them
     at 1/64 to all of the sizes; spreads doubled, as tasks differ more than curves of a task.
     finetuning: flan and wmt19 of github.com/linhaowei1/Fine-tuning-Scaling-Law, commit 5214568
     (Apache-2.0); tabular: eight data sets of github.com/learning-curve-research/LCDB-1.1, commit

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from budgetsim.design.arrays import Floats
-from budgetsim.laws.family import Family, Frame, floor_of, sigmoid
+from budgetsim.fitting.parameters import Parameter
+from budgetsim.laws.law import WEAK, Frame, Law, Placement, exponent, floor_of, floor_parameter, sigmoid
 
 
 def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:
@@ -24,15 +25,19 @@ def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, F
     return np.log(e), jacobian / e[..., None]
 
 
-def _prior(frame: Frame) -> tuple[Floats, Floats]:
-    spread = 0.5 if frame.ceiling is None else 0.05
-    return np.array([0.0, 0.0, 0.0, np.log(0.5)]), np.array([2.0, spread, 4.0, 0.7])
+def _place(frame: Frame) -> Placement:
+    return Placement(spread={} if frame.ceiling is None else {"top": 0.05})
 
 
-RECTIFIED = Family(
+RECTIFIED = Law(
     name="rectified",
-    parameters=("floor", "top", "middle", "log_exponent"),
+    parameters=(
+        floor_parameter(0.0),
+        Parameter("top", 0.0, 0.5, "linear", "log of A, from the largest error or the known ceiling", WEAK),
+        Parameter("middle", 0.0, 4.0, "linear", "log size at which half of the fall is done", WEAK),
+        exponent(0.5, 0.7),
+    ),
     log_error=_log_error,
-    prior=_prior,
+    place=_place,
     has_origin=True,
 )

@@ -12,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 
 from budgetsim.design.arrays import Floats
-from budgetsim.laws.family import Family, Frame, floor_of
+from budgetsim.fitting.parameters import Parameter
+from budgetsim.laws.law import WEAK, Frame, Law, at_level, exponent, floor_of, floor_parameter, level
 
 
-def series(n_inputs: int) -> Family:
-    """The family for at least two inputs; with two it is the additive one."""
-    m = n_inputs - 1
+def series(n_inputs: int) -> Law:
+    """The law for at least two inputs; with two it is the additive one."""
 
     def log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:
         floor, by_t = floor_of(theta[:, [0]], frame)
@@ -35,9 +35,14 @@ def series(n_inputs: int) -> Family:
         jacobian = np.concatenate([np.stack(parts, axis=2), (two * b)[..., None] * share[..., 1:]], axis=2)
         return np.log(total), jacobian / total[..., None]
 
-    def prior(frame: Frame) -> tuple[Floats, Floats]:
-        mean = [1.0, frame.level - 1.5, np.log(0.3), frame.level - 1.5, np.log(0.3)]
-        return np.array(mean + [0.0] * (m - 1)), np.array([2.0, 2.0, 0.8, 2.0, 0.8] + [2.0] * (m - 1))
-
-    names = ("floor", "level_0", "exponent_0", "level_1", "exponent_1", *(f"shift_{i}" for i in range(2, n_inputs)))
-    return Family(name="series", parameters=names, log_error=log_error, prior=prior)
+    shifts = (
+        Parameter(f"shift_{i}", 0.0, 2.0, "linear", "log of s, how far it stands in for the second input", WEAK)
+        for i in range(2, n_inputs)
+    )
+    powers = (p for i in (0, 1) for p in (level(-1.5, name=f"level_{i}"), exponent(0.3, name=f"exponent_{i}")))
+    return Law(
+        name="series",
+        parameters=(floor_parameter(1.0), *powers, *shifts),
+        log_error=log_error,
+        place=lambda frame: at_level(frame, "level_0", "level_1"),
+    )

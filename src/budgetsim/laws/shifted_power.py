@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from budgetsim.design.arrays import Floats
-from budgetsim.laws.family import Family, Frame
+from budgetsim.fitting.parameters import Parameter
+from budgetsim.laws.law import WEAK, Frame, Law, Placement, exponent, level
 
 
 def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, Floats]:
@@ -19,10 +20,17 @@ def _log_error(theta: Floats, log_size: Floats, frame: Frame) -> tuple[Floats, F
     return b + c * shifted, np.stack([np.ones_like(shifted), c * shifted, c * share], axis=-1)
 
 
-def _prior(frame: Frame) -> tuple[Floats, Floats]:
-    return np.array([frame.level, np.log(0.4), -frame.last - 1.0]), np.array([2.0, 0.8, 2.0])
+def _place(frame: Frame) -> Placement:
+    return Placement(offset={"level": frame.level, "log_shift": -frame.last})
 
 
-SHIFTED_POWER = Family(
-    name="shifted_power", parameters=("level", "log_exponent", "log_shift"), log_error=_log_error, prior=_prior
+SHIFTED_POWER = Law(
+    name="shifted_power",
+    parameters=(
+        level(0.0),
+        exponent(0.4),
+        Parameter("log_shift", -1.0, 2.0, "linear", "log of g, from 1 / the largest size", WEAK),
+    ),
+    log_error=_log_error,
+    place=_place,
 )

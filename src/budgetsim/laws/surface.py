@@ -19,10 +19,11 @@ from budgetsim.design.surface import Kind
 from budgetsim.errors import InputError
 from budgetsim.fitting.residual import Residual
 from budgetsim.laws.additive import additive
+from budgetsim.laws.cautions import CurveCaution, FewPoints, SingleValue
 from budgetsim.laws.crossed import crossed, product
 from budgetsim.laws.ensemble import (
     DEFAULT,
-    Found,
+    LawFit,
     Options,
     Prediction,
     Process,
@@ -32,15 +33,15 @@ from budgetsim.laws.ensemble import (
     process,
     search,
 )
-from budgetsim.laws.family import Family, Frame
+from budgetsim.laws.law import Frame, Law
 from budgetsim.laws.series import series
 
 HELD_OUT: Final = (0.2, 0.3)  # shares of the rows, the dearest, that screening predicts from the others
-TOLERATED: Final = 2.0  # forms whose error there exceeds the best's by more are dropped
+SCREEN_RATIO: Final = 2.0  # forms whose error there exceeds the best's by more are dropped
 FORMS: Final = {"additive": additive, "product": product, "crossed": crossed, "series": series}
 SURFACE: Final = replace(
     DEFAULT,
-    families=tuple(FORMS),
+    laws=tuple(FORMS),
     tails=(0.5,),
     lengths=(1.0,),
     robust_rounds=4,
@@ -60,18 +61,18 @@ class SurfaceFit:
     inputs: tuple[str, ...]
     points: Floats  # (rows, inputs) as given
     errors: Floats
-    families: tuple[str, ...]
-    screened: Mapping[str, float]  # mean absolute log error of each form on the dearest rows
-    warnings: tuple[str, ...]
+    laws: tuple[str, ...]
+    screen_errors: Mapping[str, float]  # mean absolute log error of each form on the dearest rows
+    cautions: tuple[CurveCaution, ...]
     options: Options
     seed: int
     _rising: tuple[bool, ...]
     _centre_at: Floats
     _unit: float
     _frame: Frame
-    _found: tuple[Found, ...]
+    _fits: tuple[LawFit, ...]
     _theta: tuple[Floats, ...]
-    _left: tuple[Floats, ...]  # what each family's best leaves over
+    _left: tuple[Floats, ...]  # what each law's best leaves over
     _left_draws: tuple[Floats, ...]
     _processes: tuple[tuple[Process, ...], ...]
     _faces: Floats  # half-spaces around the log inputs, normals and offsets
@@ -86,7 +87,7 @@ class SurfaceFit:
         if not 0 < level < 1:
             raise InputError(f"level is {level}; give the share of runs the interval holds, e.g. 0.9.")
         x = _matrix(inputs, self.inputs)
-        at = _oriented(np.log(x), self._rising) - self._centre_at
+        at = _orient(np.log(x), self._rising) - self._centre_at
         beyond = np.maximum((at @ self._faces[:, :-1].T + self._faces[:, -1]).max(axis=1), 0.0)
         beyond = np.where(beyond < 0.005, 0.0, beyond)
         centre = self._centre(at)
@@ -103,15 +104,15 @@ class SurfaceFit:
 
     def _centre(self, at: Floats) -> Floats:
         out = np.zeros(len(at))
-        for f, left, processes in zip(self._found, self._left, self._processes, strict=True):
-            out += f.family.log_error(f.theta[:1], at, self._frame)[0][0] + expected(processes, at, left)
-        return out / len(self._found)
+        for f, left, processes in zip(self._fits, self._left, self._processes, strict=True):
+            out += f.law.log_error(f.theta[:1], at, self._frame)[0][0] + expected(processes, at, left)
+        return out / len(self._fits)
 
     def _draws(self, at: Floats, beyond: Floats, centre: Floats) -> Floats:
         rng = np.random.default_rng([self.seed, 1])
         parts = []
-        for f, theta, left, processes in zip(self._found, self._theta, self._left_draws, self._processes, strict=True):
-            curves = f.family.log_error(theta, at, self._frame)[0]
+        for f, theta, left, processes in zip(self._fits, self._theta, self._left_draws, self._processes, strict=True):
+            curves = f.law.log_error(theta, at, self._frame)[0]
             stops = np.cumsum([0, *(len(p.noise) for p in processes)])
             for p, start, stop in zip(processes, stops[:-1], stops[1:], strict=True):
                 mean, sd = p.residual.conditional(at, left[start:stop], p.amplitude, p.noise)
@@ -150,40 +151,40 @@ def fit_surface(
     """
     names, x, e = _read(inputs, errors, rising, floor, ceiling)
     signs = tuple(name in rising for name in names)
-    scaled = _oriented(np.log(x), signs)
+    scaled = _orient(np.log(x), signs)
     centre_at = scaled.mean(axis=0)
     at, unit = scaled - centre_at, float(e.min())
     y = np.log(e / unit)
     frame = _frame(at, y, unit, floor, ceiling)
-    families, screened = _screened(at, y, frame, options, seed)
+    laws, screen_errors = _screen(at, y, frame, options, seed)
     rng = np.random.default_rng([seed, 0])
-    found = _search(families, at, y, frame, options, rng)
+    fits = _search(laws, at, y, frame, options, rng)
     residual_rows = _thin(len(y))
-    share = np.diff(np.linspace(0, options.n_draws, len(found) + 1).round().astype(int))
+    share = np.diff(np.linspace(0, options.n_draws, len(fits) + 1).round().astype(int))
     theta, left, left_draws, processes = [], [], [], []
-    for f, n in zip(found, share, strict=True):
+    for f, n in zip(fits, share, strict=True):
         draws = draw_parameters(f, int(n), at, y, np.ones(len(y), dtype=bool), frame, options, rng)
         seen, target = at[residual_rows], y[residual_rows]
         weight = f.weight[0][residual_rows]
         residuals = [Residual.over(seen, (length,) * at.shape[1], weight) for length in options.lengths]
         theta.append(draws)
-        left.append(target - f.family.log_error(f.theta[:1], seen, frame)[0][0])
-        left_draws.append(target - f.family.log_error(draws, seen, frame)[0])
+        left.append(target - f.law.log_error(f.theta[:1], seen, frame)[0][0])
+        left_draws.append(target - f.law.log_error(draws, seen, frame)[0])
         processes.append(tuple(process(f, residuals, left[-1], options, int(n), rng)))
     return SurfaceFit(
         inputs=names,
         points=x,
         errors=e,
-        families=tuple(f.family.name for f in found),
-        screened=screened,
-        warnings=tuple(_warnings(x, names)),
+        laws=tuple(f.law.name for f in fits),
+        screen_errors=screen_errors,
+        cautions=_cautions(x, names),
         options=options,
         seed=seed,
         _rising=signs,
         _centre_at=centre_at,
         _unit=unit,
         _frame=frame,
-        _found=tuple(found),
+        _fits=tuple(fits),
         _theta=tuple(theta),
         _left=tuple(left),
         _left_draws=tuple(left_draws),
@@ -233,7 +234,7 @@ def _matrix(inputs: Mapping[str, ArrayLike], names: Sequence[str]) -> Floats:
     return x
 
 
-def _oriented(log_x: Floats, rising: Sequence[bool]) -> Floats:
+def _orient(log_x: Floats, rising: Sequence[bool]) -> Floats:
     """Log inputs, turned round where the error rises with them."""
     return log_x * np.where(np.asarray(rising), -1.0, 1.0)
 
@@ -251,41 +252,39 @@ def _frame(at: Floats, y: Floats, unit: float, floor: float | None, ceiling: flo
 
 
 def _search(
-    families: Sequence[Family], at: Floats, y: Floats, frame: Frame, options: Options, rng: np.random.Generator
-) -> list[Found]:
+    laws: Sequence[Law], at: Floats, y: Floats, frame: Frame, options: Options, rng: np.random.Generator
+) -> list[LawFit]:
     cost = at.mean(axis=1)
     weight = np.exp(2 * np.array(options.tails)[:, None] * (cost - cost.max()))
-    return search(families, np.ones(len(y)), at, y, weight, frame, options, rng)
+    return search(laws, np.ones(len(y)), at, y, weight, frame, options, rng)
 
 
-def _candidates(k: int, options: Options) -> list[Family]:
+def _candidates(k: int, options: Options) -> list[Law]:
     """Forms for a number of inputs: with one they are all the same, with two series is additive."""
     if k == 1:
         return [additive(1)]
-    return [FORMS[name](k) for name in options.families if name != "series" or k > 2] or [additive(k)]
+    return [FORMS[name](k) for name in options.laws if name != "series" or k > 2] or [additive(k)]
 
 
-def _screened(
-    at: Floats, y: Floats, frame: Frame, options: Options, seed: int
-) -> tuple[list[Family], dict[str, float]]:
+def _screen(at: Floats, y: Floats, frame: Frame, options: Options, seed: int) -> tuple[list[Law], dict[str, float]]:
     """Forms that predict the dearest rows about as well as the best does, and how well each did."""
     forms = _candidates(at.shape[1], options)
     if len(forms) == 1 or 0.7 * len(y) < max(f.n_parameters for f in forms):
         return forms[:2], {}
     miss = np.mean([_miss_dearest(forms, at, y, frame, share, options, seed) for share in HELD_OUT], axis=0)
-    kept = [f for f, m in zip(forms, miss, strict=True) if m <= TOLERATED * miss.min()]
+    kept = [f for f, m in zip(forms, miss, strict=True) if m <= SCREEN_RATIO * miss.min()]
     return kept, {f.name: round(float(m), 5) for f, m in zip(forms, miss, strict=True)}
 
 
 def _miss_dearest(
-    forms: Sequence[Family], at: Floats, y: Floats, frame: Frame, share: float, options: Options, seed: int
+    forms: Sequence[Law], at: Floats, y: Floats, frame: Frame, share: float, options: Options, seed: int
 ) -> list[float]:
     """Error of each form, fitted to the cheaper rows, on the dearest share of them."""
     order = np.argsort(at.sum(axis=1), kind="stable")
     dear = np.zeros(len(y), dtype=bool)
     dear[order[-max(int(share * len(y)), 1) :]] = True
-    found = _search(forms, at[~dear], y[~dear], frame, options, np.random.default_rng([seed, 2]))
-    return [float(np.abs(f.family.log_error(f.theta[:1], at[dear], frame)[0] - y[dear]).mean()) for f in found]
+    fits = _search(forms, at[~dear], y[~dear], frame, options, np.random.default_rng([seed, 2]))
+    return [float(np.abs(f.law.log_error(f.theta[:1], at[dear], frame)[0] - y[dear]).mean()) for f in fits]
 
 
 def _thin(n: int) -> NDArray[np.intp]:
@@ -307,9 +306,8 @@ def _faces(at: Floats) -> Floats:
     return box
 
 
-def _warnings(x: Floats, names: Sequence[str]) -> list[str]:
-    fixed = [name for name, column in zip(names, x.T, strict=True) if np.ptp(np.log(column)) == 0]
-    told = [f"{name} takes one value only: its effect rests on the prior; vary it." for name in fixed]
-    if len(x) < 2 * len(names) + 2:
-        told.append(f"{len(x)} rows for {len(names)} inputs: the interval rests on the prior; measure more.")
-    return told
+def _cautions(x: Floats, names: Sequence[str]) -> tuple[CurveCaution, ...]:
+    """Inputs that do not vary, or too few rows. x : (rows, inputs)"""
+    single = [SingleValue(name) for name, column in zip(names, x.T, strict=True) if np.ptp(np.log(column)) == 0]
+    few = [FewPoints(len(x), len(names))] if len(x) < 2 * len(names) + 2 else []
+    return *single, *few

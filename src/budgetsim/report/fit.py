@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgetsim.design.surface import TaskFit
+from budgetsim.design.surface import Surface, TaskFit
+from budgetsim.report.cautions import caution_words
 from budgetsim.report.notes import FEW_CHECKED
 from budgetsim.report.table import Grid, Page
 
@@ -34,13 +35,18 @@ def fit_page(fit: TaskFit) -> Page:
         rows=tuple(rows),
         text_columns=frozenset({0, 2}),
     )
-    warnings = dict.fromkeys([*fit.warnings, *(w for s in fit.surfaces for w in s.diagnostics.get("warnings", []))])
-    return [*lines, grid, *(f"Warning: {w}" for w in warnings)]
+    return [*lines, grid, *(f"Warning: {words}" for words in caution_words(fit.cautions))]
 
 
 def _held_words(share: float, n: int) -> str:
     """How many of the rows that were left out the intervals held; a share where there are enough of them."""
     return f"{round(share * n)} of {n}" if n < FEW_CHECKED else f"{share:.0%}"
+
+
+def _diagnostics(surface: Surface) -> dict[str, Any]:
+    """Figures of a surface's fit, with its cautions in words."""
+    figures = {name: value for name, value in surface.diagnostics.items() if name != "cautions"}
+    return {**figures, "warnings": caution_words(surface.diagnostics.get("cautions", ()))}
 
 
 def fit_json(fit: TaskFit) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def fit_json(fit: TaskFit) -> dict[str, Any]:
         "method": fit.method,
         "rows_hash": fit.rows_hash,
         "n_draws": fit.n_draws,
-        "warnings": list(fit.warnings),
+        "warnings": caution_words(fit.cautions),
         "surfaces": [
             {
                 "strategy": s.route.strategy,
@@ -58,7 +64,7 @@ def fit_json(fit: TaskFit) -> dict[str, Any]:
                 "student": s.route.student,
                 "labeler": s.route.labeler,
                 "n_rows": s.n_rows,
-                "diagnostics": dict(s.diagnostics),
+                "diagnostics": _diagnostics(s),
             }
             for s in fit.surfaces
         ],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from budgetsim.answers.choices import Choices, Rival
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.surface import TaskFit
+from budgetsim.report.cautions import caution_words
 from budgetsim.report.table import usd
 
 FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by more than a tenth
@@ -15,7 +16,8 @@ FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by
 def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     """What holds for every budget: modelled hours, how far intervals have held, what was left out and assumed."""
     held = coverage_note(choices.fit)
-    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *choices.notes]
+    data = caution_words(choices.fit.cautions)
+    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *data, *choices.notes]
     return [sentence(n) for n in notes]
 
 

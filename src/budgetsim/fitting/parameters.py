@@ -1,0 +1,73 @@
+"""Named parameters of a form: what is expected of each before any data, in which unit, and why.
+
+The sampler moves coordinates that are standard normal a priori, (particles, parameters). A parameter
+turns its coordinate z into a value: median * exp(spread * z) on a log scale, median + spread * z on a
+linear one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from budgetsim.design.arrays import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number of a form: its prior, its unit, and where the prior comes from.
+
+    spread : standard deviation a priori, in e-folds on a log scale, in the unit on a linear one
+
+    >>> half = Parameter("half_labels", 2000.0, 2.0, "log", "labels", "chosen by us")
+    >>> half.value(np.array([-1.0, 0.0, 1.0])).round(0).tolist()
+    [271.0, 2000.0, 14778.0]
+    """
+
+    name: str
+    median: float
+    spread: float
+    scale: Literal["log", "linear"]
+    unit: str
+    source: str
+
+    @property
+    def centre(self) -> float:
+        """Prior mean where the parameter is normal: of its log on a log scale."""
+        return float(np.log(self.median)) if self.scale == "log" else self.median
+
+    def value(self, z: Floats) -> Floats:
+        """Values at coordinates, any shape."""
+        if self.scale == "linear":
+            return self.median + self.spread * z
+        out: Floats = self.median * np.exp(self.spread * z)
+        return out
+
+    def log_value(self, z: Floats) -> Floats:
+        """Natural logs of the values of a parameter on a log scale."""
+        out: Floats = self.centre + self.spread * z
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Coordinates z (particles, parameters), read by the names of the parameters."""
+
+    parameters: Sequence[Parameter]
+    z: Floats
+
+    def __getitem__(self, name: str) -> Floats:
+        """Values of a parameter, (particles, 1)."""
+        i = self._column(name)
+        return self.parameters[i].value(self.z[:, [i]])
+
+    def log(self, name: str) -> Floats:
+        """Natural logs of the values of a parameter on a log scale, (particles, 1)."""
+        i = self._column(name)
+        return self.parameters[i].log_value(self.z[:, [i]])
+
+    def _column(self, name: str) -> int:
+        return next(i for i, parameter in enumerate(self.parameters) if parameter.name == name)

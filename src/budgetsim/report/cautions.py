@@ -1,0 +1,78 @@
+"""What fits have to say of their data, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from budgetsim.design.cautions import Caution, FewRows, GroupName, PooledGain, RowsLeftOut, ScoreFall
+
+if TYPE_CHECKING:
+    from budgetsim.laws.cautions import CurveCaution
+
+KEY_LENGTH: Final = 12  # characters of a key that are shown
+
+
+def caution_words(cautions: Iterable[Caution]) -> list[str]:
+    """A sentence each, repeated ones once."""
+    return list(dict.fromkeys(_sentence(c) for c in cautions))
+
+
+def _sentence(c: Caution) -> str:
+    match c:
+        case RowsLeftOut():
+            return f"{_rows(c.n_rows)} not fitted: {_left_out(c)}."
+        case FewRows():
+            return f"{_group(c.group)}: {_rows(c.n_rows)}; score and interval rest on {_prior(c)}. Measure more sizes."
+        case ScoreFall():
+            fall = f"{100 * c.score_from:.1f} to {100 * c.score_to:.1f}"
+            runs = f"{c.key_from[:KEY_LENGTH]} to {c.key_to[:KEY_LENGTH]}"
+            return f"{_group(c.group)}: {c.strategy} falls from {fall} ({runs}) as inputs grow; kept as seen."
+        case PooledGain():
+            gain = f"what it gains over labels alone rests in part on {c.n_tasks} other tasks"
+            return f"{c.route.doing}: {_rows(c.n_rows)}; {gain}."
+
+
+def _rows(n: int) -> str:
+    return f"{n} row{'s' * (n > 1)}"
+
+
+def _group(name: GroupName) -> str:
+    return f"labels for {name.route.student}" if name.kind == "labels" else name.route.doing
+
+
+def _left_out(c: RowsLeftOut) -> str:
+    route = f"{c.route.strategy} of {c.route.student}"
+    if c.reason == "unknown_inputs":
+        route += f" from {c.route.teacher}" if c.route.teacher else ""
+        return f"{route}: {' and '.join(c.inputs)} not known"
+    if c.reason == "inputs_out_of_range":
+        return f"{route}: an input below zero or not finite"
+    return f"{route}: the teacher alone costs more than the budget"
+
+
+def _prior(c: FewRows) -> str:
+    if c.n_tasks is not None:
+        return f"the prior and on {c.n_tasks} other task{'s' * (c.n_tasks > 1)}"
+    return f"the prior and on {_group(c.from_group)}" if c.from_group is not None else "the prior"
+
+
+def curve_caution_words(cautions: Iterable[CurveCaution]) -> list[str]:
+    """What a reader should know of the data of one curve or surface, a sentence each."""
+    from budgetsim.laws import cautions as laws  # SciPy, only where a curve was fitted
+
+    out = []
+    for c in cautions:
+        match c:
+            case laws.FewSizes():
+                sizes = f"{c.n_sizes} size{'s' * (c.n_sizes != 1)}"
+                out.append(f"{sizes}: the interval rests on the prior; measure at least {c.n_wanted} sizes.")
+            case laws.ErrorRise():
+                rise = f"the error rises by {100 * c.ratio:.0f} % up to size {c.size:g}"
+                out.append(f"not monotone: {rise}; kept as seen.")
+            case laws.SingleValue():
+                out.append(f"{c.input} takes one value only: its effect rests on the prior; vary it.")
+            case laws.FewPoints():
+                data = f"{c.n_rows} rows for {c.n_inputs} inputs"
+                out.append(f"{data}: the interval rests on the prior; measure more.")
+    return out
