@@ -21,9 +21,10 @@ from budgetsim.data.pins import AuthorFile, fetch
 from budgetsim.data.rows import Row, parse_pairs, read_text
 from budgetsim.data.splits import SplitRule, nested_order, split_task
 from budgetsim.data.tasks import get_task
-from budgetsim.data.unlabeled import load_pool, parse_labeler, simulate_labels
+from budgetsim.data.unlabeled import load_pool
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import BudgetsimError, InputError
+from budgetsim.labelers import get_labeler
 from budgetsim.learners import overlap as baselines
 from budgetsim.learners.schedule import batch_order
 from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
@@ -123,15 +124,16 @@ def replace_target(row: Row) -> Row:
 def test_simulated_labels_have_their_accuracy_and_spread_their_errors() -> None:
     labels = ("a", "b", "c")
     rows = [Row(str(i), labels[i % 3], "") for i in range(6000)]
-    said = simulate_labels(rows, labels, "simulated:accuracy=0.8", seed=0)
+    labeler = get_labeler("simulated:accuracy=0.8")
+    said = labeler.label(rows, labels, seed=0)
     right = np.mean([s == r.target for s, r in zip(said, rows, strict=True)])
     assert right == pytest.approx(0.8, abs=0.02)
     shift = Counter((labels.index(s) - labels.index(r.target)) % 3 for s, r in zip(said, rows, strict=True))
     assert shift[1] == pytest.approx(shift[2], rel=0.15)
-    assert said == simulate_labels(rows, labels, "simulated:accuracy=0.8", seed=0)
+    assert said == labeler.label(rows, labels, seed=0)
     for bad in ("gpt:accuracy=0.8", "simulated:accuracy=1.2", "simulated"):
         with pytest.raises(InputError, match=r"simulated:accuracy=0\.8"):
-            parse_labeler(bad)
+            get_labeler(bad)
 
 
 def test_a_foreign_share_is_mixed_in(tmp_path: Path) -> None:

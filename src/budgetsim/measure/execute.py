@@ -13,8 +13,8 @@ import numpy as np
 from budgetsim.data import metrics
 from budgetsim.data.rows import Row
 from budgetsim.data.splits import nested_order
-from budgetsim.data.unlabeled import simulate_labels
 from budgetsim.errors import InputError
+from budgetsim.labelers import get_labeler
 from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
 from budgetsim.measure import wanted
 from budgetsim.measure.resolve import Bench, Run, check_spec, vocabulary_mismatch
@@ -349,7 +349,7 @@ def _llm_labels(run: Run) -> Stage:
     pool, labeler = run.pool, run.spec.labeler
 
     def build(folder: Path) -> Work:
-        said = simulate_labels(pool.rows, run.task.labels, labeler, run.spec.seed)
+        said = get_labeler(labeler).label(pool.rows, run.task.labels, run.spec.seed)
         numbers = [run.task.labels.index(label) for label in said]
         (folder / "labels.json").write_text(json.dumps(numbers), encoding="utf-8")
         right = metrics.micro_f1(said, [row.target for row in pool.rows])

@@ -10,9 +10,10 @@ from budgetsim.data.loading import Access, load_task
 from budgetsim.data.rows import Row
 from budgetsim.data.splits import Split, nested_order, split_task
 from budgetsim.data.tasks import Task, get_task
-from budgetsim.data.unlabeled import LABELLED, Pool, check_answers, load_pool, parse_labeler
+from budgetsim.data.unlabeled import LABELLED, TextPool, load_pool
 from budgetsim.design.identity import canonical_hash
 from budgetsim.errors import InputError
+from budgetsim.labelers import get_labeler
 from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
 from budgetsim.learners.overlap import has_overlap_rule
 from budgetsim.measure.recipe import TARGET_TOKENS
@@ -33,7 +34,7 @@ class Bench:
     checkpoint_every: int = CHECKPOINT_EVERY
     _splits: dict[str, Split] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)
-    _pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
+    _pools: dict[tuple[str, str], TextPool] = field(default_factory=dict)
     _memory: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def remembered(self, key: tuple[str, ...], make: Callable[[], str]) -> str:
@@ -55,7 +56,7 @@ class Bench:
         """SHA-256 of the files behind a split."""
         return self._hashes[split.split_id]
 
-    def pool(self, spec: RunSpec) -> Pool | None:
+    def pool(self, spec: RunSpec) -> TextPool | None:
         """The unlabelled texts of a run, None where it uses none."""
         if not spec.uses_pool:
             return None
@@ -82,7 +83,7 @@ class Run:
     spec: RunSpec
     bench: Bench
     split: Split = field(init=False)
-    pool: Pool | None = field(init=False)
+    pool: TextPool | None = field(init=False)
     task: Task = field(init=False)
 
     def __post_init__(self) -> None:
@@ -165,15 +166,14 @@ def check_spec(spec: RunSpec, bench: Bench) -> None:
         _check_pool(spec, pool, get_task(spec.task))
 
 
-def _check_pool(spec: RunSpec, pool: Pool, task: Task) -> None:
+def _check_pool(spec: RunSpec, pool: TextPool, task: Task) -> None:
     if pool.source == LABELLED and spec.n_labels:
         raise InputError(
             f"{spec.title}: the texts of --unlabeled {LABELLED} are the ones people labelled, so it serves "
             f"llm_annotate alone; {spec.strategy} needs texts of its own."
         )
     if spec.labeler is not None:
-        parse_labeler(spec.labeler)
-        check_answers(pool.rows, task.labels)
+        get_labeler(spec.labeler).check(pool.rows, task.labels)
 
 
 def _check_models(spec: RunSpec, task: Task) -> None:
