@@ -63,7 +63,7 @@ def measure(
     from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.plan import plan_json, plan_page, plan_paper
     from budgetsim.measure.show import baseline_rows, outcome_page
-    from budgetsim.measure.stages import default_cache
+    from budgetsim.measure.stagestore import default_cache
     from budgetsim.store.location import locate
 
     paths = locate(store)
