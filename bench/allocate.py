@@ -147,7 +147,7 @@ def against_worlds(tasks: Sequence[Choices], rounds: int) -> None:
     """The best in every world, distilling only: the dearest surfaces."""
     body: list[list[object]] = []
     for t in tasks:
-        option = next(o for o in t.options if o.surface.strategy == "distill")
+        option = next(o for o in t.options if o.surface.route.strategy == "distill")
         own = timed(lambda o=option: prepare(o.surface, o.surface.draws, o.cost, 1).best(o.cost, BUDGETS).value, rounds)
         rival = timed(lambda o=option: worlds_lattice(o), 1)
         body.append([t.task.name, own.seconds, rival.seconds, f"{rival.seconds / own.seconds:.0f}x",
@@ -264,7 +264,7 @@ def main() -> None:
         against_worlds(tasks, asked.rounds)
     if "nsga2" in asked.rivals:
         options = next(t.options for t in tasks if t.task.name == TASK)
-        against_nsga2(next(o for o in options if o.surface.strategy == "distill"), asked.rounds)
+        against_nsga2(next(o for o in options if o.surface.route.strategy == "distill"), asked.rounds)
 
 
 if __name__ == "__main__":

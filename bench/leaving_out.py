@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.design.points import Measurement
-from budgetsim.design.strategies import STRATEGIES
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.query import load_measurements
 from scoring import crps, interval_score, print_table
@@ -23,7 +22,7 @@ STORE = Path(__file__).parent.parent / "results" / "budgetsim.duckdb"
 def stored(strategies: Sequence[str]) -> list[Measurement]:
     """Rows of the committed store."""
     with duckdb.connect(str(STORE), read_only=True) as connection:
-        return [m for m in load_measurements(connection) if m.strategy in strategies]
+        return [m for m in load_measurements(connection) if m.route.strategy in strategies]
 
 
 def predict(
@@ -34,7 +33,7 @@ def predict(
     runs = []
     for m in out:
         (surface,) = (s for s in fit.surfaces if s.route == m.route)
-        at = surface.at([[getattr(m, name) or 0.0 for name in STRATEGIES[m.strategy].inputs]])[:, 0]
+        at = surface.at([[getattr(m, name) or 0.0 for name in m.route.kind.inputs]])[:, 0]
         runs.append(at + surface.run_noise)
     return np.column_stack(runs), np.array([m.score for m in out])
 

@@ -23,22 +23,22 @@ Out = tuple[str, list[Measurement]]  # part of the table, rows left out together
 def evidence() -> dict[tuple[str, str], list[Measurement]]:
     """Label rows of every student that has LLM labels, by evidence set and task."""
     rows = stored(LABELS)
-    machine = {(m.evidence_set, m.task, m.student) for m in rows if m.strategy != "annotate"}
-    return {key[:2]: [m for m in rows if (m.evidence_set, m.task, m.student) == key] for key in sorted(machine)}
+    machine = {(m.evidence_set, m.task, m.route.student) for m in rows if m.route.strategy != "annotate"}
+    return {key[:2]: [m for m in rows if (m.evidence_set, m.task, m.route.student) == key] for key in sorted(machine)}
 
 
 def measured(machine: Sequence[Measurement]) -> Iterator[Out]:
     """Every labeler at every size."""
-    for cell in sorted({(str(m.labeler), m.n_llm_labels or 0.0) for m in machine}):
-        yield "measured, a size", [m for m in machine if (m.labeler, m.n_llm_labels) == cell]
+    for cell in sorted({(str(m.route.labeler), m.n_llm_labels or 0.0) for m in machine}):
+        yield "measured, a size", [m for m in machine if (m.route.labeler, m.n_llm_labels) == cell]
 
 
 def published(machine: Sequence[Measurement]) -> Iterator[Out]:
     """Every row, the far end of LLM labels, most of the mixed rows."""
     for m in machine:
-        yield f"published, a row of {m.strategy}", [m]
-    alone = sorted((m for m in machine if m.strategy == "llm_annotate"), key=lambda m: m.n_llm_labels or 0)
-    mixed = sorted((m for m in machine if m.strategy != "llm_annotate"), key=lambda m: m.n_labels or 0)
+        yield f"published, a row of {m.route.strategy}", [m]
+    alone = sorted((m for m in machine if m.route.strategy == "llm_annotate"), key=lambda m: m.n_llm_labels or 0)
+    mixed = sorted((m for m in machine if m.route.strategy != "llm_annotate"), key=lambda m: m.n_labels or 0)
     yield "published, the two largest of llm_annotate", alone[-2:]
     yield "published, all mixed but the first", mixed[1:]
 
@@ -47,7 +47,7 @@ def score() -> dict[str, list[Runs]]:
     """Predictions by part and task."""
     found: dict[str, list[Runs]] = {}
     for (_, task), rows in evidence().items():
-        machine = [m for m in rows if m.strategy != "annotate"]
+        machine = [m for m in rows if m.route.strategy != "annotate"]
         leave = measured if rows[0].source == "measured" else published
         for part, out in leave(machine):
             found.setdefault(f"{part}: {task}", []).append(predict(without(rows, out), out))

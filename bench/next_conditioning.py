@@ -18,7 +18,6 @@ import budgetsim.fitting.groups as fitfamily
 import budgetsim.fitting.task as fittask
 from budgetsim.answers.evidence import load_evidence
 from budgetsim.design.points import Measurement
-from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.pilots.condition import Lesson, lesson, slices
 from budgetsim.store.location import locate
@@ -32,7 +31,7 @@ LARGEST = 100_000.0
 
 
 def counts(m: Measurement) -> list[float]:
-    return [float(getattr(m, name) or 0) for name in STRATEGIES[m.strategy].inputs]
+    return [float(getattr(m, name) or 0) for name in m.route.kind.inputs]
 
 
 def tables(fit: TaskFit, like: TaskFit) -> list[Floats]:

@@ -16,7 +16,6 @@ from budgetsim.answers.evidence import load_evidence
 from budgetsim.choosing.options import Option
 from budgetsim.costs.rates import parse_rates
 from budgetsim.design.points import Measurement, Route
-from budgetsim.design.strategies import STRATEGIES
 from budgetsim.fitting.task import fit_task
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.surface import fit_surface
@@ -92,18 +91,18 @@ def task_worlds(which: str, student: str) -> Iterator[World]:
     evidence = load_evidence(locate(), which)
     for task in evidence.tasks:
         options = choices(evidence, task, card, students=[student]).options
-        kept = {o.surface.route: o for o in options if o.surface.strategy in ("annotate", "distill")}
+        kept = {o.surface.route: o for o in options if o.surface.route.strategy in ("annotate", "distill")}
         found = [m for m in evidence.rows(task) if m.route in kept and _usable(m)]
         price = card.label_price(task)
         yield _task_world(which, task, found, kept, float(price.usd) if price else 0.0, evidence.others(task))
 
 
 def _usable(m: Measurement) -> bool:
-    return all((getattr(m, name) or 0) >= 1 for name in STRATEGIES[m.strategy].inputs)
+    return all((getattr(m, name) or 0) >= 1 for name in m.route.kind.inputs)
 
 
 def _counts(m: Measurement) -> tuple[float, ...]:
-    return tuple(float(getattr(m, name)) for name in STRATEGIES[m.strategy].inputs)
+    return tuple(float(getattr(m, name)) for name in m.route.kind.inputs)
 
 
 def _task_world(

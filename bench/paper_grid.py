@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Measurement, Route
-from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import interpolate
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.published import PublishedRow, imply_counts, parse_compute, parse_published
@@ -71,7 +70,7 @@ def _measurement(r: PublishedRow) -> Measurement:
 
 def inputs(rows: Sequence[Measurement]) -> Floats:
     """(rows, inputs)."""
-    return np.array([[getattr(m, name) for name in STRATEGIES[m.strategy].inputs] for m in rows], dtype=np.float64)
+    return np.array([[getattr(m, name) for name in m.route.kind.inputs] for m in rows], dtype=np.float64)
 
 
 def log_linear(fitted: Sequence[Measurement], later: Sequence[Measurement]) -> Floats:
@@ -91,16 +90,17 @@ def score(task: str, seed: int, rows: Sequence[tuple[str, Measurement]], beside:
     fit = fit_task(grid, others=[m for _, m in rows if m.task != task] if beside else (), seed=seed)
     out = []
     for surface in fit.surfaces:
-        mine = [m for panel, m in rows if m.task == task and panel == "main_results" and m.strategy == surface.strategy]
-        later = [m for m in mine if surface.strategy == "annotate" or (m.n_unlabeled or 0) >= LEAST_U]
+        strategy = surface.route.strategy
+        mine = [m for panel, m in rows if m.task == task and panel == "main_results" and m.route.strategy == strategy]
+        later = [m for m in mine if strategy == "annotate" or (m.n_unlabeled or 0) >= LEAST_U]
         seen = np.array([m.score for m in later])
         draws = surface.at(inputs(later))
         runs = draws + surface.run_noise[:, None]
         low, high = np.quantile(runs, [0.05, 0.95], axis=0)
-        table = log_linear([m for m in grid if m.strategy == surface.strategy], later)
+        table = log_linear([m for m in grid if m.route.strategy == strategy], later)
         held = ((low <= seen) & (seen <= high)).astype(np.float64)
         mean, value = 100 * draws.mean(axis=0), 100 * crps(runs, seen)
-        out.append(Score(task, surface.strategy, 100 * seen, mean, 100 * table, value, held))
+        out.append(Score(task, strategy, 100 * seen, mean, 100 * table, value, held))
     return out
 
 

@@ -23,23 +23,25 @@ Split = tuple[str, list[Measurement], list[Measurement]]  # part, rows kept, row
 
 def published(rows: Sequence[Measurement]) -> Iterator[Split]:
     wlp = [m for m in rows if m.task == "wlp" and m.source != "measured"]
-    rich = [m for m in wlp if m.student == PAPER_STUDENT]
-    for student in sorted({m.student for m in wlp} - {PAPER_STUDENT}):
-        few = [m for m in wlp if m.student == student]
+    rich = [m for m in wlp if m.route.student == PAPER_STUDENT]
+    for student in sorted({m.route.student for m in wlp} - {PAPER_STUDENT}):
+        few = [m for m in wlp if m.route.student == student]
         for m in few:
             yield f"published {student}", [*rich, *without(few, [m])], [m]
 
 
 def measured(rows: Sequence[Measurement]) -> Iterator[Split]:
-    for task in sorted({m.task for m in rows if m.source == "measured" and m.student in KINDS}):
+    for task in sorted({m.task for m in rows if m.source == "measured" and m.route.student in KINDS}):
         mine = [m for m in rows if m.task == task and m.source == "measured"]
         for student, other in permutations(KINDS, 2):
             for n in SIZES:
                 few = [
-                    m for m in mine if m.student == student and m.seed == 0 and m.n_labels in SIZES and m.n_labels != n
+                    m
+                    for m in mine
+                    if m.route.student == student and m.seed == 0 and m.n_labels in SIZES and m.n_labels != n
                 ]
-                out = [m for m in mine if m.student == student and m.n_labels == n]
-                yield f"measured {task}", [*(m for m in mine if m.student == other), *few], out
+                out = [m for m in mine if m.route.student == student and m.n_labels == n]
+                yield f"measured {task}", [*(m for m in mine if m.route.student == other), *few], out
 
 
 def score(beside: bool = False) -> dict[str, list[Runs]]:

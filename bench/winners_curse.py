@@ -34,7 +34,6 @@ from budgetsim.costs.rates import RateCard, parse_rates
 from budgetsim.data.tasks import get_task
 from budgetsim.design.fitkey import METHOD
 from budgetsim.design.points import Measurement
-from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import TaskFit, axis_scale
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.location import StorePaths
@@ -94,13 +93,13 @@ class Replay:
 
 
 def inputs(m: Measurement) -> Floats | None:
-    values = [getattr(m, name) for name in STRATEGIES[m.strategy].inputs]
+    values = [getattr(m, name) for name in m.route.kind.inputs]
     return None if None in values else np.array(values, dtype=np.float64)
 
 
 def usable(rows: Sequence[Measurement]) -> list[Measurement]:
     """Rows with every input known and above zero: what a choice could have been."""
-    return [m for m in rows if m.strategy != "constant" and (x := inputs(m)) is not None and (x >= 1).all()]
+    return [m for m in rows if m.route.strategy != "constant" and (x := inputs(m)) is not None and (x >= 1).all()]
 
 
 def replays(evidence: Evidence, *, published: bool) -> Iterator[Replay]:
@@ -136,7 +135,7 @@ def panel_replays(evidence: Evidence, task: str, rows: Sequence[Measurement]) ->
     for panel in ("main_results", "pareto_fig"):
         hidden = tuple(m for m in usable(rows) if m.panel == panel)
         seen = tuple(m for m in rows if m.panel != panel)
-        if hidden and {m.strategy for m in hidden} <= {m.strategy for m in usable(seen)}:
+        if hidden and {m.route.strategy for m in hidden} <= {m.route.strategy for m in usable(seen)}:
             yield Replay(f"{task} without {panel}", "cells", evidence, task, seen, hidden)
 
 

@@ -124,7 +124,7 @@ def student_plans(open_to: Choices) -> str:
     for budget in (100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0):
         cells = []
         for student in ("t5-v1_1-small", "t5-v1_1-base", "t5-v1_1-large"):
-            mine = [o for o in open_to.options if o.surface.student == student]
+            mine = [o for o in open_to.options if o.surface.route.student == student]
             plan = best_plan(open_to.task, mine, budget)
             cells.append(f"{plan.strategy} {plan.score:.1f} ({plan.lower:.1f} to {plan.upper:.1f})")
         lines.append((usd(budget), *cells))
@@ -137,7 +137,9 @@ def switches_words(open_to: Choices) -> str:
         f"- {usd(s.break_even_usd)}, {short(s.before)} to {short(s.after)}: {spread_words(s.worlds)}."
         for s in front.switches
     ]
-    few = {SHORT[o.surface.student]: o.surface.n_rows for o in open_to.options if o.surface.student != SMALL}
+    few = {
+        SHORT[o.surface.route.student]: o.surface.n_rows for o in open_to.options if o.surface.route.student != SMALL
+    }
     rest = ", ".join(f"{n} rows for {name}" for name, n in few.items())
     return (
         f"The curves of the larger students rest on few rows ({rest}); their intervals say so. Over all students the "

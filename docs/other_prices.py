@@ -264,16 +264,16 @@ def rule_check(evidence: Evidence) -> str:
     measured = load_evidence(evidence.paths, "measured-cpu")
     lines, gaps = [], []
     for task in ("fever", "multipit_id", "wlp_typing"):
-        rows = [m for m in measured.rows(task) if m.student == "pico"]
+        rows = [m for m in measured.rows(task) if m.route.student == "pico"]
         people = {
-            n: np.mean([m.score for m in rows if m.strategy == "annotate" and m.n_labels == n])
-            for n in {m.n_labels for m in rows if m.strategy == "annotate"}
+            n: np.mean([m.score for m in rows if m.route.strategy == "annotate" and m.n_labels == n])
+            for n in {m.n_labels for m in rows if m.route.strategy == "annotate"}
         }
         sizes = np.array(sorted(n for n in people if n is not None), dtype=np.float64)
         curve = np.array([people[n] for n in sizes])
-        seen = sorted({(m.labeler, m.n_llm_labels) for m in rows if m.strategy == "llm_annotate"}, key=str)
+        seen = sorted({(m.route.labeler, m.n_llm_labels) for m in rows if m.route.strategy == "llm_annotate"}, key=str)
         for labeler, n in seen:
-            got = 100 * float(np.mean([m.score for m in rows if (m.labeler, m.n_llm_labels) == (labeler, n)]))
+            got = 100 * float(np.mean([m.score for m in rows if (m.route.labeler, m.n_llm_labels) == (labeler, n)]))
             accuracy = float(str(labeler).split("=")[1])
             worth = label_worth(accuracy, n_classes(get_task(task)) or 2)
             (told,) = 100 * interpolate((sizes,), curve, [[worth * (n or 0)]])

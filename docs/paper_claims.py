@@ -119,7 +119,7 @@ def infeasible(cells: Sequence[Cell], refits: Refits) -> Section:
     lines = []
     for c in (c for c in cells if not c.feasible):
         initial, total = c.initial or 0, c.total_usd or 0.0
-        options = [o for o in refits.options(refits.without(c.task, [c])) if o.surface.strategy == "distill"]
+        options = [o for o in refits.options(refits.without(c.task, [c])) if o.surface.route.strategy == "distill"]
         teacher = float(options[0].cost.stages({"n_labels": initial})["teacher"])
         answer = corner(options, initial, total).distill
         told = "not affordable" if answer is None else f"{answer.score:.1f}"
@@ -269,7 +269,7 @@ def mix(cells: Sequence[Cell], refits: Refits, row: dict[str, Any]) -> Mix:
     plans = [
         allocation_at(o, choice.counts[0])
         for o in options
-        if o.surface.strategy in ("annotate", "distill")
+        if o.surface.route.strategy in ("annotate", "distill")
         for choice in [allocate(o.surface, o.cost, [usd])]
         if choice.feasible[0]
     ]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from budgetsim.costs.model import CostModel
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import Support, Surface
+from budgetsim.measure.spec import RunSpec, make_spec
 
 ROOT = Path(__file__).parents[1]
 NOTE = EvidenceNote(set="made", source="measured", device="cpu", n_rows=4)
@@ -39,7 +41,13 @@ def make_row(like: Measurement = BLANK_ROW, **changes: object) -> Measurement:
 
 
 def make_surface(
-    draws: np.ndarray, knots: tuple[np.ndarray, ...], *, strategy: str = "annotate", student: str = "s"
+    draws: np.ndarray,
+    knots: tuple[np.ndarray, ...],
+    *,
+    strategy: str = "annotate",
+    student: str = "s",
+    teacher: str = "t",
+    labeler: str = "llm",
 ) -> Surface:
     """A surface from a table of draws; its support is the box of its knots."""
     n = len(knots)
@@ -48,8 +56,8 @@ def make_surface(
     return Surface(
         route=Route(
             strategy=strategy,
-            teacher="t" if STRATEGIES[strategy].has_teacher else None,
-            labeler="llm" if STRATEGIES[strategy].has_labeler else None,
+            teacher=teacher if STRATEGIES[strategy].has_teacher else None,
+            labeler=labeler if STRATEGIES[strategy].has_labeler else None,
             student=student,
         ),
         knots=knots,
@@ -66,6 +74,12 @@ def make_surface(
 
 def make_option(surface: Surface, cost: CostModel) -> Option:
     return Option(surface=surface, cost=cost, evidence=NOTE)
+
+
+def change_spec(spec: RunSpec, **changes: Any) -> RunSpec:
+    """A spec with other flat fields: those of its design, `unlabeled`, `seed` or `recipe`."""
+    own = {"unlabeled": spec.unlabeled, "seed": spec.seed, "recipe": spec.recipe}
+    return make_spec(**{**spec.design.flat(), **own, **changes})
 
 
 def run_cli(*arguments: str, store: Path | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -109,7 +109,7 @@ def test_nothing_beats_the_search_on_random_fits_and_cards(seed, budget):
     every = [TASK.constant_score]
     for o in options:
         wanted = best_of_all(o, budget, [k[-1] for k in o.surface.knots])
-        found = of_strategy[o.surface.strategy]
+        found = of_strategy[o.surface.route.strategy]
         assert found.feasible == np.isfinite(wanted)
         if found.feasible:
             assert found.cost_usd <= budget * (1 + 1e-6)

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetsim.costs.hours import Hours, Steps
-from budgetsim.costs.model import CostModel, cost_model, llm_usd_per_label
+from budgetsim.costs.model import CostModel, Terms, cost_model, llm_usd_per_label
 from budgetsim.costs.rates import LlmPrice, parse_rates
+from budgetsim.costs.terms import owning
 from budgetsim.data.tasks import TASKS
 from budgetsim.errors import MissingPriceError
 
@@ -140,3 +143,88 @@ def test_time_without_a_deadline_bounds_nothing():
     assert float(timed.most("n_llm_labels", 10.0)) == 20
     assert timed.days is not None
     assert float(timed.days.most("n_llm_labels", np.inf)) >= 1e15
+
+
+DEVICE_USD = 16 / 8 * 5  # an eighth of the machine, for each of five runs of a model
+
+
+def bill_of(strategy, counts, *, card=CARD, hours=HOURS, **more):
+    model = cost_model(strategy, TASKS["stance"], parse_rates(card), hours, **more)
+    return {stage: float(usd) for stage, usd in model.stages(counts).items()}
+
+
+@pytest.mark.parametrize("scale", [1, 7])
+def test_steps_that_do_not_depend_on_the_examples_are_paid_once_whatever_is_trained_on(scale):
+    """Three hours of a set number of steps are 3 x $2 x 5 runs; labels come on top, distilled texts are another stage."""
+    hours = replace(HOURS, train_fixed=3.0)
+    n = 100.0 * scale
+    assert bill_of("annotate", {"n_labels": n}, hours=hours)["student"] == pytest.approx((3 + 0.0005 * n) * DEVICE_USD)
+    mixed = bill_of("annotate_plus_llm", {"n_labels": n, "n_llm_labels": 2 * n}, hours=hours)
+    assert mixed["student"] == pytest.approx((3 + 0.0005 * 3 * n) * DEVICE_USD)
+    distilled = bill_of("distill", {"n_labels": n, "n_unlabeled": n}, hours=hours)
+    assert (distilled["student"], distilled["distillation"]) == pytest.approx((3 * DEVICE_USD, 0.002 * n * DEVICE_USD))
+
+
+def test_a_card_that_charges_no_training_on_labels_charges_neither_of_its_parts_but_distilling():
+    free, hours = CARD.replace("fixed_usd: 50", "charge_student_training: false"), replace(HOURS, train_fixed=3.0)
+    assert "student" not in bill_of("annotate", {"n_labels": 100.0}, card=free, hours=hours)
+    distilled = bill_of("distill", {"n_labels": 100.0, "n_unlabeled": 50.0}, card=free, hours=hours)
+    assert distilled["student"] == pytest.approx(3 * DEVICE_USD)
+
+
+def test_texts_that_are_owned_are_not_bought_again_but_worked_on_as_before():
+    """Of 4,000 texts at a cent 1,500 are owned: $25 instead of $40, and the teacher labels all of them."""
+    plain = cost_model("distill", TASKS["stance"], parse_rates(CARD), HOURS)
+    after = owning(plain, {"n_unlabeled": 1500.0}, ())
+    counts = {"n_labels": 2000.0, "n_unlabeled": 4000.0}
+    before, now = plain.stages(counts), after.stages(counts)
+    assert (before["texts"], now["texts"]) == pytest.approx((40, 25))
+    assert {k: float(v) for k, v in now.items() if k != "texts"} == {
+        k: float(v) for k, v in before.items() if k != "texts"
+    }
+    assert float(after.stages({**counts, "n_unlabeled": 900.0})["texts"]) == 0
+
+
+def test_the_price_of_any_task_stands_in_for_one_that_is_not_named():
+    """And gives way to a task's own: pools and labels alike."""
+    both = CARD.replace(
+        "\nlabels:", "\nlabels:\n  default: {usd_per_label: 0.05, available: 70, source: s, as_of: 2026}"
+    )
+    both = both.replace("\npools:", "\npools:\n  stance: {size: 30, usd_per_text: 1, source: s, as_of: 2026}")
+    card = parse_rates(both)
+    named, other = (cost_model("distill", TASKS[task], card, None) for task in ("stance", "fever"))
+    counts = {"n_labels": 10.0, "n_unlabeled": 20.0}
+    assert {k: float(v) for k, v in named.stages(counts).items() if k in ("labels", "texts")} == pytest.approx(
+        {"labels": 10.0, "texts": 20.0}
+    )
+    assert {k: float(v) for k, v in other.stages(counts).items() if k in ("labels", "texts")} == pytest.approx(
+        {"labels": 0.5, "texts": 0.2}
+    )
+    assert (named.limits, other.limits) == ({"n_unlabeled": 30}, {"n_labels": 70, "n_unlabeled": 5000})
+
+
+def test_labels_that_people_can_give_come_besides_those_owned():
+    terms = Terms(max_labels=300, pool=80)
+    model = cost_model("distill", TASKS["stance"], parse_rates(CARD), None, owned_labels=40, terms=terms)
+    assert model.limits == {"n_labels": 340, "n_unlabeled": 80}
+    assert float(model.most("n_labels", 1e9, {"n_unlabeled": 1})) == 340
+
+
+def test_what_a_budget_buys_by_hand():
+    """$1,000 less $50 and 300 labels of dev and test at $1: 250 owned labels, more at $1 and half a cent of work."""
+    card = CARD.replace("usd_per_label: 0.3, annotators_per_item: 3, rejected_share: 0.1", "usd_per_label: 1")
+    model = cost_model("annotate", TASKS["stance"], parse_rates(card), HOURS, owned_labels=250)
+    work = 0.0005 * DEVICE_USD
+    assert float(model.most("n_labels", 1000.0)) == np.floor((1000 - 50 - 300 + 250) / (1 + work))
+    assert float(model.most("n_labels", 349.0)) == -1
+    assert float(model.most("n_labels", 351.0)) == 200  # $1 at half a cent: owned labels are worked on, not paid
+    timed = replace(model, days=CostModel(per_unit={"n_labels": {"labels": 0.1}}), deadline_days=3.0)
+    assert float(timed.most("n_labels", 1000.0)) == 30
+    assert float(timed.most("n_labels", 349.0)) == -1
+
+
+def test_a_teacher_dearer_by_a_factor_is_dearer_at_every_size():
+    steps = COST.scaled(["teacher"], 3).steps["teacher"]
+    assert steps.at([1, 750, 2000]) == pytest.approx(3 * np.array([4, 6.5, 19]))
+    assert COST.has(["teacher"])
+    assert not COST.scaled(["teacher"], 0).has(["teacher"])

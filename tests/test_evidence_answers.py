@@ -17,7 +17,6 @@ from budgetsim.choosing.winners import best_values, searches
 from budgetsim.costs.model import Terms
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
-from budgetsim.design.strategies import STRATEGIES
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.report.answer import answer_page, recommendation
@@ -105,8 +104,8 @@ def test_an_observed_point_returns_its_mean_within_noise(task):
     fit = OPEN[task].fit
     for surface in fit.surfaces:
         for row in EVIDENCE.rows(task):
-            inputs = [getattr(row, name) for name in STRATEGIES[row.strategy].inputs]
-            if row.group != surface.route or None in inputs:
+            inputs = [getattr(row, name) for name in row.route.kind.inputs]
+            if row.route != surface.route or None in inputs:
                 continue
             mean = surface.at([inputs])[:, 0].mean()
             spread = max(np.std(surface.run_noise), 0.005)
@@ -167,7 +166,7 @@ def test_labels_that_are_owned_or_cannot_be_had_count_for_the_cheap_students_too
 def test_a_task_with_nothing_but_cheap_students_is_told_so():
     row = replace(EVIDENCE.cheap[0], task="toy_requests")
     with pytest.raises(
-        NoEvidenceError, match=f"no evidence on task 'toy_requests' but cheap students' .{row.student}.; "
+        NoEvidenceError, match=f"no evidence on task 'toy_requests' but cheap students' .{row.route.student}.; "
     ):
         replace(EVIDENCE, cheap=(row,)).set_of("toy_requests")
 
@@ -233,7 +232,7 @@ def test_so_few_checked_rows_tell_no_share():
 def test_no_strategy_without_price_is_quietly_free():
     without = CARD.model_copy(update={"llm": None})
     open_to = choices(EVIDENCE, "stance", without)
-    assert {o.surface.strategy for o in open_to.options} == {"annotate", "distill"}
+    assert {o.surface.route.strategy for o in open_to.options} == {"annotate", "distill"}
     assert any("no price for an LLM" in note for note in open_to.notes)
 
 
@@ -243,7 +242,9 @@ def card_without(*sections):
 
 def test_a_card_without_utilisation_keeps_every_strategy_and_says_what_is_not_charged():
     open_to = choices(EVIDENCE, "stance", card_without("utilisation"))
-    assert {o.surface.strategy for o in open_to.options} == {o.surface.strategy for o in OPEN["stance"].options}
+    assert {o.surface.route.strategy for o in open_to.options} == {
+        o.surface.route.strategy for o in OPEN["stance"].options
+    }
     assert any("not charged" in note for note in open_to.notes)
 
 
@@ -268,7 +269,7 @@ def test_a_card_without_a_device_answers_what_needs_none(wanted, task, device):
     """Distilling is left out; the others cost their labels and texts, and the training that is not charged is told."""
     evidence = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), wanted)
     with_device, without = (choices(evidence, task, c) for c in (CARD, card_without(device)))
-    kept = [o for o in with_device.options if o.surface.strategy != "distill"]
+    kept = [o for o in with_device.options if o.surface.route.strategy != "distill"]
     assert [o.label for o in without.options] == [o.label for o in kept]
     assert any(
         n.startswith(f"distill left out: The card 'paper-2023' has no price for a {device}") for n in without.notes
@@ -343,7 +344,7 @@ def test_what_is_assumed_is_said_with_the_answer():
 
 def test_without_llm_labels_a_mix_with_them_is_annotation():
     """The same posterior on the same sizes: adding no LLM label changes a score by what a coarser table loses."""
-    surfaces = {s.strategy: s for s in OPEN["stance"].fit.surfaces}
+    surfaces = {s.route.strategy: s for s in OPEN["stance"].fit.surfaces}
     n = np.array([200.0, 700.0, 1500.0, 4000.0])
     alone = surfaces["annotate"].at(n[:, None]).mean(axis=0)
     mixed = surfaces["annotate_plus_llm"].at(np.stack([n, np.zeros(4)], axis=1)).mean(axis=0)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgetsim.errors import InputError
-from budgetsim.laws.curve import fit_curve
+from budgetsim.laws.curve import _frame, _largest_rise, _Scale, _weights, fit_curve
 from budgetsim.laws.ensemble import DEFAULT, drift
 from budgetsim.laws.pooling import pool_prior
 
@@ -192,3 +192,64 @@ def test_a_prior_pooled_from_related_curves_carries_few_points_further():
 def test_too_few_curves_are_not_pooled():
     with pytest.raises(InputError, match="at least 4 curves"):
         pool_prior([[(SIZES, _errors())]])
+
+
+def test_rows_weigh_as_the_noise_of_their_size_and_count():
+    """Variance of a log error: s0^2 (largest / size)^(2 tail) of a run, and (1 - e) / (n e) of counting n items."""
+    x, e = np.array([100.0, 400.0, 6400.0]), np.array([0.5, 0.2, 0.1])
+    scale = _Scale(400.0, 0.1)
+    lx = scale.log_size(x)
+    frame = _frame(x, lx, np.log(e / 0.1), scale, None, None)
+    options = replace(DEFAULT, noise_prior=0.02)
+    run = 0.02**2 * (6400 / x) ** (2 * 0.3)
+    np.testing.assert_allclose(_weights(x, lx, e, None, frame, options, 0.3), 0.02**2 / run)
+    counted = np.array([500.0, 2000.0, 2000.0])
+    wanted = 0.02**2 / (run + (1 - e) / (counted * e))
+    np.testing.assert_allclose(_weights(x, lx, e, counted, frame, options, 0.3), wanted)
+
+
+def test_an_error_that_never_came_counts_as_half_an_item():
+    fit = fit_curve(SIZES[:4], [0.2, 0.1, 0.01, 0.0], n_test=500)
+    assert fit.errors.tolist() == [0.2, 0.1, 0.01, 0.5 / 500]
+
+
+def test_the_interval_is_central_and_holds_its_level_of_the_draws():
+    found = fit_curve(SIZES, _errors()).predict([0.3 * SIZES[0], 700.0, 50 * SIZES[-1]], level=0.8)
+    np.testing.assert_allclose((found.draws < found.lower).mean(axis=0), 0.1, atol=0.005)
+    np.testing.assert_allclose((found.draws > found.upper).mean(axis=0), 0.1, atol=0.005)
+    np.testing.assert_allclose(np.median(found.draws, axis=0), found.mean, rtol=1e-3)
+
+
+def test_an_interval_at_an_observed_size_holds_the_noise_of_a_new_run():
+    """36 runs that scatter by 5 % about a power law: 90 % of new ones lie within 1.645 x 5 % of it."""
+    rng = np.random.default_rng(8)
+    sizes = np.repeat(SIZES, 4)
+    errors = (0.1 + 3.0 * sizes**-0.5) * np.exp(0.05 * rng.standard_normal(36))
+    fit = fit_curve(sizes, errors, options=replace(DEFAULT, tails=(0.0,), n_draws=2000))
+    found = fit.predict(SIZES[3:6])
+    np.testing.assert_allclose(np.log(found.upper / found.lower) / 2, 1.645 * 0.05, rtol=0.25)
+    assert fit.noise == pytest.approx(0.05, rel=0.25)
+
+
+def test_factors_count_from_either_end_of_the_data():
+    found = fit_curve(SIZES, _errors()).predict([SIZES[0] / 4, 1.1 * SIZES[2], 8 * SIZES[-1]])
+    assert found.kind == ["extrapolated", "interpolated", "extrapolated"]
+    np.testing.assert_allclose(found.factor, [4, 1, 8])
+
+
+def test_the_noise_of_a_point_is_read_off_its_bends():
+    """Second differences of white noise have six times its variance, whatever straight line it lies about."""
+    x = np.exp(np.linspace(0, 9, 3000))
+    y = -0.5 * np.log(x) + 0.02 * np.random.default_rng(5).standard_normal(3000)
+    _, noise, _ = _largest_rise(x, y)
+    assert noise == pytest.approx(0.02 * np.sqrt(2), rel=0.07)  # of the difference of two points
+    rise, _, at = _largest_rise(np.array([1.0, 2.0, 4.0, 8.0]), np.array([0.0, -0.5, -0.1, -0.3]))
+    assert (rise, at) == (pytest.approx(0.4), 4.0)
+
+
+def test_a_bump_that_no_family_has_is_kept():
+    """An error 20 % higher over two e-folds in the middle of exact values: no noise, so it is returned as it was."""
+    sizes = 100.0 * 2.0 ** np.arange(17)
+    bump = 0.2 * np.exp(-((np.log(sizes / sizes[8]) / 1.5) ** 2))
+    errors = (0.1 + 3.0 * sizes**-0.5) * np.exp(bump)
+    np.testing.assert_allclose(fit_curve(sizes, errors).predict(sizes).mean, errors, rtol=0.02)

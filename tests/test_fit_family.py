@@ -7,11 +7,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
+from budgetsim.design.points import Route
 from budgetsim.fitting.forms import label_forms, transfer_forms
-from budgetsim.fitting.groups import TIE, Family, tied
+from budgetsim.fitting.groups import (
+    TIE,
+    Family,
+    Prior,
+    _diagnose,
+    _falls,
+    _leave_one_out,
+    _shares,
+    posterior_of,
+    tied,
+)
 from budgetsim.fitting.labelers import N_LABELER, Labeler
 from budgetsim.fitting.onset import Floors, sigmoid
+from budgetsim.fitting.residual import Residual
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
@@ -110,7 +123,7 @@ def test_accuracy_in_the_name_orders_labelers_that_have_one_row_each():
     rows = [annotate(n) for n in SIZES]
     same = [llm(500, _score(100), f"simulated:accuracy={a}") for a in (0.6, 0.95)]
     fit = fit_task([*rows, *same], n_draws=200)
-    poor, good = (s for s in fit.surfaces if s.strategy == "llm_annotate")
+    poor, good = (s for s in fit.surfaces if s.route.strategy == "llm_annotate")
     assert good.at([[20_000.0]]).mean() > poor.at([[20_000.0]]).mean() + 0.03
 
 
@@ -127,7 +140,7 @@ def test_mixed_labels_add_up():
     rows = [*(annotate(n) for n in SIZES), *(llm(m, _score(0.3 * m), "gpt-3.5") for m in (1000, 4000))]
     rows.append(llm(4000, _score(1000 + 1200), "gpt-3.5", 1000.0))
     fit = fit_task(rows, n_draws=200)
-    (mixed,) = (s for s in fit.surfaces if s.strategy == "annotate_plus_llm")
+    (mixed,) = (s for s in fit.surfaces if s.route.strategy == "annotate_plus_llm")
     found = mixed.at([[3000.0, 4000.0], [10_000.0, 0.0]]).mean(axis=0)
     assert np.abs(found - [_score(4200), _score(10_000)]).max() < 0.015
 
@@ -200,7 +213,7 @@ def test_teacher_scores_at_more_sizes_sharpen_the_surface_where_the_student_was_
 
 def test_the_store_knows_the_score_of_measured_teachers():
     with open_reader(STORE) as connection:
-        rows = [m for m in load_measurements(connection) if m.strategy == "distill"]
+        rows = [m for m in load_measurements(connection) if m.route.strategy == "distill"]
     for m in rows:
         assert (m.teacher_score is not None) == (m.source == "measured")
         assert m.teacher_score is None or 0.4 < m.teacher_score < 1
@@ -214,7 +227,7 @@ def test_a_family_of_few_rows_leans_on_a_richer_one():
     alone = fit_task([*rich[:3], *few], n_draws=200).surfaces
     tied = fit_task([*rich, *few], n_draws=200).surfaces
     assert any("rest on the prior and on labels for small" in w for w in fit_task([*rich, *few], n_draws=20).warnings)
-    width = [next(s for s in fit if s.student == "large").at([[100_000.0]]).std() for fit in (tied, alone)]
+    width = [next(s for s in fit if s.route.student == "large").at([[100_000.0]]).std() for fit in (tied, alone)]
     assert width[0] < width[1]
 
 
@@ -222,3 +235,78 @@ def test_leaning_keeps_each_coordinate_standard_normal_where_nothing_was_learnt(
     """Z' = r Z + sqrt(1 - r^2) W is standard normal when Z is; it is r m give or take sqrt(1 - r^2) when Z is m."""
     np.testing.assert_allclose(tied(np.array([[0.0, 0.0], [1.0, 1.0]])), [[0.0, 0.0], [1.0, 1.0]])
     np.testing.assert_allclose(tied(np.array([[2.0], [0.0]])), [[2 * TIE], [np.sqrt(1 - TIE**2)]])
+
+
+def test_a_form_that_cannot_be_has_a_quarter_of_the_draws():
+    """Half of the draws go evenly to both forms, half by evidence: none to a smooth curve where all rises at once."""
+    scores = {n: 0.455 if n < 1000 else 0.655 + 0.02 * np.log(n / 1000) for n in np.geomspace(50, 50_000, 14)}
+    rows = [replace(annotate(n), score=float(v)) for n, v in scores.items()]
+    family = Family(kind="labels", name="labels", rows=rows)
+    posterior = posterior_of(family, FLOORS, np.random.default_rng(0), 400)
+    assert np.bincount(posterior.which).tolist() == [100, 300]
+    assert [form["weight"] for form in posterior.diagnostics["forms"]] == [0.25, 0.75]
+
+
+def test_a_prior_that_rows_cannot_move_is_what_is_learnt():
+    """One row of endless labels says nothing of where the floor moves: mean and variance are those of the prior."""
+    family = Family(kind="labels", name="labels", rows=[annotate(1e9)])
+    prior = Prior("others", [np.array([[0.5] * 10, [0.2] * 10])] * 2)
+    posterior = posterior_of(family, FLOORS, np.random.default_rng(1), 400, prior)
+    for mean, variance in posterior.learnt:
+        np.testing.assert_allclose(mean[:3], 0.5, atol=0.04)
+        np.testing.assert_allclose(variance[:3], 0.04, rtol=0.2)
+
+
+def test_shares_go_to_the_largest_remainders():
+    """Of 10: 5.5, 2.8 and 1.7 are 5, 2 and 1, and the two left go to .8 and .7."""
+    assert _shares(np.array([0.55, 0.28, 0.17]), 10).tolist() == [5, 3, 2]
+
+
+def test_a_row_left_out_is_predicted_as_by_the_others_alone():
+    """A normal mean with a normal prior, seen six times: without a row both posteriors are known in closed form."""
+    rng, sd = np.random.default_rng(2), 0.5
+    y = 1.0 + sd * rng.standard_normal(6)
+    precision = 1 + len(y) / sd**2
+    theta = y.sum() / sd**2 / precision + precision**-0.5 * rng.standard_normal((50_000, 1))
+    residual = Residual.over(np.arange(6.0)[:, None], (1.0,))
+    error, below = _leave_one_out(residual, y - theta, np.full(50_000, 1e-9), np.full(50_000, sd))
+    others = 1 + 5 / sd**2
+    mean = (y.sum() - y) / sd**2 / others
+    np.testing.assert_allclose(error, y - mean, atol=0.01)
+    np.testing.assert_allclose(below, ndtr((y - mean) / np.sqrt(1 / others + sd**2)), atol=0.01)
+
+
+def test_a_score_falls_only_where_every_input_grew():
+    """Ten times the labels and a tenth of the texts may well score less; more of both may not."""
+    before, fewer, more = taught(100, 1e4), taught(1000, 1e3), taught(1000, 2e4)
+    rows = [replace(m, score=score) for m, score in ((before, 0.8), (fewer, 0.5), (more, 0.6))]
+    assert _falls(rows[:2], 0.01) == []
+    (words,) = _falls(rows, 0.01)
+    assert "from 80.0 to 60.0" in words
+    assert _falls(rows, 0.15) == []  # within sqrt(2) of what is tolerated
+
+
+def test_coverage_of_even_integrals_is_nominal():
+    """Probability integrals spread evenly over 0 to 1 are those of intervals that hold what they say."""
+    rows, forms = [annotate(n) for n in SIZES], label_forms(FLOORS)
+    checks = [(np.full(1000, 0.03), (np.arange(1000) + 0.5) / 1000)] * 2
+    found, _ = _diagnose(
+        Family(kind="labels", name="labels", rows=rows),
+        forms,
+        np.array([0.5, 0.5]),
+        checks,
+        _draws(0, forms.n_dimensions),
+        FLOORS,
+        None,
+    )
+    assert found["checked"]["coverage"] == {"50": 0.5, "80": 0.8, "90": 0.9, "95": 0.95}
+    assert found["loo_rmse_points"] == pytest.approx(3.0)
+
+
+def test_labels_lie_on_the_axis_of_who_gave_them():
+    """Axes: people, then each labeler in order, as log(1 + n)."""
+    family = Family(kind="labels", name="labels", rows=[annotate(1)], labelers=("one", "two"))
+    asked = [("annotate", None, [3.0]), ("llm_annotate", "one", [5.0]), ("annotate_plus_llm", "two", [3.0, 7.0])]
+    routes = [(Route(strategy=strategy, labeler=who, student="small"), counts) for strategy, who, counts in asked]
+    found = [np.expm1(family.at(route, np.array([counts])))[0] for route, counts in routes]
+    np.testing.assert_allclose(found, [[3, 0, 0], [0, 5, 0], [3, 0, 7]])

@@ -1,10 +1,13 @@
 """fit_surface: recovers made surfaces, refuses bad input, says what it leans on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from budgetsim.errors import InputError
-from budgetsim.laws.surface import fit_surface
+from budgetsim.laws.additive import additive
+from budgetsim.laws.surface import SURFACE, _frame, _miss_dearest, _search, fit_surface
 
 N, U = (m.ravel() for m in np.meshgrid(10.0 ** np.arange(2, 6), 10.0 ** np.arange(3, 7)))
 TRUTH = 0.1 + 2.0 * N**-0.4 + 3.0 * U**-0.3
@@ -68,3 +71,43 @@ def test_bad_input_is_refused(inputs, errors, words):
 def test_a_missing_input_is_named():
     with pytest.raises(InputError, match="lack u"):
         fit_surface({"n": N, "u": U}, TRUTH).predict({"n": [1.0]})
+
+
+AT = np.log(np.stack([N, U], axis=1)) - np.log(np.stack([N, U], axis=1)).mean(axis=0)
+Y = np.log(TRUTH / TRUTH.min())
+FRAME = _frame(AT, Y, TRUTH.min(), None, None)
+
+
+def test_dear_rows_weigh_as_their_size():
+    """A tail of one half: noise falls as the root of the inputs' geometric mean, so rows weigh as that mean."""
+    options = replace(SURFACE, robust_rounds=0)
+    (found,) = _search([additive(2)], AT, Y, FRAME, options, np.random.default_rng(0))
+    np.testing.assert_allclose(found.weight[0], np.sqrt(N * U) / np.sqrt(N * U).max())
+
+
+def test_forms_are_screened_by_the_dearest_rows():
+    """Exact sums of powers, but the three dearest rows are e times as large: the form that fits the rest misses by 1."""
+    dear = np.argsort(AT.sum(axis=1), kind="stable")[-3:]
+    off = Y.copy()
+    off[dear] += 1
+    (miss,) = _miss_dearest([additive(2)], AT, off, FRAME, 0.2, SURFACE, 0)
+    assert miss == pytest.approx(1, abs=0.1)
+
+
+def test_factors_of_one_input_count_from_either_end():
+    sizes = 100.0 * 2.0 ** np.arange(7)
+    found = fit_surface({"n": sizes}, 0.1 + 2.0 * sizes**-0.4).predict({"n": [sizes[0] / 10, 500.0, 10 * sizes[-1]]})
+    assert found.kind == ["extrapolated", "interpolated", "extrapolated"]
+    np.testing.assert_allclose(found.factor, [10, 1, 10])
+
+
+def test_the_interval_holds_new_runs_at_its_level():
+    """64 runs that scatter by 10 %: 80 % of new ones within 1.28 x 10 % of the truth, a tenth on either side."""
+    rng = np.random.default_rng(1)
+    n, u, truth = (np.tile(v, 4) for v in (N, U, TRUTH))
+    options = replace(SURFACE, tails=(0.0,), n_draws=2000)
+    fit = fit_surface({"n": n, "u": u}, truth * np.exp(0.1 * rng.standard_normal(64)), options=options)
+    found = fit.predict({"n": [2e3, 2e4], "u": [2e4, 2e5]}, level=0.8)
+    np.testing.assert_allclose(np.log(found.upper / found.lower) / 2, 1.282 * 0.1, rtol=0.25)
+    np.testing.assert_allclose((found.draws < found.lower).mean(axis=0), 0.1, atol=0.005)
+    np.testing.assert_allclose(np.median(found.draws, axis=0), found.mean, rtol=1e-3)

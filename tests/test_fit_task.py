@@ -7,7 +7,11 @@ import pytest
 
 from budgetsim.design.surface import TaskFit
 from budgetsim.errors import InputError, NoEvidenceError
-from budgetsim.fitting.task import fit_task
+from budgetsim.fitting.gains import SIZES as GAIN_SIZES
+from budgetsim.fitting.gains import UsualGain
+from budgetsim.fitting.hierarchy import NOTHING, Usual
+from budgetsim.fitting.onset import N_FLOOR, Floors
+from budgetsim.fitting.task import _fitted, _floors, _merge, _together, fit_task
 from made import make_row
 
 
@@ -49,7 +53,7 @@ def fit():
 
 
 def test_each_group_gets_a_surface_of_joint_draws(fit):
-    assert [s.strategy for s in fit.surfaces] == ["annotate", "distill"]
+    assert [s.route.strategy for s in fit.surfaces] == ["annotate", "distill"]
     for s in fit.surfaces:
         assert s.draws.shape == (200, *(len(k) for k in s.knots))
         assert s.run_noise.shape == (200,)
@@ -114,7 +118,7 @@ def test_diagnostics_tell_how_far_intervals_have_held(fit):
 
 def test_rows_with_unknown_inputs_are_left_out_and_told():
     fit = fit_task([*ROWS[: len(SIZES)], distill(100, None)], n_draws=50)
-    assert [s.strategy for s in fit.surfaces] == ["annotate"]
+    assert [s.route.strategy for s in fit.surfaces] == ["annotate"]
     assert any("n_unlabeled not known" in w for w in fit.warnings)
 
 
@@ -198,3 +202,65 @@ def test_any_number_of_draws_may_be_asked(n_draws):
 def test_no_draws_are_refused():
     with pytest.raises(InputError, match="n_draws"):
         fit_task(ROWS, n_draws=0)
+
+
+def test_the_noise_of_a_run_belongs_to_its_draw():
+    """Worlds above the middle are given a noise of 27 points, those below of half a point.
+
+    What other tasks gained decides which are kept, more of the one sort than of the other; the noise goes with them.
+    """
+    rows = [annotate(100), distill(100, 1000)]
+    at, middle, loud = {"annotate": [[1e4]], "distill": [[1e4, 1e5]]}, {}, []
+    for family, posterior, (s,) in _fitted(rows, _floors("stance", rows), 600, 0, NOTHING):
+        level, z = s.at(at[s.route.strategy])[:, 0], posterior.z.copy()
+        middle[s.route.strategy] = np.median(level)
+        z[:, N_FLOOR + 1] = np.where(level > middle[s.route.strategy], 5.0, -5.0)
+        loud.append((family, replace(posterior, z=z), [s]))
+    gain = UsualGain(GAIN_SIZES[-1:], np.array([0.15]), np.array([0.1]), 3)
+    kept, _ = _together(loud, Usual({}, {("xxl", "small"): gain}), 300, 0)
+    for s in kept:
+        high = s.at(at[s.route.strategy])[:, 0] > middle[s.route.strategy]
+        assert min(high.sum(), (~high).sum()) > 20
+        assert s.run_noise[~high].std() == pytest.approx(0.005 * np.hypot(1, np.exp(-4)), rel=0.3)
+        assert s.run_noise[high].std() == pytest.approx(0.005 * np.hypot(1, np.exp(4)), rel=0.3)
+    assert max(np.mean(s.at(at[s.route.strategy])[:, 0] > middle[s.route.strategy]) for s in kept) > 0.55
+
+
+def test_the_floors_of_a_task_are_its_class_shares():
+    """Known ones of the registry, from low to high; else no more than the least score seen."""
+    rows = [annotate(n) for n in SIZES]
+    assert _floors("stance", rows) == Floors(0.352, 0.455, True)
+    assert _floors("mine", rows) == Floors(0.0, min(m.score for m in rows), False)
+    assert _floors("mine", [replace(rows[0], score=0.0)]).high == 1e-3
+
+
+@pytest.mark.parametrize(("n_sizes", "leans"), [(4, True), (5, False)])
+def test_five_sizes_lean_on_nobody_and_four_do(n_sizes, leans):
+    large = [make_row(m, student="large", key=m.key + "L") for m in ROWS[:n_sizes]]
+    fit = fit_task([*ROWS[: len(SIZES)], *large], n_draws=20)
+    assert leans == any("rest on the prior and on labels for small" in words for words in fit.warnings)
+
+
+def test_a_dent_that_no_form_has_is_kept():
+    """A dip of six points, an e-fold wide, amid a rise of forty: seen twice at each of 13 sizes, it is no noise."""
+    sizes = np.geomspace(100, 100_000, 13)
+    dent = 0.06 * np.exp(-((np.log(sizes / 3162) / 0.7) ** 2))
+    rows = [
+        replace(annotate(n), key=f"{n}-{k}", score=_score(n) - d)
+        for n, d in zip(sizes, dent, strict=True)
+        for k in range(2)
+    ]
+    found = fit_task(rows, n_draws=300).surfaces[0].at(sizes[:, None]).mean(axis=0)
+    np.testing.assert_allclose(found, _score(sizes) - dent, atol=0.008)
+
+
+def test_a_grid_has_the_sizes_seen_and_none_beside_them():
+    """Every size seen is a knot; a knot of the even grid stays unless one seen lies within a third of a step."""
+    grid, seen = np.geomspace(10, 1e6, 40), np.array([100.0, 777.0, 777.0, 50_000.0])
+    merged = _merge(grid, seen, spare=True)
+    step = np.log(grid[1] / grid[0])
+    dropped = [v for v in grid if np.abs(np.log1p(v) - np.log1p(seen)).min() <= step / 3]
+    assert dropped
+    assert merged.tolist() == sorted({0.0, *grid, *seen} - set(dropped))
+    assert 777.0 in _merge(grid, seen, spare=False)
+    assert 123.0 not in _merge(grid, np.array([123.0, 150.0]), spare=False)  # one run, and no round size

@@ -96,13 +96,13 @@ def test_what_a_run_bought_is_owned_by_every_plan_after_it():
     options = choices(
         load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), "published"), "stance", card
     ).options
-    mixed = next(o for o in options if o.surface.strategy == "annotate_plus_llm")
+    mixed = next(o for o in options if o.surface.route.strategy == "annotate_plus_llm")
     for option in options:
         after = _after(option, mixed, np.array([500.0, 1000.0]))
         before, now = (c.stages(dict.fromkeys(option.surface.inputs, 2000.0)) for c in (option.cost, after))
         if "n_labels" in option.surface.inputs:
             assert before["labels"] - now["labels"] == pytest.approx(500 * 0.364)
-        if option.surface.labeler == mixed.surface.labeler:
+        if option.surface.route.labeler == mixed.surface.route.labeler:
             assert before["llm_labels"] - now["llm_labels"] == pytest.approx(before["llm_labels"] / 2)
         assert {k: v for k, v in before.items() if k not in now} == {}
 

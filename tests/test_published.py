@@ -2,6 +2,7 @@
 
 import pytest
 
+from budgetsim.data.tasks import TASKS
 from budgetsim.errors import InputError
 from budgetsim.store.published import imply_counts, parse_compute, parse_published
 from made import ROOT
@@ -78,3 +79,65 @@ def test_a_bad_table_names_line_and_column(old, new, message):
     assert old in text
     with pytest.raises(InputError, match=message):
         parse_published(text.replace(old, new, 1), "kang2023.csv")
+
+
+ONE_COST = parse_compute(
+    "task,teacher,student,dist_usd_per_1k_unlabeled,se,teacher_ft_usd_L100,teacher_ft_usd_L500,teacher_ft_usd_L1000,se_L500\n"
+    "stance,big,small,2,0.5,4,3,9,0.25\n",
+    "costs",
+)[0]
+HEAD = "record_id,same_as,task,strategy,student,teacher,n_labels,additional_budget_usd,total_cost_usd,metric,score\n"
+
+
+def test_printed_dollars_are_read_a_text_with_their_errors():
+    assert (ONE_COST.usd_per_text, ONE_COST.usd_per_text_se) == (0.002, 0.0005)
+    assert ONE_COST.teacher_usd == ((100, 4.0, 0.0), (500, 3.0, 0.25), (1000, 9.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("n", "usd"),
+    [(10, 4.0), (100, 4.0), (300, 4.0), (500, 4.0), (750, 6.5), (1000, 9.0), (1500, 14.0)],
+)
+def test_a_teacher_costs_what_lies_between_the_printed_sizes(n, usd):
+    """$4 at 100 labels, no less at 500 ($3 were printed), then $5 more by 1,000 and in proportion beyond."""
+    assert ONE_COST.teacher_usd_at(n) == pytest.approx(usd)
+
+
+@pytest.mark.parametrize(
+    ("budget", "texts", "derived"),
+    [
+        (204, 100_000, ("n_unlabeled",)),
+        (206, 100_000, ("n_unlabeled", "capped:n_unlabeled")),
+        (104, 50_000, ("n_unlabeled",)),
+        (4, 0, ("n_unlabeled",)),
+    ],
+)
+def test_what_is_left_after_the_teacher_buys_texts_up_to_the_pool(budget, texts, derived):
+    """(budget - $4) / $0.002, at most the 100,000 texts there were; nothing left is no result."""
+    table = f"{HEAD}a,,stance,distill,small,big,100,{budget},500,f1,50\n"
+    (row,) = imply_counts(parse_published(table, "t"), [ONE_COST])
+    assert (row.n_unlabeled, row.derived, row.feasible) == (texts, derived, budget > 4)
+    assert row.implied_n_unlabeled == pytest.approx((budget - 4) / 0.002)
+
+
+@pytest.mark.parametrize(("strategy", "usd"), [("llm_annotate", 300), ("annotate_plus_llm", 100)])
+def test_labels_of_an_llm_are_dollars_over_a_prompt_of_33_texts(strategy, usd):
+    """All dollars where only the LLM is paid, the additional ones where people were paid first; $20 a million tokens."""
+    (row,) = imply_counts(parse_published(f"{HEAD}a,,stance,{strategy},small,,100,100,300,f1,50\n", "t"), [])
+    task = TASKS["stance"]
+    label = (32 + 1) * (task.source_tokens + task.target_tokens) * 20 / 1_000_000
+    assert row.n_llm_labels == round(usd / label)
+    assert row.derived == ("n_llm_labels",)
+
+
+def test_a_copy_names_the_first_of_its_kind():
+    table = (
+        f"{HEAD}a,,stance,annotate,s,,1,,,f1,50\nb,a,stance,annotate,s,,1,,,f1,50\nc,b,stance,annotate,s,,1,,,f1,50\n"
+    )
+    with pytest.raises(InputError, match="c is same_as b, itself a copy"):
+        parse_published(table, "t")
+
+
+def test_a_score_just_above_a_hundred_is_no_percentage():
+    with pytest.raises(InputError, match="wanted a number from 0 to 100"):
+        parse_published(f"{HEAD}a,,stance,annotate,s,,1,,,f1,100.5\n", "t")

@@ -209,10 +209,10 @@ def test_the_rule_finds_the_accuracy_of_labels_that_were_simulated(evidence):
     measured = load_evidence(evidence.paths, "measured-cpu")
     for task in ("fever", "multipit_id"):
         surfaces = [o.surface for o in choices(measured, task, CARD).options]
-        curve = next(s for s in surfaces if s.strategy == "annotate" and s.student == "pico")
-        for llm in (s for s in surfaces if s.strategy == "llm_annotate"):
+        curve = next(s for s in surfaces if s.route.strategy == "annotate" and s.route.student == "pico")
+        for llm in (s for s in surfaces if s.route.strategy == "llm_annotate"):
             found = implied_accuracy(curve, llm, 2, "random")
-            assert found.lower - 0.08 <= float(llm.labeler.split("=")[1]) <= found.upper + 0.08
+            assert found.lower - 0.08 <= float(llm.route.labeler.split("=")[1]) <= found.upper + 0.08
 
 
 def test_errors_that_are_learnt_are_never_outgrown():
@@ -228,7 +228,9 @@ def test_errors_that_are_learnt_are_never_outgrown():
 
 def test_the_published_llm_on_wlp_errs_as_a_student_learns(evidence):
     """Its four sizes lie on the rule of learnt errors, and on no rule of random ones."""
-    surfaces = {(s.strategy, s.student): s for s in (o.surface for o in choices(evidence, "wlp", CARD).options)}
+    surfaces = {
+        (s.route.strategy, s.route.student): s for s in (o.surface for o in choices(evidence, "wlp", CARD).options)
+    }
     curve, llm = (surfaces[strategy, "t5-v1_1-small"] for strategy in ("annotate", "llm_annotate"))
     learnt, random = (implied_accuracy(curve, llm, 20, errors) for errors in ("learnable", "random"))
     assert learnt.misfit < 0.02 < 0.04 < random.misfit

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
+from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import Design, DesignPoint, Route
 from budgetsim.errors import InputError, NoEvidenceError, StoreError, StoreLockedError
 from budgetsim.store import database
@@ -29,9 +30,11 @@ from budgetsim.store.query import (
 from budgetsim.store.records import RunRecord, Score, StageRecord, read_shards, write_shard
 from made import ROOT
 
+RECIPE = {"lr": 0.002}
 DESIGN = DesignPoint(
     design=Design(task="stance", route=Route(strategy="distill", student="nano", teacher="big"), n_labels=30),
     split_id="ab" * 32,
+    recipe_id=canonical_hash(RECIPE),
 )
 STAGES = (
     StageRecord(stage_id="teach", kind="finetune_teacher", task="stance", seconds=3600, gpu_hours=4.0),
@@ -47,7 +50,7 @@ def made_run(seed: int = 0, stages: tuple[str, ...] = ("teach", "train")) -> Run
         model_family="tiny",
         device_class="cpu",
         device="a cpu",
-        recipe={"lr": 0.002},
+        recipe=RECIPE,
         finished_at=datetime(2026, 11, 22, 12, tzinfo=UTC),
         git_commit="0" * 40,
         git_dirty=False,
@@ -156,6 +159,10 @@ def test_identity_is_the_design_not_the_provenance(paths):
     [
         (lambda text: text[: len(text) // 2], "not a run or stage of schema 1"),
         (lambda text: text.replace('"n_labels": 30', '"n_labels": 31'), "is not the hash of its design point"),
+        (
+            lambda text: text.replace('"lr": 0.002', '"lr": 0.02'),
+            "recipe_id [0-9a-f]{12} is not the hash of its recipe",
+        ),
         (lambda text: text.replace('"value": 51.25', '"value": 151.25'), "not a percentage"),
         (lambda text: text.replace('"host"', '"hots"'), "unknown keys hots"),
         (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "schema 2"),

@@ -1,3 +1,4 @@
+import base64
 import json
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.design.surface import TaskFit, interpolate
+from budgetsim.design.surface import Support, TaskFit, axis_scale, interpolate, regrid
 from made import make_surface
 
 KNOTS = (np.array([1.0, 10.0, 100.0]), np.array([0.0, 50.0, 5000.0]))
@@ -56,6 +57,63 @@ def test_a_stored_fit_comes_back_to_a_hundredth_of_a_point():
     assert (back.task, back.warnings, back.surfaces[0].inputs) == ("t", ("w",), ("n_labels", "n_unlabeled"))
     again = TaskFit.from_json(json.loads(json.dumps(back.to_json())))
     assert (again.surfaces[0].draws == back.surfaces[0].draws).all()
+
+
+def test_the_stored_form_is_hundredths_of_a_point_in_two_bytes_low_one_first():
+    """0.0001 is 1, 0.0258 is 258 = 1 x 256 + 2, and half a unit goes to the nearest whole one."""
+    surface = make_surface(np.array([[0.0001, 0.0258, 0.12346]]), (np.array([1.0, 2.0, 3.0]),))
+    fit = TaskFit(task="t", evidence_set="e", method="m", rows_hash="h", n_draws=1, seed=0, surfaces=(surface,))
+    (stored,) = fit.to_json()["surfaces"]
+    assert base64.b64decode(stored["draws"]) == bytes([1, 0, 2, 1, 1235 % 256, 1235 // 256])
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 3.3, -3.3])
+def test_one_score_that_is_no_fraction_cannot_be_stored(wrong):
+    """Two bytes end at 3.2767; a score beyond is no score, and would come back as another."""
+    draws = np.full((3, 3, 3), 0.5)
+    draws[1, 1, 1] = wrong
+    fit = TaskFit(
+        task="t",
+        evidence_set="e",
+        method="m",
+        rows_hash="h",
+        n_draws=3,
+        seed=0,
+        surfaces=(make_surface(draws, KNOTS, strategy="distill"),),
+    )
+    with pytest.raises(ValueError, match="not a finite fraction"):
+        fit.to_json()
+
+
+def test_a_finer_grid_is_the_old_one_interpolated_at_its_crossings():
+    """On three axes of different lengths, each kept apart; also where there are other axes in front."""
+    knots = (np.array([0.0, 3.0, 90.0]), np.array([1.0, 7.0]), np.array([0.0, 2.0, 5.0, 1000.0]))
+    onto = (np.array([1.0, 50.0]), np.array([0.0, 2.0, 9.0]), np.array([3.0, 4.0, 5.0, 99.0, 1e4]))
+    tables = RNG.uniform(0, 1, (2, 5, 3, 2, 4))
+    crossings = np.stack(np.meshgrid(*onto, indexing="ij"), axis=-1).reshape(-1, 3)
+    found = regrid(knots, tables, onto)
+    assert found.shape == (2, 5, 2, 3, 5)
+    assert found.reshape(2, 5, -1) == pytest.approx(interpolate(knots, tables, crossings))
+
+
+def test_an_axis_is_the_natural_log_of_one_more():
+    assert axis_scale([0.0, np.e - 1, np.exp(5) - 1]) == pytest.approx([0, 1, 5])
+
+
+def test_observed_means_the_same_point_on_every_axis():
+    """One axis alike does not do, and half a percent of 1 + n does."""
+    points = np.array([[99.0, 999.0], [999.0, 99.0], [9.0, 9.0]])
+    support = Support(points=points, normals=np.array([[1.0, 1.0]]), offsets=np.array([np.log(1e5)]))
+    asked = [[99.0, 99.0], [99.4, 999.0], [102.0, 900.0], [999.0, 999.0], [1e4 - 1, 999.0]]
+    kinds, factor = support.classify(asked)
+    assert kinds == ["interpolated", "observed", "interpolated", "extrapolated", "extrapolated"]
+    assert factor == pytest.approx([1, 1, 1, 10, 100])
+
+
+def test_what_was_observed_is_not_outside_whatever_the_faces_say():
+    """A stored hull is rounded: a corner may lie a trace beyond its own faces."""
+    support = Support(points=np.array([[99.0]]), normals=np.array([[1.0]]), offsets=np.array([np.log(50)]))
+    assert support.classify([[99.0], [199.0]])[1] == pytest.approx([1, 4])
 
 
 def test_a_fit_of_another_schema_is_refused():

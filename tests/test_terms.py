@@ -90,7 +90,7 @@ def test_what_cannot_be_had_is_said_alike_by_optimize_frontier_and_sensitivity(e
     open_to = choices(evidence, "stance", CARD, terms=hurried)
     entries = optimize_task(open_to.task, open_to.options, 50).allocations
     reasons = {a.label: a.reason for a in entries if not a.feasible}
-    assert set(reasons) == {o.label for o in open_to.options if o.surface.strategy != "llm_annotate"}
+    assert set(reasons) == {o.label for o in open_to.options if o.surface.route.strategy != "llm_annotate"}
     assert trace_frontier(open_to.task, open_to.options, 50, n_budgets=2).infeasible == reasons
     reprice = partial(choices, evidence, "stance", terms=hurried)
     told = trace_sensitivity(open_to, CARD, 50, reprice, compute="published", terms=hurried)

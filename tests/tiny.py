@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +12,24 @@ WORDS = [f"w{i}" for i in range(40)]
 LABELS = ("no", "yes")
 
 
+def tiny_random_t5(*, d_model: int = 16, seed: int = 0, vocab_size: int = 5 + len(WORDS)) -> Any:
+    """A random T5 v1.1 of a few thousand parameters."""
+    from transformers import T5Config
+
+    from budgetsim.learners.models import build_random_t5
+
+    config = T5Config(
+        vocab_size=vocab_size, d_model=d_model, d_kv=8, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2,
+        feed_forward_proj="gated-gelu", dropout_rate=0.0, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,
+        tie_word_embeddings=False,
+    )  # fmt: skip
+    return build_random_t5(config, seed)
+
+
 def save_tiny_t5(folder: Path, *, d_model: int = 16, seed: int = 0) -> Path:
     """Weights (safetensors), config and tokenizer of a T5 v1.1 of a few thousand parameters."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast, T5Config
-
-    from budgetsim.learners.models import build_random_t5
+    from transformers import PreTrainedTokenizerFast
 
     vocab = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *LABELS, *WORDS])}
     unknown = "<unk>"
@@ -25,13 +38,8 @@ def save_tiny_t5(folder: Path, *, d_model: int = 16, seed: int = 0) -> Path:
     plain.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     marks = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": unknown}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, **marks)
-    config = T5Config(
-        vocab_size=len(vocab), d_model=d_model, d_kv=8, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2,
-        feed_forward_proj="gated-gelu", dropout_rate=0.0, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,
-        tie_word_embeddings=False,
-    )  # fmt: skip
     folder.mkdir(parents=True)
-    build_random_t5(config, seed).save_pretrained(folder)
+    tiny_random_t5(d_model=d_model, seed=seed, vocab_size=len(vocab)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

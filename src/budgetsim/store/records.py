@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import DesignPoint
 from budgetsim.errors import StoreError
 
@@ -157,9 +158,17 @@ def _checked(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(data) - known)
     if unknown:
         raise ValueError(f"unknown keys {', '.join(unknown)}")
-    if kind == "run" and _run(data).point.run_id != data["run_id"]:
-        raise ValueError(f"run_id {data['run_id'][:12]} is not the hash of its design point")
+    if kind == "run":
+        _check_identity(_run(data), data["run_id"])
     return data
+
+
+def _check_identity(run: RunRecord, run_id: str) -> None:
+    """Refuse a run whose ids are not the hashes of what stands beside them."""
+    if run.point.run_id != run_id:
+        raise ValueError(f"run_id {run_id[:12]} is not the hash of its design point")
+    if canonical_hash(run.recipe) != run.point.recipe_id:
+        raise ValueError(f"recipe_id {run.point.recipe_id[:12]} is not the hash of its recipe")
 
 
 def _run(data: Mapping[str, Any]) -> RunRecord:
