@@ -29,7 +29,7 @@ import duckdb
 from budgetsim.data.custom import TaskFiles, add_task, register_custom_tasks
 from budgetsim.data.toy import toy_rows
 from budgetsim.errors import BudgetsimError
-from budgetsim.measure import Campaign, RunSpec, get_preset, run_campaign
+from budgetsim.measure import Campaign, RunSpec, get_preset, make_spec, run_campaign
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import check, merge
 from budgetsim.store.records import read_shards
@@ -41,23 +41,24 @@ SEED = 7
 def specs(task: str) -> list[RunSpec]:
     """Ten runs that use every kind of stage: cheap, hard labels, an encoder teacher, a T5 teacher."""
     recipe = replace(get_preset("cpu"), steps=STEPS)
-    t5 = replace(recipe, objective="full")
     common: dict[str, Any] = {"task": task, "student": "pico", "recipe": recipe}
-    made = [RunSpec(strategy="annotate", n_labels=n, **common) for n in (100, 300)]
+    made = [make_spec(strategy="annotate", n_labels=n, **common) for n in (100, 300)]
     made += [
-        RunSpec(strategy="annotate", task=task, student=s, n_labels=100, recipe=recipe)
+        make_spec(strategy="annotate", task=task, student=s, n_labels=100, recipe=recipe)
         for s in ("tfidf-lr", "encoder-lr")
     ]
     made += [
-        RunSpec(strategy="distill", teacher="minilm-lr", n_labels=100, n_unlabeled=u, **common) for u in (200, 600)
+        make_spec(strategy="distill", teacher="minilm-lr", n_labels=100, n_unlabeled=u, **common) for u in (200, 600)
     ]
     made += [
-        RunSpec(strategy="distill", teacher="nano", task=task, student="pico", n_labels=100, n_unlabeled=u, recipe=t5)
+        make_spec(
+            strategy="distill", teacher="nano", task=task, student="pico", n_labels=100, n_unlabeled=u, recipe=recipe
+        )
         for u in (200, 600)
     ]
     llm = "simulated:accuracy=0.8"
-    made += [RunSpec(strategy="llm_annotate", labeler=llm, n_llm_labels=300, **common)]
-    made += [RunSpec(strategy="annotate_plus_llm", labeler=llm, n_labels=100, n_llm_labels=300, **common)]
+    made += [make_spec(strategy="llm_annotate", labeler=llm, n_llm_labels=300, **common)]
+    made += [make_spec(strategy="annotate_plus_llm", labeler=llm, n_labels=100, n_llm_labels=300, **common)]
     return made
 
 
@@ -65,7 +66,9 @@ def child(home: Path, task: str) -> None:
     """The campaign, as a process of its own."""
     register_custom_tasks(home / "store" / "tasks")
     cache = Path(os.environ.get("CRASH_CACHE", str(home / "cache")))
-    wanted = [s for s in specs(task) if task == "toy_requests" or s.labeler is None]  # answers of its texts are unknown
+    wanted = [
+        s for s in specs(task) if task == "toy_requests" or s.route.labeler is None
+    ]  # answers of its texts are unknown
     campaign = Campaign(specs=wanted, paths=paths_of(home), cache=cache, workers=2, checkpoint_every=20)
     try:
         outcome = run_campaign(campaign, lambda text: print(text, file=sys.stderr, flush=True))
@@ -95,7 +98,7 @@ def finish(home: Path, task: str = "toy_requests", **environment: str) -> int:
 
 def scores(home: Path) -> dict[str, float]:
     """Main score by run."""
-    return {run.design.run_id: run.scores[0].value for run in read_shards(paths_of(home).runs)[0]}
+    return {run.point.run_id: run.scores[0].value for run in read_shards(paths_of(home).runs)[0]}
 
 
 def verdict(home: Path, reference: dict[str, float]) -> str:

@@ -16,15 +16,18 @@ from pathlib import Path
 from statistics import median
 
 from budgetsim.measure.estimate import Estimator, Timed, prediction_error
-from budgetsim.measure.wanted import Wanted
+from budgetsim.measure.stages import PlannedStage
+from budgetsim.measure.stagestore import Work
 from budgetsim.store.location import locate
 from budgetsim.store.records import StageRecord, read_shards
 
 
-def wanted(stage: StageRecord) -> Wanted:
+def planned(stage: StageRecord) -> PlannedStage:
     """The stage as it was known before it was built."""
     about = {"task": stage.task, "model": stage.model, "n_unlabeled": stage.n_unlabeled}
-    return Wanted(kind=stage.kind, depends_on={}, about=about, examples=stage.examples or 0)
+    return PlannedStage(
+        kind=stage.kind, depends_on={}, about=about, examples=stage.examples or 0, build=lambda *_: Work()
+    )
 
 
 def fresh() -> Estimator:
@@ -40,7 +43,7 @@ def left_out(stages: Sequence[StageRecord]) -> list[Timed]:
     for stage in stages:
         estimator = fresh()
         estimator.prime(s for s in stages if s is not stage)
-        found.append(Timed(stage.kind, estimator.stage(wanted(stage)), float(stage.provenance["cpu_seconds"])))
+        found.append(Timed(stage.kind, estimator.stage(planned(stage)), float(stage.provenance["cpu_seconds"])))
     return found
 
 
@@ -48,7 +51,7 @@ def as_it_went(stages: Sequence[StageRecord]) -> list[Timed]:
     """Wall seconds of each stage from those that finished before it."""
     estimator = fresh()
     for stage in stages:
-        estimator.learn(stage, estimator.stage(wanted(stage)))
+        estimator.learn(stage, estimator.stage(planned(stage)))
     return estimator.timed
 
 

@@ -1,6 +1,6 @@
 """Train stored runs again: here, and as another machine would; how far are the scores from the stored ones?
 
-    BUDGETSIM_DATA_DIR=... python bench/rerun.py [--runs 6] [--setting NAME] [--store PATH]
+    BUDGETSIM_DATA_DIR=... python workspace/rerun.py [--runs 6] [--setting NAME] [--store PATH]
 
 `here`: one thread, the same instructions: the same score to the bit is expected. `elsewhere`: two threads and
 PyTorch's kernels without vector instructions, which rounds otherwise, as another processor does.
@@ -25,7 +25,7 @@ from budgetsim.data.splits import split_task
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import load_grid
 from budgetsim.measure.spec import RunSpec, from_json, to_json
-from budgetsim.measure.worker import open_bench
+from budgetsim.measure.worker import open_workspace
 from budgetsim.store.location import StorePaths, locate
 from budgetsim.store.records import read_shards
 
@@ -38,12 +38,12 @@ SETTINGS = {
 
 def stored(paths: StorePaths, wanted: int) -> list[tuple[RunSpec, float]]:
     """Runs of the cpu grid that the store holds, evenly spread over strategies, with their scores."""
-    scores = {run.design.run_id: run.scores[0].value for run in read_shards(paths.runs)[0]}
+    scores = {run.point.run_id: run.scores[0].value for run in read_shards(paths.runs)[0]}
     found = []
     for spec in load_grid("cpu").specs(("fever", "multipit_id")):
         split = split_task(load_task(spec.task, Access(download=False)), spec.recipe.split)
-        run_id = spec.design(split.split_id, "pool" if spec.uses_pool else None).run_id
-        if run_id in scores and spec.student == spec.recipe.student:
+        run_id = spec.point(split.split_id, "pool" if spec.uses_pool else None).run_id
+        if run_id in scores and spec.route.student == spec.recipe.student:
             found.append((spec, scores[run_id]))
     return found[:: max(1, len(found) // wanted)][:wanted]
 
@@ -52,11 +52,11 @@ def child() -> None:
     """Train the specs on standard input in a cache of its own; print their scores."""
     with tempfile.TemporaryDirectory() as home:
         paths = StorePaths(Path(home) / "store" / "budgetsim.duckdb")
-        bench = open_bench(
+        workspace = open_workspace(
             paths, Path(home) / "cache", Access(download=False), threads=int(os.environ["RERUN_THREADS"])
         )
         for line in sys.stdin:
-            print(json.dumps(execute(from_json(line), bench).scores[0].value), flush=True)
+            print(json.dumps(execute(from_json(line), workspace).scores[0].value), flush=True)
 
 
 def again(specs: list[RunSpec], setting: dict[str, str]) -> Iterator[float]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from budgetsim.data.tasks import Task
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import Support, Surface
+from budgetsim.measure.spec import RunSpec, make_spec
 
 ROOT = Path(__file__).parents[1]
 NOTE = EvidenceNote(set="made", source="measured", device="cpu", n_rows=4)
@@ -83,6 +85,12 @@ def made_cost(strategy: str, task: Task, card: RateCard, hours: Hours | None, te
     kind = STRATEGIES[strategy]
     route = Route(strategy=strategy, teacher="t" if kind.has_teacher else None, student="s")
     return apply(cost_model(kind, task, card, hours), card, hours, terms, route)
+
+
+def change_spec(spec: RunSpec, **changes: Any) -> RunSpec:
+    """A spec with other flat fields: those of its design, `unlabeled`, `seed` or `recipe`."""
+    own = {"unlabeled": spec.unlabeled, "seed": spec.seed, "recipe": spec.recipe}
+    return make_spec(**{**spec.design.flat(), **own, **changes})
 
 
 def run_cli(*arguments: str, store: Path | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

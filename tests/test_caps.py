@@ -6,6 +6,7 @@ import heapq
 import json
 import math
 import queue
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ from budgetsim.measure.estimate import Estimator
 from budgetsim.measure.grid import load_grid
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.process import Task
-from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.wanted import Wanted
+from budgetsim.measure.stages import PlannedStage
+from budgetsim.measure.stagestore import Work
 from budgetsim.store.records import StageRecord
 from made import run_cli
 
@@ -115,7 +116,7 @@ def clockwork(monkeypatch: pytest.MonkeyPatch) -> Clockwork:
 
 def make_crew(clock: Clockwork, limits: Limits, *, runs: int = 6, predicted: float = RUN, workers: int = 2) -> Crew:
     spec = load_grid("cpu").specs(("fever",))[40]
-    specs = [RunSpec(**{**{k: getattr(spec, k) for k in spec.__slots__}, "seed": i}) for i in range(runs)]
+    specs = [replace(spec, seed=i) for i in range(runs)]
     estimator = Estimator(startup=STARTUP)
     estimator.slowness = 1.0
     estimator.learn_overhead(predicted)  # a run of no stages takes just this
@@ -224,10 +225,10 @@ def test_the_command_says_so_and_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_times_are_predicted_from_like_stages() -> None:
-    def stage(model: str, task: str, examples: int) -> Wanted:
-        return Wanted(
+    def stage(model: str, task: str, examples: int) -> PlannedStage:
+        return PlannedStage(
             kind="train_student", depends_on={}, about={"model": model, "task": task, "n_unlabeled": 0},
-            examples=examples,
+            examples=examples, build=lambda *_: Work(),
         )  # fmt: skip
 
     done = StageRecord(

@@ -21,9 +21,10 @@ from budgetsim.data.pins import AuthorFile, fetch
 from budgetsim.data.rows import Row, parse_pairs, read_text
 from budgetsim.data.splits import SplitRule, nested_order, split_task
 from budgetsim.data.tasks import get_task
-from budgetsim.data.unlabeled import load_pool, parse_labeler, simulate_labels
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.data.unlabeled import load_pool
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.errors import BudgetsimError, InputError
+from budgetsim.labelers import get_labeler
 from budgetsim.learners import overlap as baselines
 from budgetsim.learners.schedule import batch_order
 from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
@@ -32,9 +33,10 @@ from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.plan_grid import plan_grid
 from budgetsim.measure.recipe import PRESETS, get_preset
-from budgetsim.measure.resolve import Bench, check_spec
-from budgetsim.measure.spec import RunSpec, from_json, to_json
-from budgetsim.measure.stages import Device, StageStore, Work
+from budgetsim.measure.resolve import check_spec
+from budgetsim.measure.spec import RunSpec, from_json, make_spec, to_json
+from budgetsim.measure.stagestore import Device, StageStore, Work
+from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths
 from made import run_cli
 from tiny import write_tiny_task
@@ -123,15 +125,16 @@ def replace_target(row: Row) -> Row:
 def test_simulated_labels_have_their_accuracy_and_spread_their_errors() -> None:
     labels = ("a", "b", "c")
     rows = [Row(str(i), labels[i % 3], "") for i in range(6000)]
-    said = simulate_labels(rows, labels, "simulated:accuracy=0.8", seed=0)
+    labeler = get_labeler("simulated:accuracy=0.8")
+    said = labeler.label(rows, labels, seed=0)
     right = np.mean([s == r.target for s, r in zip(said, rows, strict=True)])
     assert right == pytest.approx(0.8, abs=0.02)
     shift = Counter((labels.index(s) - labels.index(r.target)) % 3 for s, r in zip(said, rows, strict=True))
     assert shift[1] == pytest.approx(shift[2], rel=0.15)
-    assert said == simulate_labels(rows, labels, "simulated:accuracy=0.8", seed=0)
+    assert said == labeler.label(rows, labels, seed=0)
     for bad in ("gpt:accuracy=0.8", "simulated:accuracy=1.2", "simulated"):
         with pytest.raises(InputError, match=r"simulated:accuracy=0\.8"):
-            parse_labeler(bad)
+            get_labeler(bad)
 
 
 def test_a_foreign_share_is_mixed_in(tmp_path: Path) -> None:
@@ -149,28 +152,30 @@ def test_a_foreign_share_is_mixed_in(tmp_path: Path) -> None:
 def test_a_simulated_labeler_needs_known_answers_and_the_message_has_the_way_out(tmp_path: Path) -> None:
     places = write_tiny_task(tmp_path / "data")
     add_task(tmp_path / "tasks", "own_llm", TaskFiles(**places), "accuracy")
-    bench = Bench(stage_store(tmp_path / "cache"), OFFLINE)
+    workspace = Workspace(stage_store(tmp_path / "cache"), OFFLINE)
 
     def spec(**changes: object) -> RunSpec:
-        plain = RunSpec(
-            task="own_llm", strategy="llm_annotate", student="tfidf-lr", labeler="simulated:accuracy=0.8",
-            n_llm_labels=20, recipe=PRESETS["paper"],
-        )  # fmt: skip
-        return replace(plain, **changes)  # type: ignore[arg-type]
+        plain = {
+            "task": "own_llm", "strategy": "llm_annotate", "student": "tfidf-lr", "labeler": "simulated:accuracy=0.8",
+            "n_llm_labels": 20,
+        }  # fmt: skip
+        return make_spec(recipe=PRESETS["paper"], **{**plain, **changes})
 
     with pytest.raises(InputError, match=r"40 of the 40 texts have none.*--unlabeled labelled"):
-        check_spec(spec(), bench)
-    check_spec(spec(unlabeled="labelled"), bench)
-    pool = bench.pool(spec(unlabeled="labelled"))
+        check_spec(spec(), workspace)
+    check_spec(spec(unlabeled="labelled"), workspace)
+    pool = workspace.pool(spec(unlabeled="labelled"))
     assert pool is not None
-    assert pool.rows == bench.split(spec()).train
+    assert pool.rows == workspace.split(spec()).train
     assert pool.source == "labelled"
     both = spec(unlabeled="labelled", strategy="annotate_plus_llm", n_labels=5)
     with pytest.raises(InputError, match="serves llm_annotate alone"):
-        check_spec(both, bench)
+        check_spec(both, workspace)
     with pytest.raises(InputError, match="There is no labeler 'gpt'"):
-        check_spec(spec(unlabeled="labelled", labeler="gpt"), bench)
-    done = execute(spec(unlabeled="labelled"), bench)  # train texts only: labels of 0.8 accuracy, learned by tfidf-lr
+        check_spec(spec(unlabeled="labelled", labeler="gpt"), workspace)
+    done = execute(
+        spec(unlabeled="labelled"), workspace
+    )  # train texts only: labels of 0.8 accuracy, learned by tfidf-lr
     said = next(s.record for s in done.stages if s.record.kind == "llm_label")
     assert said.score == pytest.approx(80, abs=15)
 
@@ -208,8 +213,8 @@ def test_a_grid_asks_ones_own_task_for_no_more_texts_than_it_has(tmp_path: Path)
     campaign = Campaign(specs=grid.specs(), paths=StorePaths(tmp_path / "s.duckdb"), cache=tmp_path / "cache")
     told: list[str] = []
     specs = cut_to_tasks(campaign, told.append).specs
-    assert [s.n_unlabeled for s in specs if s.task == "own_cut"] == [30, 40]  # the file has 40 texts
-    assert [s.n_unlabeled for s in specs if s.task == "toy_requests"] == [30, 1500, 9000]
+    assert [s.design.n_unlabeled for s in specs if s.task == "own_cut"] == [30, 40]  # the file has 40 texts
+    assert [s.design.n_unlabeled for s in specs if s.task == "toy_requests"] == [30, 1500, 9000]
     assert told == ["Cut to the texts there are: 2 runs of the grid ask for more."]
 
 
@@ -218,7 +223,7 @@ def test_a_grid_is_priced_with_each_teacher_and_each_labelling_pass_once() -> No
     speed = ModelledSpeed(
         peak_tflops=300, teacher_training=0.2, labelling=0.1, student_training=0.2, seconds_per_step=0.03
     )
-    specs = [s for s in load_grid("exp1-budgets").specs(("stance",)) if s.strategy == "distill"]
+    specs = [s for s in load_grid("exp1-budgets").specs(("stance",)) if s.route.strategy == "distill"]
     found = {c.model: c for c in plan_grid(specs, {"stance": bills}, speed, 2.0)}
     hours = 3 * 3.0 + 3 * 140_000 * 0.01  # three seeds; the bills hold a labelling pass in each run
     assert found["published"].gpu_hours == pytest.approx(hours)
@@ -228,7 +233,7 @@ def test_a_grid_is_priced_with_each_teacher_and_each_labelling_pass_once() -> No
     assert modern is not None
     once = 3 * (float(modern.teacher_at(100)) + 100_000 * modern.label_text + 140_000 * modern.train_text)
     assert found["modern"].gpu_hours == pytest.approx(once)
-    other = [replace(s, teacher="t5-v1_1-xl") for s in specs]
+    other = [replace(s, design=replace(s.design, route=replace(s.route, teacher="t5-v1_1-xl"))) for s in specs]
     unknown = {c.model: c.usd for c in plan_grid(other, {"stance": bills}, speed, 2.0)}
     assert unknown["published"] is None  # nobody was billed for XL: not known, never 0
     assert unknown["modern"] is not None
@@ -238,7 +243,7 @@ def test_specs_survive_json_and_say_what_they_lack() -> None:
     spec = load_grid("cpu").specs(("fever",))[40]
     assert from_json(to_json(spec)) == spec
     with pytest.raises(InputError, match="needs teacher"):
-        RunSpec(task="fever", strategy="distill", student="pico", n_labels=5, n_unlabeled=5, recipe=PRESETS["cpu"])
+        make_spec(task="fever", strategy="distill", student="pico", n_labels=5, n_unlabeled=5, recipe=PRESETS["cpu"])
     with pytest.raises(InputError, match="not a run spec"):
         from_json("{}")
 
@@ -246,8 +251,10 @@ def test_specs_survive_json_and_say_what_they_lack() -> None:
 def test_identity_ignores_what_a_run_does_not_use() -> None:
     base = get_preset("cpu")
     other = replace(base, temperature=4.0)
-    assert base.identity("annotate", "pico", None) == other.identity("annotate", "pico", None)
-    assert base.identity("distill", "pico", "minilm-lr") != other.identity("distill", "pico", "minilm-lr")
+    hard = Route(strategy="annotate", student="pico")
+    soft = Route(strategy="distill", teacher="minilm-lr", student="pico")
+    assert base.identity(hard) == other.identity(hard)
+    assert base.identity(soft) != other.identity(soft)
 
 
 def stage_store(folder: Path) -> StageStore:
@@ -354,7 +361,7 @@ def test_generated_rows_stay_out_of_results(tmp_path: Path) -> None:
 
 
 def test_asking_for_more_rows_than_there_are_says_how_many(tmp_path: Path) -> None:
-    spec = RunSpec(task="toy_requests", strategy="annotate", student="pico", n_labels=99_999, recipe=PRESETS["cpu"])
+    spec = make_spec(task="toy_requests", strategy="annotate", student="pico", n_labels=99_999, recipe=PRESETS["cpu"])
     campaign = Campaign(specs=[spec], paths=StorePaths(tmp_path / "s.duckdb"), cache=tmp_path)
     with pytest.raises(InputError, match="1400 labelled rows"):
         find_missing(campaign)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,21 +23,23 @@ from budgetsim.measure.limits import CLOSING, Limits
 from budgetsim.measure.plan_grid import plan_grid
 from budgetsim.measure.process import Task
 from budgetsim.measure.recipe import PRESETS
-from budgetsim.measure.resolve import Bench
-from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stages import Device, StageStore, Work
-from budgetsim.measure.wanted import Wanted, wanted_stages
+from budgetsim.measure.spec import RunSpec, make_spec
+from budgetsim.measure.stages import PlannedStage, plan_stages
+from budgetsim.measure.stagestore import Device, StageStore, Work
+from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths
 from budgetsim.store.records import RunRecord, Score, StageRecord, write_shard
+from made import change_spec
 
-ENCODER = RunSpec(
+ENCODER = make_spec(
     task="toy_requests", strategy="distill", student="pico", teacher="minilm-lr", n_labels=20, n_unlabeled=100,
     recipe=PRESETS["cpu"],
 )  # fmt: skip
 
 
-def wanted(kind: str = "train_student", model: str = "pico", examples: int = 1000) -> Wanted:
-    return Wanted(kind=kind, depends_on={}, about={"model": model, "task": "fever"}, examples=examples)
+def wanted(kind: str = "train_student", model: str = "pico", examples: int = 1000) -> PlannedStage:
+    about = {"model": model, "task": "fever"}
+    return PlannedStage(kind=kind, depends_on={}, about=about, examples=examples, build=lambda *_: Work())
 
 
 def done(seconds: float, cpu: float | None = None, *, kind: str = "train_student", examples: int = 1000) -> StageRecord:
@@ -127,7 +128,7 @@ def test_dollars_are_hours_times_the_price_and_closing_time_is_kept_back() -> No
 # Crews
 
 
-def job(specs: list[RunSpec], stages: list[Wanted]) -> Job:
+def job(specs: list[RunSpec], stages: list[PlannedStage]) -> Job:
     return Job(
         runs=[(spec, stages) for spec in specs], is_there=lambda _: False, settings={}, workers=2, limits=Limits(),
         began=time.monotonic(),
@@ -135,8 +136,8 @@ def job(specs: list[RunSpec], stages: list[Wanted]) -> Job:
 
 
 def test_runs_on_one_teacher_stay_together_and_others_apart() -> None:
-    texts = [replace(ENCODER, n_unlabeled=n) for n in (50, 100)]
-    others = [replace(ENCODER, seed=1), replace(ENCODER, n_labels=30)]
+    texts = [change_spec(ENCODER, n_unlabeled=n) for n in (50, 100)]
+    others = [change_spec(ENCODER, seed=1), change_spec(ENCODER, n_labels=30)]
     assert _groups([texts[0], *others, texts[1]]) == [texts, [others[0]], [others[1]]]
 
 
@@ -156,7 +157,9 @@ def test_what_is_left_is_shared_by_the_workers_and_a_shared_stage_counts_once() 
     estimator = quiet_estimator()
     estimator.prime([done(30.0)])
     estimator.learn_overhead(1.0)
-    crew = Crew(job([replace(ENCODER, seed=i) for i in range(3)], [wanted()]), estimator, lambda _: None, lambda: None)
+    crew = Crew(
+        job([change_spec(ENCODER, seed=i) for i in range(3)], [wanted()]), estimator, lambda _: None, lambda: None
+    )
     for number in (0, 1):
         crew._workers[number] = SimpleNamespace(alive=True, ready=True, task=None, lifetime=0.0)  # type: ignore[assignment]
     assert crew._eta() == pytest.approx((30.0 + 3 * 1.0) / 2)
@@ -170,10 +173,10 @@ def test_a_run_takes_no_time_before_its_worker_is_ready() -> None:
 
 
 def test_each_stage_is_reported_to_the_conductor_once(tmp_path: Path) -> None:
-    bench = Bench(StageStore(tmp_path, Device("cpu", "x")))
-    bench.stages.get("encode", {"a": 1}, lambda _: Work(examples=7), task="t")
-    assert [(made["kind"], made["examples"]) for made in worker._made(bench)] == [("encode", 7)]
-    assert worker._made(bench) == []
+    workspace = Workspace(StageStore(tmp_path, Device("cpu", "x")))
+    workspace.stages.get("encode", {"a": 1}, lambda _: Work(examples=7), task="t")
+    assert [(made["kind"], made["examples"]) for made in worker._made(workspace)] == [("encode", 7)]
+    assert worker._made(workspace) == []
 
 
 # Campaigns
@@ -181,9 +184,9 @@ def test_each_stage_is_reported_to_the_conductor_once(tmp_path: Path) -> None:
 
 def finished(spec: RunSpec, split_id: str, pool: str | None) -> RunRecord:
     return RunRecord(
-        design=spec.design(split_id, pool), scores=(Score(metric="accuracy", value=60.0),), stages=(),
+        point=spec.point(split_id, pool), scores=(Score(metric="accuracy", value=60.0),), stages=(),
         model_family="mini", device_class="cpu", device="x",
-        recipe=spec.recipe.identity(spec.strategy, spec.student, spec.teacher),
+        recipe=spec.recipe.identity(spec.route),
         finished_at=datetime(2026, 1, 1, tzinfo=UTC), git_commit=None, git_dirty=None, versions={}, host="h",
         data_hash="d",
     )  # fmt: skip
@@ -192,10 +195,10 @@ def finished(spec: RunSpec, split_id: str, pool: str | None) -> RunRecord:
 @pytest.fixture
 def campaign(tmp_path: Path) -> Campaign:
     """Three runs on one teacher; the first is in the store."""
-    specs = [replace(ENCODER, n_unlabeled=n) for n in (50, 100, 150)]
+    specs = [change_spec(ENCODER, n_unlabeled=n) for n in (50, 100, 150)]
     paths = StorePaths(tmp_path / "toy" / "s.duckdb")
-    bench = Bench(StageStore(tmp_path / "cache", Device("cpu", "x")))
-    write_shard(paths.runs, finished(specs[0], bench.split(specs[0]).split_id, "pool"), [])
+    workspace = Workspace(StageStore(tmp_path / "cache", Device("cpu", "x")))
+    write_shard(paths.runs, finished(specs[0], workspace.split(specs[0]).split_id, "pool"), [])
     return Campaign(specs=specs, paths=paths, cache=tmp_path / "cache", workers=2, limits=Limits(usd_per_hour=3.0))
 
 
@@ -205,8 +208,8 @@ def test_what_is_in_the_store_is_not_done_again(campaign: Campaign) -> None:
 
 def test_a_campaign_is_predicted_with_each_shared_stage_once(campaign: Campaign) -> None:
     predicted = show.predict_campaign(campaign, lambda _: None)
-    bench = Bench(StageStore(campaign.cache, Device("cpu", "x")))
-    distinct = {s.key: s for spec in campaign.specs[1:] for s in wanted_stages(spec, bench)}
+    workspace = Workspace(StageStore(campaign.cache, Device("cpu", "x")))
+    distinct = {s.key: s for spec in campaign.specs[1:] for s in plan_stages(spec, workspace)}
     counts = {stage["kind"]: stage["n"] for stage in predicted["stages"]}
     assert sum(counts.values()) == len(distinct)
     assert (counts["finetune_teacher"], counts["soft_label"], counts["train_student"]) == (1, 1, 2)
@@ -230,7 +233,7 @@ SPEED = ModelledSpeed(
 def test_a_grid_pays_one_labelling_pass_for_each_teacher() -> None:
     """Two sizes on one teacher: the modern way labels the larger pool once; the bills hold a pass in each run."""
     specs = [
-        RunSpec(
+        make_spec(
             task="stance", strategy="distill", student=PAPER_STUDENT, teacher=PAPER_TEACHER, n_labels=100,
             n_unlabeled=n, recipe=PRESETS["paper"],
         )

@@ -22,20 +22,20 @@ from budgetsim.errors import StoreError
 from budgetsim.measure import record
 from budgetsim.measure.execute import Result
 from budgetsim.measure.recipe import PRESETS
-from budgetsim.measure.resolve import Bench
-from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stages import Device, Stage, StageStore, Work
+from budgetsim.measure.spec import RunSpec, make_spec
+from budgetsim.measure.stagestore import Device, Stage, StageStore, Work
+from budgetsim.measure.workspace import Workspace
 from budgetsim.store.records import RunRecord, Score, StageRecord, read_shards, write_shard
 from tiny import write_tiny_task
 
 GPU = Device("gpu", "a card", count=2)
 SPECS = {
-    "annotate": RunSpec(task="recorded", strategy="annotate", student="pico", n_labels=9, recipe=PRESETS["cpu"]),
-    "distill": RunSpec(
+    "annotate": make_spec(task="recorded", strategy="annotate", student="pico", n_labels=9, recipe=PRESETS["cpu"]),
+    "distill": make_spec(
         task="recorded", strategy="distill", student="pico", teacher="minilm-lr", n_labels=9, n_unlabeled=20,
         recipe=PRESETS["cpu"],
     ),
-    "llm_annotate": RunSpec(
+    "llm_annotate": make_spec(
         task="recorded", strategy="llm_annotate", student="tfidf-lr", labeler="simulated:accuracy=0.8",
         n_llm_labels=20, recipe=PRESETS["cpu"],
     ),
@@ -50,9 +50,9 @@ def places(tmp_path: Path) -> dict[str, Path]:
 
 
 def make(tmp_path: Path, spec: RunSpec, device: Device = GPU) -> RunRecord:
-    bench = Bench(StageStore(tmp_path / "cache", device), Access(download=False))
+    workspace = Workspace(StageStore(tmp_path / "cache", device), Access(download=False))
     stage = Stage(tmp_path, StageRecord(stage_id="s", kind="evaluate", task="recorded"))
-    return record.make_record(spec, bench, Result((Score(metric="accuracy", value=50.0),), (stage, stage)))
+    return record.make_record(spec, workspace, Result((Score(metric="accuracy", value=50.0),), (stage, stage)))
 
 
 @pytest.mark.parametrize("strategy", SPECS)
@@ -60,7 +60,7 @@ def test_the_recipe_of_a_record_is_the_one_that_its_design_hashes(
     strategy: str, tmp_path: Path, places: dict[str, Path]
 ) -> None:
     made = make(tmp_path, SPECS[strategy])
-    assert canonical_hash(made.recipe) == made.design.recipe_id
+    assert canonical_hash(made.recipe) == made.point.recipe_id
     write_shard(tmp_path / "runs", made, [StageRecord(stage_id="s", kind="evaluate", task="recorded")])
     assert read_shards(tmp_path / "runs")[0] == [made]
 
@@ -68,7 +68,7 @@ def test_the_recipe_of_a_record_is_the_one_that_its_design_hashes(
 def test_a_recipe_that_does_not_hash_to_its_id_is_refused(tmp_path: Path, places: dict[str, Path]) -> None:
     """Another strategy's recipe makes a whole file, with a run_id that fits: only the recipe's own hash tells."""
     made = make(tmp_path, SPECS["distill"])
-    wrong = replace(made, recipe=PRESETS["cpu"].identity("annotate", "pico", None))
+    wrong = replace(made, recipe=PRESETS["cpu"].identity(SPECS["annotate"].route))
     file = write_shard(tmp_path / "runs", wrong, [])
     with pytest.raises(StoreError, match=rf"{file.name}, line 1: .*recipe_id .* is not the hash of its recipe"):
         read_shards(tmp_path / "runs")
@@ -157,8 +157,8 @@ def test_gpu_hours_are_hours_of_every_device(tmp_path: Path) -> None:
 def measured(**changes: object) -> RunRecord:
     spec = SPECS["annotate"]
     plain = RunRecord(
-        design=spec.design("cd" * 32, None), scores=(Score(metric="accuracy", value=50.0),), stages=(),
-        model_family="mini", device_class="cpu", device="x", recipe=spec.recipe.identity("annotate", "pico", None),
+        point=spec.point("cd" * 32, None), scores=(Score(metric="accuracy", value=50.0),), stages=(),
+        model_family="mini", device_class="cpu", device="x", recipe=spec.recipe.identity(spec.route),
         finished_at=datetime(2026, 1, 2, 3, tzinfo=UTC), git_commit=None, git_dirty=None, versions={}, host="h",
         data_hash="d",
     )  # fmt: skip
@@ -169,7 +169,7 @@ def test_a_fit_never_mixes_devices_families_or_splits() -> None:
     others = [
         {"device_class": "gpu"},
         {"model_family": "t5v11"},
-        {"design": replace(measured().design, split_id="ef" * 32)},
+        {"point": replace(measured().point, split_id="ef" * 32)},
     ]
     sets = [measured().evidence_set, *(measured(**change).evidence_set for change in others)]
     assert len(set(sets)) == 4

@@ -15,47 +15,54 @@ from budgetsim.data.custom import TaskFiles, add_task
 from budgetsim.data.loading import Access
 from budgetsim.data.rows import Row
 from budgetsim.data.splits import nested_order
-from budgetsim.data.unlabeled import load_pool, simulate_labels
+from budgetsim.data.unlabeled import load_pool
 from budgetsim.design.identity import canonical_hash
+from budgetsim.design.points import Route
+from budgetsim.design.strategies import ANNOTATE
+from budgetsim.design.strategies import DISTILL as DISTILLING
 from budgetsim.errors import InputError
+from budgetsim.labelers import get_labeler
 from budgetsim.measure import execute
 from budgetsim.measure.grid import parse_grid
 from budgetsim.measure.recipe import PRESETS, Recipe
-from budgetsim.measure.resolve import Bench, Run, check_spec
-from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stages import Device, StageStore, stage_key
-from budgetsim.measure.wanted import wanted_stages
+from budgetsim.measure.resolve import Run, check_spec
+from budgetsim.measure.spec import RunSpec, make_spec
+from budgetsim.measure.stages import plan_stages
+from budgetsim.measure.stages.llm_labels import hard_labels, plan_llm_labels
+from budgetsim.measure.stagestore import Device, StageStore, stage_key
+from budgetsim.measure.workspace import Workspace
+from made import change_spec
 from tiny import write_tiny_task
 
 CPU, PAPER = PRESETS["cpu"], PRESETS["paper"]
-DISTILL = RunSpec(
+DISTILL = make_spec(
     task="staged", strategy="distill", student="pico", teacher="nano", n_labels=20, n_unlabeled=16, recipe=CPU
 )
-ENCODER = replace(DISTILL, teacher="minilm-lr")
-LLM = RunSpec(
+ENCODER = change_spec(DISTILL, teacher="minilm-lr")
+LLM = make_spec(
     task="staged", strategy="llm_annotate", student="pico", labeler="simulated:accuracy=0.8", n_llm_labels=16,
     unlabeled="labelled", recipe=CPU,
 )  # fmt: skip
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """A bench beside a task of 54 train, 6 dev and 24 test rows, and 40 texts."""
+def workspace(tmp_path: Path) -> Workspace:
+    """A workspace beside a task of 54 train, 6 dev and 24 test rows, and 40 texts."""
     add_task(tmp_path / "tasks", "staged", TaskFiles(**write_tiny_task(tmp_path / "data")), "accuracy")
-    return Bench(StageStore(tmp_path / "cache", Device("cpu", "x")), Access(download=False))
+    return Workspace(StageStore(tmp_path / "cache", Device("cpu", "x")), Access(download=False))
 
 
 # Identity
 
 
 def of(recipe: Recipe, strategy: str = "distill", student: str = "pico", teacher: str | None = "nano") -> str:
-    return canonical_hash(recipe.identity(strategy, student, teacher))
+    return canonical_hash(recipe.identity(Route(strategy=strategy, student=student, teacher=teacher)))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"temperature": 3.0}, {"objective": "full"}, {"gold": True}, {"lr": 0.1}, {"teacher_lr": 0.1}, {"batch": 7},
+        {"temperature": 3.0}, {"gold": True}, {"lr": 0.1}, {"teacher_lr": 0.1}, {"batch": 7},
         {"steps": 7}, {"lora_rank": 4}, {"warmup_share": 0.5}, {"source_tokens": 9}, {"target_tokens": 9},
         {"vocabulary": 99}, {"precision": "bf16"}, {"optimizer": "adafactor"}, {"scheduler": "constant"},
         {"prefix": True}, {"version": 2},
@@ -78,10 +85,11 @@ def test_epochs_count_where_steps_do_not_and_each_strategy_has_its_own() -> None
         DISTILL_EPOCHS,
         TEACHER_EPOCHS,
     )  # fmt: skip  (what costs are modelled with)
-    assert (PAPER.epochs("annotate"), PAPER.epochs("distill")) == (ANNOTATE_EPOCHS, DISTILL_EPOCHS)
-    assert PAPER.identity("distill", "x", "y")["epochs"] == DISTILL_EPOCHS
-    assert PAPER.identity("distill", "x", "y")["teacher"]["lr"] == PAPER.teacher_lr
-    assert replace(PAPER, teacher_lr=9.0).identity("distill", "x", "y")["teacher"]["lr"] == 9.0
+    assert (PAPER.epochs(ANNOTATE), PAPER.epochs(DISTILLING)) == (ANNOTATE_EPOCHS, DISTILL_EPOCHS)
+    pair = Route(strategy="distill", teacher="x", student="y")
+    assert PAPER.identity(pair)["epochs"] == DISTILL_EPOCHS
+    assert PAPER.identity(pair)["teacher"]["lr"] == PAPER.teacher_lr
+    assert replace(PAPER, teacher_lr=9.0).identity(pair)["teacher"]["lr"] == 9.0
 
 
 @pytest.mark.parametrize(("n", "steps"), [(1, 3), (32, 3), (33, 6), (64, 6), (65, 9)])
@@ -91,23 +99,24 @@ def test_an_epoch_is_every_batch_the_last_part_included(n: int, steps: int) -> N
 
 
 def test_a_design_point_holds_every_count_of_its_spec() -> None:
-    spec = replace(DISTILL, seed=7)
-    flat = spec.design("s", "pool").flat()
+    spec = change_spec(DISTILL, seed=7)
+    flat = spec.point("s", "pool").flat()
     assert [flat[name] for name in ("n_labels", "n_llm_labels", "n_unlabeled", "seed")] == [20, 0, 16, 7]
-    llm = LLM.design("s", "labelled").flat()
+    llm = LLM.point("s", "labelled").flat()
     assert [llm[name] for name in ("n_labels", "n_llm_labels", "n_unlabeled")] == [0, 16, 0]
     assert (llm["labeler"], llm["unlabeled_source"]) == ("simulated:accuracy=0.8", "labelled")
     assert (
-        replace(DISTILL, strategy="annotate", teacher=None, n_unlabeled=0).design("s", "pool").unlabeled_source is None
+        change_spec(DISTILL, strategy="annotate", teacher=None, n_unlabeled=0).point("s", "pool").unlabeled_source
+        is None
     )
 
 
 # Stages
 
 
-def keys(spec: RunSpec, bench: Bench) -> dict[str, set[str]]:
+def keys(spec: RunSpec, workspace: Workspace) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for stage in wanted_stages(spec, bench):
+    for stage in plan_stages(spec, workspace):
         found.setdefault(stage.kind, set()).add(stage.key)
     return found
 
@@ -135,18 +144,18 @@ TAUGHT = {"finetune_teacher", "soft_label", *STUDENT}
     ],
 )  # fmt: skip
 def test_a_change_makes_just_the_stages_anew_that_depend_on_it(
-    spec: RunSpec, change: dict[str, Any], anew: set[str], bench: Bench
+    spec: RunSpec, change: dict[str, Any], anew: set[str], workspace: Workspace
 ) -> None:
-    before, after = keys(spec, bench), keys(replace(spec, **change), bench)
+    before, after = keys(spec, workspace), keys(change_spec(spec, **change), workspace)
     assert before.keys() == after.keys()
     assert {kind for kind in before if before[kind] != after[kind]} == anew
 
 
-def test_other_texts_are_labelled_anew_by_the_same_teacher(bench: Bench, tmp_path: Path) -> None:
+def test_other_texts_are_labelled_anew_by_the_same_teacher(workspace: Workspace, tmp_path: Path) -> None:
     for name in ("one", "two"):
         texts = [f"text {name} {i}" for i in range(30)]
         (tmp_path / f"{name}.txt").write_text("\n".join(texts), encoding="utf-8")
-    one, two = (keys(replace(ENCODER, unlabeled=str(tmp_path / f"{n}.txt")), bench) for n in ("one", "two"))
+    one, two = (keys(change_spec(ENCODER, unlabeled=str(tmp_path / f"{n}.txt")), workspace) for n in ("one", "two"))
     assert one["finetune_teacher"] == two["finetune_teacher"]
     assert not one["soft_label"] & two["soft_label"]
     assert len(one["encode"] & two["encode"]) == 2  # train and test texts are the same
@@ -156,10 +165,10 @@ def test_stages_of_two_kinds_never_share_a_key() -> None:
     assert stage_key("encode", {"a": 1}) != stage_key("evaluate", {"a": 1})
 
 
-def test_examples_known_beforehand_count_every_epoch(bench: Bench) -> None:
+def test_examples_known_beforehand_count_every_epoch(workspace: Workspace) -> None:
     recipe = replace(PAPER, student="pico", teacher="nano", batch=8, epochs_distill=3, epochs_teacher=2)
     for gold, rows in ((False, 16), (True, 16 + 20)):
-        found = {s.kind: s for s in wanted_stages(replace(DISTILL, recipe=replace(recipe, gold=gold)), bench)}
+        found = {s.kind: s for s in plan_stages(change_spec(DISTILL, recipe=replace(recipe, gold=gold)), workspace)}
         assert found["train_student"].examples == 3 * 8 * -(-rows // 8)
         assert found["finetune_teacher"].examples == 2 * 8 * -(-20 // 8)
     assert found["soft_label"].examples == 40
@@ -169,63 +178,67 @@ def test_examples_known_beforehand_count_every_epoch(bench: Bench) -> None:
 # Rows
 
 
-def test_a_run_takes_as_many_labels_and_texts_as_it_says_in_the_seeds_own_orders(bench: Bench) -> None:
-    run = Run(replace(DISTILL, seed=3), bench)
+def test_a_run_takes_as_many_labels_and_texts_as_it_says_in_the_seeds_own_orders(workspace: Workspace) -> None:
+    run = Run(change_spec(DISTILL, seed=3), workspace)
     assert run.pool is not None
     assert run.text_order == nested_order(40, 3, "texts")[:16].tolist()
     assert [r.source for r in run.labelled] == [run.split.train[i].source for i in nested_order(54, 3, "labels")[:20]]
     assert run.target_tokens == CPU.target_tokens
-    longer = Run(replace(DISTILL, recipe=replace(CPU, target_tokens=99)), bench)
+    longer = Run(change_spec(DISTILL, recipe=replace(CPU, target_tokens=99)), workspace)
     assert longer.target_tokens == 99
 
 
-def test_long_answers_are_given_the_room_they_need(bench: Bench) -> None:
-    run = Run(DISTILL, bench)
+def test_long_answers_are_given_the_room_they_need(workspace: Workspace) -> None:
+    run = Run(DISTILL, workspace)
     run.task = replace(run.task, name="nq")
     assert run.target_tokens == 32  # more than the preset's 8
 
 
-def test_the_very_last_row_can_be_asked_for_and_no_more(bench: Bench) -> None:
-    check_spec(replace(DISTILL, n_labels=54, n_unlabeled=40), bench)
+def test_the_very_last_row_can_be_asked_for_and_no_more(workspace: Workspace) -> None:
+    check_spec(change_spec(DISTILL, n_labels=54, n_unlabeled=40), workspace)
     for more in ({"n_labels": 55}, {"n_unlabeled": 41}):
         with pytest.raises(InputError, match="in this split"):
-            check_spec(replace(DISTILL, **more), bench)
+            check_spec(change_spec(DISTILL, **more), workspace)
 
 
-def test_texts_of_dev_and_test_never_enter_a_pool(bench: Bench, tmp_path: Path) -> None:
-    split = bench.split(DISTILL)
+def test_texts_of_dev_and_test_never_enter_a_pool(workspace: Workspace, tmp_path: Path) -> None:
+    split = workspace.split(DISTILL)
     held = [row.source for row in (*split.dev, *split.test)]
     file = tmp_path / "texts.txt"
     file.write_text("\n".join([*held, "a new text"]), encoding="utf-8")
-    assert [r.source for r in load_pool(str(file), split, bench.access).rows] == ["a new text"]
+    assert [r.source for r in load_pool(str(file), split, workspace.access).rows] == ["a new text"]
 
 
-def test_a_third_of_foreign_texts_is_a_third(bench: Bench, tmp_path: Path) -> None:
+def test_a_third_of_foreign_texts_is_a_third(workspace: Workspace, tmp_path: Path) -> None:
     file = tmp_path / "texts.txt"
     file.write_text("\n".join(f"foreign {i}" for i in range(500)), encoding="utf-8")
-    pool = load_pool(f"{file}:share=0.2", bench.split(DISTILL), bench.access)
+    pool = load_pool(f"{file}:share=0.2", workspace.split(DISTILL), workspace.access)
     assert len(pool.rows) == 50  # 40 of its own are four fifths
     assert sum(r.source.startswith("foreign") for r in pool.rows) == 10
 
 
-def test_a_pool_is_told_by_its_whole_texts(bench: Bench, tmp_path: Path) -> None:
+def test_a_pool_is_told_by_its_whole_texts(workspace: Workspace, tmp_path: Path) -> None:
     ids = []
     for texts in ("alpha\nbeta", "all\nbut", "beta\nalpha"):
         (tmp_path / "t.txt").write_text(texts, encoding="utf-8")
-        ids.append(load_pool(str(tmp_path / "t.txt"), bench.split(DISTILL), bench.access).pool_id)
+        ids.append(load_pool(str(tmp_path / "t.txt"), workspace.split(DISTILL), workspace.access).pool_id)
     assert len(set(ids)) == 3
 
 
 def test_a_simulated_labeler_errs_elsewhere_with_another_seed() -> None:
     rows = [Row(str(i), "a", "") for i in range(200)]
-    said = [simulate_labels(rows, ("a", "b"), "simulated:accuracy=0.7", seed) for seed in (0, 1)]
+    labeler = get_labeler("simulated:accuracy=0.7")
+    said = [labeler.label(rows, ("a", "b"), seed) for seed in (0, 1)]
     assert said[0] != said[1]
 
 
-def test_every_text_keeps_the_label_that_was_said_of_it(bench: Bench) -> None:
+def test_every_text_keeps_the_label_that_was_said_of_it(workspace: Workspace) -> None:
     """A labeler that never errs says each row's own answer: whatever subset is taken, labels stay with their rows."""
-    perfect = replace(LLM, labeler="simulated:accuracy=1.0")
-    rows, labels = execute._hard_labels(Run(perfect, bench), [])
+    perfect = change_spec(LLM, labeler="simulated:accuracy=1.0")
+    run = Run(perfect, workspace)
+    (stage,) = plan_llm_labels(run)
+    made = workspace.stages.get(stage.kind, stage.depends_on, lambda folder: stage.build(folder, {}), **stage.about)
+    rows, labels = hard_labels(run, {stage.key: made})
     assert len(rows) == 16
     assert labels == [row.target for row in rows]
 
@@ -236,7 +249,7 @@ def test_every_text_keeps_the_label_that_was_said_of_it(bench: Bench) -> None:
 def test_a_block_may_ask_for_gold_and_for_seed_zero() -> None:
     text = "{blocks: [{strategy: distill, gold: true, n_labels: 9, n_unlabeled: 9, seed: [0]}, {strategy: annotate, n_labels: 9}]}"
     specs = parse_grid(text, "x").specs(["fever"])
-    assert [(s.strategy, s.recipe.gold, s.seed) for s in specs] == [("distill", True, 0), ("annotate", False, 0)]
+    assert [(s.route.strategy, s.recipe.gold, s.seed) for s in specs] == [("distill", True, 0), ("annotate", False, 0)]
     with pytest.raises(InputError, match="n_labels is 0"):
         parse_grid("{blocks: [{strategy: annotate, n_labels: 0}]}", "x")
 
@@ -260,7 +273,7 @@ class Recorder:
 @pytest.mark.train
 @pytest.mark.filterwarnings("ignore")
 def test_a_distilled_run_trains_on_the_teachers_probabilities_of_its_own_texts(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
@@ -274,8 +287,8 @@ def test_a_distilled_run_trains_on_the_teachers_probabilities_of_its_own_texts(
     recipe = replace(
         CPU, steps=1, vocabulary=60, lr=2e-3, teacher_lr=5e-3, gold=True, precision="bf16", temperature=3.0
     )
-    spec = replace(ENCODER, recipe=recipe, seed=5)
-    done = execute.execute(spec, bench)
+    spec = change_spec(ENCODER, recipe=recipe, seed=5)
+    done = execute.execute(spec, workspace)
 
     soft = next(s for s in done.stages if s.record.kind == "soft_label")
     z = load_file(soft.folder / "logits.safetensors")["logits"][nested_order(40, 5, "texts")[:16]] / 3.0
@@ -283,8 +296,8 @@ def test_a_distilled_run_trains_on_the_teachers_probabilities_of_its_own_texts(
     p /= p.sum(1, keepdims=True)
     given = np.array([e.label_probs.numpy() for e in recorder.examples])
     assert given[:16] == pytest.approx(p, abs=1e-5)
-    truth = [row.target for row in Run(spec, bench).labelled]
-    assert given[16:].tolist() == [[float(t == label) for label in Run(spec, bench).task.labels] for t in truth]
+    truth = [row.target for row in Run(spec, workspace).labelled]
+    assert given[16:].tolist() == [[float(t == label) for label in Run(spec, workspace).task.labels] for t in truth]
 
     assert (recorder.how.lr, recorder.how.seed, recorder.how.steps) == (2e-3, 5, 1)
     assert recorder.how.precision == "fp32"  # half precision is for GPUs

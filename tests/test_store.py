@@ -44,7 +44,7 @@ STAGES = (
 
 def made_run(seed: int = 0, stages: tuple[str, ...] = ("teach", "train")) -> RunRecord:
     return RunRecord(
-        design=replace(DESIGN, seed=seed),
+        point=replace(DESIGN, seed=seed),
         scores=(Score(metric="f1", value=51.25, n_test=100), Score(metric="macro_f1", value=40.0, is_main=False)),
         stages=stages,
         model_family="tiny",
@@ -118,7 +118,7 @@ def test_a_run_comes_back_from_its_file(tmp_path):
     run = made_run()
     file = write_shard(tmp_path, run, STAGES)
     assert read_shards(tmp_path) == ([run], list(STAGES))
-    assert file.name == f"{run.design.run_id[:20]}.jsonl"
+    assert file.name == f"{run.point.run_id[:20]}.jsonl"
     assert [p.name for p in tmp_path.iterdir()] == [file.name]  # no temporary file is left
 
 
@@ -147,7 +147,7 @@ def test_identity_is_the_design_not_the_provenance(paths):
     write_shard(paths.runs, made_run(), STAGES)
     merge(paths)
     again = replace(made_run(), host="elsewhere", git_commit="1" * 40, scores=(Score(metric="f1", value=60.0),))
-    assert again.design.run_id == made_run().design.run_id
+    assert again.point.run_id == made_run().point.run_id
     write_shard(paths.runs.parent / "other", again, STAGES)
     with pytest.raises(InputError, match="already holds another file of that name"):
         merge_folder(paths, paths.runs.parent / "other")

@@ -25,9 +25,9 @@ from budgetsim.learners.distill import LabelHead, StateCache, StateHead, cache_s
 from budgetsim.learners.evaluate import first_tokens, generate  # noqa: E402
 from budgetsim.measure.recipe import PRESETS, Recipe  # noqa: E402
 from budgetsim.measure.record import measure_one  # noqa: E402
-from budgetsim.measure.spec import RunSpec, from_json, to_json  # noqa: E402
-from budgetsim.measure.wanted import wanted_stages  # noqa: E402
-from budgetsim.measure.worker import open_bench  # noqa: E402
+from budgetsim.measure.spec import from_json, make_spec, to_json  # noqa: E402
+from budgetsim.measure.stages import plan_stages  # noqa: E402
+from budgetsim.measure.worker import open_workspace  # noqa: E402
 from budgetsim.store.database import open_reader  # noqa: E402
 from budgetsim.store.location import StorePaths  # noqa: E402
 from budgetsim.store.merge import check, merge  # noqa: E402
@@ -185,26 +185,26 @@ def test_paper_path_end_to_end(tiny: Path, paths: StorePaths, tmp_path: Path) ->
     """Teacher, soft labels over the whole vocabulary, student, evaluation, store: the GPU path on a tiny T5."""
     places = write_tiny_task(tmp_path / "data")
     add_task(paths.folder / "tasks", "tiny_task", TaskFiles(**places), "accuracy")
-    bench = open_bench(paths, tmp_path / "cache", Access(download=False))
+    workspace = open_workspace(paths, tmp_path / "cache", Access(download=False))
     recipe = tiny_paper(tiny)
     specs = [
-        RunSpec(task="tiny_task", strategy="annotate", student=str(tiny), n_labels=40, recipe=recipe),
-        RunSpec(
+        make_spec(task="tiny_task", strategy="annotate", student=str(tiny), n_labels=40, recipe=recipe),
+        make_spec(
             task="tiny_task", strategy="distill", student=str(tiny), teacher=str(tiny), n_labels=40, n_unlabeled=24,
             recipe=recipe,
         ),
-        RunSpec(
+        make_spec(
             task="tiny_task", strategy="distill", student=str(tiny), teacher=str(tiny), n_labels=40, n_unlabeled=32,
             recipe=replace(recipe, gold=True),
         ),
-        RunSpec(
+        make_spec(
             task="tiny_task", strategy="distill", student=str(tiny), teacher=str(tiny), n_labels=40, n_unlabeled=32,
             recipe=replace(recipe, lora_rank=2),
         ),
     ]  # fmt: skip
     for spec in specs:
-        finished = measure_one(from_json(to_json(spec)), bench, paths)
-        assert set(finished.record.stages) == {stage.key for stage in wanted_stages(spec, bench)}  # known beforehand
+        finished = measure_one(from_json(to_json(spec)), workspace, paths)
+        assert set(finished.record.stages) == {stage.key for stage in plan_stages(spec, workspace)}  # known beforehand
         assert 0 <= finished.record.scores[0].value <= 100
         assert finished.record.evidence_set.startswith("measured-cpu-t5v11-")
         assert str(tmp_path) not in finished.shard.read_text()
@@ -226,9 +226,9 @@ def test_paper_path_end_to_end(tiny: Path, paths: StorePaths, tmp_path: Path) ->
 def test_a_run_twice_gives_the_same_score_and_is_stored_once(tiny: Path, paths: StorePaths, tmp_path: Path) -> None:
     places = write_tiny_task(tmp_path / "data")
     add_task(paths.folder / "tasks", "tiny_twice", TaskFiles(**places), "accuracy")
-    spec = RunSpec(task="tiny_twice", strategy="annotate", student=str(tiny), n_labels=40, recipe=tiny_paper(tiny))
-    first = measure_one(spec, open_bench(paths, tmp_path / "one", Access(download=False)), paths)
-    second = measure_one(spec, open_bench(paths, tmp_path / "two", Access(download=False)), paths)
+    spec = make_spec(task="tiny_twice", strategy="annotate", student=str(tiny), n_labels=40, recipe=tiny_paper(tiny))
+    first = measure_one(spec, open_workspace(paths, tmp_path / "one", Access(download=False)), paths)
+    second = measure_one(spec, open_workspace(paths, tmp_path / "two", Access(download=False)), paths)
     assert first.record.scores == second.record.scores
     assert first.shard == second.shard
     merge(paths)
@@ -239,12 +239,12 @@ def test_a_run_twice_gives_the_same_score_and_is_stored_once(tiny: Path, paths: 
 def test_a_vocabulary_mismatch_names_the_way_out(tiny: Path, paths: StorePaths, tmp_path: Path) -> None:
     places = write_tiny_task(tmp_path / "data")
     add_task(paths.folder / "tasks", "tiny_mismatch", TaskFiles(**places), "accuracy")
-    spec = RunSpec(
+    spec = make_spec(
         task="tiny_mismatch", strategy="distill", student=str(tiny), teacher="nano", n_labels=40, n_unlabeled=24,
         recipe=tiny_paper(tiny),
     )  # fmt: skip
     with pytest.raises(InputError, match=r"different vocabularies.*encoder teacher"):
-        measure_one(spec, open_bench(paths, tmp_path / "cache", Access(download=False)), paths)
+        measure_one(spec, open_workspace(paths, tmp_path / "cache", Access(download=False)), paths)
 
 
 def test_a_checkpoint_is_told_apart_by_what_is_in_it(tmp_path: Path) -> None:

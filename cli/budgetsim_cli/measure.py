@@ -63,7 +63,7 @@ def measure(
     from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.plan import plan_json, plan_page, plan_paper
     from budgetsim.measure.show import baseline_rows, outcome_page
-    from budgetsim.measure.stages import default_cache
+    from budgetsim.measure.stagestore import default_cache
     from budgetsim.store.location import locate
 
     paths = locate(store)
@@ -113,6 +113,7 @@ def _points(
     tasks: list[str], recipe: Recipe, strategy: str, student: str | None, teacher: str | None, llm: str | None,
     unlabeled: str, counts: dict[str, list[int] | None],
 ) -> list[RunSpec]:  # fmt: skip
+    from budgetsim.design.strategies import get_strategy
     from budgetsim.errors import InputError
     from budgetsim.measure import Grid
 
@@ -122,7 +123,7 @@ def _points(
     block: dict[str, Any] = {"strategy": plain, "unlabeled": unlabeled, "gold": strategy != plain}
     block |= {name: value for name, value in {"student": student, "teacher": teacher, "labeler": llm}.items() if value}
     block |= {name: list(values) for name, values in counts.items() if values}
-    if plain not in ("distill", "llm_annotate", "annotate_plus_llm"):
+    if not {"n_unlabeled", "n_llm_labels"} & set(get_strategy(plain).inputs):
         del block["unlabeled"]
         if unlabeled != "pool":
             raise InputError(f"--unlabeled has no use for {plain}, which learns from labelled texts alone.")

@@ -22,8 +22,8 @@ def run_one(
     from budgetsim.measure.conductor import Campaign, refuse_toys
     from budgetsim.measure.record import measure_one
     from budgetsim.measure.spec import read_spec
-    from budgetsim.measure.stages import default_cache
-    from budgetsim.measure.worker import open_bench
+    from budgetsim.measure.stagestore import default_cache
+    from budgetsim.measure.worker import open_workspace
     from budgetsim.store.location import locate
     from budgetsim.store.merge import merge as merge_store
 
@@ -31,11 +31,11 @@ def run_one(
     register_custom_tasks(paths.folder / "tasks")
     wanted = read_spec(spec)
     refuse_toys(Campaign(specs=[wanted], paths=paths, cache=default_cache()))
-    finished = measure_one(wanted, open_bench(paths, default_cache(), Access()), paths)
+    finished = measure_one(wanted, open_workspace(paths, default_cache(), Access()), paths)
     if merge:
         merge_store(paths)
     scores = {s.metric: s.value for s in finished.record.scores}
-    run_id = finished.record.design.run_id
+    run_id = finished.record.point.run_id
     if as_json:
         print_json({"run_id": run_id, "scores": scores, "file": str(finished.shard)})
     else:

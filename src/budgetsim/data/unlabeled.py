@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from budgetsim.data.loading import Access, load_task
 from budgetsim.data.rows import Row, nfc, parse_texts, read_text
 from budgetsim.data.splits import Split, split_task
@@ -19,7 +17,7 @@ LABELLED: Final = "labelled"  # the training part as a pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class TextPool:
     """Texts to label, in the order of the split; `source` names them in a run's identity."""
 
     source: str
@@ -27,7 +25,7 @@ class Pool:
     pool_id: str
 
 
-def load_pool(described: str, split: Split, access: Access) -> Pool:
+def load_pool(described: str, split: Split, access: Access) -> TextPool:
     """The texts that `pool`, `labelled`, `task:NAME[:share=S]` or `FILE[:share=S]` describe.
 
     `labelled` is the labelled training part: its answers are known, which a simulated labeler needs. A share
@@ -75,58 +73,8 @@ def _mix(own: Sequence[Row], foreign: Sequence[Row], share: float) -> tuple[Row,
     return (*foreign[:n_foreign], *own[: total - n_foreign])
 
 
-def _pool(source: str, rows: Sequence[Row], advice: str) -> Pool:
+def _pool(source: str, rows: Sequence[Row], advice: str) -> TextPool:
     if not rows:
         raise InputError(f"There are no unlabelled texts: {advice}.")
     digest = hashlib.sha256("\n".join(row.source for row in rows).encode("utf-8")).hexdigest()
-    return Pool(source=source, rows=tuple(rows), pool_id=digest)
-
-
-def simulate_labels(rows: Sequence[Row], labels: Sequence[str], labeler: str, seed: int) -> list[str]:
-    """Labels of a stated accuracy: each is wrong with its chance, then any other label, evenly.
-
-    labeler : `simulated:accuracy=0.8`
-
-    raises : InputError where the labeler is another, or a row's answer is not known
-    """
-    accuracy = parse_labeler(labeler)
-    check_answers(rows, labels)
-    rng = np.random.default_rng([seed, 4])
-    wrong = rng.random(len(rows)) >= accuracy
-    shift = rng.integers(1, len(labels), size=len(rows))
-    place = {label: i for i, label in enumerate(labels)}
-    return [
-        labels[(place[row.target] + int(s)) % len(labels)] if w else row.target
-        for row, w, s in zip(rows, wrong, shift, strict=True)
-    ]
-
-
-def check_answers(rows: Sequence[Row], labels: Sequence[str]) -> None:
-    """Refuse texts that a simulated labeler cannot label.
-
-    raises : InputError with the way out
-    """
-    if not labels:
-        raise InputError("A simulated labeler works for classifications, and this task is none.")
-    unknown = sum(row.target not in labels for row in rows)
-    if unknown:
-        raise InputError(
-            f"A simulated labeler changes known answers, and {unknown:,} of the {len(rows):,} texts have none. For "
-            f"llm_annotate, pass --unlabeled {LABELLED}: it labels the texts of your labelled training rows anew."
-        )
-
-
-def parse_labeler(labeler: str) -> float:
-    """Accuracy of a simulated labeler, 0 to 1.
-
-    >>> parse_labeler("simulated:accuracy=0.8")
-    0.8
-    """
-    head, _, number = labeler.partition(":accuracy=")
-    try:
-        accuracy = float(number)
-    except ValueError:
-        accuracy = -1.0
-    if head != "simulated" or not 0 <= accuracy <= 1:
-        raise InputError(f"There is no labeler {labeler!r}; write simulated:accuracy=0.8 (0 to 1).")
-    return accuracy
+    return TextPool(source=source, rows=tuple(rows), pool_id=digest)

@@ -1,1 +1,31 @@
-"""Who labels texts besides people."""
+"""Who gives labels besides people: a file a kind, each a `Labeler`; a new one is a file here and its line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from budgetsim.errors import InputError
+from budgetsim.labelers.labeler import Labeler
+from budgetsim.labelers.simulated import SimulatedLabeler
+
+# What a labeler's name begins with -> how the whole name is read.
+LABELERS: Final[Mapping[str, Callable[[str], Labeler]]] = MappingProxyType({"simulated": SimulatedLabeler.parse})
+
+
+def get_labeler(name: str) -> Labeler:
+    """The labeler of that name, `KIND:option=value`.
+
+    raises : InputError where there is none, or its options are malformed
+
+    >>> get_labeler("simulated:accuracy=0.8")
+    SimulatedLabeler(accuracy=0.8)
+    """
+    kind = name.partition(":")[0]
+    if kind not in LABELERS:
+        raise InputError(f"There is no labeler {name!r}; write simulated:accuracy=0.8 (0 to 1).")
+    return LABELERS[kind](name)
+
+
+__all__ = ["LABELERS", "Labeler", "SimulatedLabeler", "get_labeler"]

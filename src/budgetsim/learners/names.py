@@ -18,6 +18,11 @@ def is_cheap(student: str) -> bool:
     return student in CHEAP_STUDENTS
 
 
+def is_encoder(teacher: str) -> bool:
+    """Whether a teacher is a classifier on a frozen encoder, not a seq2seq model."""
+    return teacher in ENCODER_TEACHERS
+
+
 def model_id(name: str) -> str:
     """Name of a model in a run's identity: a folder counts by its last name and what is in it, not by its place."""
     return _folder_id(str(Path(name).expanduser().resolve())) if Path(name).expanduser().is_dir() else name

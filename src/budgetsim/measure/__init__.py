@@ -4,7 +4,7 @@ from budgetsim.measure.conductor import Campaign, Outcome, run_campaign
 from budgetsim.measure.grid import Grid, grid_names, load_grid
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.recipe import PRESETS, Recipe, get_preset
-from budgetsim.measure.spec import RunSpec
+from budgetsim.measure.spec import RunSpec, make_spec
 
 __all__ = [
     "PRESETS",
@@ -17,5 +17,6 @@ __all__ = [
     "get_preset",
     "grid_names",
     "load_grid",
+    "make_spec",
     "run_campaign",
 ]

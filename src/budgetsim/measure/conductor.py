@@ -14,10 +14,11 @@ from budgetsim.errors import InputError, StoreLockedError
 from budgetsim.measure.crew import Crew, Job, Tell
 from budgetsim.measure.estimate import Estimator, Timed, prediction_error
 from budgetsim.measure.limits import Limits
-from budgetsim.measure.resolve import CHECKPOINT_EVERY, Bench, check_spec
+from budgetsim.measure.resolve import check_spec
 from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stages import Device, StageStore
-from budgetsim.measure.wanted import wanted_stages
+from budgetsim.measure.stages import plan_stages
+from budgetsim.measure.stagestore import Device, StageStore
+from budgetsim.measure.workspace import CHECKPOINT_EVERY, Workspace
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import merge
 from budgetsim.store.records import read_shards
@@ -77,23 +78,21 @@ def find_missing(campaign: Campaign, tell: Tell = lambda _: None) -> tuple[list[
         out, and said), StoreError for torn files
     """
     refuse_toys(campaign)
-    done = {run.design.run_id for run in read_shards(campaign.paths.runs)[0]}
-    bench = make_bench(campaign)
+    done = {run.point.run_id for run in read_shards(campaign.paths.runs)[0]}
+    workspace = open_view(campaign)
     there: list[RunSpec] = []
     missing: list[RunSpec] = []
     refused: dict[str, list[RunSpec]] = {}
     for spec in campaign.specs:
-        bench.split(spec)  # a task that cannot be read is an error, never left out
+        workspace.split(spec)  # a task that cannot be read is an error, never left out
         try:
-            check_spec(spec, bench)
+            check_spec(spec, workspace)
         except InputError as error:
             if not campaign.leave_out:
                 raise
             refused.setdefault(_what(spec, error), []).append(spec)
             continue
-        pool = bench.pool(spec)
-        design = spec.design(bench.split(spec).split_id, pool.source if pool else None)
-        (there if design.run_id in done else missing).append(spec)
+        (there if workspace.point(spec).run_id in done else missing).append(spec)
     for words, specs in refused.items():
         tell(f"Left out of the grid, {len(specs)} runs: {words}")
     if campaign.specs and not there and not missing:
@@ -103,31 +102,31 @@ def find_missing(campaign: Campaign, tell: Tell = lambda _: None) -> tuple[list[
 
 def cut_to_tasks(campaign: Campaign, tell: Tell = lambda _: None) -> Campaign:
     """A grid's runs with no more texts than a user's own task has; grids are written for the tasks that ship."""
-    bench = make_bench(campaign)
+    workspace = open_view(campaign)
     specs, cut = [], 0
     for spec in campaign.specs:
-        n = _texts_of_own(spec, bench)
-        counts = {name: min(getattr(spec, name), n) for name in ("n_unlabeled", "n_llm_labels")} if n else {}
-        specs.append(replace(spec, **counts))
+        n = _texts_of_own(spec, workspace)
+        counts = {name: min(getattr(spec.design, name), n) for name in ("n_unlabeled", "n_llm_labels")} if n else {}
+        specs.append(replace(spec, design=replace(spec.design, **counts)))
         cut += specs[-1] != spec
     if cut:
         tell(f"Cut to the texts there are: {cut} runs of the grid ask for more.")
     return replace(campaign, specs=list(dict.fromkeys(specs)))
 
 
-def _texts_of_own(spec: RunSpec, bench: Bench) -> int:
+def _texts_of_own(spec: RunSpec, workspace: Workspace) -> int:
     """Texts of a user's own task that a run may use; 0 where it is another's or has none."""
     if not spec.uses_pool or get_task(spec.task).origin != "custom":
         return 0
     try:
-        pool = bench.pool(spec)
+        pool = workspace.pool(spec)
     except InputError:
         return 0  # refused later, with its reason
     return len(pool.rows) if pool is not None else 0
 
 
 def _what(spec: RunSpec, error: InputError) -> str:
-    return str(error).replace(spec.title, f"{spec.task} {spec.strategy}")
+    return str(error).replace(spec.title, f"{spec.task} {spec.route.strategy}")
 
 
 def refuse_toys(campaign: Campaign) -> None:
@@ -174,10 +173,10 @@ def prepare_estimator(campaign: Campaign) -> Estimator:
 
 
 def _job(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Job:
-    bench = make_bench(campaign)
+    workspace = open_view(campaign)
     return Job(
-        runs=[(spec, wanted_stages(spec, bench)) for spec in missing],
-        is_there=lambda stage: bench.stages.place(stage.kind, stage.key).is_dir(),
+        runs=[(spec, plan_stages(spec, workspace)) for spec in missing],
+        is_there=lambda stage: workspace.stages.place(stage.kind, stage.key).is_dir(),
         settings={
             "database": str(campaign.paths.database),
             "cache": str(campaign.cache),
@@ -191,9 +190,9 @@ def _job(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Job:
     )
 
 
-def make_bench(campaign: Campaign) -> Bench:
-    """A bench to look at, not to work on: splits, pools and which stages are there."""
-    return Bench(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
+def open_view(campaign: Campaign) -> Workspace:
+    """A workspace to look into, not to work in: splits, pools and which stages are there."""
+    return Workspace(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
 
 
 def _outcome(crew: Crew, estimator: Estimator, campaign: Campaign, there: int, missing: int) -> Outcome:

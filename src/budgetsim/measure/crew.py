@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from budgetsim.design.points import Route
 from budgetsim.errors import BudgetsimError, MissingExtraError
 from budgetsim.measure.estimate import Estimator
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.process import Event, Events, Task, Worker
 from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.wanted import Wanted
+from budgetsim.measure.stages import PlannedStage
 from budgetsim.store.records import StageRecord
 
 MAX_RESTARTS: Final = 2  # of a worker that died
@@ -29,8 +30,8 @@ class Job:
     settings : what a worker process is started with
     """
 
-    runs: Sequence[tuple[RunSpec, Sequence[Wanted]]]
-    is_there: Callable[[Wanted], bool]
+    runs: Sequence[tuple[RunSpec, Sequence[PlannedStage]]]
+    is_there: Callable[[PlannedStage], bool]
     settings: Mapping[str, Any]
     workers: int
     limits: Limits
@@ -50,7 +51,7 @@ class Crew:
     stopped: str | None = None
     capped: bool = False  # whether it stopped at a cap
     refused: BudgetsimError | None = None
-    _stages: dict[RunSpec, Sequence[Wanted]] = field(init=False)
+    _stages: dict[RunSpec, Sequence[PlannedStage]] = field(init=False)
     _groups: list[list[RunSpec]] = field(init=False)
     _own: dict[int, list[RunSpec]] = field(default_factory=dict)  # the group each worker is at
     _events: Events = field(default_factory=queue.Queue)
@@ -200,7 +201,7 @@ class Crew:
         missing = self._missing(spec)
         return Task(spec, self.estimator.run(missing), {s.key: self.estimator.stage(s) for s in missing})
 
-    def _missing(self, spec: RunSpec) -> list[Wanted]:
+    def _missing(self, spec: RunSpec) -> list[PlannedStage]:
         return [stage for stage in self._stages[spec] if not self.job.is_there(stage)]
 
     def _choose(self, number: int) -> RunSpec | None:
@@ -274,9 +275,18 @@ def _groups(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
     """Runs that share a teacher together, cheap ones first within a task."""
     groups: dict[tuple[Any, ...], list[RunSpec]] = {}
     for spec in specs:
-        shared = (spec.task, spec.teacher or spec.labeler or spec.strategy, spec.n_labels, spec.seed)
+        shared = (
+            spec.task,
+            spec.route.teacher or spec.route.labeler or spec.route.strategy,
+            spec.design.n_labels,
+            spec.seed,
+        )
         groups.setdefault(shared, []).append(spec)
     return list(groups.values())
+
+
+def _label_source(route: Route) -> str:
+    return route.teacher or route.labeler or route.strategy
 
 
 def span(seconds: float) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from budgetsim.design.models import SHAPES, T5_SHAPES
 from budgetsim.learners.names import is_cheap
-from budgetsim.measure.wanted import Wanted
+from budgetsim.measure.stages import PlannedStage
 from budgetsim.store.records import StageRecord
 
 STARTUP_GUESS: Final = 12.0  # seconds until a worker has imported torch and transformers
@@ -63,11 +63,11 @@ class Estimator:
         for stage in sorted(stages, key=lambda s: s.finished_at.timestamp() if s.finished_at else 0.0):
             self._keep(stage, _work_seconds(stage))
 
-    def stage(self, wanted: Wanted) -> float:
+    def stage(self, wanted: PlannedStage) -> float:
         """Wall seconds of one stage."""
         return self.base(wanted) * self.slowness
 
-    def base(self, wanted: Wanted) -> float:
+    def base(self, wanted: PlannedStage) -> float:
         """Seconds of one stage on a machine that does nothing else."""
         levels = _levels(wanted.kind, wanted.model, wanted.about)
         work = _work(wanted.kind, wanted.model, wanted.examples)
@@ -76,7 +76,7 @@ class Estimator:
                 return median(self._rates[level][-NEWEST:]) * work
         return self._by_size(wanted.kind, wanted.model, work)
 
-    def run(self, stages: Sequence[Wanted]) -> float:
+    def run(self, stages: Sequence[PlannedStage]) -> float:
         """Wall seconds of a run that has to build these stages."""
         return sum(self.stage(stage) for stage in stages) + self.overhead
 

@@ -10,11 +10,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from budgetsim.design.strategies import COUNTS, get_strategy
 from budgetsim.errors import InputError
 from budgetsim.measure.recipe import Recipe, get_preset
-from budgetsim.measure.spec import RunSpec
+from budgetsim.measure.spec import RunSpec, make_spec
 
-_AXES: Final = ("student", "teacher", "labeler", "n_labels", "n_llm_labels", "n_unlabeled", "unlabeled", "seed")
+_AXES: Final = ("student", "teacher", "labeler", *COUNTS, "unlabeled", "seed")
 _BLOCK_KEYS: Final = {*_AXES, "strategy", "gold"}
 _GRID_KEYS: Final = {"preset", "tasks", "blocks", "description"}
 
@@ -102,7 +103,7 @@ def _check_block(name: str, number: int, block: Any) -> None:
     if unknown:
         known = ", ".join(sorted(_BLOCK_KEYS))
         raise InputError(f"Grid {name}, block {number}: unknown keys {', '.join(unknown)}; known are {known}.")
-    for axis in ("n_labels", "n_llm_labels", "n_unlabeled", "seed"):
+    for axis in (*COUNTS, "seed"):
         for value in _listed(block.get(axis, [])):
             if not isinstance(value, int) or isinstance(value, bool) or value < (0 if axis == "seed" else 1):
                 raise InputError(f"Grid {name}, block {number}: {axis} is {value!r}, wanted a positive whole number.")
@@ -111,11 +112,12 @@ def _check_block(name: str, number: int, block: Any) -> None:
 def _expand(task: str, block: dict[str, Any], recipe: Recipe) -> Iterator[RunSpec]:
     if block.get("gold"):
         recipe = replace(recipe, gold=True)
-    given = {"student": [recipe.student], **{axis: _listed(block[axis]) for axis in _AXES if axis in block}}
-    if block["strategy"] == "distill" and "teacher" not in given:
-        given["teacher"] = [recipe.teacher]
-    for values in itertools.product(*given.values()):
-        yield RunSpec(task=task, strategy=block["strategy"], recipe=recipe, **dict(zip(given, values, strict=True)))
+    axes = {"student": [recipe.student], **{axis: _listed(block[axis]) for axis in _AXES if axis in block}}
+    if get_strategy(block["strategy"]).has_teacher:
+        axes.setdefault("teacher", [recipe.teacher])
+    for values in itertools.product(*axes.values()):
+        cell = dict(zip(axes, values, strict=True))
+        yield make_spec(recipe=recipe, task=task, strategy=block["strategy"], **cell)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from budgetsim.costs.hours import (
     COMPUTE_MODELS,
@@ -14,7 +14,7 @@ from budgetsim.costs.hours import (
     student_only,
 )
 from budgetsim.data.tasks import Task, get_task
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.measure.spec import RunSpec
 from budgetsim.report.table import Grid
 
@@ -44,9 +44,9 @@ def plan_grid(
 
     bills : published hours of the paper's pair, by task
     """
-    groups: dict[tuple[str, str, str | None, str], list[RunSpec]] = {}
+    groups: dict[tuple[str, Route], list[RunSpec]] = {}
     for spec in specs:
-        groups.setdefault((spec.task, spec.strategy, spec.teacher, spec.student), []).append(spec)
+        groups.setdefault((spec.task, replace(spec.route, labeler=None)), []).append(spec)
     return tuple(
         _cost(group, compute, bills.get(key[0]), speed, usd_per_hour)
         for key, group in groups.items()
@@ -57,18 +57,18 @@ def plan_grid(
 def _cost(
     group: Sequence[RunSpec], compute: ComputeModel, bills: PublishedHours | None, speed: ModelledSpeed, usd: float
 ) -> GridCost:
-    one, task = group[0], get_task(group[0].task)
-    if one.teacher is None:
+    route, task = group[0].route, get_task(group[0].task)
+    if route.teacher is None:
         hours = _student_hours(group, task, speed)
     else:
         hours = _distill_hours(group, task, compute, bills, speed)
     return GridCost(
-        task=one.task,
-        strategy=one.strategy,
-        teacher=one.teacher,
-        student=one.student,
+        task=task.name,
+        strategy=route.strategy,
+        teacher=route.teacher,
+        student=route.student,
         runs=len(group),
-        teachers=len(_teachers(group)) if one.teacher else 0,
+        teachers=len(_teachers(group)) if route.teacher else 0,
         model=compute,
         gpu_hours=hours,
         usd=None if hours is None else hours * usd,
@@ -77,14 +77,14 @@ def _cost(
 
 def _student_hours(group: Sequence[RunSpec], task: Task, speed: ModelledSpeed) -> float | None:
     """Training on labels is modelled in the same way whatever the compute model: no bill shows it."""
-    hours = student_only(group[0].student, task, speed)
-    return None if hours is None else sum(s.n_labels + s.n_llm_labels for s in group) * hours.train_label
+    hours = student_only(group[0].route.student, task, speed)
+    return None if hours is None else sum(s.design.n_labels + s.design.n_llm_labels for s in group) * hours.train_label
 
 
 def _distill_hours(
     group: Sequence[RunSpec], task: Task, compute: ComputeModel, bills: PublishedHours | None, speed: ModelledSpeed
 ) -> float | None:
-    teacher, student = group[0].teacher or "", group[0].student
+    teacher, student = group[0].teacher, group[0].route.student
     known = bills if (teacher, student) == (PAPER_TEACHER, PAPER_STUDENT) else None
     hours = distill_hours(compute, teacher, student, task, known, speed)
     if hours is None:
@@ -92,15 +92,15 @@ def _distill_hours(
     teachers = _teachers(group)
     total = sum(float(hours.teacher_at(n)) for n, _ in teachers)
     total += sum(most * hours.label_text for most in teachers.values())  # one labelling pass serves every U
-    return total + sum(s.n_unlabeled for s in group) * hours.train_text
+    return total + sum(s.design.n_unlabeled for s in group) * hours.train_text
 
 
 def _teachers(group: Sequence[RunSpec]) -> dict[tuple[int, int], int]:
     """The most texts that each distinct teacher labels, by (labels, seed)."""
     most: dict[tuple[int, int], int] = {}
     for spec in group:
-        key = (spec.n_labels, spec.seed)
-        most[key] = max(most.get(key, 0), spec.n_unlabeled)
+        key = (spec.design.n_labels, spec.seed)
+        most[key] = max(most.get(key, 0), spec.design.n_unlabeled)
     return most
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from budgetsim.data.splits import SplitRule
 from budgetsim.design.models import T5_VOCABULARY
 from budgetsim.design.paper import ANNOTATE_EPOCHS, BATCH, DISTILL_EPOCHS, TEACHER_EPOCHS
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
+from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
-from budgetsim.learners.names import ENCODER_TEACHERS, is_cheap
+from budgetsim.learners.names import is_cheap, is_encoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,31 +40,31 @@ class Recipe:
     optimizer: str = "adamw_torch_fused"
     precision: str = "fp32"
     temperature: float = 2.0
-    objective: str = "label"  # what the cache of soft labels holds: label or full
     gold: bool = False  # distil on the human labels too
     encoder_l2: float = 1e-3
     cheap_l2: float = 1e-4
     lora_rank: int = 0
     split: SplitRule
 
-    def identity(self, strategy: str, student: str, teacher: str | None) -> dict[str, Any]:
-        """The hyper-parameters that this kind of run depends on: what recipe_id hashes."""
+    def identity(self, route: Route) -> dict[str, Any]:
+        """The hyper-parameters that a run of this route depends on: what recipe_id hashes."""
         common = {"preset": self.preset, "version": self.version}
+        student = route.student
         if is_cheap(student):
             return {**common, "l2": self.cheap_l2 if student == "tfidf-lr" else self.encoder_l2, "kind": student}
-        made: dict[str, Any] = {**common, **self._training(self._epochs(strategy)), "lr": self.lr}
-        if strategy == "distill" and teacher is not None:
-            made |= {
+        own: dict[str, Any] = {**common, **self._training(self.epochs(route.kind)), "lr": self.lr}
+        if route.kind.teacher_stage:
+            own |= {
                 "temperature": self.temperature,
-                "objective": self.objective,
                 "gold": self.gold,
-                "teacher": self.teacher_identity(teacher),
+                "teacher": self.teacher_identity(route.teacher or student),
             }
-        return made
+            own |= {"objective": objective_of_version_1(self.preset)} if self.version == 1 else {}
+        return own
 
     def teacher_identity(self, teacher: str) -> dict[str, Any]:
         """The hyper-parameters that a teacher depends on."""
-        if teacher in ENCODER_TEACHERS:
+        if is_encoder(teacher):
             return {"l2": self.encoder_l2}
         return {**self._training(self.epochs_teacher), "lr": self.teacher_lr, "lora_rank": self.lora_rank}
 
@@ -70,12 +72,9 @@ class Recipe:
         """Optimiser steps over a training set: fixed, or whole epochs."""
         return self.steps or max(1, epochs * -(-n_examples // self.batch))
 
-    def epochs(self, strategy: str) -> int:
+    def epochs(self, strategy: Strategy) -> int:
         """Epochs of the student in a strategy, where steps are not fixed."""
-        return self._epochs(strategy)
-
-    def _epochs(self, strategy: str) -> int:
-        return self.epochs_distill if strategy == "distill" else self.epochs_annotate
+        return self.epochs_distill if strategy.teacher_stage else self.epochs_annotate
 
     def _training(self, epochs: int) -> dict[str, Any]:
         names = (
@@ -122,7 +121,6 @@ PRESETS: Final[dict[str, Recipe]] = {
         teacher_lr=3e-5,
         warmup_share=0.0,
         precision="bf16",
-        objective="full",
         split=SplitRule(kind="files"),
     ),
 }
@@ -144,17 +142,31 @@ def get_preset(name: str, **changes: Any) -> Recipe:
     return replace(PRESETS[name], **changes)
 
 
+def objective_of_version_1(preset: str) -> str:
+    """What recipes of version 1 hashed as `objective`: a word of the preset that decided nothing.
+
+    What a teacher's cache holds follows from the teacher, and stands in the record of the stage that made it. The word
+    stays in identities of version 1, so that runs that are stored keep their ids; from version 2 on it is gone.
+    """
+    return "full" if preset == "paper" else "label"
+
+
 def recipe_dict(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain values, for a spec file."""
     return asdict(recipe)
 
 
-def recipe_from(values: dict[str, Any]) -> Recipe:
+def recipe_from(values: Mapping[str, Any]) -> Recipe:
     """A recipe from the values of a spec file.
 
-    raises : InputError where keys are unknown or missing
+    raises : InputError where keys are unknown or missing, or an old spec names an objective that was never followed
     """
+    own = dict(values)
     try:
-        return Recipe(**{**values, "split": SplitRule(**values["split"])})
+        old = own.pop("objective", None) if own.get("version") == 1 else None
+        recipe = Recipe(**{**own, "split": SplitRule(**own["split"])})
     except (TypeError, KeyError) as error:
         raise InputError(f"The spec's recipe is not one of this budgetsim ({error}); make it with --dry-run.") from None
+    if old not in (None, objective_of_version_1(recipe.preset)):
+        raise InputError(f"The spec's recipe has the objective {old!r}: the teacher decides it; leave it out.")
+    return recipe

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from budgetsim.measure.execute import Result, execute
-from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec
+from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths
 from budgetsim.store.records import RunRecord, StageRecord, write_shard
 
@@ -31,33 +31,33 @@ class Finished:
     shard: Path
 
 
-def measure_one(spec: RunSpec, bench: Bench, paths: StorePaths) -> Finished:
+def measure_one(spec: RunSpec, workspace: Workspace, paths: StorePaths) -> Finished:
     """Do a run and write its file; the database learns of it when somebody merges."""
-    result = execute(spec, bench)
-    record = make_record(spec, bench, result)
+    result = execute(spec, workspace)
+    record = make_record(spec, workspace, result)
     stages = [stage.record for stage in result.stages]
     return Finished(record, write_shard(paths.runs, record, distinct(stages)))
 
 
-def make_record(spec: RunSpec, bench: Bench, result: Result) -> RunRecord:
+def make_record(spec: RunSpec, workspace: Workspace, result: Result) -> RunRecord:
     """The record of a run with its provenance."""
-    split, pool = bench.split(spec), bench.pool(spec)
+    split = workspace.split(spec)
     commit, dirty = git_state()
-    device = bench.stages.device
+    device = workspace.stages.device
     return RunRecord(
-        design=spec.design(split.split_id, pool.source if pool else None),
+        point=workspace.point(spec),
         scores=result.scores,
         stages=tuple(dict.fromkeys(stage.key for stage in result.stages)),
         model_family=spec.recipe.family,
         device_class=device.kind,
         device=device.name,
-        recipe=spec.recipe.identity(spec.strategy, spec.student, spec.teacher),
+        recipe=spec.recipe.identity(spec.route),
         finished_at=datetime.now(UTC).replace(microsecond=0),
         git_commit=commit,
         git_dirty=dirty,
         versions=versions(),
         host=os.environ.get(HOST_VARIABLE) or platform.node(),
-        data_hash=bench.data_hash(split),
+        data_hash=workspace.data_hash(split),
     )
 
 

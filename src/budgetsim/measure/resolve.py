@@ -1,191 +1,185 @@
-"""What a spec resolves to: the split, the pool and the rows a run uses; kept in memory for the runs of one process."""
+"""What a spec resolves to: the split, the pool and the rows a run uses; and what is refused before it begins."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from budgetsim.data.loading import Access, load_task
 from budgetsim.data.rows import Row
-from budgetsim.data.splits import Split, nested_order, split_task
+from budgetsim.data.splits import Split, nested_order
 from budgetsim.data.tasks import Task, get_task
-from budgetsim.data.unlabeled import LABELLED, Pool, check_answers, load_pool, parse_labeler
-from budgetsim.design.identity import canonical_hash
+from budgetsim.data.unlabeled import LABELLED, TextPool
+from budgetsim.design.points import Design, Route
+from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
-from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap
+from budgetsim.labelers import get_labeler
+from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, is_encoder
 from budgetsim.learners.overlap import has_overlap_rule
-from budgetsim.measure.recipe import TARGET_TOKENS
+from budgetsim.measure.recipe import TARGET_TOKENS, Recipe
 from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stages import StageStore
-
-CHECKPOINT_EVERY: Final = 200  # steps; a killed run loses at most as many
-
-
-@dataclass(slots=True)
-class Bench:
-    """What runs share in one process: the stages on disk, and splits, pools and codecs in memory."""
-
-    stages: StageStore
-    access: Access = field(default_factory=Access)
-    progress: Callable[[str, int, int], None] | None = None
-    part: str = "test"  # dev where a choice is being made
-    checkpoint_every: int = CHECKPOINT_EVERY
-    _splits: dict[str, Split] = field(default_factory=dict)
-    _hashes: dict[str, str] = field(default_factory=dict)
-    _pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
-    _memory: dict[tuple[str, ...], str] = field(default_factory=dict)
-
-    def remembered(self, key: tuple[str, ...], make: Callable[[], str]) -> str:
-        """What `make` gives, made once a process."""
-        if key not in self._memory:
-            self._memory[key] = make()
-        return self._memory[key]
-
-    def split(self, spec: RunSpec) -> Split:
-        """The split of a run's task, by its recipe's rule."""
-        key = canonical_hash({"task": spec.task, "rule": repr(spec.recipe.split)})
-        if key not in self._splits:
-            data = load_task(spec.task, self.access)
-            self._splits[key] = split_task(data, spec.recipe.split)
-            self._hashes[self._splits[key].split_id] = data.data_hash
-        return self._splits[key]
-
-    def data_hash(self, split: Split) -> str:
-        """SHA-256 of the files behind a split."""
-        return self._hashes[split.split_id]
-
-    def pool(self, spec: RunSpec) -> Pool | None:
-        """The unlabelled texts of a run, None where it uses none."""
-        if not spec.uses_pool:
-            return None
-        split = self.split(spec)
-        key = (split.split_id, spec.unlabeled)
-        if key not in self._pools:
-            self._pools[key] = load_pool(spec.unlabeled, split, self.access)
-        return self._pools[key]
-
-
-def vocabulary_mismatch(spec: RunSpec) -> InputError:
-    """The error of a teacher and a student that do not share their tokens, with the ways out."""
-    return InputError(
-        f"{spec.teacher} and {spec.student} have different vocabularies, so the teacher's probabilities do not fit "
-        f"the student's tokens. Use two models of one family, an encoder teacher ({', '.join(ENCODER_TEACHERS)}) "
-        f"for a classification, or the teacher's hard labels through llm_annotate."
-    )
+from budgetsim.measure.workspace import Workspace
 
 
 @dataclass(slots=True)
 class Run:
-    """A run at work: the spec with everything it resolves to."""
+    """A spec with everything it resolves to."""
 
     spec: RunSpec
-    bench: Bench
+    workspace: Workspace
     split: Split = field(init=False)
-    pool: Pool | None = field(init=False)
+    pool: TextPool | None = field(init=False)
     task: Task = field(init=False)
 
     def __post_init__(self) -> None:
         self.task = get_task(self.spec.task)
-        self.split, self.pool = self.bench.split(self.spec), self.bench.pool(self.spec)
+        self.split, self.pool = self.workspace.split(self.spec), self.workspace.pool(self.spec)
+
+    # What was asked for
+
+    @property
+    def design(self) -> Design:
+        """Task, route and counts."""
+        return self.spec.design
+
+    @property
+    def route(self) -> Route:
+        """Strategy and models."""
+        return self.spec.route
+
+    @property
+    def strategy(self) -> Strategy:
+        """What the run needs is read off it."""
+        return self.spec.strategy
+
+    @property
+    def recipe(self) -> Recipe:
+        """How models are trained."""
+        return self.spec.recipe
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run's design point."""
+        return self.spec.point(self.split.split_id, self.pool.source if self.pool else None).run_id
+
+    @property
+    def n_examples(self) -> int:
+        """Distinct examples that the student trains on."""
+        counts = sum(getattr(self.design, name) for name in self.strategy.trains_on)
+        return counts + (self.design.n_labels if self.strategy.teacher_stage and self.recipe.gold else 0)
+
+    # Rows and texts
+
+    @property
+    def label_order(self) -> list[int]:
+        """Places in the training part of the rows that people label: a nested prefix of the seed's order."""
+        order = nested_order(len(self.split.train), self.spec.seed, "labels")
+        return [int(i) for i in order[: self.design.n_labels]]
 
     @property
     def labelled(self) -> list[Row]:
-        """The human-labelled rows: a nested prefix of the seed's order."""
-        order = nested_order(len(self.split.train), self.spec.seed, "labels")[: self.spec.n_labels]
-        return [self.split.train[i] for i in order]
+        """The human-labelled rows."""
+        return [self.split.train[i] for i in self.label_order]
+
+    @property
+    def texts(self) -> TextPool:
+        """The unlabelled texts of a run that uses some."""
+        assert self.pool is not None
+        return self.pool
 
     @property
     def text_order(self) -> list[int]:
-        """Places in the pool of the texts this run uses: a nested prefix of the seed's order."""
+        """Places in the pool of the texts that the student sees: a nested prefix of the seed's order."""
         if self.pool is None:
             return []
-        n = self.spec.n_unlabeled or self.spec.n_llm_labels
+        n = self.design.n_unlabeled or self.design.n_llm_labels
         return [int(i) for i in nested_order(len(self.pool.rows), self.spec.seed, "texts")[:n]]
-
-    @property
-    def teacher(self) -> str:
-        """The teacher of a distilled run."""
-        assert self.spec.teacher is not None
-        return self.spec.teacher
 
     def part(self, name: str) -> Sequence[Row]:
         """Rows of `train`, `dev`, `test` or `pool`."""
-        if name == "pool":
-            assert self.pool is not None
-            return self.pool.rows
-        rows: Sequence[Row] = getattr(self.split, name)
+        rows: Sequence[Row] = self.texts.rows if name == "pool" else getattr(self.split, name)
         return rows
 
     @property
     def evaluated(self) -> Sequence[Row]:
         """The rows that scores are computed on."""
-        return self.part(self.bench.part)
+        return self.part(self.workspace.part)
 
-    @property
-    def run_id(self) -> str:
-        """Id of the run's design."""
-        return self.spec.design(self.split.split_id, self.pool.source if self.pool else None).run_id
+    # What models read and write
 
     @property
     def target_tokens(self) -> int:
         """Longest answer, in tokens."""
-        return max(self.spec.recipe.target_tokens, TARGET_TOKENS.get(self.task.name, 0))
+        return max(self.recipe.target_tokens, TARGET_TOKENS.get(self.task.name, 0))
 
     def prefixed(self, rows: Sequence[Row]) -> list[str]:
         """Texts as the model reads them."""
-        head = f"{self.task.name}: " if self.spec.recipe.prefix else ""
+        head = f"{self.task.name}: " if self.recipe.prefix else ""
         return [head + row.source for row in rows]
 
+    # What is said of it
+
     def about(self, model: str | None = None, **counts: Any) -> dict[str, Any]:
-        """Fields of a stage's record that are known beforehand."""
+        """Fields of a stage's record that are set beforehand."""
         return {"task": self.task.name, "model": model, **counts}
 
-    def tell(self, what: str) -> Callable[[int, int], None] | None:
+    def report(self, what: str) -> Callable[[int, int], None] | None:
         """What reports the steps of a part of the run, None where nobody listens."""
-        progress = self.bench.progress
+        progress = self.workspace.progress
         return None if progress is None else lambda done, of: progress(what, done, of)
 
 
-def check_spec(spec: RunSpec, bench: Bench) -> None:
+def check_spec(spec: RunSpec, workspace: Workspace) -> None:
     """Refuse what the task's rows cannot give, or the models cannot learn.
 
     raises : InputError saying how many rows there are, or which student or teacher would do
     """
-    split, pool = bench.split(spec), bench.pool(spec)
-    wanted = {"n_labels": (spec.n_labels, len(split.train), "labelled rows")}
-    if pool is not None:
-        wanted["n_unlabeled"] = (spec.n_unlabeled, len(pool.rows), "unlabelled texts")
-        wanted["n_llm_labels"] = (spec.n_llm_labels, len(pool.rows), "unlabelled texts")
-    for name, (asked, there, what) in wanted.items():
-        if asked > there:
-            raise InputError(f"{spec.title}: {name} is {asked}, but {spec.task} has {there} {what} in this split.")
+    split, pool = workspace.split(spec), workspace.pool(spec)
+    n_texts = 0 if pool is None else len(pool.rows)
+    for name in spec.strategy.inputs:
+        count = getattr(spec.design, name)
+        have, what = (len(split.train), "labelled rows") if name == "n_labels" else (n_texts, "unlabelled texts")
+        if count > have:
+            raise InputError(f"{spec.title}: {name} is {count}, but {spec.task} has {have} {what} in this split.")
     _check_models(spec, get_task(spec.task))
     if pool is not None:
         _check_pool(spec, pool, get_task(spec.task))
 
 
-def _check_pool(spec: RunSpec, pool: Pool, task: Task) -> None:
-    if pool.source == LABELLED and spec.n_labels:
+def _check_pool(spec: RunSpec, pool: TextPool, task: Task) -> None:
+    if pool.source == LABELLED and spec.design.n_labels:
         raise InputError(
             f"{spec.title}: the texts of --unlabeled {LABELLED} are the ones people labelled, so it serves "
-            f"llm_annotate alone; {spec.strategy} needs texts of its own."
+            f"llm_annotate alone; {spec.strategy.name} needs texts of its own."
         )
-    if spec.labeler is not None:
-        parse_labeler(spec.labeler)
-        check_answers(pool.rows, task.labels)
+    if spec.route.labeler is not None:
+        get_labeler(spec.route.labeler).check(pool.rows, task.labels)
 
 
 def _check_models(spec: RunSpec, task: Task) -> None:
-    if is_cheap(spec.student) and (task.kind != "classification" or spec.strategy == "distill"):
+    student, strategy = spec.route.student, spec.strategy
+    if is_cheap(student) and (task.kind != "classification" or strategy.teacher_stage):
         raise InputError(
-            f"{spec.student} learns hard labels of a classification; {task.name} is {task.kind}, the strategy "
-            f"{spec.strategy}. Use a seq2seq student."
+            f"{student} learns hard labels of a classification; {task.name} is {task.kind}, the strategy "
+            f"{strategy.name}. Use a seq2seq student."
         )
-    if spec.student == "overlap" and not has_overlap_rule(task):
+    if student == "overlap" and not has_overlap_rule(task):
         raise InputError(f"overlap answers tasks of two texts and two labels; {task.name} is none.")
-    if spec.teacher in ENCODER_TEACHERS and not task.labels:
-        raise InputError(f"{spec.teacher} teaches classifications; {task.name} is {task.kind}. Use a seq2seq teacher.")
-    seq2seq = spec.teacher is not None and spec.teacher not in ENCODER_TEACHERS
-    if seq2seq and (spec.teacher in CPU_FAMILY) != (spec.student in CPU_FAMILY):
+    if not strategy.teacher_stage:
+        return
+    if is_encoder(spec.teacher):
+        if not task.labels:
+            raise InputError(
+                f"{spec.teacher} teaches classifications; {task.name} is {task.kind}. Use a seq2seq teacher."
+            )
+    elif (spec.teacher in CPU_FAMILY) != (student in CPU_FAMILY):
         raise vocabulary_mismatch(spec)
+
+
+def vocabulary_mismatch(spec: RunSpec) -> InputError:
+    """The error of a teacher and a student that do not share their tokens, with the ways out."""
+    return InputError(
+        f"{spec.teacher} and {spec.route.student} have different vocabularies, so the teacher's probabilities do not "
+        f"fit the student's tokens. Use two models of one family, an encoder teacher ({', '.join(ENCODER_TEACHERS)}) "
+        f"for a classification, or the teacher's hard labels through llm_annotate."
+    )

@@ -11,11 +11,11 @@ from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError
 from budgetsim.learners import overlap as baselines
 from budgetsim.learners.names import is_cheap
-from budgetsim.measure.conductor import Campaign, Outcome, find_missing, make_bench, prepare_estimator
+from budgetsim.measure.conductor import Campaign, Outcome, find_missing, open_view, prepare_estimator
 from budgetsim.measure.crew import Tell, span
-from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec, to_json
-from budgetsim.measure.wanted import Wanted, wanted_stages
+from budgetsim.measure.stages import PlannedStage, plan_stages
+from budgetsim.measure.workspace import Workspace
 from budgetsim.report.table import Grid, Page
 from budgetsim.store.records import RunRecord, read_shards
 
@@ -24,12 +24,12 @@ OVERLAP_LABELS: Final = 100  # labels the word-overlap rule is fitted on
 
 def baseline_rows(campaign: Campaign) -> dict[str, dict[str, float]]:
     """Scores of the answers that cost nothing or next to it, by task, on the very split measured."""
-    bench = make_bench(campaign)
-    return {spec.task: _baselines(spec, bench) for spec in {s.task: s for s in campaign.specs}.values()}
+    workspace = open_view(campaign)
+    return {spec.task: _baselines(spec, workspace) for spec in {s.task: s for s in campaign.specs}.values()}
 
 
-def _baselines(spec: RunSpec, bench: Bench) -> dict[str, float]:
-    split, task = bench.split(spec), get_task(spec.task)
+def _baselines(spec: RunSpec, workspace: Workspace) -> dict[str, float]:
+    split, task = workspace.split(spec), get_task(spec.task)
     sources, truth = [r.source for r in split.test], [r.target for r in split.test]
 
     def main_score(answers: list[str]) -> float:
@@ -48,7 +48,7 @@ def _baselines(spec: RunSpec, bench: Bench) -> dict[str, float]:
 def outcome_page(outcome: Outcome, beside: Mapping[str, Mapping[str, float]], campaign: Campaign) -> Page:
     """The runs of a campaign, by design, with what is beside them."""
     page: Page = []
-    records = {run.design.run_id: run for run in read_shards(campaign.paths.runs)[0]}
+    records = {run.point.run_id: run for run in read_shards(campaign.paths.runs)[0]}
     wanted = _wanted(campaign)
     for task, trivial in beside.items():
         runs = [records[i] for i in wanted.get(task, ()) if i in records]
@@ -58,14 +58,13 @@ def outcome_page(outcome: Outcome, beside: Mapping[str, Mapping[str, float]], ca
 
 
 def _wanted(campaign: Campaign) -> dict[str, list[str]]:
-    bench = make_bench(campaign)
+    workspace = open_view(campaign)
     found: dict[str, list[str]] = {}
     for spec in campaign.specs:
         try:
-            split, pool = bench.split(spec), bench.pool(spec)
+            run_id = workspace.point(spec).run_id
         except InputError:
             continue  # was left out of the grid
-        run_id = spec.design(split.split_id, pool.source if pool else None).run_id
         found.setdefault(spec.task, []).append(run_id)
     return found
 
@@ -73,7 +72,7 @@ def _wanted(campaign: Campaign) -> dict[str, list[str]]:
 def _runs_grid(task: str, runs: list[RunRecord]) -> Grid:
     cells: dict[tuple[Any, ...], list[float]] = {}
     for run in runs:
-        d = run.design.design
+        d = run.point.design
         models = (d.route.strategy, d.route.teacher or d.route.labeler or "", d.route.student)
         key = (*models, d.n_labels, d.n_llm_labels, d.n_unlabeled)
         cells.setdefault(key, []).append(next(s.value for s in run.scores if s.is_main))
@@ -107,7 +106,7 @@ def _range(found: list[float]) -> str:
 
 def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> str:
     text = ", ".join(f"{name} {value:.1f}" for name, value in trivial.items())
-    trained = [r for r in runs if not is_cheap(r.design.design.route.student)]
+    trained = [r for r in runs if not is_cheap(r.point.design.route.student)]
     best = max((next(s.value for s in r.scores if s.is_main) for r in trained), default=None)
     beaten = best is not None and best <= max(trivial.values())
     moot = f" No T5 run here beats them (best {best:.1f}): do not pay for one on this task." if beaten else ""
@@ -143,7 +142,7 @@ def predict_campaign(campaign: Campaign, tell: Tell) -> dict[str, Any]:
     cells: dict[tuple[str, str, str], list[float]] = {}
     kinds: dict[str, list[float]] = {}
     for spec, stages in plan:
-        cells.setdefault((spec.task, spec.strategy, spec.student), []).append(estimator.run(stages))
+        cells.setdefault((spec.task, spec.route.strategy, spec.route.student), []).append(estimator.run(stages))
         for stage in stages:
             kinds.setdefault(stage.kind, []).append(estimator.stage(stage))
     startup = estimator.startup * min(campaign.workers, len(missing))
@@ -172,16 +171,16 @@ def _rounded(usd: float | None) -> float | None:
     return None if usd is None else round(usd, 4)
 
 
-def _to_build(campaign: Campaign, missing: list[RunSpec]) -> list[tuple[RunSpec, list[Wanted]]]:
+def _to_build(campaign: Campaign, missing: list[RunSpec]) -> list[tuple[RunSpec, list[PlannedStage]]]:
     """The stages that each run has to build, a shared one with the first run that needs it."""
-    bench = make_bench(campaign)
+    workspace = open_view(campaign)
     seen: set[str] = set()
     plan = []
     for spec in missing:
         stages = [
             stage
-            for stage in wanted_stages(spec, bench)
-            if stage.key not in seen and not bench.stages.place(stage.kind, stage.key).is_dir()
+            for stage in plan_stages(spec, workspace)
+            if stage.key not in seen and not workspace.stages.place(stage.kind, stage.key).is_dir()
         ]
         seen |= {stage.key for stage in stages}
         plan.append((spec, stages))

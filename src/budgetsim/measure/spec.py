@@ -3,89 +3,101 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from budgetsim.design.identity import canonical_hash
-from budgetsim.design.points import Design, DesignPoint, Route
-from budgetsim.design.strategies import STRATEGIES, TRAINED
+from budgetsim.design.points import DESIGN_FIELDS, Design, DesignPoint, Route, design_of
+from budgetsim.design.strategies import TRAINED, Strategy
 from budgetsim.errors import InputError
 from budgetsim.learners.names import model_id
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
 
-SPEC_SCHEMA_VERSION: Final = 1
+SPEC_SCHEMA_VERSION: Final = 1  # of spec files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """What to run; with the split id of the data at hand it becomes a design point."""
 
-    task: str
-    strategy: str
-    student: str
-    teacher: str | None = None
-    labeler: str | None = None
-    n_labels: int = 0
-    n_llm_labels: int = 0
-    n_unlabeled: int = 0
+    design: Design  # models by the names they are loaded by
     unlabeled: str = "pool"  # pool, labelled, task:NAME or a file; the last two with a share, e.g. task:fever:share=0.5
     seed: int = 0
     recipe: Recipe
 
     def __post_init__(self) -> None:
-        if self.strategy not in {s.name for s in TRAINED}:
-            known = ", ".join(s.name for s in TRAINED)
-            raise InputError(f"There is no strategy {self.strategy!r}; known are {known}.")
-        needs = STRATEGIES[self.strategy].needs
-        for name in ("n_labels", "n_llm_labels", "n_unlabeled", "teacher", "labeler"):
-            given = bool(getattr(self, name))
-            if given != (name in needs):
-                want = "needs" if name in needs else "has no use for"
-                raise InputError(f"{self.strategy} {want} {name}; found {getattr(self, name)!r}.")
+        if self.route.strategy not in {s.name for s in TRAINED}:
+            names = ", ".join(s.name for s in TRAINED)
+            raise InputError(f"There is no strategy {self.route.strategy!r}; known are {names}.")
+        values = self.design.flat()
+        needs = self.strategy.needs | {"student"}
+        for name in ("student", "n_labels", "n_llm_labels", "n_unlabeled", "teacher", "labeler"):
+            if bool(values[name]) != (name in needs):
+                verb = "needs" if name in needs else "has no use for"
+                raise InputError(f"{self.route.strategy} {verb} {name}; found {values[name]!r}.")
 
-    def design(self, split_id: str, unlabeled_source: str | None) -> DesignPoint:
-        """The design point of this run on that split."""
-        identity = self.recipe.identity(self.strategy, self.student, self.teacher)
-        route = Route(
-            strategy=self.strategy,
-            teacher=None if self.teacher is None else model_id(self.teacher),
-            labeler=self.labeler,
-            student=model_id(self.student),
-        )
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return self.design.task
+
+    @property
+    def route(self) -> Route:
+        """Strategy and models."""
+        return self.design.route
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy as a value: what the run needs is read off it."""
+        return self.design.route.kind
+
+    @property
+    def teacher(self) -> str:
+        """The model that is tuned on the labels and labels the texts: the student itself where none is named."""
+        return self.route.teacher or self.route.student
+
+    def point(self, split_id: str, unlabeled_source: str | None) -> DesignPoint:
+        """The design point of this run on that split; models that are folders go by their content."""
+        teacher, student = self.route.teacher, self.route.student
+        route = replace(
+            self.route, teacher=None if teacher is None else model_id(teacher), student=model_id(student)
+        )  # fmt: skip
         return DesignPoint(
-            design=Design(
-                task=self.task,
-                route=route,
-                n_labels=self.n_labels,
-                n_llm_labels=self.n_llm_labels,
-                n_unlabeled=self.n_unlabeled,
-            ),
+            design=replace(self.design, route=route),
             split_id=split_id,
             unlabeled_source=unlabeled_source if self.uses_pool else None,
-            recipe_id=canonical_hash(identity),
+            recipe_id=canonical_hash(self.recipe.identity(self.route)),
             seed=self.seed,
         )
 
     @property
     def uses_pool(self) -> bool:
         """Whether the run reads unlabelled texts."""
-        return bool(self.n_unlabeled or self.n_llm_labels)
+        return bool(self.design.n_unlabeled or self.design.n_llm_labels)
 
     @property
     def title(self) -> str:
         """One line for people."""
-        counts = [f"N={self.n_labels}"] if self.n_labels else []
-        counts += [f"L={self.n_llm_labels}"] if self.n_llm_labels else []
-        counts += [f"U={self.n_unlabeled}"] if self.n_unlabeled else []
-        who = f"{self.teacher} -> {self.student}" if self.teacher else self.student
-        return f"{self.task} {self.strategy} {who} {' '.join(counts)} seed {self.seed}"
+        d = self.design
+        counts = [f"{mark}={n}" for mark, n in (("N", d.n_labels), ("L", d.n_llm_labels), ("U", d.n_unlabeled)) if n]
+        models = f"{d.route.teacher} -> {d.route.student}" if d.route.teacher else d.route.student
+        return f"{d.task} {d.route.strategy} {models} {' '.join(counts)} seed {self.seed}"
+
+
+def make_spec(*, recipe: Recipe, **values: Any) -> RunSpec:
+    """A spec from flat values: the fields of a design, `unlabeled` and `seed`.
+
+    raises : InputError where the strategy lacks something, KeyError and TypeError where names are wrong
+    """
+    own = {name: value for name, value in values.items() if name not in DESIGN_FIELDS}
+    return RunSpec(design=design_of(values), recipe=recipe, **own)
 
 
 def to_json(spec: RunSpec) -> str:
-    """One line of JSON that `run-one` reads."""
-    values = {**asdict(spec), "recipe": recipe_dict(spec.recipe), "schema_version": SPEC_SCHEMA_VERSION}
-    return json.dumps(values, sort_keys=True)
+    """One line of JSON that `run-one` reads: the design's fields, flat, beside the recipe."""
+    own = {"unlabeled": spec.unlabeled, "seed": spec.seed, "recipe": recipe_dict(spec.recipe)}
+    return json.dumps({**spec.design.flat(), **own, "schema_version": SPEC_SCHEMA_VERSION}, sort_keys=True)
 
 
 def from_json(text: str, source: str = "spec") -> RunSpec:
@@ -98,7 +110,7 @@ def from_json(text: str, source: str = "spec") -> RunSpec:
         version = values.pop("schema_version")
         if version != SPEC_SCHEMA_VERSION:
             raise InputError(f"{source} has schema {version}, this budgetsim reads {SPEC_SCHEMA_VERSION}.")
-        return RunSpec(**{**values, "recipe": recipe_from(values["recipe"])})
+        return make_spec(recipe=recipe_from(values.pop("recipe")), **values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{source} is not a run spec ({error}); `budgetsim measure --dry-run --json` writes some."

@@ -20,9 +20,9 @@ from budgetsim.data.loading import Access
 from budgetsim.errors import BudgetsimError
 from budgetsim.learners.device import find_device, prepare
 from budgetsim.measure.record import measure_one
-from budgetsim.measure.resolve import Bench
 from budgetsim.measure.spec import RunSpec, from_json
-from budgetsim.measure.stages import Device, StageStore, disk_is_full, full_disk
+from budgetsim.measure.stagestore import Device, StageStore, disk_is_full, full_disk
+from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths
 from budgetsim.store.records import read_shards
 
@@ -34,18 +34,20 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Warnings(events)])
     paths = StorePaths(Path(settings["database"]))
     try:
-        bench = open_bench(paths, Path(settings["cache"]), Access(**settings["access"]), threads=settings["threads"])
+        workspace = open_workspace(
+            paths, Path(settings["cache"]), Access(**settings["access"]), threads=settings["threads"]
+        )
     except BudgetsimError as error:
         _tell(events, "refused", message=str(error), kind=type(error).__name__)
         return
-    bench.checkpoint_every = settings["checkpoint_every"]
-    bench.progress = lambda what, done, of: _tell(events, "progress", stage=what, done=done, of=of)
-    _tell(events, "ready", device=bench.stages.device.name, device_class=bench.stages.device.kind)
+    workspace.checkpoint_every = settings["checkpoint_every"]
+    workspace.progress = lambda what, done, of: _tell(events, "progress", stage=what, done=done, of=of)
+    _tell(events, "ready", device=workspace.stages.device.name, device_class=workspace.stages.device.kind)
     for line in sys.stdin:
-        _serve(from_json(line), bench, paths, events)
+        _serve(from_json(line), workspace, paths, events)
 
 
-def open_bench(paths: StorePaths, cache: Path, access: Access, *, threads: int = 1) -> Bench:
+def open_workspace(paths: StorePaths, cache: Path, access: Access, *, threads: int = 1) -> Workspace:
     """What a process needs to run specs: stages on disk, the device, threads, the user's own tasks.
 
     raises : MissingExtraError where torch or transformers is not installed
@@ -53,30 +55,35 @@ def open_bench(paths: StorePaths, cache: Path, access: Access, *, threads: int =
     prepare(threads)
     register_custom_tasks(paths.folder / "tasks")
     known = {stage.stage_id: stage for stage in read_shards(paths.runs)[1]}
-    return Bench(StageStore(cache, Device(*find_device()), known), access)
+    return Workspace(StageStore(cache, Device(*find_device()), known), access)
 
 
-def _serve(spec: RunSpec, bench: Bench, paths: StorePaths, events: IO[str]) -> None:
+def _serve(spec: RunSpec, workspace: Workspace, paths: StorePaths, events: IO[str]) -> None:
     try:
-        finished = measure_one(spec, bench, paths)
+        finished = measure_one(spec, workspace, paths)
         scores = {s.metric: s.value for s in finished.record.scores}
-        _tell(events, "done", run_id=finished.record.design.run_id, scores=scores, made=_made(bench))
+        _tell(events, "done", run_id=finished.record.point.run_id, scores=scores, made=_made(workspace))
     except BudgetsimError as error:
         _tell(
-            events, "error", message=str(error), exit_code=error.exit_code, kind=type(error).__name__, made=_made(bench)
+            events,
+            "error",
+            message=str(error),
+            exit_code=error.exit_code,
+            kind=type(error).__name__,
+            made=_made(workspace),
         )
     except Exception as error:  # a library's failure: told in full to the log, in one line to the user
-        if disk_is_full(bench.stages.folder, error) or disk_is_full(paths.folder, error):
-            told = str(full_disk(bench.stages.folder / "x"))
+        if disk_is_full(workspace.stages.folder, error) or disk_is_full(paths.folder, error):
+            told = str(full_disk(workspace.stages.folder / "x"))
         else:
             traceback.print_exc(file=sys.stderr)
             told = f"{spec.title} failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        _tell(events, "error", message=told, made=_made(bench))
+        _tell(events, "error", message=told, made=_made(workspace))
 
 
-def _made(bench: Bench) -> list[dict[str, Any]]:
+def _made(workspace: Workspace) -> list[dict[str, Any]]:
     """Records of the stages built since the last event: what predictions learn from."""
-    made, bench.stages.made = bench.stages.made, []
+    made, workspace.stages.made = workspace.stages.made, []
     return [{**asdict(record), "finished_at": None} for record in made]
 
 

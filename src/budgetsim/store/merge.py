@@ -318,7 +318,7 @@ def _insert_runs(connection: Connection, runs: Sequence[RunRecord]) -> None:
         absent = [stage for stage in run.stages if stage not in known]
         if absent:
             raise StoreError(
-                f"Run {run.design.run_id[:12]} rests on stage {absent[0][:12]}, which no run file holds; "
+                f"Run {run.point.run_id[:12]} rests on stage {absent[0][:12]}, which no run file holds; "
                 f"restore the file that has it."
             )
     _insert(connection, "runs", RUN_COLUMNS, [_run_row(run) for run in runs])
@@ -326,13 +326,13 @@ def _insert_runs(connection: Connection, runs: Sequence[RunRecord]) -> None:
         connection,
         "scores",
         ["run_id", "metric", "value", "score_err", "n_test", "is_main"],
-        [(run.design.run_id, s.metric, s.value, None, s.n_test, s.is_main) for run in runs for s in run.scores],
+        [(run.point.run_id, s.metric, s.value, None, s.n_test, s.is_main) for run in runs for s in run.scores],
     )
     _insert(
         connection,
         "run_stages",
         ["run_id", "stage_id"],
-        [(run.design.run_id, stage) for run in runs for stage in run.stages],
+        [(run.point.run_id, stage) for run in runs for stage in run.stages],
     )
 
 
@@ -366,7 +366,7 @@ RUN_COLUMNS = [
 
 
 def _run_row(run: RunRecord) -> tuple[Any, ...]:
-    point = run.design
+    point = run.point
     d = point.design
     return (
         point.run_id, "measured", run.evidence_set, d.task, point.split_id, d.route.strategy, d.route.student,

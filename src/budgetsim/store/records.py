@@ -63,7 +63,7 @@ class StageRecord:
 class RunRecord:
     """A finished run: what was run, what it scored, which stages it rests on, and where it ran."""
 
-    design: DesignPoint
+    point: DesignPoint
     scores: tuple[Score, ...]
     stages: tuple[str, ...]
     model_family: str
@@ -80,7 +80,7 @@ class RunRecord:
     @property
     def evidence_set(self) -> str:
         """Source, device class, model family and split: runs that one fit may use together."""
-        return f"measured-{self.device_class}-{self.model_family}-{self.design.split_id[:8]}"
+        return f"measured-{self.device_class}-{self.model_family}-{self.point.split_id[:8]}"
 
 
 def write_shard(folder: Path, run: RunRecord, stages: Iterable[StageRecord]) -> Path:
@@ -89,7 +89,7 @@ def write_shard(folder: Path, run: RunRecord, stages: Iterable[StageRecord]) -> 
     returns : the file, `<run_id, 20 digits>.jsonl`; a run written twice is one file
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{run.design.run_id[:20]}.jsonl"
+    target = folder / f"{run.point.run_id[:20]}.jsonl"
     lines = [_line("stage", _flat(stage)) for stage in stages] + [_line("run", _run_fields(run))]
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
@@ -114,10 +114,10 @@ def read_shards(folder: Path) -> tuple[list[RunRecord], list[StageRecord]]:
         for kind, data in _lines(path):
             if kind == "run":
                 run = _run(data)
-                first = runs.setdefault(run.design.run_id, run)
+                first = runs.setdefault(run.point.run_id, run)
                 if first.scores != run.scores:
                     raise StoreError(
-                        f"{path}: run {run.design.run_id[:12]} stands in another file with other scores; keep one."
+                        f"{path}: run {run.point.run_id[:12]} stands in another file with other scores; keep one."
                     )
             else:
                 stages.setdefault(data["stage_id"], StageRecord(**data))
@@ -147,8 +147,14 @@ def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             ) from None
 
 
+_KEYS: Final = {
+    "stage": {f.name for f in fields(StageRecord)},
+    "run": {"run_id", "design"} | {f.name for f in fields(RunRecord)} - {"point"},
+}
+
+
 def _checked(kind: str, data: dict[str, Any]) -> dict[str, Any]:
-    known = {f.name for f in fields(StageRecord if kind == "stage" else RunRecord)} | {"run_id"}
+    known = _KEYS[kind]
     unknown = sorted(set(data) - known)
     if unknown:
         raise ValueError(f"unknown keys {', '.join(unknown)}")
@@ -159,10 +165,10 @@ def _checked(kind: str, data: dict[str, Any]) -> dict[str, Any]:
 
 def _check_identity(run: RunRecord, run_id: str) -> None:
     """Refuse a run whose ids are not the hashes of what stands beside them."""
-    if run.design.run_id != run_id:
+    if run.point.run_id != run_id:
         raise ValueError(f"run_id {run_id[:12]} is not the hash of its design point")
-    if canonical_hash(run.recipe) != run.design.recipe_id:
-        raise ValueError(f"recipe_id {run.design.recipe_id[:12]} is not the hash of its recipe")
+    if canonical_hash(run.recipe) != run.point.recipe_id:
+        raise ValueError(f"recipe_id {run.point.recipe_id[:12]} is not the hash of its recipe")
 
 
 def _run(data: Mapping[str, Any]) -> RunRecord:
@@ -170,17 +176,18 @@ def _run(data: Mapping[str, Any]) -> RunRecord:
     scores = tuple(Score(**score) for score in data["scores"])
     if not scores or not all(math.isfinite(s.value) and 0 <= s.value <= 100 for s in scores):
         raise ValueError("a score is missing or not a percentage")
-    return RunRecord(design=DesignPoint.of(data["design"]), scores=scores, stages=tuple(data["stages"]), **rest)
+    return RunRecord(point=DesignPoint.of(data["design"]), scores=scores, stages=tuple(data["stages"]), **rest)
 
 
 def _run_fields(run: RunRecord) -> dict[str, Any]:
-    return {"run_id": run.design.run_id, **_flat(run)}
+    return {"run_id": run.point.run_id, **_flat(run)}
 
 
 def _flat(record: RunRecord | StageRecord) -> dict[str, Any]:
     data = asdict(record)
     if isinstance(record, RunRecord):
-        data["design"] = record.design.flat()
+        del data["point"]
+        data["design"] = record.point.flat()  # the key that schema 1 has for a design point
     if record.finished_at is not None:
         data["finished_at"] = record.finished_at.astimezone(UTC).isoformat(timespec="seconds")
     return data
