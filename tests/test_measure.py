@@ -105,6 +105,10 @@ def test_metrics_against_closed_forms() -> None:
     assert metrics.entity_f1([""], ["A [Reagent] 5 mL [Amount]"])["f1"] == 50.0  # missing counts as Amount
     assert metrics.squad_f1("the big river", "big river!") == 100.0
     assert metrics.squad_f1("river", "lake") == 0.0
+
+
+def test_a_copy_is_no_paraphrase() -> None:
+    pytest.importorskip("sacrebleu")
     copy = metrics.paraphrase_scores(["a b c d"], ["a b c d"])
     assert copy["self_ibleu"] == pytest.approx(0.0, abs=1e-6)
     assert "bert_ibleu" not in copy
@@ -173,9 +177,8 @@ def test_a_simulated_labeler_needs_known_answers_and_the_message_has_the_way_out
         check_spec(both, workspace)
     with pytest.raises(InputError, match="There is no labeler 'gpt'"):
         check_spec(spec(unlabeled="labelled", labeler="gpt"), workspace)
-    done = execute(
-        spec(unlabeled="labelled"), workspace
-    )  # train texts only: labels of 0.8 accuracy, learned by tfidf-lr
+    pytest.importorskip("sklearn")
+    done = execute(spec(unlabeled="labelled"), workspace)  # train texts only: labels of 0.8 accuracy, learned by tfidf-lr
     said = next(s.record for s in done.stages if s.record.kind == "llm_label")
     assert said.score == pytest.approx(80, abs=15)
 

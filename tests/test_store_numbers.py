@@ -78,6 +78,8 @@ def made(tmp_path: Path) -> StorePaths:
     for seed in (0, 1):
         write_shard(paths.runs, run(score=40.0 + 10 * seed, seed=seed), [])
     write_shard(paths.runs, run(strategy="llm_annotate", labeler="l", n_labels=0, n_llm_labels=33), [])
+    for file in paths.runs.iterdir():  # as if another program had written the same moment in its own time
+        file.write_text(file.read_text().replace("T03:00:00+00:00", "T05:00:00+02:00"))
     merge(paths)
     return paths
 
