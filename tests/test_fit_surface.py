@@ -30,6 +30,18 @@ def test_an_input_may_be_one_in_which_the_error_rises():
     assert low < high
 
 
+def test_an_input_that_rises_is_one_over_it_that_falls():
+    teacher = np.repeat([0.1, 0.2, 0.4, 0.8], 4)
+    errors = 0.05 + 0.5 * teacher + 2.0 * N**-0.4
+    one = fit_surface({"n": N, "teacher_error": teacher}, errors, rising=["teacher_error"])
+    two = fit_surface({"n": N, "one_over": 1 / teacher}, errors)
+    asked = np.array([0.05, 0.15, 2.0])
+    found = one.predict({"n": [3e3], "teacher_error": asked}), two.predict({"n": [3e3], "one_over": 1 / asked})
+    np.testing.assert_allclose(found[0].mean, found[1].mean, rtol=1e-4)
+    np.testing.assert_allclose(found[0].factor, found[1].factor)
+    np.testing.assert_allclose(found[0].factor, [2, 1, 2.5], rtol=1e-6)
+
+
 def test_rows_may_come_in_any_order_and_units():
     order = np.random.default_rng(0).permutation(len(N))
     at = {"n": [3e3], "u": [3e4]}
