@@ -307,10 +307,11 @@ def test_an_llm_that_is_nearly_always_right_is_used_beside_people_only_where_its
 
 
 def test_only_students_that_the_evidences_llm_labelled_for_get_the_modelled_one():
-    seen = make_option(surface("llm_annotate", student="b"), CostModel(per_unit={"n_llm_labels": {}}))
+    best = make_surface(np.full((2, 4), 0.99), (N,), strategy="llm_annotate", student="b")
+    seen = make_option(best, CostModel(per_unit={"n_llm_labels": {}}))
     case = llm_case(choices_of(annotate("a"), annotate("b"), seen), CARD, 60.0, 0.9, "learnable")
     assert {p.student for p in case.beside} == {"b"}
-    assert case.plan.labeler != "llm"  # the evidence's own makes way
+    assert case.plan.labeler == "LLM at 90 %"  # the evidence's own, free and better, makes way
     both = llm_case(choices_of(annotate("a"), annotate("b")), CARD, 60.0, 0.9, "learnable")
     assert {p.student for p in both.beside} == {"a", "b"}
 

@@ -178,7 +178,9 @@ def test_a_simulated_labeler_needs_known_answers_and_the_message_has_the_way_out
     with pytest.raises(InputError, match="There is no labeler 'gpt'"):
         check_spec(spec(unlabeled="labelled", labeler="gpt"), workspace)
     pytest.importorskip("sklearn")
-    done = execute(spec(unlabeled="labelled"), workspace)  # train texts only: labels of 0.8 accuracy, learned by tfidf-lr
+    done = execute(
+        spec(unlabeled="labelled"), workspace
+    )  # train texts only: labels of 0.8 accuracy, learned by tfidf-lr
     said = next(s.record for s in done.stages if s.record.kind == "llm_label")
     assert said.score == pytest.approx(80, abs=15)
 

@@ -170,6 +170,14 @@ def test_bands_of_a_frontier_are_percent_reached_in_so_many_worlds_and_never_fal
 K = np.expm1(np.linspace(0, 14, 57))
 
 
+def test_a_region_begins_where_its_plan_has_won_already():
+    """Scores rise from 0 at 10 labels to .6 at 100: the first whole label that leads .1 by .001 costs what it counts."""
+    n = np.ceil(11 * (101 / 11) ** (0.101 / 0.6) - 1)
+    _, region = trace_frontier(TASK, [annotate([0.0, 0.0, 0.6, 0.8])], 1000, n_budgets=2).regions
+    assert region.label == "annotate (s)"
+    assert n * (1 - 1e-9) <= region.from_usd <= n * 1.0001
+
+
 def test_an_indifference_curve_tells_whole_labels_tails_of_worlds_and_what_a_step_saves():
     """.02 log(1 + N) + .01 log(1 + U) + a shift: 15 % needs N = exp((.15 - shift) / .02) / (1 + U)^.5 - 1 labels."""
     shifts = 0.001 * np.arange(-20, 21)  # 41 worlds
@@ -203,7 +211,7 @@ def test_label_noise_by_its_rules():
     both = mixed_surface(curve, 0.5625, "x")
     assert both.at([[100.0, 0.0], [0.0, 1000.0]])[0] == pytest.approx(curve.at([[100.0], [562.5]])[0], abs=0.01)
     assert both.support.classify([[1.0, 0.0]])[0] == ["interpolated"]
-    assert both.support.classify([[1.0, 4000.0]])[0] == ["extrapolated"]
+    assert both.support.classify([[1.0, 1770.0], [1.0, 1800.0]])[0] == ["interpolated", "extrapolated"]  # 1,000 / .5625
     assert [n_classes(TASKS[t]) for t in ("stance", "fever", "wlp", "nq")] == [5, 2, 20, None]
 
 

@@ -9,7 +9,7 @@ import pytest
 from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import TASKS
 from budgetsim.pilots.candidates import candidate_runs
-from budgetsim.pilots.condition import Lesson, lesson, observe, slices
+from budgetsim.pilots.condition import Lesson, Slices, lesson, observe, slices
 from budgetsim.pilots.nextrun import LEAST_FALL, NextRun, _after, rank_runs
 from made import make_option, make_surface
 
@@ -169,6 +169,14 @@ def test_slices_of_a_normal_result_have_its_conditional_means():
     p = float(cut.chance[2])
     step = 0.03**2 / 0.05 * unit.pdf(unit.inv_cdf(1 - p)) / p
     assert cut.expected(m) == pytest.approx([0.5 - step, 0.5, 0.5 + step], abs=0.0002)
+
+
+def test_swings_lose_the_share_that_so_few_worlds_show_by_accident():
+    """Two slices of two of four worlds: variance .25 x (1/2 - 1/4) is accident, .25 is seen, so .75 of a swing is kept."""
+    cut = Slices(np.array([0.5, 0.5]), np.array([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]]))
+    assert cut.expected([1.0, 1.0, 0.0, 0.0]) == pytest.approx([0.5 + 0.75 * 0.5, 0.5 - 0.75 * 0.5])
+    # means of .6 and .4 show .01, and .17 x (1/2 - 1/4) would be there by accident: nothing is kept
+    assert cut.expected([1.0, 0.2, 0.8, 0.0]) == pytest.approx([0.5, 0.5])
 
 
 def test_worlds_that_foretold_a_high_result_are_held_back_by_it():
