@@ -15,8 +15,8 @@ from budgetsim.costs.hours import (
     student_only,
 )
 from budgetsim.data.tasks import TASKS
-from budgetsim.design.points.models import T5_SHAPES
-from budgetsim.design.points.paper import DISTILL_EPOCHS
+from budgetsim.design.models import T5_SHAPES
+from budgetsim.design.paper import DISTILL_EPOCHS
 
 SPEED = ModelledSpeed(
     peak_tflops=312, teacher_training=0.24, labelling=0.14, student_training=0.26, seconds_per_step=0.03

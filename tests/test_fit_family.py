@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from budgetsim.design.points.cautions import GroupName
+from budgetsim.design.cautions import GroupName
 from budgetsim.design.points import Route
 from budgetsim.fitting.forms import label_forms, transfer_forms
 from budgetsim.fitting.groups import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetsim.design.points.cautions import FewRows, GroupName, PooledGain, RowsLeftOut, ScoreFall
+from budgetsim.design.cautions import FewRows, GroupName, PooledGain, RowsLeftOut, ScoreFall
 from budgetsim.design.points import Route
 from budgetsim.design.surface import Support, TaskFit, axis_scale, interpolate, regrid
 from budgetsim.report.cautions import caution_words

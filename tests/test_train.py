@@ -17,7 +17,7 @@ import torch  # noqa: E402
 from budgetsim.costs.hours import forward_flops  # noqa: E402
 from budgetsim.data.custom import TaskFiles, add_task  # noqa: E402
 from budgetsim.data.loading import Access  # noqa: E402
-from budgetsim.design.points.models import T5_SHAPES  # noqa: E402
+from budgetsim.design.models import T5_SHAPES  # noqa: E402
 from budgetsim.errors import InputError  # noqa: E402
 from budgetsim.learners import finetune, flops, models  # noqa: E402
 from budgetsim.learners.codec import PieceCodec, checkpoint_codec, train_pieces  # noqa: E402
