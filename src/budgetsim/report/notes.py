@@ -8,6 +8,7 @@ from budgetsim.answers.choices import Choices, Rival
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.surface import TaskFit
 from budgetsim.report.table import usd
+from budgetsim.report.wording import note_words
 
 FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by more than a tenth
 
@@ -15,7 +16,8 @@ FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by
 def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     """What holds for every budget: modelled hours, how far intervals have held, what was left out and assumed."""
     held = coverage_note(choices.fit)
-    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *choices.notes]
+    data = dict.fromkeys(choices.fit.warnings)
+    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *data, *map(note_words, choices.notes)]
     return [sentence(n) for n in notes]
 
 
