@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from budgetsim.answers.choices import Selection, answer_points, choices, open_choices, rivals
 from budgetsim.answers.evidence import load_evidence, stored_fit
+from budgetsim.answers.notes import NeverRun
 from budgetsim.answers.points import make_point
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import trace_sensitivity
@@ -23,6 +24,8 @@ from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.report.answer import answer_page, recommendation
 from budgetsim.report.fit import fit_page
 from budgetsim.report.notes import compute_notes, coverage_note, moot_note, with_unpriced
+from budgetsim.report.points import point_words
+from budgetsim.report.wording import note_words
 from budgetsim.store.location import StorePaths
 from budgetsim_cli.main import app
 from made import ROOT
@@ -181,13 +184,13 @@ def test_a_task_with_nothing_but_cheap_students_is_told_so():
 
 def test_a_strategy_that_only_other_tasks_ran_is_said_not_to_be_looked_at():
     """The paper had an LLM label stance and wlp alone; silence about it would read as a verdict."""
-    told = {task: [n for n in open_to.notes if n.startswith("no run of")] for task, open_to in OPEN.items()}
+    told = {task: [note_words(n) for n in open_to.notes if isinstance(n, NeverRun)] for task, open_to in OPEN.items()}
     assert told["stance"] == told["wlp"] == []
     assert told["fever"] == [
         "no run of annotate_plus_llm or llm_annotate on fever, though on other tasks: not looked at, also not as a next run."
     ]
     asked = opened("fever", strategies=["distill"])
-    assert not any(n.startswith("no run of") for n in asked.notes)
+    assert not any(isinstance(n, NeverRun) for n in asked.notes)
 
 
 def test_the_other_commands_say_that_a_cheap_student_is_enough():
@@ -241,7 +244,7 @@ def test_no_strategy_without_price_is_quietly_free():
     without = CARD.model_copy(update={"llm": None})
     open_to = choices(EVIDENCE, "stance", Pricing(without))
     assert {o.surface.route.strategy for o in open_to.options} == {"annotate", "distill"}
-    assert any("no price for an LLM" in note for note in open_to.notes)
+    assert any("no price for an LLM" in note for note in map(note_words, open_to.notes))
 
 
 def card_without(*sections):
@@ -253,7 +256,7 @@ def test_a_card_without_utilisation_keeps_every_strategy_and_says_what_is_not_ch
     assert {o.surface.route.strategy for o in open_to.options} == {
         o.surface.route.strategy for o in OPEN["stance"].options
     }
-    assert any("not charged" in note for note in open_to.notes)
+    assert any("not charged" in note for note in map(note_words, open_to.notes))
 
 
 @pytest.mark.parametrize(
@@ -280,9 +283,10 @@ def test_a_card_without_a_device_answers_what_needs_none(wanted, task, device):
     kept = [o for o in with_device.options if o.surface.route.strategy != "distill"]
     assert [o.label for o in without.options] == [o.label for o in kept]
     assert any(
-        n.startswith(f"distill left out: The card 'paper-2023' has no price for a {device}") for n in without.notes
+        n.startswith(f"distill left out: The card 'paper-2023' has no price for a {device}")
+        for n in map(note_words, without.notes)
     )
-    assert any(f"not charged: the card has no price for a {device}" in n for n in without.notes)
+    assert any(f"not charged: the card has no price for a {device}" in n for n in map(note_words, without.notes))
     for bare, priced in zip(without.options, kept, strict=True):
         counts = dict.fromkeys(bare.surface.inputs, 500.0)
         bill = priced.cost.stages(counts)
@@ -309,7 +313,7 @@ def test_a_point_whose_training_is_not_charged_says_so():
     point = make_point({"task": "stance", "strategy": "annotate", "n_labels": "100"}, "test")
     (found,) = answer_points(EVIDENCE, [point], Pricing(card_without("gpu")))
     assert found.cost_usd == pytest.approx(36.4)
-    assert "not charged: the card has no price for a gpu" in found.reason
+    assert "not charged: the card has no price for a gpu" in point_words(found)
 
 
 def test_tasks_that_were_not_asked_for_are_passed_over_with_a_word():
@@ -345,7 +349,7 @@ def test_where_strategies_switch_does_not_depend_on_where_the_frontier_ends():
 
 
 def test_what_is_assumed_is_said_with_the_answer():
-    notes = " ".join(OPEN["stance"].notes)
+    notes = " ".join(map(note_words, OPEN["stance"].notes))
     assert "prompt of 33 texts at $20 a million tokens" in notes
     assert "implied by dollars" in notes
 

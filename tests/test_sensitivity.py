@@ -11,6 +11,7 @@ import pytest
 
 from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import load_evidence
+from budgetsim.answers.notes import NoAccuracyScale
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.allocate import FINE
@@ -274,7 +275,7 @@ def test_an_accuracy_at_chance_is_refused_and_one_without_meaning_explained(evid
     )  # fmt: skip
     case, _ = (c for c in found.cases if c.kind == "llm_accuracy")
     assert case.plan is None
-    assert "an answer of nq is text" in case.reason
+    assert case.reason == NoAccuracyScale(task="nq")
 
 
 def test_under_modern_compute_the_utilisation_is_in_the_tornado(evidence):
@@ -313,7 +314,7 @@ def test_a_card_without_a_price_has_a_row_that_says_so(evidence):
     )
     (case,) = (c for c in found.cases if c.kind == "card")
     assert case.plan is None
-    assert "'bare' has no" in case.reason
+    assert "'bare' has no" in case.reason.message
 
 
 def test_the_command_by_its_schema_and_in_words():

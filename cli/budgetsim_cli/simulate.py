@@ -53,7 +53,7 @@ def simulate(
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.answers.pricing import Pricing
     from budgetsim.errors import NoEvidenceError
-    from budgetsim.report.points import points_grid, points_json
+    from budgetsim.report.points import point_words, points_grid, points_json
     from budgetsim.store.location import locate
 
     one = {
@@ -71,13 +71,14 @@ def simulate(
     answers = answer_points(load_evidence(locate(store), evidence, say), questions, pricing, say=say)
     silent = [a for a in answers if a.score is None]
     if len(silent) == len(answers):
-        raise NoEvidenceError(silent[0].reason or "nothing is known of these points")
+        raise NoEvidenceError(point_words(silent[0]) or "nothing is known of these points")
     for a in silent:
-        say(f"No answer: {a.reason}")
+        say(f"No answer: {point_words(a)}")
     if as_json:
         print_json({"rates": pricing.card.name, "points": points_json(answers)})
     else:
-        print_page([points_grid(answers), *(f"Note: {a.reason}." for a in answers if a.reason and a.score is not None)])
+        notes = [point_words(a) for a in answers if a.score is not None]
+        print_page([points_grid(answers), *(f"Note: {words}." for words in notes if words)])
 
 
 def _read_points(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:

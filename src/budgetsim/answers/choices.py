@@ -8,13 +8,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from budgetsim.answers.evidence import Evidence, Say, task_fit
+from budgetsim.answers.notes import (
+    ChoiceNote,
+    DaysInSequence,
+    ImpliedLlmLabels,
+    ImpliedTexts,
+    LeftOut,
+    NeverRun,
+    NoCost,
+    OwnedTeacherLabels,
+    Refusal,
+)
 from budgetsim.answers.pricing import (
     Pricing,
     evidence_note,
-    is_uncharged,
     priced_option,
     priced_options,
-    uncharged_words,
+    uncharged_training,
 )
 from budgetsim.choosing.options import Option
 from budgetsim.costs.model import llm_usd_per_label
@@ -59,7 +69,7 @@ class Choices:
     fit: TaskFit
     pricing: Pricing
     options: tuple[Option, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[ChoiceNote, ...] = field(default=())
     unpriced: tuple[Surface, ...] = field(default=())
 
 
@@ -78,7 +88,7 @@ class Rival:
 def answer_points(
     evidence: Evidence, points: Sequence[Point], pricing: Pricing, *, say: Say = lambda _: None
 ) -> list[PointAnswer]:
-    """Answer points in their order; one that no evidence covers says so in its reason."""
+    """Answer points in their order; one that no evidence covers says so in its notes."""
     fits: dict[str, TaskFit] = {}  # a stale fit is made again once, not once a point
     return [_answer_point(evidence, point, pricing, fits, say) for point in points]
 
@@ -87,10 +97,10 @@ def _answer_point(
     evidence: Evidence, point: Point, pricing: Pricing, fits: dict[str, TaskFit], say: Say
 ) -> PointAnswer:
     from budgetsim.answers.points import (  # only `simulate` needs it
+        PointAnswer,
         answer_constant,
         answer_point,
         find_surface,
-        unanswered,
     )
 
     try:
@@ -100,14 +110,14 @@ def _answer_point(
             fits[point.design.task] = task_fit(evidence, point.design.task, say)
         surface = find_surface(fits[point.design.task], point)
     except NoEvidenceError as error:
-        return unanswered(point, str(error))
+        return PointAnswer(point=point, notes=(Refusal(message=str(error)),))
     note = evidence_note(evidence, surface, point.design.task)
     try:
         option = priced_option(evidence, surface, get_task(point.design.task), pricing)
     except MissingPriceError as error:
-        return answer_point(point, surface, note, None, reason=f"no cost: {str(error).rstrip('.')}")
-    uncharged = uncharged_words(option, pricing.card).rstrip(".") if is_uncharged(option, pricing.card) else None
-    return answer_point(point, surface, note, option.cost, reason=uncharged)
+        return answer_point(point, surface, note, None, [NoCost(reason=str(error))])
+    uncharged = uncharged_training(option, pricing.card)
+    return answer_point(point, surface, note, option.cost, [uncharged] if uncharged else [])
 
 
 def open_choices(
@@ -158,7 +168,9 @@ def choices(
     facts = get_task(task)
     _check_selection(selection, fit, evidence.set_of(task))
     _check_teacher(pricing.terms, fit)
-    options, unpriced, notes = [], [], []
+    options: list[Option] = []
+    unpriced: list[Surface] = []
+    notes: list[ChoiceNote] = []
     refusal: MissingPriceError | None = None
     for surface in (s for s in fit.surfaces if selection.admits(s.route)):
         try:
@@ -168,7 +180,7 @@ def choices(
                 raise
             refusal = error
             unpriced.append(surface)
-            notes.append(f"{surface.route.strategy} left out: {error}")
+            notes.append(LeftOut(strategy=surface.route.strategy, reason=str(error)))
     if not options and refusal is not None:
         raise refusal  # nothing at all has a price: no answer is better than a wrong one
     notes += [] if selection.strategies else _never_run(evidence, fit)
@@ -206,16 +218,11 @@ def _check_selection(selection: Selection, fit: TaskFit, evidence_set: str) -> N
         )
 
 
-def _never_run(evidence: Evidence, fit: TaskFit) -> list[str]:
-    """Strategies that other tasks have runs of, in sets of the same kind, and this one has not."""
+def _never_run(evidence: Evidence, fit: TaskFit) -> list[ChoiceNote]:
     if fit.task not in evidence.sets:
         return []
-    names = sorted({m.route.strategy for m in evidence.others(fit.task)} - {s.route.strategy for s in fit.surfaces})
-    if not names:
-        return []
-    return [
-        f"no run of {' or '.join(names)} on {fit.task}, though on other tasks: not looked at, also not as a next run."
-    ]
+    names = {m.route.strategy for m in evidence.others(fit.task)} - {s.route.strategy for s in fit.surfaces}
+    return [NeverRun(strategies=tuple(sorted(names)), task=fit.task)] if names else []
 
 
 def _check_teacher(terms: Terms, fit: TaskFit) -> None:
@@ -235,39 +242,35 @@ def _check_teacher(terms: Terms, fit: TaskFit) -> None:
             )
 
 
-def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequence[Option]) -> list[str]:
+def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequence[Option]) -> list[ChoiceNote]:
     """What an answer takes for granted, said with it."""
-    notes = [uncharged_words(o, card) for o in options if is_uncharged(o, card)]
+    notes: list[ChoiceNote] = [note for o in options if (note := uncharged_training(o, card)) is not None]
     kinds = [o.surface.route.kind for o in options]
     derived = [m for m in evidence.rows(task.name) if m.derived]
     llm = [m for m in derived if "n_llm_labels" in m.derived]
     texts = [m for m in derived if "n_unlabeled" in m.derived]
     if llm and card.llm is not None and any(kind.has_labeler for kind in kinds):
         notes.append(
-            f"the paper prints dollars, not LLM labels: their number is implied by a prompt of {PAPER_PROMPT_TEXTS} "
-            f"texts at ${PAPER_LLM_USD_PER_MTOK:g} a million tokens; here one costs "
-            f"${llm_usd_per_label(card.llm, task):.3g} ({card.llm.model})."
+            ImpliedLlmLabels(
+                prompt_texts=PAPER_PROMPT_TEXTS,
+                usd_per_mtok=PAPER_LLM_USD_PER_MTOK,
+                usd_per_label=llm_usd_per_label(card.llm, task),
+                model=card.llm.model,
+            )
         )
     if texts and any(kind.has_teacher for kind in kinds):
         capped = sum("capped:n_unlabeled" in m.derived for m in texts)
-        notes.append(
-            f"the texts of {len(texts)} distilled rows are implied by dollars, {capped} of them cut at the pool of "
-            f"{PAPER_POOL_SIZE:,}."
-        )
+        notes.append(ImpliedTexts(n_rows=len(texts), n_capped=capped, pool_size=PAPER_POOL_SIZE))
     return notes
 
 
-def _term_notes(terms: Terms) -> list[str]:
+def _term_notes(terms: Terms) -> list[ChoiceNote]:
     """What is taken for granted of an owned teacher and of time."""
-    notes = []
+    notes: list[ChoiceNote] = []
     if terms.owned_teacher is not None and terms.owned_labels < terms.owned_teacher[1]:
-        notes.append("the labels of the owned teacher do not count as owned; --owned-labels would say that they do.")
+        notes.append(OwnedTeacherLabels())
     if terms.labels_per_day is not None:
-        notes.append(
-            f"days are labels at {terms.labels_per_day:g} a day, then tuning, labelling and training, one after the "
-            f"other; device-hours are taken to divide by the devices, {terms.gpus} of them day and night; LLM labels "
-            f"take no time."
-        )
+        notes.append(DaysInSequence(labels_per_day=terms.labels_per_day, gpus=terms.gpus))
     return notes
 
 

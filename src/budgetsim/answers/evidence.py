@@ -45,9 +45,9 @@ class Evidence:
     @property
     def tasks(self) -> list[str]:
         """Tasks with evidence of one kind, in the order of their names: published ones where there are any."""
-        known = {task.name for task in known_tasks()}
-        published = [task for task, name in self.sets.items() if is_published(name) and task in known]
-        return sorted(published or known & set(self.sets))
+        names = {task.name for task in known_tasks()}
+        published = [task for task, name in self.sets.items() if is_published(name) and task in names]
+        return sorted(published or names & set(self.sets))
 
     def set_of(self, task: str) -> str:
         """The evidence set of a task.
@@ -76,11 +76,11 @@ class Evidence:
 
 
 def load_evidence(
-    paths: StorePaths, wanted: str | None = None, say: Say = lambda _: None, tasks: Sequence[str] | None = None
+    paths: StorePaths, name: str | None = None, say: Say = lambda _: None, tasks: Sequence[str] | None = None
 ) -> Evidence:
     """Read the store; a store that does not exist is made from the evidence in the package.
 
-    wanted : evidence set, or the start of its name
+    name : of the evidence set, or the start of it
     tasks : those whose measurements are needed, besides rows of others that their fits are made beside; None
         for all. `Evidence.rows` of a task that is not among them is empty
     raises : StoreError, StoreLockedError, NoEvidenceError, InputError
@@ -93,12 +93,12 @@ def load_evidence(
         register_custom_tasks(paths.folder / "tasks")
     with open_reader(paths.database) as connection:
         catalogue = load_catalogue(connection, CHEAP_STUDENTS)
-        sets = choose_evidence(catalogue, wanted)
+        sets = choose_evidence(catalogue, name)
         needed = {sets[task] for task in (sets if tasks is None else tasks) if task in sets}
-        related = related_sets(catalogue, {kind_of_set(name) for name in needed})
+        related = related_sets(catalogue, {kind_of_set(evidence_set) for evidence_set in needed})
         rows = load_measurements(connection, sorted(needed.union(*related.values())))
         rows = [m for m in rows if m.route.student not in CHEAP_STUDENTS]
-        measured = sorted(name for name in needed if not is_published(name))
+        measured = sorted(s for s in needed if not is_published(s))
         return Evidence(
             paths=paths,
             sets=sets,

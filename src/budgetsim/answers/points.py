@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from budgetsim.answers.notes import PointNote, TableEnd
 from budgetsim.choosing.options import CLASS_SHARES, EvidenceNote
 from budgetsim.choosing.simulate import predict
 from budgetsim.costs.model import CostModel
@@ -36,7 +37,7 @@ class Point:
 class PointAnswer:
     """What is known of one new run at a point; scores are percent, None where nothing is known.
 
-    reason : why there is no score or no cost, or what it was cut at
+    notes : why there is no score or no cost, what a cost lacks, or where the fitted table ends
     """
 
     point: Point
@@ -48,7 +49,7 @@ class PointAnswer:
     source: str | None = None
     evidence_set: str | None = None
     cost_usd: float | None = None
-    reason: str | None = None
+    notes: tuple[PointNote, ...] = ()
 
 
 def make_point(values: Mapping[str, str | None], place: str, *, task: str | None = None) -> Point:
@@ -149,14 +150,14 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
 
 
 def answer_point(
-    point: Point, surface: Surface, note: EvidenceNote, cost: CostModel | None, *, reason: str | None = None
+    point: Point, surface: Surface, evidence: EvidenceNote, cost: CostModel | None, notes: Sequence[PointNote] = ()
 ) -> PointAnswer:
-    """Predict one new run at a point; `reason` says why there is no cost or what it lacks, and where a table ends."""
+    """Predict one new run at a point; `notes` say why there is no cost or what it lacks."""
     counts = point.design.inputs
     (p,) = predict(surface, np.array([counts], dtype=np.float64))
     named = dict(zip(surface.inputs, counts, strict=True))
-    ends = [f"{k} {axis[-1]:,.0f}" for (k, n), axis in zip(named.items(), surface.knots, strict=True) if n > axis[-1]]
-    reasons = [*([reason] if reason else []), *(f"the score is that at {end}, where the table ends" for end in ends)]
+    ends = {name: float(knots[-1]) for name, knots in zip(surface.inputs, surface.knots, strict=True)}
+    beyond = [TableEnd(name=name, n=ends[name]) for name, n in named.items() if n > ends[name]]
     return PointAnswer(
         point=point,
         score=100 * p.score,
@@ -164,10 +165,10 @@ def answer_point(
         upper=100 * p.upper,
         kind=p.kind,
         factor=p.factor,
-        source=note.source,
-        evidence_set=note.set,
+        source=evidence.source,
+        evidence_set=evidence.set,
         cost_usd=None if cost is None else float(cost.total(named)),
-        reason="; ".join(reasons) or None,
+        notes=(*notes, *beyond),
     )
 
 
@@ -185,32 +186,3 @@ def answer_constant(point: Point, task: Task) -> PointAnswer:
         evidence_set=CLASS_SHARES,
         cost_usd=0.0,
     )
-
-
-def unanswered(point: Point, reason: str) -> PointAnswer:
-    """A point that no evidence covers."""
-    return PointAnswer(point=point, reason=reason)
-
-
-def points_of(answers: Sequence[PointAnswer]) -> list[dict[str, object]]:
-    """Answers as JSON objects, in order."""
-    return [
-        {
-            **_design_of(a.point),
-            "score": a.score,
-            "lower": a.lower,
-            "upper": a.upper,
-            "kind": a.kind,
-            "factor": a.factor,
-            "source": a.source,
-            "evidence_set": a.evidence_set,
-            "cost_usd": a.cost_usd,
-            "reason": a.reason,
-        }
-        for a in answers
-    ]
-
-
-def _design_of(point: Point) -> dict[str, object]:
-    design = point.design.flat()
-    return {name: design[name] for name in ("task", "strategy", "teacher", "student", "labeler", *COUNTS)}

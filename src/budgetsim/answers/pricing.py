@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from budgetsim.answers.evidence import Evidence, device_class, is_published
+from budgetsim.answers.notes import TrainingNotCharged
 from budgetsim.choosing.options import EvidenceNote, Option
 from budgetsim.costs.hours import (
     ComputeModel,
@@ -90,17 +91,12 @@ def evidence_note(evidence: Evidence, surface: Surface, task: str) -> EvidenceNo
     )
 
 
-def is_uncharged(option: Option, card: RateCard) -> bool:
-    """Whether the student's training on labels is left out of the cost although the card wants it charged."""
-    return card.overheads.charge_student_training and option.hours is not None and option.hours.model == NOT_CHARGED
-
-
-def uncharged_words(option: Option, card: RateCard) -> str:
-    """What a card lacks that the student's training is not charged."""
-    lacks = "no utilisation to model it with"
-    if option.hours is not None and not card.has_device(option.hours.device_class):
-        lacks = f"no price for a {option.hours.device_class}; add a `{option.hours.device_class}:`"
-    return f"training the student on labels is not charged: the card has {lacks}."
+def uncharged_training(option: Option, card: RateCard) -> TrainingNotCharged | None:
+    """That the student's training is left out of the cost although the card wants it charged; None where it is not."""
+    hours = option.hours
+    if hours is None or hours.model != NOT_CHARGED or not card.overheads.charge_student_training:
+        return None
+    return TrainingNotCharged(device_class=None if card.has_device(hours.device_class) else hours.device_class)
 
 
 def _hours(evidence: Evidence, route: Route, task: Task, pricing: Pricing) -> Hours | None:

@@ -7,6 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from budgetsim.answers.choices import Choices
+from budgetsim.answers.notes import (
+    CaseNote,
+    ImpliedLabeler,
+    LeftOut,
+    LlmRule,
+    NoAccuracyScale,
+    NoAnnotation,
+    NoTeacher,
+    PlateauRule,
+    Refusal,
+)
 from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.optimize import out_of_reach
 from budgetsim.choosing.options import Allocation, Option
@@ -24,7 +35,6 @@ from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
 from budgetsim.economics.tornado import Assumption, Swing, money_assumptions, tornado
 from budgetsim.economics.whatif import (
     Errors,
-    ImpliedAccuracy,
     implied_accuracy,
     label_worth,
     llm_surface,
@@ -50,12 +60,12 @@ class Case:
     kind: CaseKind
     name: str
     plan: Allocation | None
-    reason: str | None = None  # why there is no plan
+    reason: CaseNote | None = None  # why there is no plan
     label_usd: float | None = None  # of a card
     device_hour_usd: float | None = None
     llm_label_usd: float | None = None
     beside: tuple[Allocation, ...] = ()  # best plans of the strategies that the assumption changes
-    notes: tuple[str, ...] = ()
+    notes: tuple[CaseNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +129,7 @@ def _priced(kind: CaseKind, name: str, pricing: Pricing, budget_usd: float, repr
     try:
         open_to = reprice(pricing)
     except (MissingPriceError, NoEvidenceError) as error:
-        return Case(kind=kind, name=name, plan=None, reason=str(error))
+        return Case(kind=kind, name=name, plan=None, reason=Refusal(message=str(error)))
     task, card = open_to.task, pricing.card
     label = card.label_price(task.name)
     classes = {o.hours.device_class for o in open_to.options if o.hours is not None}
@@ -131,7 +141,7 @@ def _priced(kind: CaseKind, name: str, pricing: Pricing, budget_usd: float, repr
         label_usd=None if label is None else float(label.usd),
         device_hour_usd=device,
         llm_label_usd=None if card.llm is None else llm_usd_per_label(card.llm, task),
-        notes=tuple(n for n in open_to.notes if " left out: " in n),
+        notes=tuple(n for n in open_to.notes if isinstance(n, LeftOut)),
     )
 
 
@@ -161,17 +171,17 @@ def _with_use(card: RateCard, use: Utilisation, factor: float) -> RateCard:
 
 def plateau_case(task: Task, options: Sequence[Option], budget_usd: float, plateau: float) -> Case:
     """The best plan if no teacher scored above a plateau (fraction)."""
-    held = with_plateau(options, plateau)
+    capped = with_plateau(options, plateau)
     name = f"teacher never above {100 * plateau:g}"
-    taught = [o for o in held if o.surface.route.kind.has_teacher]
+    taught = [o for o in capped if o.surface.route.kind.has_teacher]
     if not taught:
-        return Case(kind="teacher_plateau", name=name, plan=None, reason="no distilled student is among the options")
+        return Case(kind="teacher_plateau", name=name, plan=None, reason=NoTeacher())
     return Case(
         kind="teacher_plateau",
         name=name,
-        plan=best_plan(task, held, budget_usd),
+        plan=best_plan(task, capped, budget_usd),
         beside=_beside(task, taught, budget_usd),
-        notes=("the rule: a student scores at most what its teacher does, and below that as before.",),
+        notes=(PlateauRule(),),
     )
 
 
@@ -184,11 +194,7 @@ def llm_case(open_to: Choices, budget_usd: float, accuracy: float, errors: Error
     classes = n_classes(task)
     annotate = [o for o in open_to.options if _labels_alone(o)]
     if classes is None or not annotate:
-        why = (
-            f"an answer of {task.name} is text: no share of right labels links it to a score"
-            if classes is None
-            else "no annotation curve is among the options"
-        )
+        why = NoAccuracyScale(task=task.name) if classes is None else NoAnnotation()
         return Case(kind="llm_accuracy", name=name, plan=None, reason=why)
     if accuracy <= 1 / classes:
         raise InputError(
@@ -201,14 +207,14 @@ def llm_case(open_to: Choices, budget_usd: float, accuracy: float, errors: Error
             for o in _llm_options(task, open_to.pricing, a, _llm_surfaces(a.surface, accuracy, classes, errors))
         ]
     except MissingPriceError as error:
-        return Case(kind="llm_accuracy", name=name, plan=None, reason=str(error))
+        return Case(kind="llm_accuracy", name=name, plan=None, reason=Refusal(message=str(error)))
     others = [o for o in open_to.options if not o.surface.route.kind.has_labeler]
     return Case(
         kind="llm_accuracy",
         name=name,
         plan=best_plan(task, [*others, *llm], budget_usd),
         beside=_beside(task, llm, budget_usd),
-        notes=(_rule_words(accuracy, classes, errors), *_implied_notes(open_to.options, classes, errors)),
+        notes=(_rule(accuracy, classes, errors), *_implied_notes(open_to.options, classes, errors)),
     )
 
 
@@ -246,35 +252,22 @@ def _llm_options(task: Task, pricing: Pricing, annotate: Option, surfaces: Seque
     ]
 
 
-def _rule_words(accuracy: float, classes: int, errors: Errors) -> str:
-    if errors == "random":
-        return (
-            f"a label is worth {label_worth(accuracy, classes):.2f} true ones, its errors random among {classes} "
-            "labels: on the high side."
-        )
-    return "the student learns the errors like all else, and so scores at most what the LLM does: on the low side."
+def _rule(accuracy: float, classes: int, errors: Errors) -> LlmRule:
+    return LlmRule(errors=errors, classes=classes, worth=label_worth(accuracy, classes) if errors == "random" else None)
 
 
-def _implied_notes(options: Sequence[Option], classes: int, errors: Errors) -> list[str]:
+def _implied_notes(options: Sequence[Option], classes: int, errors: Errors) -> list[ImpliedLabeler]:
     """What a rule says of the evidence's own LLM."""
-    notes = []
     curves = {o.surface.route.student: o.surface for o in options if _labels_alone(o)}
-    for o in options:
-        if _llm_labels_alone(o) and o.surface.route.student in curves:
-            seen = implied_accuracy(curves[o.surface.route.student], o.surface, classes, errors)
-            if seen is not None:
-                notes.append(_implied_words(str(o.surface.route.labeler), seen))
+    notes = []
+    for surface in (o.surface for o in options if _llm_labels_alone(o)):
+        curve = curves.get(surface.route.student)
+        implied = None if curve is None else implied_accuracy(curve, surface, classes, errors)
+        if implied is not None:
+            is_described = implied.misfit <= _MISFIT
+            labeler = str(surface.route.labeler)
+            notes.append(ImpliedLabeler(labeler=labeler, implied=implied, is_described=is_described))
     return notes
-
-
-def _implied_words(labeler: str, seen: ImpliedAccuracy) -> str:
-    misfit = f"misfit {100 * seen.misfit:.1f} points, {seen.n_points} sizes"
-    if seen.misfit > _MISFIT:
-        return f"no accuracy makes this rule describe {labeler} of the evidence ({misfit})."
-    return (
-        f"by this rule {labeler} of the evidence works like labels right in {100 * seen.lower:.0f} to "
-        f"{100 * seen.upper:.0f} % of cases ({misfit})."
-    )
 
 
 def _beside(task: Task, options: Sequence[Option], budget_usd: float) -> tuple[Allocation, ...]:

@@ -63,8 +63,9 @@ def apply(cost: CostModel, card: RateCard, hours: Hours | None, terms: Terms, ro
 
 def _limits(cost: CostModel, terms: Terms) -> dict[str, float]:
     """The card's limits or, where the terms name any, theirs; owned labels come on top of what people can give."""
-    given = {"n_labels": terms.max_labels, "n_llm_labels": terms.pool, "n_unlabeled": terms.pool}
-    limits = {**cost.limits, **{name: float(n) for name, n in given.items() if n is not None and name in cost.per_unit}}
+    bounds = {"n_labels": terms.max_labels, "n_llm_labels": terms.pool, "n_unlabeled": terms.pool}
+    named = {name: float(n) for name, n in bounds.items() if n is not None and name in cost.per_unit}
+    limits = {**cost.limits, **named}
     if "n_labels" in limits:
         limits["n_labels"] += terms.owned_labels
     return limits

@@ -9,6 +9,7 @@ from budgetsim.costs.rates import RateCard
 from budgetsim.design.surface import TaskFit
 from budgetsim.report.cautions import caution_words
 from budgetsim.report.table import usd
+from budgetsim.report.wording import note_words
 
 FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by more than a tenth
 
@@ -17,7 +18,7 @@ def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     """What holds for every budget: modelled hours, how far intervals have held, what was left out and assumed."""
     held = coverage_note(choices.fit)
     data = caution_words(choices.fit.cautions)
-    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *data, *choices.notes]
+    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *data, *map(note_words, choices.notes)]
     return [sentence(n) for n in notes]
 
 

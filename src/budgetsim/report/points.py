@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from budgetsim.answers.points import PointAnswer, points_of
+from budgetsim.answers.points import PointAnswer
+from budgetsim.design.strategies import COUNTS
 from budgetsim.report.table import Grid, count, interval_words, kind_words, rounded, usd
+from budgetsim.report.wording import note_words
 
 
 def points_grid(answers: Sequence[PointAnswer]) -> Grid:
@@ -20,7 +22,7 @@ def points_grid(answers: Sequence[PointAnswer]) -> Grid:
             "-" if a.score is None else f"{a.score:.1f}",
             interval_words(a),
             usd(a.cost_usd),
-            (a.reason or "") if a.score is None else f"{a.source}, {kind_words(a.kind, a.factor)}",
+            (point_words(a) or "") if a.score is None else f"{a.source}, {kind_words(a.kind, a.factor)}",
         )
         for a in answers
     )
@@ -29,6 +31,28 @@ def points_grid(answers: Sequence[PointAnswer]) -> Grid:
 
 
 def points_json(answers: Sequence[PointAnswer]) -> list[dict[str, Any]]:
-    """Answers to points for programs."""
-    data: list[dict[str, Any]] = rounded(points_of(answers))
+    """Answers to points for programs, in order."""
+    data: list[dict[str, Any]] = rounded([_point_json(a) for a in answers])
     return data
+
+
+def _point_json(a: PointAnswer) -> dict[str, object]:
+    design = a.point.design.flat()
+    return {
+        **{name: design[name] for name in ("task", "strategy", "teacher", "student", "labeler", *COUNTS)},
+        "score": a.score,
+        "lower": a.lower,
+        "upper": a.upper,
+        "kind": a.kind,
+        "factor": a.factor,
+        "source": a.source,
+        "evidence_set": a.evidence_set,
+        "cost_usd": a.cost_usd,
+        "reason": point_words(a),
+    }
+
+
+def point_words(a: PointAnswer) -> str | None:
+    """Why there is no score or no cost, what a cost lacks, or where the table ends; None for nothing."""
+    words = [note_words(note) for note in a.notes]
+    return "; ".join(words if a.score is None else [w.rstrip(".") for w in words]) or None

@@ -16,6 +16,7 @@ from budgetsim.economics.tornado import Swing
 from budgetsim.report.answer import allocation_json, describe_allocation
 from budgetsim.report.notes import choice_notes, compute_model, moot_note, reach_notes, sentence, with_unpriced
 from budgetsim.report.table import Grid, Page, interval_words, kind_words, plan_cells, usd
+from budgetsim.report.wording import note_words
 
 _BAR = 31  # characters of a tornado's bar
 _TITLES: dict[CaseKind, str] = {
@@ -60,10 +61,7 @@ def sensitivity_json(
         "plan": _plan_json(found.plan),
         "break_even_prices": [asdict(b) for b in found.breaks],
         "tornado": [_swing_json(s) for s in found.swings],
-        "cases": [
-            {**asdict(c), "plan": _plan_json(c.plan), "beside": [_plan_json(b) for b in c.beside], "notes": [*c.notes]}
-            for c in found.cases
-        ],
+        "cases": [_case_json(c) for c in found.cases],
         "notes": _notes(found, choices, card, compute, rivals),
     }
 
@@ -202,7 +200,17 @@ def _plan_cells(a: Allocation | None) -> tuple[str, ...]:
 
 
 def _case_notes(c: Case) -> list[str]:
-    return [*([c.reason] if c.reason else []), *c.notes]
+    return [note_words(note) for note in ((c.reason, *c.notes) if c.reason else c.notes)]
+
+
+def _case_json(c: Case) -> dict[str, Any]:
+    return {
+        **asdict(c),
+        "plan": _plan_json(c.plan),
+        "reason": note_words(c.reason) if c.reason else None,
+        "beside": [_plan_json(b) for b in c.beside],
+        "notes": [note_words(note) for note in c.notes],
+    }
 
 
 def _swing_json(s: Swing) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""Typed notes of answers in words."""
+
+from __future__ import annotations
+
+from budgetsim.answers.notes import (
+    DaysInSequence,
+    ImpliedLabeler,
+    ImpliedLlmLabels,
+    ImpliedTexts,
+    LeftOut,
+    LlmRule,
+    NeverRun,
+    NoAccuracyScale,
+    NoAnnotation,
+    NoCost,
+    Note,
+    NoTeacher,
+    OwnedTeacherLabels,
+    PlateauRule,
+    Refusal,
+    TableEnd,
+    TrainingNotCharged,
+)
+
+
+def note_words(note: Note) -> str:
+    """One note in words; an error's own words stay as they are."""
+    match note:
+        case Refusal(message=message):
+            return message
+        case LeftOut():
+            return f"{note.strategy} left out: {note.reason}"
+        case NeverRun():
+            names = " or ".join(note.strategies)
+            return f"no run of {names} on {note.task}, though on other tasks: not looked at, also not as a next run."
+        case TrainingNotCharged():
+            return f"training the student on labels is not charged: the card has {_lack_words(note)}."
+        case ImpliedLlmLabels():
+            return (
+                f"the paper prints dollars, not LLM labels: their number is implied by a prompt of {note.prompt_texts} "
+                f"texts at ${note.usd_per_mtok:g} a million tokens; here one costs ${note.usd_per_label:.3g} "
+                f"({note.model})."
+            )
+        case ImpliedTexts():
+            return (
+                f"the texts of {note.n_rows} distilled rows are implied by dollars, {note.n_capped} of them cut at "
+                f"the pool of {note.pool_size:,}."
+            )
+        case OwnedTeacherLabels():
+            return "the labels of the owned teacher do not count as owned; --owned-labels would say that they do."
+        case DaysInSequence():
+            return (
+                f"days are labels at {note.labels_per_day:g} a day, then tuning, labelling and training, one after "
+                f"the other; device-hours are taken to divide by the devices, {note.gpus} of them day and night; LLM "
+                f"labels take no time."
+            )
+        case PlateauRule():
+            return "the rule: a student scores at most what its teacher does, and below that as before."
+        case LlmRule():
+            return _rule_words(note)
+        case ImpliedLabeler():
+            return _implied_words(note)
+        case NoTeacher():
+            return "no distilled student is among the options"
+        case NoAnnotation():
+            return "no annotation curve is among the options"
+        case NoAccuracyScale():
+            return f"an answer of {note.task} is text: no share of right labels links it to a score"
+        case NoCost():
+            return f"no cost: {note.reason}"
+        case TableEnd():
+            return f"the score is that at {note.name} {note.n:,.0f}, where the table ends"
+
+
+def _lack_words(note: TrainingNotCharged) -> str:
+    """What the card lacks."""
+    if note.device_class is None:
+        return "no utilisation to model it with"
+    return f"no price for a {note.device_class}; add a `{note.device_class}:`"
+
+
+def _rule_words(note: LlmRule) -> str:
+    if note.worth is None:
+        return "the student learns the errors like all else, and so scores at most what the LLM does: on the low side."
+    return (
+        f"a label is worth {note.worth:.2f} true ones, its errors random among {note.classes} labels: on the high side."
+    )
+
+
+def _implied_words(note: ImpliedLabeler) -> str:
+    implied = note.implied
+    misfit = f"misfit {100 * implied.misfit:.1f} points, {implied.n_points} sizes"
+    if not note.is_described:
+        return f"no accuracy makes this rule describe {note.labeler} of the evidence ({misfit})."
+    return (
+        f"by this rule {note.labeler} of the evidence works like labels right in {100 * implied.lower:.0f} to "
+        f"{100 * implied.upper:.0f} % of cases ({misfit})."
+    )
