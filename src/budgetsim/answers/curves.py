@@ -80,12 +80,11 @@ def answer_curve(
     _check_sizes(sizes)
     smallest = float(fit.sizes[fit.sizes > 0].min())
     picture = np.geomspace(smallest, PICTURE_BEYOND * largest, _PICTURE_POINTS)
-    reached = None if wanted is None else labels_for(fit, wanted)
     unit = 1.0 if file.unit == "own" else 100.0
     return CurveAnswer(
         file=file,
         points=_points(fit, np.array(sizes, dtype=np.float64), file),
-        target=reached and TargetAnswer(value=float(_to_outside(reached.target, file)), needed=reached),
+        target=None if wanted is None else _target_answer(fit, wanted, file),
         laws=tuple(zip(fit.laws, fit.weights, strict=True)),
         cautions=fit.cautions,
         picture=_points(fit, picture, file),
@@ -133,6 +132,10 @@ def _target_error(target: float, file: CurveFile) -> float:
         wanted = "below 100 %" if file.kind == "score" else "above 0"
         raise InputError(f"--target: found {_words(value, file)}, wanted {wanted}: no curve is expected to be perfect.")
     return error
+
+
+def _target_answer(fit: CurveFit, error: float, file: CurveFile) -> TargetAnswer:
+    return TargetAnswer(value=float(_to_outside(error, file)), needed=labels_for(fit, error))
 
 
 def _words(value: float, file: CurveFile) -> str:
