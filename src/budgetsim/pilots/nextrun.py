@@ -31,6 +31,7 @@ from budgetsim.pilots.candidates import Candidate, candidate_runs
 from budgetsim.pilots.condition import lesson, slices
 
 LEAST_FALL: Final = 0.02  # points; 400 draws tell no smaller ones apart
+_SAME_FALL: Final = 6  # decimals of points; sums of the last bits differ from machine to machine
 _ONCE: Final = ("dev_and_test_labels", "fixed")  # stages of the fixed cost that a pilot pays for good
 
 
@@ -111,13 +112,14 @@ def rank_runs(task: Task, options: Sequence[Option], budgets_usd: Sequence[float
         best_now=tuple((100 * standing).tolist()),
         plans_now=tuple(names[i] for i in won),
         regret_now=tuple(_regret(task, options, standing, budgets)),
-        runs=tuple(sorted(runs, key=lambda r: (r.fall < LEAST_FALL, -_order(r)))),
+        runs=tuple(sorted(runs, key=_order)),
     )
 
 
-def _order(r: NextRun) -> float:
-    """By the dollar among those that are worth it; else by the fall, the least loss first."""
-    return r.fall_per_100_usd if r.fall >= LEAST_FALL else r.fall
+def _order(r: NextRun) -> tuple[bool, float, float]:
+    """By the dollar among those that are worth it; else by the fall, the least loss first; the cheaper of equals."""
+    is_worth = r.fall >= LEAST_FALL
+    return not is_worth, -round(r.fall_per_100_usd if is_worth else r.fall, _SAME_FALL), r.cost_usd
 
 
 def _regret(task: Task, options: Sequence[Option], now: Floats, budgets: Floats) -> list[float]:
