@@ -1,7 +1,8 @@
 """The paper's own cells: fit a task's pareto_fig rows, predict its distinct main_results rows.
 
 Distil and annotate apart, against log-linear interpolation on the grid (U clipped to it) with the
-constant width that, with hindsight, scores it best: one width for a task, and one for all tasks.
+constant width that, with hindsight, scores it best: one width for a task, and one for all tasks. Annotate rows by the
+laws of `fit_curve` too.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from budgetsim.data.tasks import get_task
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Measurement, Route
 from budgetsim.design.surface import interpolate
 from budgetsim.fitting.task import fit_task
+from budgetsim.laws.curve import fit_curve
 from budgetsim.store.published import PublishedRow, imply_counts, parse_compute, parse_published
 from scoring import best_width, crps, crps_normal, print_table
 
@@ -103,6 +106,24 @@ def score(task: str, seed: int, rows: Sequence[tuple[str, Measurement]], beside:
     return out
 
 
+def score_laws(task: str, seed: int, rows: Sequence[tuple[str, Measurement]], known_floor: bool) -> Score:
+    """The annotate cells of a task by the laws' ensemble, on error = 1 - score, from its grid alone.
+
+    known_floor : whether the laws are told the class share, as the highest error
+    """
+    grid, later = (
+        [m for panel, m in rows if (m.task, panel, m.route.strategy) == (task, wanted, "annotate")]
+        for wanted in ("pareto_fig", "main_results")
+    )
+    ceiling = 1.0 - min(get_task(task).floors) if known_floor else None
+    fit = fit_curve(inputs(grid)[:, 0], [1.0 - m.score for m in grid], ceiling=ceiling, seed=seed)
+    found = fit.predict(inputs(later)[:, 0])
+    seen, runs = np.array([m.score for m in later]), 1.0 - found.draws
+    held = ((1.0 - found.upper <= seen) & (seen <= 1.0 - found.lower)).astype(np.float64)
+    table = log_linear(grid, later)
+    return Score(task, "annotate", 100 * seen, 100 * (1.0 - found.mean), 100 * table, 100 * crps(runs, seen), held)
+
+
 def rmse(predicted: Floats, seen: Floats) -> float:
     return float(np.sqrt(np.mean((predicted - seen) ** 2)))
 
@@ -110,7 +131,7 @@ def rmse(predicted: Floats, seen: Floats) -> float:
 def report(title: str, scores: Sequence[Score]) -> None:
     """A row a task and strategy, and the pool of each strategy."""
     body: list[list[object]] = []
-    for strategy in ("annotate", "distill"):
+    for strategy in dict.fromkeys(s.strategy for s in scores):
         mine = [s for s in scores if s.strategy == strategy]
         for s in mine:
             base = crps_normal(s.table, best_width(s.table, s.seen), s.seen).mean()
@@ -139,6 +160,9 @@ def report(title: str, scores: Sequence[Score]) -> None:
 def main() -> None:
     rows = measurements()
     for seed in SEEDS:
+        for known in (True, False):
+            title = f"seed {seed}, laws on error, {'floor known' if known else 'no limit known'}"
+            report(title, [score_laws(task, seed, rows, known) for task in TASKS])
         for beside in (False, True):
             title = f"seed {seed}, {'beside the other tasks' if beside else 'each task alone'}"
             report(title, [s for task in TASKS for s in score(task, seed, rows, beside)])

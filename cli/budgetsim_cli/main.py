@@ -10,6 +10,7 @@ import typer
 
 from budgetsim.errors import BudgetsimError
 from budgetsim_cli import (
+    curve,
     fit,
     frontier,
     measure,
@@ -42,6 +43,7 @@ app.command()(simulate.simulate)
 app.command()(frontier.frontier)
 app.command()(sensitivity.sensitivity)
 app.command("next")(next_run.next_run)
+app.command()(curve.curve)
 app.command()(fit.fit)
 app.command()(measure.measure)
 app.command("run-one")(run_one.run_one)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from budgetsim.laws.ensemble import Prediction
     from budgetsim.laws.pooling import pool_prior
     from budgetsim.laws.surface import SurfaceFit, fit_surface
+    from budgetsim.laws.target import Requirement, labels_for
     from budgetsim.pilots.condition import observe
     from budgetsim.pilots.nextrun import NextAnswer, NextRun, rank_runs
     from budgetsim.store.database import open_reader
@@ -140,6 +141,8 @@ _HOME = {
     "indifference_curve": "economics.tradeoff",
     "substitution_rate": "economics.tradeoff",
     "trace_indifference": "economics.tradeoff",
+    "Requirement": "laws.target",
+    "labels_for": "laws.target",
 }
 
 __all__ = [
@@ -173,6 +176,7 @@ __all__ = [
     "Pricing",
     "RateCard",
     "RateCardError",
+    "Requirement",
     "Rival",
     "Selection",
     "Sensitivity",
@@ -203,6 +207,7 @@ __all__ = [
     "forward_flops",
     "get_task",
     "indifference_curve",
+    "labels_for",
     "load_evidence",
     "locate",
     "observe",

@@ -37,7 +37,8 @@ def labels_for(fit: CurveFit, target: float, chance: float = 0.5, level: float =
     """The size at which the expected error is `target` or less.
 
     Each draw of the curve is one world; its size is the first at which it comes down to the target. A run
-    scatters about the expected error.
+    scatters about the expected error. Beyond the data a world may rise again, as the interval of `predict` widens: then
+    the larger sizes of the interval are None.
 
     target : an error in the unit of the fit, above 0; chance : share of the worlds that are to have reached it
     level : share of the worlds between lower and upper
@@ -56,7 +57,7 @@ def labels_for(fit: CurveFit, target: float, chance: float = 0.5, level: float =
             raise InputError(f"{name} is {value}; give a share between 0 and 1, e.g. 0.9.")
     smallest, furthest = float(fit.sizes[fit.sizes > 0].min()), REACH * float(fit.sizes.max())
     grid = np.geomspace(smallest, furthest, round(_PER_FOLD * np.log(furthest / smallest)) + 1)
-    needed = _first_sizes(np.log(grid), np.log(np.maximum(fit.curve_draws(grid), 1e-300)), float(np.log(target)))
+    needed = _first_sizes(grid, np.log(np.maximum(fit.curve_draws(grid), 1e-300)), float(np.log(target)))
     sizes = [
         float(v) if np.isfinite(v) else None
         for v in np.quantile(needed, [chance, (1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
@@ -73,7 +74,7 @@ def labels_for(fit: CurveFit, target: float, chance: float = 0.5, level: float =
     )
 
 
-def _first_sizes(log_sizes: Floats, log_errors: Floats, log_target: float) -> Floats:
+def _first_sizes(sizes: Floats, log_errors: Floats, log_target: float) -> Floats:
     """Size at which each curve (draws, sizes) first comes down to the target, linear in between; inf where never."""
     down = log_errors <= log_target
     after = down.argmax(axis=1)
@@ -81,5 +82,5 @@ def _first_sizes(log_sizes: Floats, log_errors: Floats, log_target: float) -> Fl
     rows = np.arange(len(log_errors))
     high, low = log_errors[rows, before], log_errors[rows, after]
     share = np.where(high > low, (high - log_target) / np.where(high > low, high - low, 1.0), 1.0).clip(0.0, 1.0)
-    at = np.exp(log_sizes[before] + share * (log_sizes[after] - log_sizes[before]))
+    at = sizes[before] * (sizes[after] / sizes[before]) ** share
     return np.where(down.any(axis=1), at, np.inf)

@@ -26,7 +26,7 @@ FORMATS = (".png", ".svg")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """One cut: expected score and 90 % interval of a run along the first input, and the rows on it; percent."""
+    """One cut: expected score and 90 % interval of a run along the first input, and the rows on it."""
 
     label: str
     axis: str
@@ -36,6 +36,7 @@ class Curve:
     upper: Floats
     seen_n: Floats
     seen_score: Floats
+    unit: str = ", %"  # behind the metric's name
 
 
 def curves_of(fit: TaskFit, rows: Sequence[Measurement]) -> list[Curve]:
@@ -79,7 +80,7 @@ def _curve(surface: Surface, cut: float | None, rows: Sequence[Measurement]) -> 
     )
 
 
-def text_plot(curve: Curve, metric: str) -> list[str]:
+def text_plot(curve: Curve, metric: str, width: int = 72) -> list[str]:
     """A curve as plain text: `+` the expected score, `.` the 90 % interval of a run, `o` rows."""
     from uniplot import plot_to_string
 
@@ -92,7 +93,7 @@ def text_plot(curve: Curve, metric: str) -> list[str]:
         force_ascii_characters=[mark for _, _, mark in shown],
         character_set="ascii",
         color=False,
-        width=72,
+        width=width,
         height=14,
         title=f"{curve.label}: {metric} against log10 {curve.axis}",
     )
@@ -117,7 +118,7 @@ def save_plot(curves: Sequence[Curve], metric: str, file: Path) -> Path:
         axes.fill_between(curve.n, curve.lower, curve.upper, alpha=0.2, label="90 % of runs")
         axes.plot(curve.n, curve.mean, label="expected")
         axes.plot(curve.seen_n, curve.seen_score, "o", markersize=3, label="rows")
-        axes.set(xscale="log", title=curve.label, xlabel=curve.axis, ylabel=f"{metric}, %")
+        axes.set(xscale="log", title=curve.label, xlabel=curve.axis, ylabel=metric + curve.unit)
         axes.legend(fontsize="small")
     try:
         figure.savefig(file)
