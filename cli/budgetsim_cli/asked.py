@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices, Rival
     from budgetsim.answers.evidence import Evidence
     from budgetsim.answers.sensitivity import Reprice
+    from budgetsim.choosing.options import Infeasible
     from budgetsim.costs.hours import ComputeModel
     from budgetsim.costs.model import Terms
     from budgetsim.costs.rates import RateCard
@@ -75,9 +76,9 @@ def _kept(question: Question, terms: Terms) -> dict[str, Any]:
     }
 
 
-def buys(open_to: Choices, infeasible: Mapping[str, str]) -> bool:
-    """Whether anything that trains can be had, of the labels on offer some of which are infeasible."""
-    return any(o.label not in infeasible for o in open_to.options)
+def buys(open_to: Choices, infeasible: Sequence[Infeasible]) -> bool:
+    """Whether anything that trains can be had, of the routes on offer some of which are infeasible."""
+    return {o.route for o in open_to.options} > {entry.route for entry in infeasible}
 
 
 def refuse_unbought(question: Question, option: str, usd: float, tasks: list[str], *, bought: bool) -> None:

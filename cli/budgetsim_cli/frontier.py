@@ -29,6 +29,7 @@ def frontier(
     ] = None,
 ) -> None:
     """Trace what growing budgets buy, with bands, and where each strategy wins."""
+    from budgetsim.design.strategies import CONSTANT
     from budgetsim.economics.frontier import trace_frontier
     from budgetsim.economics.tradeoff import trace_indifference
     from budgetsim.report.frontier import NO_CURVE, frontier_json, frontier_page
@@ -46,8 +47,8 @@ def frontier(
         wanted = () if indifference is None else open_to.options
         traced = [trace_indifference(option, indifference or 0.0) for option in wanted]
         curves = [curve for curve in traced if curve is not None]
-        notes = reach_notes(open_to, front.infeasible, constant={r.label for r in front.regions} == {"constant"})
-        top = front.points[-1].allocation.score or 0.0
+        notes = reach_notes(open_to, front.infeasible, constant=all(r.route.kind is CONSTANT for r in front.regions))
+        top = front.points[-1].allocation.score
         notes += moot_note(asked.rivals(front.task), max_budget, top)
         notes += choice_notes(open_to, asked.compute, asked.card)
         bought |= buys(open_to, front.infeasible)

@@ -34,7 +34,7 @@ def next_run(
     top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Runs that are shown.")] = 10,
 ) -> None:
     """Rank runs by the expected regret they remove per dollar; their money comes out of the budget."""
-    from budgetsim.choosing.optimize import out_of_reach
+    from budgetsim.choosing.recommend import out_of_reach
     from budgetsim.errors import InfeasibleBudgetError, InputError
     from budgetsim.pilots.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page

@@ -103,6 +103,7 @@ def _answer_task(open_to: Choices, asked: Asked, wanted: _Wanted) -> tuple[dict[
 
 def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tuple[dict[str, Any], Page, bool]:
     from budgetsim.choosing.optimize import optimize_task
+    from budgetsim.design.strategies import CONSTANT
     from budgetsim.report.answer import answer_json, answer_page
 
     answer = optimize_task(
@@ -116,7 +117,7 @@ def _split(open_to: Choices, asked: Asked, wanted: _Wanted, budget: float) -> tu
     others = asked.rivals(answer.task)
     owning = _owning(open_to, asked, budget)
     shown = (answer, open_to, asked.card, others, asked.compute, owning)
-    buys = any(a.feasible and a.strategy != "constant" for a in answer.allocations)
+    buys = any(a.route.kind is not CONSTANT for a in answer.allocations)
     return answer_json(*shown), answer_page(*shown), buys
 
 

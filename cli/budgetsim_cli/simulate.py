@@ -52,7 +52,7 @@ def simulate(
     from budgetsim.answers.choices import answer_points
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.errors import NoEvidenceError
-    from budgetsim.report.points import points_grid, points_json
+    from budgetsim.report.points import points_json, points_table
     from budgetsim.store.location import locate
 
     one = {
@@ -77,7 +77,9 @@ def simulate(
     if as_json:
         print_json({"rates": card.name, "points": points_json(answers)})
     else:
-        print_page([points_grid(answers), *(f"Note: {a.reason}." for a in answers if a.reason and a.score is not None)])
+        print_page(
+            [points_table(answers), *(f"Note: {a.reason}." for a in answers if a.reason and a.score is not None)]
+        )
 
 
 def _asked(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:

@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from budgetsim.choosing.options import CLASS_SHARES, EvidenceNote, label_of
+from budgetsim.choosing.options import CLASS_SHARES, EvidenceNote
 from budgetsim.choosing.simulate import predict
 from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import Task
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import Kind, Surface, TaskFit
 from budgetsim.errors import InputError, NoEvidenceError
@@ -156,7 +156,9 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
         labelers = ", ".join(sorted(s.route.labeler or "" for s in found))
         raise InputError(f"{point.place}: {point.strategy} has several labelers: {labelers}; name one as labeler.")
     known = "; ".join(s.route.label for s in fit.surfaces)
-    asked = label_of(point.strategy, point.teacher, point.labeler, point.student)
+    asked = Route(
+        strategy=point.strategy, teacher=point.teacher, labeler=point.labeler, student=point.student or ""
+    ).label
     raise NoEvidenceError(
         f"{point.place}: evidence {fit.evidence_set} has no fitted {asked} on {fit.task}; it has {known}."
     )

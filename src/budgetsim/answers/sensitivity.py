@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from budgetsim.answers.choices import Choices
-from budgetsim.choosing.optimize import out_of_reach
-from budgetsim.choosing.options import Allocation, Option
-from budgetsim.choosing.winners import rows_by_label
+from budgetsim.choosing.options import Allocation, Infeasible, Option
+from budgetsim.choosing.recommend import best_plan, out_of_reach
+from budgetsim.choosing.winners import rows_by_route
 from budgetsim.costs.hours import COMPUTE_MODELS, ComputeModel
 from budgetsim.costs.model import NO_TERMS, Terms, cost_model, llm_usd_per_label
 from budgetsim.costs.rates import RateCard, Utilisation
 from budgetsim.costs.terms import under
 from budgetsim.data.tasks import Task
+from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
-from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
 from budgetsim.economics.tornado import Assumption, Swing, money_assumptions, tornado
 from budgetsim.economics.whatif import (
@@ -65,7 +65,7 @@ class Case:
 class Sensitivity:
     """How one answer moves with what it takes for granted.
 
-    infeasible : labels of which the budget buys nothing, and why
+    infeasible : routes of which the budget buys nothing, and why
     """
 
     task: str
@@ -74,7 +74,7 @@ class Sensitivity:
     breaks: tuple[PriceBreak, ...]
     swings: tuple[Swing, ...]
     cases: tuple[Case, ...]
-    infeasible: Mapping[str, str] = field(default_factory=dict)
+    infeasible: tuple[Infeasible, ...] = ()
 
 
 def trace_sensitivity(
@@ -288,7 +288,7 @@ def _implied_words(labeler: str, seen: ImpliedAccuracy) -> str:
 
 
 def _beside(task: Task, options: Sequence[Option], budget_usd: float) -> tuple[Allocation, ...]:
-    """The best plan of each label alone, where it beats the constant answer; a chance of being best means nothing."""
-    ways = ([options[i] for i in same] for same in rows_by_label(options).values())
-    plans = [replace(best_plan(task, same, budget_usd), p_best=None) for same in ways]
-    return tuple(p for p in plans if p.strategy != "constant")
+    """The best plan of each route alone, where it beats the constant answer; a chance of being best means nothing."""
+    ways = ([options[i] for i in same] for same in rows_by_route(options).values())
+    plans = [replace(best_plan(task, same, budget_usd), standing=None) for same in ways]
+    return tuple(p for p in plans if p.route.kind is not CONSTANT)

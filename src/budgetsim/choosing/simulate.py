@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budgetsim.design.surface import Floats, Kind, Surface
+
+OverWorlds = Callable[[Floats], Floats]  # scores (draws, ...) to a number (...) that is to be highest
 
 LEVEL = 0.9  # of every interval
 

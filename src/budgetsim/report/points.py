@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from budgetsim.answers.points import PointAnswer, points_of
-from budgetsim.report.table import Grid, count, interval_words, kind_words, rounded, usd
+from budgetsim.report.table import Table, count, interval_words, kind_words, rounded, usd
 
 
-def points_grid(answers: Sequence[PointAnswer]) -> Grid:
+def points_table(answers: Sequence[PointAnswer]) -> Table:
     """Answers to points, in order."""
     rows = tuple(
         (
@@ -25,7 +25,7 @@ def points_grid(answers: Sequence[PointAnswer]) -> Grid:
         for a in answers
     )
     headings = ("point", "labels", "LLM", "texts", "score", "90 % of runs", "cost", "from")
-    return Grid(title="", headings=headings, rows=rows, text_columns=frozenset({0, 7}))
+    return Table(title="", headings=headings, rows=rows, text_columns=frozenset({0, 7}))
 
 
 def points_json(answers: Sequence[PointAnswer]) -> list[dict[str, Any]]:
