@@ -19,7 +19,7 @@ from budgetsim.answers.evidence import load_evidence
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import Surface, TaskFit
-from budgetsim.pilots.condition import Lesson, lesson, slices
+from budgetsim.pilots.condition import RunOutlook, run_outlook, slices
 from budgetsim.store.location import locate
 from scoring import print_table
 
@@ -44,7 +44,7 @@ def knots_of(s: Surface) -> Floats:
     return np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
 
 
-def weights(told: Lesson, result: float) -> Floats:
+def weights(told: RunOutlook, result: float) -> Floats:
     """Importance weights of the worlds after a result."""
     log = -0.5 * ((result - told.mean) / told.noise) ** 2
     weight = np.exp(log - log.max())
@@ -55,7 +55,7 @@ def weights(told: Lesson, result: float) -> Floats:
 def learned(before: TaskFit, m: Measurement) -> dict[str, list[Floats]]:
     """Expected scores after a row, by each way of learning."""
     seen = next(s for s in before.surfaces if s.route == m.route)
-    told = lesson(seen, counts(m))
+    told = run_outlook(seen, counts(m))
     old = tables(before, before)
     z = (m.score - told.mean.mean()) / told.spread
     cut = slices(told)

@@ -21,7 +21,7 @@ from budgetsim.design.points import Measurement, Route
 from budgetsim.fitting.task import fit_task
 from budgetsim.laws.curve import fit_curve
 from budgetsim.laws.surface import fit_surface
-from budgetsim.pilots.condition import Lesson
+from budgetsim.pilots.condition import RunOutlook
 from budgetsim.store.location import locate
 from curve_data import Curve, column, folder, rectified_sft, rows
 
@@ -38,8 +38,8 @@ class Beliefs:
     draws: Floats
     noise: float
 
-    def told(self, cell: int) -> Lesson:
-        return Lesson(self.draws[:, cell], self.noise)
+    def told(self, cell: int) -> RunOutlook:
+        return RunOutlook(self.draws[:, cell], self.noise)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from budgetsim.answers.choices import Choices, choices
 from budgetsim.answers.evidence import Evidence, load_evidence
 from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.options import Allocation
+from budgetsim.choosing.recommend import best_plan
 from budgetsim.costs.hours import StepFlops, distill_flops
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import get_task
 from budgetsim.design.models import T5_SHAPES
 from budgetsim.design.paper import DISTILL_EPOCHS
 from budgetsim.economics.frontier import trace_frontier
-from budgetsim.economics.plans import best_plan
 from budgetsim.report.frontier import spread_words
 from budgetsim.report.table import usd
 from budgetsim.store.location import StorePaths
@@ -44,7 +44,7 @@ def short(label: str) -> str:
 
 
 def plan_cell(plan: Allocation) -> str:
-    sure = "" if plan.p_best is None else f", {plan.p_best:.0%}"
+    sure = "" if plan.standing is None else f", {plan.standing.p_best:.0%}"
     return f"{short(plan.label)} {plan.score:.1f}{sure}"
 
 
@@ -129,7 +129,7 @@ def student_plans(open_to: Choices) -> str:
         for student in ("t5-v1_1-small", "t5-v1_1-base", "t5-v1_1-large"):
             mine = [o for o in open_to.options if o.surface.route.student == student]
             plan = best_plan(open_to.task, mine, budget)
-            cells.append(f"{plan.strategy} {plan.score:.1f} ({plan.lower:.1f} to {plan.upper:.1f})")
+            cells.append(f"{plan.route.strategy} {plan.score:.1f} ({plan.lower:.1f} to {plan.upper:.1f})")
         lines.append((usd(budget), *cells))
     return table(["budget", "Small", "Base (annotating only)", "Large (annotating only)"], lines)
 
@@ -137,7 +137,7 @@ def student_plans(open_to: Choices) -> str:
 def switches_words(open_to: Choices) -> str:
     front = trace_frontier(open_to.task, open_to.options, 10_000.0)
     told = [
-        f"- {usd(s.break_even_usd)}, {short(s.before)} to {short(s.after)}: {spread_words(s.worlds)}."
+        f"- {usd(s.break_even_usd)}, {short(s.before.label)} to {short(s.after.label)}: {spread_words(s.worlds)}."
         for s in front.switches
     ]
     few = {

@@ -15,16 +15,15 @@ from budgetsim.answers.evidence import Evidence, load_evidence
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import llm_case, plateau_case
 from budgetsim.choosing.options import Allocation
+from budgetsim.choosing.recommend import best_plan
 from budgetsim.costs.hours import COMPUTE_MODELS
 from budgetsim.costs.model import llm_usd_per_label
 from budgetsim.costs.rates import RateCard, parse_rates
 from budgetsim.data.tasks import TASKS, get_task
 from budgetsim.design.points import Route
-from budgetsim.design.strategies import STRATEGIES
 from budgetsim.design.surface import interpolate
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import price_levers
-from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
 from budgetsim.economics.whatif import Errors, implied_accuracy, label_worth, n_classes
 from budgetsim.report.sensitivity import price_words
@@ -124,7 +123,7 @@ def breaks_table(evidence: Evidence, card: RateCard) -> str:
         open_to = choices(evidence, task, Pricing(card))
         levers = price_levers(open_to.task, open_to.options, card)
         found = price_breaks(open_to.task, open_to.options, levers, BUDGET)
-        choice = short(found[0].choice)
+        choice = short(found[0].choice.label)
         for lever in levers:
             mine = {b.up: b for b in found if b.price == lever.name}
             cells = [break_cell(mine.get(up)) for up in (False, True)]
@@ -135,12 +134,12 @@ def breaks_table(evidence: Evidence, card: RateCard) -> str:
 def break_cell(b: PriceBreak | None) -> str:
     if b is None:
         return ""
-    if b.usd is None or b.worlds is None:
+    if b.instead is None:
         return "never"
-    where = ""
-    if b.worlds.lower is not None and b.worlds.upper is not None:
-        where = f" ({price_words(b.worlds.lower)} to {price_words(b.worlds.upper)}; {b.worlds.happens:.0%})"
-    return f"{price_words(b.usd)}{where}: {short(b.instead or '')}"
+    where, worlds = "", b.instead.worlds
+    if worlds.lower is not None and worlds.upper is not None:
+        where = f" ({price_words(worlds.lower)} to {price_words(worlds.upper)}; {worlds.happens:.0%})"
+    return f"{price_words(b.instead.usd)}{where}: {short(b.instead.route.label)}"
 
 
 def switches_table(evidence: Evidence, cards: dict[str, RateCard]) -> str:
@@ -234,19 +233,19 @@ def llm_needed(open_to: Choices, card: RateCard, errors: Errors) -> str:
 
     def wins(percent: int) -> bool:
         plan = llm_case(open_to, BUDGET, percent / 100, errors).plan
-        return plan is not None and STRATEGIES[plan.strategy].has_labeler
+        return plan is not None and plan.route.kind.has_labeler
 
     found = first(wins, range(100 // classes + 1, 101))
     return "not even at 100 %" if found is None else f"{found} %"
 
 
 def plateau_borne(open_to: Choices, plan: Allocation) -> str:
-    if plan.strategy != "distill":
+    if plan.route.strategy != "distill":
         return "-"
 
     def loses(percent: int) -> bool:
         held = plateau_case(open_to.task, open_to.options, BUDGET, percent / 100).plan
-        return held is not None and held.strategy != "distill"
+        return held is not None and held.route.strategy != "distill"
 
     found = first(loses, range(100, 0, -1))
     return "-" if found is None else f"{found}"

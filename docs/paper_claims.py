@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.corners import corner
 from budgetsim.choosing.options import allocation_at
+from budgetsim.data.tasks import get_task
 from budgetsim.store.database import Connection
 from paper_evidence import CHECKED, Cell, Forecast, Refits, Section, chance_above, checked, forecast, said, table
 
@@ -121,7 +122,7 @@ def infeasible(cells: Sequence[Cell], refits: Refits) -> Section:
         initial, total = c.initial or 0, c.total_usd or 0.0
         options = [o for o in refits.options(refits.without(c.task, [c])) if o.surface.route.strategy == "distill"]
         teacher = float(options[0].cost.stages({"n_labels": initial})["teacher"])
-        answer = corner(options, initial, total).distill
+        answer = corner(get_task(c.task), options, initial, total).distill
         told = "not affordable" if answer is None else f"{answer.score:.1f}"
         lines.append([c.task, f"{initial:,} + ${c.extra_usd:,.0f}", c.score, f"${teacher:.2f}", told])
     text = [
@@ -267,14 +268,14 @@ def mix(cells: Sequence[Cell], refits: Refits, row: dict[str, Any]) -> Mix:
     options = refits.options(refits.without(row["task"], hidden))
     usd = float(row["total_usd"])
     plans = [
-        allocation_at(o, choice.counts[0])
+        allocation_at(get_task(row["task"]), o, choice.counts[0])
         for o in options
         if o.surface.route.strategy in ("annotate", "distill")
         for choice in [allocate(o.surface, o.cost, [usd])]
         if choice.feasible[0]
     ]
-    best = max(plans, key=lambda a: a.score or 0.0)
-    pure = corner(options, row["initial_n_labels"], usd)
-    rival = max(a.score or 0.0 for a in (pure.annotate, pure.distill) if a is not None)
-    texts = f" / {best.n_unlabeled:,}" if best.n_unlabeled else ""
-    return Mix(row, (best.score or 0.0) - rival, f"{best.strategy} {best.n_labels:,}{texts}: {best.score:.1f}")
+    best = max(plans, key=lambda a: a.score)
+    pure = corner(get_task(row["task"]), options, row["initial_n_labels"], usd)
+    rival = max(a.score for a in (pure.annotate, pure.distill) if a is not None)
+    texts = f" / {best.design.n_unlabeled:,}" if best.design.n_unlabeled else ""
+    return Mix(row, best.score - rival, f"{best.route.strategy} {best.design.n_labels:,}{texts}: {best.score:.1f}")

@@ -132,8 +132,8 @@ def best_plan(task: str, options: Sequence[Option], usd: float) -> Allocation:
     for o in options:
         choice = allocate(o.surface, o.cost, [usd])
         if choice.feasible[0]:
-            plans.append(allocation_at(o, choice.counts[0]))
-    return max(plans, key=lambda a: a.score or 0.0)
+            plans.append(allocation_at(get_task(task), o, choice.counts[0]))
+    return max(plans, key=lambda a: a.score)
 
 
 def share(plan: Allocation) -> float:
@@ -182,7 +182,7 @@ def percent(line: Sequence[str]) -> float:
 
 
 def dollars(plan: Allocation) -> str:
-    return f"${share(plan) * (plan.cost_usd or 0):,.0f}, {100 * share(plan):.0f} % ({plan.strategy})"
+    return f"${share(plan) * plan.cost_usd:,.0f}, {100 * share(plan):.0f} % ({plan.route.strategy})"
 
 
 def compute_models(cells: Sequence[Cell], refits: Refits) -> Section:
@@ -222,8 +222,8 @@ def most(gains: Mapping[tuple[str, str, float], float], model: str) -> str:
 
 
 def plan_text(plan: Allocation) -> str:
-    if plan.strategy == "constant":
+    if plan.route.strategy == "constant":
         return f"constant: {plan.score:.1f}"
-    second = plan.n_unlabeled or plan.n_llm_labels
-    counts = f"{plan.n_labels:,}" + (f" / {second:,}" if second else "")
-    return f"{plan.strategy} {counts}: {plan.score:.1f}, {100 * share(plan):.0f} %"
+    second = plan.design.n_unlabeled or plan.design.n_llm_labels
+    counts = f"{plan.design.n_labels:,}" + (f" / {second:,}" if second else "")
+    return f"{plan.route.strategy} {counts}: {plan.score:.1f}, {100 * share(plan):.0f} %"

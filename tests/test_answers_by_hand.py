@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from budgetsim_cli.asked import buys, check_strategies, read_terms, refuse_unbought
 from typer.testing import CliRunner
 
 from budgetsim.answers.choices import Choices, _assumptions, _check_teacher, _term_notes, rivals
@@ -26,7 +27,6 @@ from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
 from budgetsim.measure import get_preset
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import ComputeRow, ScoreRow, StageRow
-from budgetsim_cli.asked import buys, check_strategies, read_terms, refuse_unbought
 from budgetsim_cli.console import check_amount, check_percent, find_rates
 from budgetsim_cli.main import app, main
 from budgetsim_cli.measure import _limits

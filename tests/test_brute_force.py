@@ -106,13 +106,13 @@ def best_of_all(option, budget, ends):
 def test_nothing_beats_the_search_on_random_fits_and_cards(seed, budget):
     options = random_options(seed)
     answer = optimize_task(TASK, options, budget)
-    of_strategy = {a.strategy: a for a in answer.allocations}
+    of_strategy = {a.route.strategy: a for a in answer.allocations}
     every = [TASK.constant_score]
     for o in options:
         wanted = best_of_all(o, budget, [k[-1] for k in o.surface.knots])
-        found = of_strategy[o.surface.route.strategy]
-        assert found.feasible == np.isfinite(wanted)
-        if found.feasible:
+        found = of_strategy.get(o.route.strategy)
+        assert (found is not None) == np.isfinite(wanted)
+        if found is not None:
             assert found.cost_usd <= budget * (1 + 1e-6)
             assert wanted - CLOSE <= found.score / 100 <= wanted + 1e-9
             every.append(wanted)

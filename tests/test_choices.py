@@ -13,6 +13,7 @@ from budgetsim.choosing.goals import reach_target
 from budgetsim.choosing.objectives import chance_of, quantile, search, tail_regret
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.owning import worth_of_owning
+from budgetsim.choosing.remarks import OwnedBeyondTable, WithinMargin
 from budgetsim.choosing.shadow import shadow_price
 from budgetsim.choosing.winners import searches
 from budgetsim.costs.hours import Hours, Steps
@@ -20,8 +21,10 @@ from budgetsim.costs.model import CostModel, cost_model
 from budgetsim.costs.rates import parse_rates
 from budgetsim.costs.terms import Terms, days_model, with_owned_teacher
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.design.strategies import ANNOTATE, DISTILL
 from budgetsim.design.surface import interpolate
+from budgetsim.report.remarks import answer_words, shortfall_words
 from made import ROOT, made_cost, make_option, make_surface
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text())
@@ -145,12 +148,12 @@ def test_caution_and_regret_choose_what_they_say():
         make_option(make_surface(np.stack([s, s], axis=1), student=name, **one), LABELS)
         for name, s in (("bold", bold), ("steady", steady), ("middling", middling))
     ]
-    assert optimize_task(TASK, options, 10).best.student == "bold"
+    assert optimize_task(TASK, options, 10).best.route.student == "bold"
     cautious = optimize_task(TASK, options, 10, choose="quantile", level=0.1)
-    assert (cautious.best.student, cautious.best.objective) == ("steady", pytest.approx(60))
+    assert (cautious.best.route.student, cautious.best.standing.objective) == ("steady", pytest.approx(60))
     # worst world of regret: bold .60 - .30, steady .90 - .60, middling .60 - .45
     sorry = optimize_task(TASK, options, 10, choose="regret")
-    assert (sorry.best.student, sorry.best.objective) == ("middling", pytest.approx(15))
+    assert (sorry.best.route.student, sorry.best.standing.objective) == ("middling", pytest.approx(15))
     assert (sorry.changes, sorry.stop_here, sorry.shadow) == (None, None, None)
 
 
@@ -190,12 +193,12 @@ def test_a_target_out_of_reach_says_how_likely_it_gets_and_for_how_little():
     assert goal.plan is None
     assert goal.short[0].chance == pytest.approx(1 - norm.cdf(5 / 3), abs=0.008)
     assert goal.short[0].allocation.cost_usd > 800
-    assert goal.short[-1].allocation.strategy == "constant"
+    assert goal.short[-1].allocation.route == CONSTANT_ROUTE
 
 
 def test_what_the_constant_answer_scores_costs_nothing_to_reach():
     goal = reach_target(TASK, [normal_option()], 5, 0.99)
-    assert (goal.plan.allocation.strategy, goal.plan.allocation.cost_usd, goal.plan.chance) == ("constant", 0, 1)
+    assert (goal.plan.allocation.route, goal.plan.allocation.cost_usd, goal.plan.chance) == (CONSTANT_ROUTE, 0, 1)
 
 
 @settings(max_examples=8, deadline=None)
@@ -206,7 +209,7 @@ def test_a_targets_budget_is_that_of_trying_every_pair(seed, target, chance):
     goal = reach_target(TASK, [option], 100 * target, chance)
     chances = chance_of(interpolate(option.surface.knots, option.surface.draws, PAIRS), target)
     good = chances >= chance - 1e-9
-    mine = [p for p in goal.reached if p.allocation.strategy == "distill"]
+    mine = [p for p in goal.reached if p.allocation.route.strategy == "distill"]
     if not good.any():
         assert not mine
         assert goal.short[0].chance == pytest.approx(chances.max(), abs=0.02)
@@ -281,7 +284,7 @@ def test_a_deadline_is_a_second_purse_and_as_exact(seed, budget, deadline):
     if len(pairs):
         best = interpolate(option.surface.knots, option.surface.mean_table(), pairs).max()
         assert choice.value[0] == pytest.approx(best, abs=0.003)
-        (entry,) = [a for a in optimize_task(TASK, [option], budget).allocations if a.strategy == "distill"]
+        (entry,) = [a for a in optimize_task(TASK, [option], budget).allocations if a.route.strategy == "distill"]
         assert entry.days <= deadline + 1e-6
 
 
@@ -346,8 +349,8 @@ def test_a_teacher_that_is_owned_never_makes_an_answer_worse(seed, n, budget):
     found = worth_of_owning(TASK, [owned, anew], [without], budget)
     assert found.score >= found.score_without
     answer = optimize_task(TASK, [owned, anew], budget)
-    assert len(answer.allocations) == 2  # one a label, and the constant answer
-    assert sum(a.p_best for a in answer.allocations if a.feasible) == pytest.approx(1)
+    assert len(answer.allocations) + len(answer.infeasible) == 2  # one a label, and the constant answer
+    assert sum(a.standing.p_best for a in answer.allocations) == pytest.approx(1)
     assert answer.best.score >= optimize_task(TASK, [without], budget).best.score - 0.2 - 1e-9  # a hair each time
 
 
@@ -363,8 +366,9 @@ def test_of_two_ways_with_one_teacher_a_target_takes_the_cheaper():
 def test_a_teacher_owned_beyond_the_table_is_said_to_be_so():
     option = random_option(1)
     far = replace(option, cost=with_owned_teacher(option.cost, 999, 0.0))
-    (reason,) = (a.reason for a in optimize_task(TASK, [far], 1e6).allocations if not a.feasible)
-    assert reason == "scores are known up to 250 n_labels; the owned teacher has more"
+    (entry,) = optimize_task(TASK, [far], 1e6).infeasible
+    assert entry.reason == OwnedBeyondTable(input="n_labels", end=250)
+    assert shortfall_words(entry.reason) == "scores are known up to 250 n_labels; the owned teacher has more"
 
 
 def test_what_money_cannot_buy_has_no_price():
@@ -384,9 +388,9 @@ def test_a_hair_is_no_win(gain, student):
         make_surface(np.array([[0.3, 0.6 + gain]]), knots, student="dear"), LABELS.scaled(["labels"], 10)
     )
     answer = optimize_task(TASK, [cheap, dear], 100)
-    assert answer.allocations[0].student == "dear"
-    assert answer.best.student == student
-    assert any("anybody could measure" in note for note in answer.notes) == (student == "cheap")
+    assert answer.allocations[0].route.student == "dear"
+    assert answer.best.route.student == student
+    assert any(isinstance(remark, WithinMargin) for remark in answer.remarks) == (student == "cheap")
 
 
 def test_a_hair_above_the_constant_answer_is_not_sold():
@@ -394,8 +398,8 @@ def test_a_hair_above_the_constant_answer_is_not_sold():
     answer = optimize_task(
         task, [make_option(make_surface(np.array([[0.3, 0.6005]]), (np.array([1.0, 10.0]),)), LABELS)], 100
     )
-    assert answer.best.strategy == "constant"
-    assert "less than the 0.1 that anybody could measure" in " ".join(answer.notes)
+    assert answer.best.route == CONSTANT_ROUTE
+    assert "less than the 0.1 that anybody could measure" in answer_words(answer.remarks[0])
 
 
 def test_terms_and_card_bound_labels_and_texts():

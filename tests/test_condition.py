@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.pilots.condition import Lesson, lesson, observe, slices
+from budgetsim.pilots.condition import RunOutlook, observe, run_outlook, slices
 from made import make_surface
 
 KNOTS = (np.array([0.0, 100.0, 1000.0]),)
@@ -35,7 +35,7 @@ def test_a_result_moves_nothing_that_is_unrelated():
     surface, *_ = gaussian_surface(400, 0.01)
     other, *_ = gaussian_surface(400, 0.01, seed=1)
     _, after = observe([surface, other], surface, [100], 0.56)
-    told = lesson(surface, [100])
+    told = run_outlook(surface, [100])
     moved = np.abs(after.mean_table() - other.mean_table())
     assert (moved <= 0.001).all()
     assert np.abs(told.slopes(surface.draws)[1]) == pytest.approx(told.mean.var() / told.spread, rel=0.01)
@@ -48,7 +48,7 @@ def test_slices_give_the_value_of_information_of_two_normal_arms():
 
     rng = np.random.default_rng(3)
     arm = rng.normal(-0.01, 0.03, 40_000)
-    cut = slices(Lesson(arm, 0.04), EVENLY[40])
+    cut = slices(RunOutlook(arm, 0.04), EVENLY[40])
     worth = cut.chance @ np.maximum(cut.expected(arm), 0.0)
     unit, d = NormalDist(), 0.01 / 0.018
     assert worth == pytest.approx(0.018 * (unit.pdf(d) - d * unit.cdf(-d)), rel=0.03)
@@ -58,7 +58,7 @@ def test_fewer_slices_never_tell_more():
     rng = np.random.default_rng(4)
     arm = rng.normal(-0.01, 0.03, 20_000)
     worth = [
-        (c := slices(Lesson(arm, 0.02), EVENLY[n])).chance @ np.maximum(c.expected(arm), 0.0) for n in (2, 4, 8, 16)
+        (c := slices(RunOutlook(arm, 0.02), EVENLY[n])).chance @ np.maximum(c.expected(arm), 0.0) for n in (2, 4, 8, 16)
     ]
     assert (np.diff(worth) > -2e-5).all()  # of .006: the share taken off for accident differs a little
     assert worth[-1] > 1.05 * worth[0]
@@ -69,7 +69,7 @@ def test_fewer_slices_never_tell_more():
 def test_learning_for_free_never_loses_and_never_beats_perfect_knowledge(seed, noise, n):
     rng = np.random.default_rng(seed)
     plans = rng.normal(0.5, 0.05, (200, 3)) @ rng.normal(0, 0.6, (3, 6)) + 0.5
-    cut = slices(Lesson(plans[:, 0], noise), EVENLY[n])
+    cut = slices(RunOutlook(plans[:, 0], noise), EVENLY[n])
     after = cut.expected(plans)
     assert cut.chance.sum() == pytest.approx(1)
     assert cut.chance @ after == pytest.approx(plans.mean(axis=0))
@@ -80,12 +80,12 @@ def test_learning_for_free_never_loses_and_never_beats_perfect_knowledge(seed, n
 
 def test_a_run_that_always_ends_the_same_teaches_nothing():
     flat = np.full(50, 0.4)
-    cut = slices(Lesson(flat, 0.0))
+    cut = slices(RunOutlook(flat, 0.0))
     scores = np.random.default_rng(0).normal(0.5, 0.1, (50, 2))
     assert cut.expected(scores) == pytest.approx(np.tile(scores.mean(axis=0), (len(cut.chance), 1)))
-    assert Lesson(flat, 0.0).slopes(scores) == pytest.approx([0, 0])
+    assert RunOutlook(flat, 0.0).slopes(scores) == pytest.approx([0, 0])
 
 
 def test_more_seeds_are_less_noise():
     surface, *_ = gaussian_surface(1000, 0.02)
-    assert lesson(surface, [100], 4).noise == pytest.approx(lesson(surface, [100]).noise / 2)
+    assert run_outlook(surface, [100], 4).noise == pytest.approx(run_outlook(surface, [100]).noise / 2)

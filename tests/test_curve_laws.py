@@ -5,10 +5,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from budgetsim.laws.families import FAMILIES, Frame
 
 from budgetsim.laws.additive import additive
 from budgetsim.laws.crossed import crossed, product
-from budgetsim.laws.families import FAMILIES, Frame
 from budgetsim.laws.priors import PRIORS
 from budgetsim.laws.series import series
 

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from budgetsim.choosing.allocate import allocate
 from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.crossings import overtaking, spread
 from budgetsim.economics.expansion import compute_share, compute_usd, expansion_path, path_scores
 from budgetsim.economics.frontier import trace_frontier
@@ -170,30 +171,31 @@ def annotate(scores, student="s"):
 
 def test_the_expansion_path_spends_each_budget_and_scores_the_same_plan_in_every_world():
     option = annotate([[0.1, 0.2, 0.3, 0.4], [0.1, 0.4, 0.5, 0.6]])
-    path = expansion_path(option, [0.5, 10.0, 100.0])
+    path = expansion_path(TASK, option, [0.5, 10.0, 100.0])
     assert path[0] is None
-    assert [a.n_labels for a in path[1:]] == [10, 100]
+    assert [a.design.n_labels for a in path[1:]] == [10, 100]
     assert path_scores(option, [0.5, 10.0, 100.0]) == pytest.approx(np.array([[-1, 0.2, 0.3], [-1, 0.4, 0.5]]))
 
 
 def test_compute_is_a_share_of_what_is_spent():
     table = log_linear(0.02, 0.01)
-    (plan,) = expansion_path(distill(table, 1.0, 0.01), [300.0])
+    (plan,) = expansion_path(TASK, distill(table, 1.0, 0.01), [300.0])
     assert plan is not None
-    assert compute_usd(plan) == pytest.approx(plan.n_unlabeled * 0.01)
+    assert compute_usd(plan) == pytest.approx(plan.design.n_unlabeled * 0.01)
     assert compute_share(plan) == pytest.approx(1 / 3, rel=0.02)  # b / (a + b)
 
 
 def test_a_frontier_names_its_switches_with_their_worlds():
     """The student overtakes the constant (.3) by a hair at 11 labels in one world, at 101 in the other."""
     early, late = [0.0, 0.3, 0.6, 0.9], [0.0, 0.0, 0.3, 0.9]
-    front = trace_frontier(TASK, [annotate([early, late])], 1000)
+    option = annotate([early, late])
+    front = trace_frontier(TASK, [option], 1000)
     (switch,) = front.switches
-    assert (switch.before, switch.after) == ("constant", "annotate (s)")
+    assert (switch.before, switch.after) == (CONSTANT_ROUTE, option.route)
     assert switch.break_even_usd == front.regions[1].from_usd
     assert switch.worlds.happens == 1
     assert (switch.worlds.lower, switch.worlds.upper) == pytest.approx((15.5, 96.5), rel=0.01)  # 5 and 95 % of the way
-    assert switch_spread(TASK, [[annotate([[0.0] * 4])]], 1, 0, 10.0, 1000).happens == 0
+    assert switch_spread(TASK, [annotate([[0.0] * 4])], CONSTANT_ROUTE, option.route, 10.0, 1000).happens == 0
 
 
 def test_a_curve_stays_within_what_there_is():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from budgetsim.laws.families import FAMILIES, Family, Frame
 
 from budgetsim.fitting.residual import Residual
 from budgetsim.laws.ensemble import (
@@ -20,7 +21,6 @@ from budgetsim.laws.ensemble import (
     screen,
     search,
 )
-from budgetsim.laws.families import FAMILIES, Family, Frame
 
 FRAME = Frame(first=-3.0, last=3.0, level=0.5, highest=1.5)
 LX = np.linspace(-3, 3, 7)

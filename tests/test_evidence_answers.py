@@ -19,12 +19,14 @@ from budgetsim.choosing.winners import best_values, searches
 from budgetsim.costs.rates import parse_rates
 from budgetsim.costs.terms import Terms
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.report.answer import answer_page, recommendation
 from budgetsim.report.fit import fit_page
 from budgetsim.report.notes import compute_notes, coverage_note, moot_note, with_unpriced
 from budgetsim.report.points import point_words
+from budgetsim.report.remarks import shortfall_words
 from budgetsim.report.wording import note_words
 from budgetsim.store.location import StorePaths
 from budgetsim_cli.main import app
@@ -61,8 +63,8 @@ def test_every_shipped_fit_is_fresh():
 
 def test_stance_at_2000_dollars_is_distilled():
     best = answer("stance", 2000).best
-    assert best.strategy == "distill"
-    assert 1000 <= best.n_labels <= 5200
+    assert best.route.strategy == "distill"
+    assert 1000 <= best.design.n_labels <= 5200
     assert 55 <= best.score <= 62
     assert best.cost_usd <= 2000 + 1e-6
 
@@ -70,7 +72,7 @@ def test_stance_at_2000_dollars_is_distilled():
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_the_spread_of_an_answer_is_honest(task):
     for a in answer(task, 1000).allocations:
-        if a.feasible and a.strategy != "constant":
+        if a.route != CONSTANT_ROUTE:
             assert a.lower < a.score < a.upper
             # a published point scatters by half a point a run: no interval of a run is narrower
             assert a.upper - a.lower >= 2 * 1.645 * 0.5 * 0.9
@@ -106,7 +108,7 @@ def test_dearer_prices_and_a_larger_budget_cancel():
         a = optimize_task(TASKS[task], OPEN[task].options, 500)
         b = optimize_task(TASKS[task], choices(EVIDENCE, task, Pricing(dear)).options, 2000)
         assert [x.score for x in a.allocations] == pytest.approx([x.score for x in b.allocations])
-        assert [x.n_labels for x in a.allocations] == [x.n_labels for x in b.allocations]
+        assert [x.design for x in a.allocations] == [x.design for x in b.allocations]
 
 
 @pytest.mark.parametrize("task", sorted(TASKS))
@@ -145,7 +147,7 @@ def test_a_hidden_onset_is_owned_up_to():
 def test_a_mix_beats_both_printed_strategies():
     """WLP: 100 labels + $300 gives 47.6 or 49.9; 1,000 labels and 10,000 texts give 70.2 for $319.50."""
     best = answer("wlp", 326, students=("t5-v1_1-small",)).best
-    assert best.strategy == "distill"
+    assert best.route.strategy == "distill"
     assert best.score > 65
 
 
@@ -328,10 +330,10 @@ def test_tasks_that_were_not_asked_for_are_passed_over_with_a_word():
 
 def test_an_empty_pool_is_the_reason():
     empty = CARD.model_copy(update={"pools": {"default": CARD.pools["default"].model_copy(update={"size": 0})}})
-    found = optimize_task(TASKS["stance"], choices(EVIDENCE, "stance", Pricing(empty)).options, 2000)
-    reasons = {a.strategy: a.reason for a in found.allocations if not a.feasible}
+    found = optimize_task(TASKS["stance"], choices(EVIDENCE, "stance", empty).options, 2000)
+    reasons = {entry.route.strategy: entry.reason for entry in found.infeasible}
     assert set(reasons) == {"distill", "llm_annotate", "annotate_plus_llm"}
-    assert all("the pool holds 0 texts" in reason for reason in reasons.values())
+    assert all("the pool holds 0 texts" in shortfall_words(reason) for reason in reasons.values())
 
 
 def test_stop_here_does_not_grow_with_a_budget_beyond_use():
@@ -344,7 +346,7 @@ def test_where_strategies_switch_does_not_depend_on_where_the_frontier_ends():
     switches = [trace_frontier(open_to.task, open_to.options, end).regions[1].to_usd for end in (100, 777, 5000)]
     assert max(switches) == pytest.approx(min(switches), abs=0.05)
     # beyond it distilling has to lead by a tenth of a point (here 70 cents more), since it buys two kinds of thing
-    low, high = (answer("nq", budget).best.strategy for budget in (switches[0] - 0.2, switches[0] + 0.7))
+    low, high = (answer("nq", budget).best.route.strategy for budget in (switches[0] - 0.2, switches[0] + 0.7))
     assert (low, high) == ("annotate", "distill")
 
 
@@ -381,8 +383,8 @@ def test_regions_walk_through_every_winner_between_two_budgets():
     """With labels owned, annotating wins first; a coarse grid skipped it and named what nobody could buy."""
     open_to = opened("multipit_id", owned_labels=2000)
     regions = trace_frontier(open_to.task, open_to.options, 10_000, n_budgets=5).regions
-    assert [r.label.split(" ")[0] for r in regions] == ["constant", "annotate", "distill", "annotate"]
+    assert [r.route.strategy for r in regions] == ["constant", "annotate", "distill", "annotate"]
     for region in regions[1:]:
         best = optimize_task(open_to.task, open_to.options, region.from_usd * 1.05).best
         assert best is not None
-        assert best.label == region.label
+        assert best.route == region.route

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from budgetsim.economics.plans import best_plan
 
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel
@@ -13,7 +14,6 @@ from budgetsim.economics.crossings import overtaking, spread
 from budgetsim.economics.expansion import better_scores, compute_share, compute_usd, label_path, plan_scores
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import Lever, price_levers
-from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import price_breaks
 from budgetsim.economics.switches import switch_spread
 from budgetsim.economics.tornado import money_assumptions, tornado

@@ -12,6 +12,7 @@ from budgetsim.choosing.allocate import EASY, prepare
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.errors import InputError
 from budgetsim.pilots.candidates import candidate_runs
 from budgetsim.pilots.nextrun import LEAST_FALL, _after, rank_runs
@@ -53,14 +54,14 @@ def test_labels_that_the_plan_needs_anyway_make_a_pilot_free():
     # all money of `bold` goes into labels that every plan reuses: the fall is the free one
     options = [SURE, arm("bold", [0.1, 0.45, 0.5, 0.58], 0.05, noise=0.01, price=0.1, seed=1)]
     for run in rank_runs(TASK, options, [1000]).runs:
-        if run.n_labels < 10_000:
+        if run.design.n_labels < 10_000:
             assert run.falls == pytest.approx(run.information, abs=0.02)  # a coin's worth of rounding to whole labels
         assert run.kept_usd == pytest.approx(run.cost_usd)
 
 
 def test_money_spent_on_compute_is_gone():
     options = [SURE, arm("bold", [0.1, 0.45, 0.5, 0.58], 0.05, noise=0.01, compute=0.1, seed=1)]
-    runs = [r for r in rank_runs(TASK, options, [150]).runs if r.student == "bold"]
+    runs = [r for r in rank_runs(TASK, options, [150]).runs if r.route.student == "bold"]
     assert runs
     for run in runs:
         assert run.kept_usd == 0
@@ -77,7 +78,7 @@ def test_a_second_seed_loses_to_a_new_size_when_noise_is_small():
     late = arm("late", [0.1, 0.5, 0.5, 0.5], 0.0, compute=0.01, seen=[100])
     late = replace(late, surface=replace(late.surface, draws=draws, run_noise=np.full(400, 0.002)))
     answer = rank_runs(TASK, [late, arm("safe", [0.1, 0.53, 0.53, 0.53], 0.0, compute=0.01)], [200])
-    of = {(r.student, r.n_labels): r for r in answer.runs}
+    of = {(r.route.student, r.design.n_labels): r for r in answer.runs}
     assert of["late", 100].again
     assert of["late", 100].information[0] == pytest.approx(0, abs=1e-9)
     assert of["late", 1000].information[0] > 1
@@ -138,11 +139,13 @@ def test_what_is_worth_most_is_named_beside_what_is_worth_most_a_dollar():
 
 
 def test_value_after_a_run_agrees_with_the_plain_sum_over_slices():
-    from budgetsim.pilots.condition import lesson, slices
+    from budgetsim.pilots.condition import run_outlook, slices
 
     bold = arm("bold", [0.1, 0.45, 0.5, 0.58], 0.05, noise=0.02, compute=0.1, seed=1)
-    (run,) = [r for r in rank_runs(TASK, [SURE, bold], [150]).runs if r.student == "bold" and r.n_labels == 500]
-    cut = slices(lesson(bold.surface, [500]))
+    (run,) = [
+        r for r in rank_runs(TASK, [SURE, bold], [150]).runs if r.route.student == "bold" and r.design.n_labels == 500
+    ]
+    cut = slices(run_outlook(bold.surface, [500]))
     now = max(
         prepare(o.surface, o.surface.mean_table(), o.cost, EASY).best(o.cost, [150]).value[0] for o in (SURE, bold)
     )
@@ -175,7 +178,9 @@ def test_no_budgets_are_refused():
 
 def test_the_constant_answer_stands_unless_it_is_beaten_by_more_than_a_hair():
     task = replace(TASK, constant_score=0.6)
-    assert rank_runs(task, [arm("x", [0.1, 0.6, 0.6004, 0.6005], 0.0, price=0.1)], [1000]).plans_now == ("constant",)
+    assert rank_runs(task, [arm("x", [0.1, 0.6, 0.6004, 0.6005], 0.0, price=0.1)], [1000]).plans_now == (
+        CONSTANT_ROUTE,
+    )
 
 
 def test_no_result_switches_to_what_is_better_by_a_hair_only():
@@ -188,7 +193,7 @@ def test_no_result_switches_to_what_is_better_by_a_hair_only():
         draws[1::2, 1:] -= lead + 1e-5
         other = replace(other, surface=replace(other.surface, draws=draws))
         answer = rank_runs(TASK, [twin, other], [200])
-        assert answer.plans_now == ("annotate (twin)",)
+        assert answer.plans_now == (twin.route,)
         assert max(r.p_switch for r in answer.runs) == pytest.approx(p, abs=0.01)
 
 

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from budgetsim.choosing.optimize import optimize_task
+from budgetsim.choosing.recommend import best_plan
+from budgetsim.choosing.remarks import NothingBeatsConstant, TooDear
 from budgetsim.choosing.winners import winners
 from budgetsim.costs.hours import Steps
 from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.frontier import pareto_front, trace_frontier
-from budgetsim.economics.plans import best_plan
 from budgetsim.report.answer import recommendation
+from budgetsim.report.remarks import answer_words, shortfall_words
 from made import make_option, make_surface
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])
@@ -30,31 +33,31 @@ def test_the_best_mean_score_is_recommended_and_judged_on_joint_draws():
     safe = annotate([[0.0, 0.0, 0.0, 0.60]] * 3, student="safe")
     risky = annotate([[0.0, 0.0, 0.0, 0.62], [0.0, 0.0, 0.0, 0.62], [0.0, 0.0, 0.0, 0.20]], student="risky")
     answer = optimize_task(TASK, [risky, safe], 1000)
-    assert [a.student for a in answer.allocations] == ["safe", "risky", None]
+    assert [a.route.student for a in answer.allocations] == ["safe", "risky", ""]
     assert answer.recommended == 0
     best, other, constant = answer.allocations
     assert (best.score, other.score) == pytest.approx((60, 48))
-    assert (best.p_best, other.p_best, constant.p_best) == pytest.approx((1 / 3, 2 / 3, 0))
+    assert [a.standing.p_best for a in (best, other, constant)] == pytest.approx((1 / 3, 2 / 3, 0))
     # perfect knowledge reaches 62, 62 and 60
-    assert best.expected_regret == pytest.approx(4 / 3)
-    assert other.expected_regret == pytest.approx(40 / 3)
+    assert best.standing.expected_regret == pytest.approx(4 / 3)
+    assert other.standing.expected_regret == pytest.approx(40 / 3)
 
 
 def test_nothing_at_or_below_the_constant_answer_is_a_win():
     answer = optimize_task(TASK, [annotate([0.1, 0.2, 0.3, 0.3])], 1000)
-    assert answer.best is not None
-    assert answer.best.strategy == "constant"
+    assert answer.best.route == CONSTANT_ROUTE
     assert answer.best.cost_usd == 0
-    assert "always" in answer.notes[0]
+    assert answer.remarks == (NothingBeatsConstant(answer=TASK.constant_answer),)
 
 
 def test_infeasible_options_keep_their_place_with_a_reason():
     dear = make_option(annotate([0.1, 0.2, 0.3, 0.9]).surface, LABELS.scaled(["labels"], 1e6))
     answer = optimize_task(TASK, [dear], 1000)
-    entry = answer.allocations[-1]
-    assert not entry.feasible
-    assert entry.score is None
-    assert entry.reason == (
+    assert [a.route for a in answer.allocations] == [CONSTANT_ROUTE]
+    (entry,) = answer.infeasible
+    assert entry.route == dear.route
+    assert entry.reason == TooDear(least_usd=1e6, budget_usd=1000, stage="labels", stage_usd=1e6)
+    assert shortfall_words(entry.reason) == (
         "the least it takes is $1,000,000.00 (of which labels $1,000,000.00); the budget is $1,000.00"
     )
 
@@ -62,11 +65,14 @@ def test_infeasible_options_keep_their_place_with_a_reason():
 def test_amounts_that_differ_are_told_so_that_they_differ():
     """A cent's hundredth is missing: two decimals would say that $12.90 is more than $12.90."""
     dear = make_option(annotate([0.1, 0.2, 0.3, 0.9]).surface, LABELS.scaled(["labels"], 12.9001))
-    (entry,) = (a for a in optimize_task(TASK, [dear], 12.9).allocations if not a.feasible)
-    assert entry.reason == "the least it takes is $12.9001 (of which labels $12.90); the budget is $12.9000"
+    (entry,) = optimize_task(TASK, [dear], 12.9).infeasible
+    assert (
+        shortfall_words(entry.reason)
+        == "the least it takes is $12.9001 (of which labels $12.90); the budget is $12.9000"
+    )
     late = replace(dear, cost=replace(LABELS, days=LABELS, deadline_days=0.04))
-    (entry,) = (a for a in optimize_task(TASK, [late], 12.9).allocations if not a.feasible)
-    assert entry.reason == "the least it takes is 1.00 days; the deadline is 0.04 days"
+    (entry,) = optimize_task(TASK, [late], 12.9).infeasible
+    assert shortfall_words(entry.reason) == "the least it takes is 1.00 days; the deadline is 0.04 days"
 
 
 def test_for_the_same_money_the_plan_of_fewer_kinds_stands_against_a_hair():
@@ -79,9 +85,11 @@ def test_for_the_same_money_the_plan_of_fewer_kinds_stands_against_a_hair():
             CostModel(per_unit={"n_labels": {"labels": 1.0}, "n_llm_labels": {"llm_labels": 0.01}}),
         )
         answer = optimize_task(TASK, [plain, mixed], 1000)
-        assert answer.allocations[0].strategy == "annotate_plus_llm"
-        assert answer.best.strategy == best_plan(TASK, [plain, mixed], 1000).strategy == strategy
-        assert any("the simpler plan is recommended" in n for n in answer.notes) == (strategy == "annotate")
+        assert answer.allocations[0].route.strategy == "annotate_plus_llm"
+        assert answer.best.route.strategy == best_plan(TASK, [plain, mixed], 1000).route.strategy == strategy
+        assert any("the simpler plan is recommended" in answer_words(r) for r in answer.remarks) == (
+            strategy == "annotate"
+        )
 
 
 def test_the_price_that_changes_the_answer_is_found():
@@ -93,7 +101,7 @@ def test_the_price_that_changes_the_answer_is_found():
     small = annotate([0.0, 0.5, 0.5, 0.5], student="small")
     answer = optimize_task(TASK, [big, small], 1000)
     (change,) = answer.changes
-    assert (change.price, change.instead) == ("labels", "annotate (small)")
+    assert (change.price, change.instead) == ("labels", small.route)
     # on log(1 + n) axes big reaches .50 at 5/8 of the way from 100 to 1,000: 423 labels
     n = np.expm1(np.log1p(100) + 0.625 * (np.log1p(1000) - np.log1p(100)))
     assert change.factor == pytest.approx(1000 / n, rel=0.03)
@@ -134,7 +142,7 @@ def test_pure_corners_spend_everything_beyond_the_start_one_way():
     )
     answer = optimize_task(TASK, [annotate([[0.4] * 4] * 2), distill], 500, initial_sizes=[100, 800])
     start, beyond = answer.corners
-    assert (start.annotate.n_labels, start.distill.n_labels, start.distill.n_unlabeled) == (500, 100, 4000)
+    assert (start.annotate.design.inputs, start.distill.design.inputs) == ((500,), (100, 4000))
     assert (beyond.annotate, beyond.distill) == (None, None)
 
 

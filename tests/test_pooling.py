@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from budgetsim.laws.families import FAMILIES
+
 from budgetsim.laws.pooling import _seen_from_cuts, shapes_of, summarise
 
 SIZES = 100.0 * 2.0 ** np.arange(12)

@@ -15,13 +15,14 @@ from budgetsim.answers.notes import NoAccuracyScale
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.allocate import FINE
+from budgetsim.choosing.recommend import best_plan
 from budgetsim.choosing.winners import best_values, searches, winners
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.levers import Lever, price_levers, with_pool
-from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import price_breaks
 from budgetsim.economics.tornado import money_assumptions, tornado
 from budgetsim.economics.whatif import capped, implied_accuracy, label_worth, llm_surface, mixed_surface
@@ -53,23 +54,23 @@ def test_the_label_price_at_which_the_choice_changes():
     small, big = annotate([0.5] * 4, "small"), annotate([0.0, 0.0, 0.45, 0.8], "big")
     _, up = price_breaks(TASK, [small, big], [LABEL], 1000)
     labels = np.expm1(np.log(101) + (np.log(1001) - np.log(101)) / 7)
-    assert (up.choice, up.instead) == ("annotate (big)", "annotate (small)")
-    assert up.usd == pytest.approx(1000 / labels, rel=0.02)
-    assert up.worlds.lower == pytest.approx(up.usd, rel=0.03)
-    assert up.worlds.happens == 1
+    assert (up.choice, up.instead.route) == (big.route, small.route)
+    assert up.instead.usd == pytest.approx(1000 / labels, rel=0.02)
+    assert up.instead.worlds.lower == pytest.approx(up.instead.usd, rel=0.03)
+    assert up.instead.worlds.happens == 1
 
 
 def test_worlds_say_where_and_whether_the_choice_changes():
     """In the third world big is never worse, at any price within reach."""
     big = [[0.0, 0.0, 0.45, 0.8], [0.0, 0.0, 0.45, 0.9], [0.5, 0.6, 0.7, 0.8]]
     _, up = price_breaks(TASK, [annotate([[0.45] * 4] * 3, "small"), annotate(big, "big")], [LABEL], 1000)
-    assert up.worlds.happens == pytest.approx(2 / 3)
-    assert up.worlds.lower == pytest.approx(10, rel=0.05)  # 100 labels, .45, in both
+    assert up.instead.worlds.happens == pytest.approx(2 / 3)
+    assert up.instead.worlds.lower == pytest.approx(10, rel=0.05)  # 100 labels, .45, in both
 
 
 def test_a_price_that_changes_nothing_says_so():
     down, up = price_breaks(TASK, [annotate([0.5, 0.6, 0.7, 0.8])], [LABEL], 1000)
-    assert (down.usd, up.usd) == (None, None)
+    assert (down.instead, up.instead) == (None, None)
     assert (down.limit_usd, up.limit_usd) == pytest.approx((0.01, 100))
 
 
@@ -84,29 +85,30 @@ def test_a_free_text_is_varied_in_dollars():
     texts = Lever(name="texts", unit="a text", now_usd=0.0, stages=("texts",))
     (up,) = price_breaks(TASK, [annotate([0.85] * 4), distil], [texts], 100)
     assert up.up
-    assert up.usd == pytest.approx(0.1, rel=0.006)
-    assert up.instead == "annotate (s)"
+    assert up.instead.usd == pytest.approx(0.1, rel=0.006)
+    assert up.instead.route.label == "annotate (s)"
 
 
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_on_either_side_of_a_break_even_price_stand_the_two_it_names(task, evidence):
     open_to = choices(evidence, task, Pricing(CARD))
     options, ready = open_to.options, searches(open_to.options, FINE)
-    names = [*(o.label for o in options), "constant"]
+    routes = [*(o.route for o in options), CONSTANT_ROUTE]
     levers = price_levers(open_to.task, options, CARD)
 
-    now = names.index(best_plan(open_to.task, options, 2000).label)
+    now = routes.index(best_plan(open_to.task, options, 2000).route)
 
     def winner(lever, usd):
-        costs = [o.cost for o in lever.turned(options, usd)]
-        return names[winners(best_values(open_to.task, costs, ready, [2000.0]), now)[0]]
+        costs = [o.cost for o in lever.repriced(options, usd)]
+        return routes[winners(best_values(open_to.task, costs, ready, [2000.0]), now)[0]]
 
     for found in price_breaks(open_to.task, options, levers, 2000):
         lever = next(x for x in levers if x.name == found.price)
         assert winner(lever, found.now_usd) == found.choice
-        if found.usd is not None:
-            before = found.usd / 1.01 if found.up else found.usd * 1.01
-            assert (winner(lever, before), winner(lever, found.usd)) == (found.choice, found.instead)
+        if found.instead is not None:
+            usd = found.instead.usd
+            before = usd / 1.01 if found.up else usd * 1.01
+            assert (winner(lever, before), winner(lever, usd)) == (found.choice, found.instead.route)
 
 
 def test_where_only_labels_cost_half_the_price_is_twice_the_budget():
@@ -160,7 +162,7 @@ def test_the_price_of_a_device_touches_the_options_that_use_it():
     )
     levers = {x.name: x for x in price_levers(TASK, [cpu, gpu, none], CARD)}
     for name, hit in (("CPU", 0), ("GPU", 1)):
-        turned = levers[name].turned([cpu, gpu, none], 3 * levers[name].now_usd)
+        turned = levers[name].repriced([cpu, gpu, none], 3 * levers[name].now_usd)
         usd = [o.cost.per_unit["n_labels"]["student"] for o in turned]
         assert usd == pytest.approx([6.0 if i == hit else 2.0 for i in range(3)])
 
@@ -172,12 +174,8 @@ def test_the_best_plan_is_the_one_that_optimize_recommends(evidence):
         open_to = choices(evidence, name, Pricing(CARD))
         best = optimize_task(open_to.task, open_to.options, 2000).best
         plan = best_plan(open_to.task, open_to.options, 2000)
-        assert (plan.label, plan.n_labels, plan.score, plan.p_best) == (
-            best.label,
-            best.n_labels,
-            pytest.approx(best.score),
-            pytest.approx(best.p_best),
-        )
+        assert (plan.design, plan.score) == (best.design, best.score)
+        assert plan.standing.p_best == best.standing.p_best
 
 
 def test_labels_that_are_always_right_are_human_labels():

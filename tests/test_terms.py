@@ -15,14 +15,15 @@ from budgetsim.answers.evidence import load_evidence
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
+from budgetsim.choosing.recommend import best_plan
 from budgetsim.costs.hours import Steps
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
 from budgetsim.costs.terms import NO_TERMS, Terms, own_units, with_owned_teacher
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import price_levers
-from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import price_breaks
 from budgetsim.economics.tradeoff import trace_indifference
 from budgetsim.pilots.candidates import candidate_runs
@@ -56,7 +57,7 @@ def open_to(request, evidence):
 
 
 def plan_of(a):
-    return (a.label, a.n_labels, a.n_llm_labels, a.n_unlabeled, a.days, pytest.approx(a.score))
+    return (a.design, a.days, pytest.approx(a.score))
 
 
 @pytest.mark.parametrize("budget", [60.0, 300.0, 1500.0])
@@ -64,7 +65,7 @@ def test_the_plan_of_a_sensitivity_is_that_of_optimize(open_to, budget):
     best = optimize_task(open_to.task, open_to.options, budget).best
     plan = best_plan(open_to.task, open_to.options, budget)
     assert plan_of(plan) == plan_of(best)
-    assert plan.p_best == pytest.approx(best.p_best)
+    assert plan.standing.p_best == pytest.approx(best.standing.p_best)
 
 
 def test_the_frontier_at_a_budget_is_what_optimize_reaches_there(open_to):
@@ -74,8 +75,8 @@ def test_the_frontier_at_a_budget_is_what_optimize_reaches_there(open_to):
         best = optimize_task(open_to.task, open_to.options, float(budget)).best
         reached = [p.allocation for p in front.points if p.budget_usd <= budget + 1e-9][-1]
         assert best.score - 1e-9 <= reached.score <= best.score + 0.1 + 1e-9
-        assert reached.label == best.label
-        assert reached.days is None or reached.strategy == "constant" or reached.days <= 12
+        assert reached.route == best.route
+        assert reached.days is None or reached.route == CONSTANT_ROUTE or reached.days <= 12
 
 
 @pytest.mark.parametrize("budget", [30.0, 800.0])
@@ -83,30 +84,37 @@ def test_what_next_calls_regret_is_that_of_the_plan_of_optimize(open_to, budget)
     """Both compare with the best plan of each world, so worlds in which every plan is poor count as such."""
     best = optimize_task(open_to.task, open_to.options, budget).best
     (regret,) = rank_runs(open_to.task, open_to.options, [budget]).regret_now
-    assert regret == pytest.approx(best.expected_regret, abs=0.15)  # of two searches, and of plans a hair apart
+    assert regret == pytest.approx(
+        best.standing.expected_regret, abs=0.15
+    )  # of two searches, and of plans a hair apart
 
 
 def test_what_cannot_be_had_is_said_alike_by_optimize_frontier_and_sensitivity(evidence):
     hurried = Terms(labels_per_day=1, deadline_days=0.5, pool=3)
-    open_to = choices(evidence, "stance", Pricing(CARD, terms=hurried))
-    entries = optimize_task(open_to.task, open_to.options, 50).allocations
-    reasons = {a.label: a.reason for a in entries if not a.feasible}
-    assert set(reasons) == {o.label for o in open_to.options if o.surface.route.strategy != "llm_annotate"}
-    assert trace_frontier(open_to.task, open_to.options, 50, n_budgets=2).infeasible == reasons
-    told = trace_sensitivity(open_to, 50, partial(choices, evidence, "stance"))
-    assert told.infeasible == reasons
-    notes = reach_notes(open_to, told.infeasible, constant=told.plan.strategy == "constant")
+    open_to = choices(evidence, "stance", CARD, terms=hurried)
+    entries = optimize_task(open_to.task, open_to.options, 50).infeasible
+    assert {entry.route for entry in entries} == {
+        o.route for o in open_to.options if o.surface.route.strategy != "llm_annotate"
+    }
+    assert trace_frontier(open_to.task, open_to.options, 50, n_budgets=2).infeasible == entries
+    reprice = partial(choices, evidence, "stance", terms=hurried)
+    told = trace_sensitivity(open_to, CARD, 50, reprice, compute="published", terms=hurried)
+    assert told.infeasible == entries
+    notes = reach_notes(open_to, told.infeasible, constant=told.plan.route == CONSTANT_ROUTE)
     assert any(n.startswith("annotate (t5-v1_1-small) is infeasible: the least it takes is 1.") for n in notes)
     assert notes[-1] == "Nothing that this budget buys is expected to beat answering Discussing always."
 
 
 def test_no_label_is_named_twice_in_a_row_and_none_breaks_even_with_itself(open_to):
     front = trace_frontier(open_to.task, open_to.options, 5000.0, n_budgets=5)
-    labels = [r.label for r in front.regions]
-    assert all(a != b for a, b in pairwise(labels))
-    assert [(s.before, s.after) for s in front.switches] == list(pairwise(labels))
+    routes = [r.route for r in front.regions]
+    assert all(a != b for a, b in pairwise(routes))
+    assert [(s.before, s.after) for s in front.switches] == list(pairwise(routes))
     levers = price_levers(open_to.task, open_to.options, CARD)
-    assert all(b.instead != b.choice for b in price_breaks(open_to.task, open_to.options, levers, 300))
+    assert all(
+        b.instead is None or b.instead.route != b.choice
+        for b in price_breaks(open_to.task, open_to.options, levers, 300)
+    )
 
 
 @pytest.mark.parametrize("name", ["teacher", "all"])
@@ -126,12 +134,12 @@ def test_every_repricing_keeps_the_terms(name, evidence):
             open_to = again(Pricing(card, compute, terms))
             assert plan_of(case.plan) == plan_of(optimize_task(open_to.task, open_to.options, 300).best)
     for plan in [p for c in found.cases for p in (c.plan, *c.beside)]:
-        assert (plan.n_unlabeled or 0) <= (terms.pool or 1e9)
-        assert (plan.n_llm_labels or 0) <= (terms.pool or 1e9)
-        assert plan.n_labels <= 100 + (terms.max_labels or 1e9)
-        assert terms.labels_per_day is None or plan.strategy == "constant" or plan.days <= terms.deadline_days + 1e-6
-    beside = [[p.label for p in c.beside] for c in found.cases]
-    assert all(len(set(labels)) == len(labels) for labels in beside)
+        assert plan.design.n_unlabeled <= (terms.pool or 1e9)
+        assert plan.design.n_llm_labels <= (terms.pool or 1e9)
+        assert plan.design.n_labels <= 100 + (terms.max_labels or 1e9)
+        assert terms.labels_per_day is None or plan.route == CONSTANT_ROUTE or plan.days <= terms.deadline_days + 1e-6
+    beside = [[p.route for p in c.beside] for c in found.cases]
+    assert all(len(set(routes)) == len(routes) for routes in beside)
 
 
 def pair(n_held, **more):
@@ -158,10 +166,10 @@ def days(**owned):
 def test_a_frontier_goes_over_from_an_owned_teacher_to_one_anew_without_a_break_even():
     """With 20 labels owned as a teacher little money goes into texts; with much, a larger teacher is tuned."""
     front = trace_frontier(TASK, pair(20), 3000.0, n_budgets=12)
-    labels = [p.allocation.n_labels for p in front.points if p.allocation.strategy == "distill"]
+    labels = [p.allocation.design.n_labels for p in front.points if p.allocation.route.strategy == "distill"]
     assert labels[0] == 20
     assert labels[-1] > 500
-    assert [r.label for r in front.regions] == ["constant", "distill (t into s)"]
+    assert [r.route.label for r in front.regions] == ["constant", "distill (t into s)"]
     assert front.regions[1].from_usd < 0.5  # a hundred texts at a cent
 
 
@@ -169,7 +177,7 @@ def test_an_owned_teacher_cannot_use_fewer_labels_than_it_has():
     """A curve of equal score: with the teacher as it is, its labels are free and bundles on fewer take all of them."""
     owned, anew = pair(50)
     curves = [trace_indifference(o, 40.0) for o in (owned, anew)]
-    assert [c.way for c in curves] == ["its teacher as it is owned", "its teacher tuned anew"]
+    assert [c.teacher for c in curves] == ["used", "left aside"]
     for held, free in zip(*(c.points for c in curves), strict=True):
         assert held.n_second == free.n_second
         assert held.n_labels == max(free.n_labels, 50)

@@ -143,4 +143,4 @@ def print_page(page: Page) -> None:
         if isinstance(part, str):
             console.print(part, markup=False)
         else:
-            console.print(part.table())
+            console.print(part.rich())

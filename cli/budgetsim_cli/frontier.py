@@ -44,7 +44,7 @@ def frontier(
 def _report(
     inquiry: Inquiry, open_to: Choices, max_budget: float, points: int, indifference: float | None
 ) -> TaskReport:
-    from budgetsim.design.points import CONSTANT_ROUTE
+    from budgetsim.design.strategies import CONSTANT
     from budgetsim.economics.frontier import trace_frontier
     from budgetsim.economics.tradeoff import trace_indifference
     from budgetsim.report.frontier import NO_CURVE, frontier_json, frontier_page
@@ -54,9 +54,9 @@ def _report(
     options = () if indifference is None else open_to.options
     traced = [trace_indifference(option, indifference or 0.0) for option in options]
     curves = [curve for curve in traced if curve is not None]
-    only_constant = {r.label for r in front.regions} == {CONSTANT_ROUTE.label}
+    only_constant = all(r.route.kind is CONSTANT for r in front.regions)
     notes = reach_notes(open_to, front.infeasible, constant=only_constant)
-    notes += moot_note(inquiry.rivals(front.task), max_budget, front.points[-1].allocation.score or 0.0)
+    notes += moot_note(inquiry.rivals(front.task), max_budget, front.points[-1].allocation.score)
     notes += choice_notes(open_to, inquiry.pricing.compute, inquiry.card)
     notes += [sentence(NO_CURVE)] if indifference is not None and not curves else []
     head, *rest = frontier_page(front, open_to.task.metric, curves)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices, Rival, Selection
     from budgetsim.answers.evidence import Evidence
     from budgetsim.answers.pricing import Pricing
+    from budgetsim.choosing.options import Infeasible
     from budgetsim.costs.hours import ComputeModel
     from budgetsim.costs.rates import RateCard
     from budgetsim.costs.terms import Terms
@@ -94,9 +95,9 @@ def report_tasks(inquiry: Inquiry, answer: Callable[[Choices], TaskReport], **he
     return list(reports.values())
 
 
-def buys_training(open_to: Choices, infeasible: Mapping[str, str]) -> bool:
-    """Whether anything that trains can be had, of the labels on offer some of which are infeasible."""
-    return any(o.label not in infeasible for o in open_to.options)
+def buys_training(open_to: Choices, infeasible: Sequence[Infeasible]) -> bool:
+    """Whether anything that trains can be had, of the routes on offer some of which are infeasible."""
+    return {o.route for o in open_to.options} > {entry.route for entry in infeasible}
 
 
 def refuse_unbought(inquiry: Inquiry, reports: Sequence[TaskReport], option: str, usd: float) -> None:

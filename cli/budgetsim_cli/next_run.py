@@ -50,7 +50,7 @@ def next_run(
 
 
 def _report(inquiry: Inquiry, open_to: Choices, budgets: list[float], top: int) -> TaskReport:
-    from budgetsim.choosing.optimize import out_of_reach
+    from budgetsim.choosing.recommend import out_of_reach
     from budgetsim.pilots.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page
     from budgetsim.report.notes import choice_notes, moot_note, reach_notes, unpriced_words

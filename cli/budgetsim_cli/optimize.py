@@ -107,7 +107,7 @@ def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> Task
     )
     owning = _owning(inquiry, open_to, budget)
     parts = (answer, open_to, inquiry.card, inquiry.rivals(answer.task), inquiry.pricing.compute, owning)
-    buys = any(a.feasible and a.strategy != CONSTANT.name for a in answer.allocations)
+    buys = any(a.route.kind is not CONSTANT for a in answer.allocations)
     return TaskReport(answer_json(*parts), answer_page(*parts), buys=buys)
 
 

@@ -42,25 +42,25 @@ def init(
 @app.command("list")
 def list_cards(as_json: Json = False) -> None:
     """List the example cards; each may be given by name wherever a card is asked for."""
-    from budgetsim.report.listing import cards_grid
+    from budgetsim.report.listing import cards_table
 
     cards = read_examples()
     if as_json:
         print_json({"cards": [{"name": card.name, "about": card.about} for card in cards]})
     else:
-        print_page([cards_grid(cards)])
+        print_page([cards_table(cards)])
 
 
 @app.command()
 def show(file: Rates = None, as_json: Json = False) -> None:
     """Show the prices of a card with their sources."""
-    from budgetsim.report.listing import rates_grid
+    from budgetsim.report.listing import rates_table
 
     card = read_rates(file)
     if as_json:
         print_json({"rates": card.model_dump(mode="json", exclude_none=True)})
     else:
-        print_page([rates_grid(card)])
+        print_page([rates_table(card)])
 
 
 @app.command()

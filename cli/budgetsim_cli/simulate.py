@@ -53,7 +53,7 @@ def simulate(
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.answers.pricing import Pricing
     from budgetsim.errors import NoEvidenceError
-    from budgetsim.report.points import point_words, points_grid, points_json
+    from budgetsim.report.points import point_words, points_json, points_table
     from budgetsim.store.location import locate
 
     one = {
@@ -78,7 +78,7 @@ def simulate(
         print_json({"rates": pricing.card.name, "points": points_json(answers)})
     else:
         notes = [point_words(a) for a in answers if a.score is not None]
-        print_page([points_grid(answers), *(f"Note: {words}." for words in notes if words)])
+        print_page([points_table(answers), *(f"Note: {words}." for words in notes if words)])
 
 
 def _read_points(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:

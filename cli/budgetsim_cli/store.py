@@ -151,7 +151,7 @@ def path(store: Store = None, as_json: Json = False) -> None:
 
 
 def _print(table: Table, as_json: bool) -> None:
-    from budgetsim.report.table import Grid
+    from budgetsim.report.table import Table
 
     if as_json:
         print_json({"columns": table.columns, "rows": [[_plain(v) for v in row] for row in table.rows]})
@@ -159,7 +159,7 @@ def _print(table: Table, as_json: bool) -> None:
     numeric = {i for i in range(len(table.columns)) if all(isinstance(r[i], int | float | None) for r in table.rows)}
     rows = tuple(tuple("" if v is None else str(v) for v in row) for row in table.rows)
     text = frozenset(range(len(table.columns))) - numeric
-    print_page([Grid(title="", headings=tuple(table.columns), rows=rows, text_columns=text)])
+    print_page([Table(title="", headings=tuple(table.columns), rows=rows, text_columns=text)])
 
 
 def _plain(value: Any) -> Any:

@@ -21,13 +21,13 @@ app = typer.Typer(help="Tasks: list and show them, add your own.", no_args_is_he
 @app.command("list")
 def list_(store: Store = None, as_json: Json = False) -> None:
     """List the tasks: the paper's, derived, generated, and your own."""
-    from budgetsim.report.listing import tasks_grid
+    from budgetsim.report.listing import tasks_table
 
     tasks = _known(store)
     if as_json:
         print_json({"tasks": [asdict(t) for t in tasks]})
     else:
-        print_page([tasks_grid(tasks)])
+        print_page([tasks_table(tasks)])
 
 
 @app.command()

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from budgetsim.answers.points import Point, PointAnswer, parse_points
     from budgetsim.answers.pricing import Pricing
     from budgetsim.answers.sensitivity import Sensitivity, trace_sensitivity
-    from budgetsim.choosing.allocate import Choice, allocate
+    from budgetsim.choosing.allocate import BestInputs, allocate
     from budgetsim.choosing.goals import Goal, GoalPlan, reach_target
     from budgetsim.choosing.optimize import TaskAnswer, optimize_task
     from budgetsim.choosing.options import Allocation, Option
     from budgetsim.choosing.owning import Owning, worth_of_owning
+    from budgetsim.choosing.recommend import best_plan
     from budgetsim.choosing.simulate import chance_of_best, expected_regret, predict, run_interval
     from budgetsim.costs.hours import Hours, ModelledSpeed, distill_flops, forward_flops
     from budgetsim.costs.model import CostModel, cost_model
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from budgetsim.design.surface import Support, Surface, TaskFit
     from budgetsim.economics.expansion import expansion_path
     from budgetsim.economics.frontier import Frontier, pareto_front, trace_frontier
-    from budgetsim.economics.plans import best_plan
     from budgetsim.economics.switches import break_even_usd
     from budgetsim.economics.tradeoff import indifference_curve, substitution_rate, trace_indifference
     from budgetsim.errors import (
@@ -70,7 +70,7 @@ _HOME = {
     "open_choices": "answers.choices",
     "rivals": "answers.choices",
     "task_fit": "answers.evidence",
-    "Choice": "choosing.allocate",
+    "BestInputs": "choosing.allocate",
     "allocate": "choosing.allocate",
     "Hours": "costs.hours",
     "ModelledSpeed": "costs.hours",
@@ -115,7 +115,7 @@ _HOME = {
     "worth_of_owning": "choosing.owning",
     "TaskAnswer": "choosing.optimize",
     "optimize_task": "choosing.optimize",
-    "best_plan": "economics.plans",
+    "best_plan": "choosing.recommend",
     "Point": "answers.points",
     "PointAnswer": "answers.points",
     "parse_points": "answers.points",
@@ -148,8 +148,8 @@ _HOME = {
 __all__ = [
     "TASKS",
     "Allocation",
+    "BestInputs",
     "BudgetsimError",
-    "Choice",
     "Choices",
     "CostModel",
     "CurveFit",

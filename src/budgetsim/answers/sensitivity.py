@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from budgetsim.answers.choices import Choices
@@ -19,9 +19,9 @@ from budgetsim.answers.notes import (
     Refusal,
 )
 from budgetsim.answers.pricing import Pricing
-from budgetsim.choosing.optimize import out_of_reach
-from budgetsim.choosing.options import Allocation, Option
-from budgetsim.choosing.winners import rows_by_label
+from budgetsim.choosing.options import Allocation, Infeasible, Option
+from budgetsim.choosing.recommend import best_plan, out_of_reach
+from budgetsim.choosing.winners import rows_by_route
 from budgetsim.costs.hours import COMPUTE_MODELS
 from budgetsim.costs.model import cost_model, llm_usd_per_label
 from budgetsim.costs.rates import RateCard, Utilisation
@@ -30,7 +30,6 @@ from budgetsim.data.tasks import Task
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
-from budgetsim.economics.plans import best_plan
 from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
 from budgetsim.economics.tornado import Assumption, Swing, money_assumptions, tornado
 from budgetsim.economics.whatif import (
@@ -72,7 +71,7 @@ class Case:
 class Sensitivity:
     """How one answer moves with what it takes for granted.
 
-    infeasible : labels of which the budget buys nothing, and why
+    infeasible : routes of which the budget buys nothing, and why
     """
 
     task: str
@@ -81,7 +80,7 @@ class Sensitivity:
     breaks: tuple[PriceBreak, ...]
     swings: tuple[Swing, ...]
     cases: tuple[Case, ...]
-    infeasible: Mapping[str, str] = field(default_factory=dict)
+    infeasible: tuple[Infeasible, ...] = ()
 
 
 def trace_sensitivity(
@@ -271,7 +270,7 @@ def _implied_notes(options: Sequence[Option], classes: int, errors: Errors) -> l
 
 
 def _beside(task: Task, options: Sequence[Option], budget_usd: float) -> tuple[Allocation, ...]:
-    """The best plan of each label alone, where it beats the constant answer; a chance of being best means nothing."""
-    ways = ([options[i] for i in same] for same in rows_by_label(options).values())
-    plans = [replace(best_plan(task, same, budget_usd), p_best=None) for same in ways]
-    return tuple(p for p in plans if p.strategy != CONSTANT.name)
+    """The best plan of each route alone, where it beats the constant answer; a chance of being best means nothing."""
+    ways = ([options[i] for i in same] for same in rows_by_route(options).values())
+    plans = [replace(best_plan(task, same, budget_usd), standing=None) for same in ways]
+    return tuple(p for p in plans if p.route.kind is not CONSTANT)

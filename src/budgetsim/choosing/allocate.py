@@ -25,7 +25,7 @@ _COARSE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class BestInputs:
     """The best inputs for each budget.
 
     counts : (budgets, n_inputs), whole units; NaN where the budget buys nothing. Empty for a search
@@ -45,7 +45,7 @@ class Choice:
 class Search(Protocol):
     """A table of scores made ready to be searched at many budgets and prices."""
 
-    def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
+    def best(self, cost: CostModel, budgets: ArrayLike) -> BestInputs:
         """The inputs with the highest score that each budget (n,) in US dollars pays for."""
         ...
 
@@ -63,7 +63,7 @@ def prepare(
     return _TwoInputs.of(surface, table, (cost,) if also is None else (cost, also), fine)
 
 
-def allocate(surface: Surface, cost: CostModel, budgets: ArrayLike, *, fine: int = FINE) -> Choice:
+def allocate(surface: Surface, cost: CostModel, budgets: ArrayLike, *, fine: int = FINE) -> BestInputs:
     """The inputs with the highest mean score that each budget pays for.
 
     budgets : (n,), US dollars
@@ -103,7 +103,7 @@ class _OneInput:
         top, top_at = _running_max(interpolate(surface.knots, table, counts[:, None]), table.ndim == 1)
         return cls(surface.inputs[0], surface.knots, table, counts, top, top_at)
 
-    def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
+    def best(self, cost: CostModel, budgets: ArrayLike) -> BestInputs:
         most = cost.max_units(self.name, _amounts(budgets))
         last = np.searchsorted(self.counts, most, side="right") - 1
         low = np.maximum(last, 0)
@@ -111,9 +111,9 @@ class _OneInput:
         inside = np.where(last >= 0, self.top[..., low], -np.inf)
         value = np.where(most >= 1, np.maximum(inside, at_most), -np.inf)
         if value.ndim > 1:
-            return Choice(np.empty((0, 1)), value)
+            return BestInputs(np.empty((0, 1)), value)
         counts = np.where(inside >= at_most, self.counts[self.top_at[low]], most)
-        return Choice(np.where(most >= 1, counts, np.nan)[:, None], value)
+        return BestInputs(np.where(most >= 1, counts, np.nan)[:, None], value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +131,14 @@ class _TwoInputs:
         one, other = (_Side.of(surface, table, costs, fine, axis) for axis in (0, 1))
         return cls(surface.inputs, (one, other))
 
-    def best(self, cost: CostModel, budgets: ArrayLike) -> Choice:
+    def best(self, cost: CostModel, budgets: ArrayLike) -> BestInputs:
         money = _amounts(budgets)
         one, other = (side.best(cost, money, self.names) for side in self.sides)
         value = np.maximum(one.value, other.value)
         if value.ndim > 1:
-            return Choice(np.empty((0, 2)), value)
+            return BestInputs(np.empty((0, 2)), value)
         counts = np.where((one.value >= other.value)[:, None], one.counts, other.counts)
-        return Choice(np.where(np.isfinite(value)[:, None], counts, np.nan), value)
+        return BestInputs(np.where(np.isfinite(value)[:, None], counts, np.nan), value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +167,10 @@ class _Side:
         rises[..., :-1] /= np.diff(axis_scale(knots))
         return cls(axis, fixed, knots, values, rises, *_running_max(values, table.ndim == 2))
 
-    def best(self, cost: CostModel, money: Floats, names: tuple[str, ...]) -> Choice:
+    def best(self, cost: CostModel, money: Floats, names: tuple[str, ...]) -> BestInputs:
         """The best split of each budget with one of the fixed counts."""
         if not len(self.fixed) or not len(self.knots):  # the pool is empty, or nobody labels
-            return Choice(np.full((len(money), 2), np.nan), np.full((*self.values.shape[:-2], len(money)), -np.inf))
+            return BestInputs(np.full((len(money), 2), np.nan), np.full((*self.values.shape[:-2], len(money)), -np.inf))
         payable = 1 + np.flatnonzero(cost.input_usd(names[self.axis], self.fixed) <= money.max()).max(initial=0)
         fixed = self.fixed[:payable]  # costs rise: what the largest budget cannot pay for need not be tried
         most = cost.max_units(names[1 - self.axis], money[:, None], {names[self.axis]: fixed[None, :]})  # (budgets, p)
@@ -181,12 +181,12 @@ class _Side:
         best = reached.argmax(axis=-1)
         value = np.take_along_axis(reached, best[..., None], axis=-1)[..., 0]
         if value.ndim > 1:
-            return Choice(np.empty((0, 2)), value)
+            return BestInputs(np.empty((0, 2)), value)
         line = np.arange(len(money))
         knot = self.knots[self.top_at[best, low[line, best]]]
         units = np.where(inside[line, best] >= end[line, best], knot, most[line, best])
         pair = (self.fixed[best], units) if self.axis == 0 else (units, self.fixed[best])
-        return Choice(np.stack(pair, axis=-1), value)
+        return BestInputs(np.stack(pair, axis=-1), value)
 
     def _reached(self, most: Floats, low: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Best score at a knot of the moving input up to `most`, whose knot below is `low`, and the score at `most`.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetsim.choosing.options import Allocation, Option, allocation_at
+from budgetsim.data.tasks import Task
 from budgetsim.design.strategies import ANNOTATE, DISTILL
 
 
@@ -20,24 +21,24 @@ class Corner:
     distill: Allocation | None
 
 
-def corner(options: Sequence[Option], initial: int, budget_usd: float) -> Corner:
+def corner(task: Task, options: Sequence[Option], initial: int, budget_usd: float) -> Corner:
     """All the money beyond the initial labels in labels, or all of it in compute."""
-    annotate = [c for o in options if o.surface.route.kind is ANNOTATE for c in _all_labels(o, initial, budget_usd)]
-    distill = [c for o in options if o.surface.route.kind is DISTILL for c in _all_compute(o, initial, budget_usd)]
+    annotate = [c for o in options if o.route.kind is ANNOTATE for c in _all_labels(task, o, initial, budget_usd)]
+    distill = [c for o in options if o.route.kind is DISTILL for c in _all_compute(task, o, initial, budget_usd)]
     return Corner(initial_n_labels=initial, annotate=_top(annotate), distill=_top(distill))
 
 
 def _top(allocations: Sequence[Allocation]) -> Allocation | None:
-    return max(allocations, key=lambda a: a.score or 0.0, default=None)
+    return max(allocations, key=lambda a: a.score, default=None)
 
 
-def _all_labels(option: Option, initial: int, budget_usd: float) -> list[Allocation]:
+def _all_labels(task: Task, option: Option, initial: int, budget_usd: float) -> list[Allocation]:
     n = option.cost.max_units("n_labels", budget_usd)
-    return [allocation_at(option, np.array([float(n)]))] if n >= max(initial, 1) else []
+    return [allocation_at(task, option, np.array([float(n)]))] if n >= max(initial, 1) else []
 
 
-def _all_compute(option: Option, initial: int, budget_usd: float) -> list[Allocation]:
+def _all_compute(task: Task, option: Option, initial: int, budget_usd: float) -> list[Allocation]:
     if not option.cost.at_least.get("n_labels", 0) <= initial <= option.cost.limit("n_labels"):
         return []
     n = option.cost.max_units("n_unlabeled", budget_usd, {"n_labels": initial})
-    return [allocation_at(option, np.array([float(initial), float(n)]))] if n >= 1 else []
+    return [allocation_at(task, option, np.array([float(initial), float(n)]))] if n >= 1 else []

@@ -13,6 +13,7 @@ from budgetsim.choosing.objectives import attained, chance_of, closer, runs_of
 from budgetsim.choosing.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
+from budgetsim.design.points import Route
 
 _PRIMARY = 2  # candidates of the primary input between two knots of the closer surface
 _SAME_CHANCE = 0.005  # two worlds of 400: no more money is spent for less
@@ -65,46 +66,48 @@ def reach_target(
     target : percent of the metric; chance : between 0 and 1
     budget_usd : also say how likely the target is within it
     """
-    wanted = target / 100
     reached: list[GoalPlan | None] = []
     short: list[GoalPlan | None] = []
     within: list[GoalPlan | None] = []
     for option in options:
-        seeker = _Seeker.of(option, wanted, chance)
-        plan = seeker.cheapest_plan()
-        (reached if plan else short).append(plan or seeker.likeliest_plan())
+        search = _GoalSearch.of(task, option, target / 100, chance)
+        plan = search.cheapest_plan()
+        (reached if plan else short).append(plan or search.likeliest_plan())
         if budget_usd is not None:
-            within.append(seeker.within(budget_usd))
-            within += [plan] if plan and (plan.allocation.cost_usd or 0.0) <= budget_usd else []
-    constant = GoalPlan(allocation=constant_allocation(task), chance=float(task.constant_score >= wanted))
+            within.append(search.within(budget_usd))
+            within += [plan] if plan and plan.allocation.cost_usd <= budget_usd else []
+    constant = GoalPlan(allocation=constant_allocation(task), chance=float(task.constant_score >= target / 100))
     (reached if constant.chance else short).append(constant)
-    there = _first_of_a_label(sorted((p for p in reached if p), key=lambda p: p.allocation.cost_usd or 0.0))
+    by_cost = _first_of_each_route(sorted((p for p in reached if p), key=lambda p: p.allocation.cost_usd))
     return Goal(
         task=task.name,
         target=target,
         wanted_chance=chance,
-        reached=tuple(there.values()),
-        short=tuple(_first_of_a_label(sorted((p for p in short if p), key=_likeliest), there).values()),
+        reached=tuple(by_cost.values()),
+        short=tuple(_first_of_each_route(sorted((p for p in short if p), key=_likeliest), by_cost).values()),
         budget_usd=budget_usd,
         at_budget=None if budget_usd is None else min((p for p in [*within, constant] if p), key=_likeliest),
     )
 
 
-def _first_of_a_label(plans: Sequence[GoalPlan], besides: Collection[str] = ()) -> dict[str, GoalPlan]:
-    """A teacher that is owned is one option as it is and another anew: of one label only the first plan counts."""
-    labelled = [(p.allocation.label, p) for p in reversed(plans)]
-    found = {label: p for label, p in labelled if label not in besides}
-    return dict(reversed(found.items()))
+def _first_of_each_route(plans: Sequence[GoalPlan], besides: Collection[Route] = ()) -> dict[Route, GoalPlan]:
+    """A teacher that is owned is one option as it is and another anew: of one route only the first plan counts."""
+    firsts: dict[Route, GoalPlan] = {}
+    for plan in plans:
+        if plan.allocation.route not in besides:
+            firsts.setdefault(plan.allocation.route, plan)
+    return firsts
 
 
 def _likeliest(plan: GoalPlan) -> tuple[float, float]:
-    return -plan.chance, plan.allocation.cost_usd or 0.0
+    return -plan.chance, plan.allocation.cost_usd
 
 
 @dataclass(frozen=True, slots=True)
-class _Seeker:
-    """One option, ready to be searched for the sure score of a run and for the chance of the target."""
+class _GoalSearch:
+    """One option made ready to be searched for a target: the score that a run reaches surely enough, and its chance."""
 
+    task: Task
     option: Option
     target: float
     chance: float
@@ -112,18 +115,18 @@ class _Seeker:
     likely: Search  # chance of the target
 
     @classmethod
-    def of(cls, option: Option, target: float, chance: float) -> _Seeker:
+    def of(cls, task: Task, option: Option, target: float, chance: float) -> _GoalSearch:
         runs = closer(runs_of(option.surface))
         sure = prepare(runs, attained(runs.draws, chance), option.cost, _PRIMARY)
         likely = prepare(runs, chance_of(runs.draws, target), option.cost, _PRIMARY)
-        return cls(option, target, chance, sure, likely)
+        return cls(task, option, target, chance, sure, likely)
 
     def cheapest_plan(self) -> GoalPlan | None:
-        found = self._cheapest(self.sure, self.target)
-        if found is None:
+        usd = self._cheapest(self.sure, self.target)
+        if usd is None:
             return None
         # between two knots the tables are a little off: the plan itself has the last word
-        ladder = found * (1 + _LADDER)
+        ladder = usd * (1 + _LADDER)
         ladder = np.append(ladder, np.geomspace(max(ladder[-1], 1e-6), max(self._dearest, ladder[-1], 1e-6), 60))
         counts = self.sure.best(self.option.cost, ladder).counts
         some = np.isfinite(counts).all(axis=1)
@@ -141,8 +144,8 @@ class _Seeker:
 
     def within(self, budget_usd: float) -> GoalPlan | None:
         """The likeliest plan that a budget pays for; None where it buys nothing."""
-        found = [search.best(self.option.cost, [budget_usd]) for search in (self.likely, self.sure)]
-        plans = [self._plan(choice.counts[0]) for choice in found if choice.feasible[0]]
+        bests = [search.best(self.option.cost, [budget_usd]) for search in (self.likely, self.sure)]
+        plans = [self._plan(best.counts[0]) for best in bests if best.feasible[0]]
         return min(plans, key=_likeliest, default=None)
 
     @property
@@ -158,4 +161,5 @@ class _Seeker:
         return chance_of(runs, self.target)
 
     def _plan(self, counts: Floats) -> GoalPlan:
-        return GoalPlan(allocation=allocation_at(self.option, counts), chance=float(self._chances(counts[None, :])[0]))
+        chance = float(self._chances(counts[None, :])[0])
+        return GoalPlan(allocation=allocation_at(self.task, self.option, counts), chance=chance)

@@ -9,7 +9,6 @@ chooses differs from it by what is lost between two close knots.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -18,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from budgetsim.choosing.allocate import Search, candidates, prepare
 from budgetsim.choosing.options import Option
+from budgetsim.choosing.simulate import OverWorlds
 from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Surface, regrid
 
@@ -25,7 +25,6 @@ Choose = Literal["mean", "quantile", "regret"]
 TAIL: Final = 0.1  # of worlds whose regret counts under `regret`
 _FINE: Final = {1: 24, 2: 8}  # knots laid between two of the surface's, by the number of its inputs
 _PRIMARY: Final = 2  # candidates of the primary input between two of those
-OverWorlds = Callable[[Floats], Floats]  # (draws, ...) to (...)
 
 
 def quantile(scores: ArrayLike, level: float) -> Floats:

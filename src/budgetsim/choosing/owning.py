@@ -9,18 +9,20 @@ from budgetsim.choosing.cheapest import cheapest, dearest_usd
 from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import best_values, searches, winners
 from budgetsim.data.tasks import Task
+from budgetsim.design.points import CONSTANT_ROUTE, Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owning:
-    """Expected scores in percent, and the dollars that stand for what is owned.
+    """What is owned, by the best plan with it and without it; expected scores in percent.
 
+    route_without : of the best plan without it
     worth_usd : how much more money reaches the same score without it; None where no money does
     """
 
     score: float
     score_without: float
-    label_without: str
+    route_without: Route
     worth_usd: float | None
 
 
@@ -42,6 +44,6 @@ def worth_of_owning(task: Task, options: Sequence[Option], without: Sequence[Opt
     return Owning(
         score=100 * score,
         score_without=100 * float(values.max()),
-        label_without=[*(o.label for o in without), "constant"][winners(values)[0]],
+        route_without=[*(o.route for o in without), CONSTANT_ROUTE][winners(values)[0]],
         worth_usd=None if same is None else max(same - budget_usd, 0.0),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Kind, Surface
+
+OverWorlds = Callable[[Floats], Floats]  # scores (draws, ...) to a number (...) that is to be highest
 
 LEVEL = 0.9  # of every interval
 

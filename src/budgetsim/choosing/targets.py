@@ -10,6 +10,7 @@ from budgetsim.choosing.cheapest import cheapest, least_usd
 from budgetsim.choosing.options import Allocation, Option, allocation_at
 from budgetsim.choosing.winners import best_values
 from budgetsim.data.tasks import Task
+from budgetsim.design.points import CONSTANT_ROUTE, Route
 
 STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the best
 
@@ -24,7 +25,7 @@ class StopHere:
 
     budget_usd: float
     score: float
-    label: str
+    route: Route
 
 
 def stop_here(
@@ -34,14 +35,14 @@ def stop_here(
     if budget_usd <= 0 or not options:
         return None
     costs = [o.cost for o in options]
-    top = best.cost_usd or budget_usd
+    top = best.cost_usd or budget_usd  # the constant answer costs nothing
     aim = float(best_values(task, costs, ready, [top]).max()) - STOP_WITHIN
     if task.constant_score >= aim:
-        return StopHere(budget_usd=0.0, score=100 * task.constant_score, label="constant")
-    found = cheapest(lambda usd: best_values(task, costs, ready, usd).max(axis=0) >= aim, least_usd(options), top)
-    if found is None:
+        return StopHere(budget_usd=0.0, score=100 * task.constant_score, route=CONSTANT_ROUTE)
+    usd_enough = cheapest(lambda usd: best_values(task, costs, ready, usd).max(axis=0) >= aim, least_usd(options), top)
+    if usd_enough is None:
         return None
-    values = best_values(task, costs, ready, [found])[:, 0]
+    values = best_values(task, costs, ready, [usd_enough])[:, 0]
     row = int(values.argmax())
-    a = allocation_at(options[row], ready[row].best(costs[row], [found]).counts[0])
-    return StopHere(budget_usd=float(a.cost_usd or 0.0), score=100 * float(values[row]), label=a.label)
+    plan = allocation_at(task, options[row], ready[row].best(costs[row], [usd_enough]).counts[0])
+    return StopHere(budget_usd=plan.cost_usd, score=100 * float(values[row]), route=plan.route)

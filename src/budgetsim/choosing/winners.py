@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from budgetsim.choosing.allocate import EASY, Choice, Search, prepare
+from budgetsim.choosing.allocate import EASY, Search, prepare
 from budgetsim.choosing.options import Option
 from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
+from budgetsim.design.points import Route
 
 HAIR = 0.001  # a tenth of a point: no advantage that anybody could measure
-CHEAPER = 0.99  # a plan is cheaper where it saves at least one percent
 
 
 def best_values(task: Task, costs: Sequence[CostModel], searches: Sequence[Search], budgets: ArrayLike) -> Floats:
@@ -35,63 +34,26 @@ def searches(options: Sequence[Option], fine: int = EASY) -> list[Search]:
     return [prepare(o.surface, o.surface.mean_table(), o.cost, fine) for o in options]
 
 
-def recommended(worths: Sequence[float], costs_usd: Sequence[float], kinds: Sequence[int] = ()) -> int:
-    """The plan worth most, or one that is worse by less than anybody can measure and cheaper, or else simpler.
-
-    worths : fractions, higher is better; -inf for what cannot be bought
-    costs_usd : US dollars; of equals the cheaper is taken, then the first
-    kinds : how many kinds of thing a plan buys; for the same money fewer are simpler. None: all alike
-
-    >>> recommended([0.6, 0.5995, 0.5985], [100.0, 50.0, 10.0])
-    1
-    >>> recommended([0.6, 0.5995, 0.5985], [100.0, 100.0, 100.0], [2, 1, 0])
-    1
-    """
-    top = max(range(len(worths)), key=lambda i: (worths[i], -costs_usd[i]))
-    near = [i for i, worth in enumerate(worths) if worth > worths[top] - HAIR]
-    cheaper = [i for i in near if costs_usd[i] < CHEAPER * costs_usd[top]]
-    if cheaper:
-        return min(cheaper, key=lambda i: costs_usd[i])
-    simpler = [i for i in near if kinds and kinds[i] < kinds[top] and CHEAPER * costs_usd[i] <= costs_usd[top]]
-    return min(simpler, key=lambda i: (kinds[i], -worths[i]), default=top)
-
-
-def rows_by_label(options: Sequence[Option]) -> dict[str, list[int]]:
-    """Rows of the options by label: two where a teacher is owned, which is used as it is or left aside."""
-    rows: dict[str, list[int]] = {}
+def rows_by_route(options: Sequence[Option]) -> dict[Route, list[int]]:
+    """Rows of the options by route: two where a teacher is owned, which is used as it is or left aside."""
+    rows: dict[Route, list[int]] = {}
     for i, option in enumerate(options):
-        rows.setdefault(option.label, []).append(i)
+        rows.setdefault(option.route, []).append(i)
     return rows
 
 
-def by_label(rows: Mapping[str, Sequence[int]], values: Floats) -> Floats:
-    """Values (options + 1, ...) of `best_values` with one row a label, the better of its ways; the last row stays.
+def by_route(rows: Mapping[Route, Sequence[int]], values: Floats) -> Floats:
+    """Values (options + 1, ...) of `best_values` with one row a route, the best of its options; the last row stays.
 
-    rows : of `rows_by_label`
+    rows : of `rows_by_route`
 
-    >>> by_label({"a": [0, 2], "b": [1]}, np.array([[0.1], [0.2], [0.3], [0.0]])).ravel().tolist()
+    >>> rows = {Route(strategy="annotate", student="a"): [0, 2], Route(strategy="annotate", student="b"): [1]}
+    >>> by_route(rows, np.array([[0.1], [0.2], [0.3], [0.0]])).ravel().tolist()
     [0.3, 0.2, 0.0]
     """
     if len(rows) == len(values) - 1:
         return values
     return np.stack([*(values[list(same)].max(axis=0) for same in rows.values()), values[-1]])
-
-
-def better_of_a_label(options: Sequence[Option], found: Sequence[Choice]) -> list[int]:
-    """Rows of the options, of those with the same label only the one to recommend: a teacher as it is owned, or anew.
-
-    found : what one budget buys, of each option
-    """
-    rows = rows_by_label(options).values()
-    return [same[0] if len(same) == 1 else same[_better(options, found, same)] for same in rows]
-
-
-def _better(options: Sequence[Option], found: Sequence[Choice], rows: Sequence[int]) -> int:
-    costs = [
-        float(options[i].cost.total(options[i].named(found[i].counts[0]))) if found[i].feasible[0] else math.inf
-        for i in rows
-    ]
-    return recommended([float(found[i].value[0]) for i in rows], costs)
 
 
 def winners(values: Floats, now: int | Sequence[int] | None = None) -> list[int]:

@@ -43,8 +43,8 @@ def overtaking(x: Floats, gap: Floats, near: float, *, lead: float = 1.0) -> Flo
     crossed &= _led(at, below, place, lead)
     away = np.where(crossed, np.abs(place - np.log(near)), np.inf)
     first = away.argmin(axis=-1)[..., None]
-    found = np.take_along_axis(place, first, axis=-1)[..., 0]
-    return np.where(np.isfinite(np.take_along_axis(away, first, axis=-1)[..., 0]), np.exp(found), np.nan)
+    nearest = np.take_along_axis(place, first, axis=-1)[..., 0]
+    return np.where(np.isfinite(np.take_along_axis(away, first, axis=-1)[..., 0]), np.exp(nearest), np.nan)
 
 
 def _led(at: Floats, gap: Floats, place: Floats, lead: float) -> NDArray[np.bool_]:

@@ -9,37 +9,24 @@ from numpy.typing import ArrayLike
 
 from budgetsim.choosing.allocate import FINE, Search, prepare
 from budgetsim.choosing.options import Allocation, Option, allocation_at
-from budgetsim.choosing.winners import recommended
+from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
 from budgetsim.design.stages import COMPUTE_STAGES
 
 NOTHING = -1.0  # below every score: what a budget scores that buys nothing
 
 
-def expansion_path(option: Option, budgets: ArrayLike) -> list[Allocation | None]:
+def expansion_path(task: Task, option: Option, budgets: ArrayLike) -> list[Allocation | None]:
     """The allocation with the highest mean score at each budget; None where a budget buys nothing.
 
     budgets : (n,), US dollars
     source : the tangency points of isocost lines and indifference curves, as in any text on production
     """
-    choice = _search(option).best(option.cost, budgets)
+    best = _search(option).best(option.cost, budgets)
     return [
-        allocation_at(option, counts) if bought else None
-        for counts, bought in zip(choice.counts, choice.feasible, strict=True)
+        allocation_at(task, option, counts) if bought else None
+        for counts, bought in zip(best.counts, best.feasible, strict=True)
     ]
-
-
-def label_path(ways: Sequence[Option], budgets: ArrayLike) -> list[tuple[Option, Allocation] | None]:
-    """The expansion path of options with one label: at each budget the way to recommend, and its allocation."""
-    paths = zip(*(expansion_path(option, budgets) for option in ways), strict=True)
-    return [_way_taken(ways, plans) for plans in paths]
-
-
-def _way_taken(ways: Sequence[Option], plans: Sequence[Allocation | None]) -> tuple[Option, Allocation] | None:
-    bought = [(option, plan) for option, plan in zip(ways, plans, strict=True) if plan is not None]
-    if not bought:
-        return None
-    return bought[recommended([(p.score or 0.0) / 100 for _, p in bought], [p.cost_usd or 0.0 for _, p in bought])]
 
 
 def path_scores(option: Option, budgets: ArrayLike) -> Floats:
@@ -51,7 +38,7 @@ def path_scores(option: Option, budgets: ArrayLike) -> Floats:
 
 
 def better_scores(scores: Sequence[Floats]) -> Floats:
-    """Of several ways, each (n_draws, n), the one with the highest mean in each column: (n_draws, n)."""
+    """Of the options of one route, each (n_draws, n), the one with the highest mean in each column: (n_draws, n)."""
     if len(scores) == 1:
         return scores[0]
     stacked = np.stack(scores)
@@ -64,12 +51,6 @@ def plan_scores(option: Option, counts: Floats) -> Floats:
     """What plans (n, n_inputs) score in every world, (n_draws, n); a plan of NaN scores `NOTHING`."""
     bought = np.isfinite(counts[:, 0])  # a plan is NaN in all its inputs or in none
     return np.where(bought, option.surface.at(np.where(bought[:, None], counts, 1.0)), NOTHING)
-
-
-def scores_of(option: Option, allocation: Allocation) -> Floats:
-    """What one allocation of an option scores in every world: (n_draws,)."""
-    counts = np.array([[getattr(allocation, name) for name in option.surface.inputs]], dtype=np.float64)
-    return plan_scores(option, counts)[:, 0]
 
 
 def compute_usd(allocation: Allocation) -> float:

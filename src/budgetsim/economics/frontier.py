@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from budgetsim.choosing.allocate import FINE
+from budgetsim.choosing.allocate import FINE, BestInputs, Search
 from budgetsim.choosing.cheapest import least_usd
-from budgetsim.choosing.optimize import out_of_reach
-from budgetsim.choosing.options import Allocation, Option, constant_allocation
-from budgetsim.choosing.winners import best_values, by_label, rows_by_label, searches, winners
+from budgetsim.choosing.options import Allocation, Infeasible, Option, allocation_at, constant_allocation
+from budgetsim.choosing.recommend import chosen_options, out_of_reach
+from budgetsim.choosing.winners import searches
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
-from budgetsim.economics.expansion import compute_share, compute_usd, label_path, scores_of
+from budgetsim.design.points import CONSTANT_ROUTE, Route
+from budgetsim.economics.expansion import compute_share, compute_usd, plan_scores
 from budgetsim.economics.switches import Switch, switch_spread
 
 BAND_PERCENTILES = (5.0, 50.0, 95.0)
@@ -47,42 +48,40 @@ class FrontierPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """A range of budgets over which one option is best."""
+    """A range of budgets over which one route is recommended."""
 
     from_usd: float
     to_usd: float
-    label: str
+    route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontier:
     """The expansion path of one task: points by rising cost and score, the regions, and the switches between them.
 
-    infeasible : labels of which even the largest budget buys nothing, and why
+    infeasible : routes of which even the largest budget buys nothing, and why
     """
 
     task: str
     points: tuple[FrontierPoint, ...]
     regions: tuple[Region, ...]
     switches: tuple[Switch, ...]
-    infeasible: Mapping[str, str] = field(default_factory=dict)
+    infeasible: tuple[Infeasible, ...] = ()
 
 
 def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_budgets: int = 60) -> Frontier:
-    """Best allocations over budgets up to `max_usd`, kept where they are not dominated.
+    """What `optimize` recommends over budgets up to `max_usd`, kept where it is not dominated.
 
     Nothing at or below the constant answer is on the frontier.
     """
     budgets = np.append(0.0, np.geomspace(max_usd / 1000, max_usd, n_budgets))
-    costs, ready, rows = [o.cost for o in options], searches(options, FINE), rows_by_label(options)
+    ready, routes = searches(options, FINE), [*(o.route for o in options), CONSTANT_ROUTE]
 
-    def won_at(at: Floats) -> list[int]:
-        return winners(by_label(rows, best_values(task, costs, ready, at)))
+    def routes_at(usd: Floats) -> list[Route]:
+        return [routes[i] for i in chosen_options(task, options, _bests(options, ready, usd), len(usd))]
 
-    names = [*rows, "constant"]
-    regions = _regions(_close_budgets(options, max_usd, n_budgets), won_at, names)
-    ways = [[options[i] for i in same] for same in rows.values()]
-    chosen = _chosen(task, ways, won_at(budgets), budgets)
+    regions = _regions(_close_budgets(options, max_usd, n_budgets), routes_at, len(set(routes)))
+    chosen = _chosen(task, options, ready, budgets)
     kept = _undominated([a for a, _ in chosen])
     bands = _bands([chosen[i] for i in kept])
     points = tuple(
@@ -93,9 +92,14 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
         task=task.name,
         points=points,
         regions=regions,
-        switches=_switches(task, ways, regions, names, max_usd),
+        switches=_switches(task, options, regions, max_usd),
         infeasible=out_of_reach(options, max_usd),
     )
+
+
+def _bests(options: Sequence[Option], ready: Sequence[Search], budgets: Floats) -> list[BestInputs]:
+    """The best inputs of each option for each budget."""
+    return [search.best(option.cost, budgets) for option, search in zip(options, ready, strict=True)]
 
 
 def pareto_front(cost: Floats, score: Floats) -> list[int]:
@@ -120,69 +124,70 @@ def _close_budgets(options: Sequence[Option], max_usd: float, n_budgets: int) ->
     return np.append(0.0, np.geomspace(low, max_usd, n))
 
 
-def _regions(budgets: Floats, won_at: Callable[[Floats], list[int]], names: Sequence[str]) -> tuple[Region, ...]:
-    """Ranges of budgets by who wins them; where the winner changes, the budget is narrowed.
+def _regions(budgets: Floats, routes_at: Callable[[Floats], list[Route]], n_routes: int) -> tuple[Region, ...]:
+    """Ranges of budgets by the route recommended; where it changes, the budget is narrowed.
 
-    Between two budgets several may win in turn: after each change the walk goes on from there.
+    Between two budgets several routes may follow each other: after each change the walk goes on from there.
     """
-    won = won_at(budgets)
-    starts, rows = [0.0], [won[0]]
-    for low, high, last in zip(budgets[:-1], budgets[1:], won[1:], strict=True):
-        if high <= _LEAST_USD and rows[-1] != last:
-            starts.append(_switch(float(low), float(high), rows[-1], won_at)[0])
-            rows.append(last)
-        for _ in range(len(names)):  # more turns than there are names between two close budgets are noise
-            if rows[-1] == last:
+    seen = routes_at(budgets)
+    starts, routes = [0.0], [seen[0]]
+    for low, high, last in zip(budgets[:-1], budgets[1:], seen[1:], strict=True):
+        if high <= _LEAST_USD and routes[-1] != last:
+            starts.append(_switch(float(low), float(high), routes[-1], routes_at)[0])
+            routes.append(last)
+        for _ in range(n_routes):  # more turns than there are routes between two close budgets are noise
+            if routes[-1] == last:
                 break
-            low, now = _switch(float(low), float(high), rows[-1], won_at)
+            low, now = _switch(float(low), float(high), routes[-1], routes_at)
             starts.append(low)
-            rows.append(now)
+            routes.append(now)
     ends = [*starts[1:], float(budgets[-1])]
-    return tuple(Region(from_usd=a, to_usd=b, label=names[row]) for a, b, row in zip(starts, ends, rows, strict=True))
+    return tuple(Region(from_usd=a, to_usd=b, route=route) for a, b, route in zip(starts, ends, routes, strict=True))
 
 
-def _switch(low: float, high: float, before: int, won_at: Callable[[Floats], list[int]]) -> tuple[float, int]:
-    """Budget between two at which `before` stops winning, and who wins there."""
-    winner = before
+def _switch(low: float, high: float, before: Route, routes_at: Callable[[Floats], list[Route]]) -> tuple[float, Route]:
+    """Budget between two at which `before` stops being recommended, and what is recommended there."""
+    after = before
     for _ in range(_ZOOMS):
         grid = np.linspace(low, high, 17)
-        won = won_at(grid)
-        first = next((k for k, row in enumerate(won) if row != before), len(grid) - 1)
-        low, high, winner = float(grid[max(first - 1, 0)]), float(grid[first]), won[first]
-    return high, winner
+        routes = routes_at(grid)
+        first = next((k for k, route in enumerate(routes) if route != before), len(grid) - 1)
+        low, high, after = float(grid[max(first - 1, 0)]), float(grid[first]), routes[first]
+    return high, after
 
 
-def _switches(
-    task: Task, ways: Sequence[Sequence[Option]], regions: Sequence[Region], names: Sequence[str], max_usd: float
-) -> tuple[Switch, ...]:
+def _switches(task: Task, options: Sequence[Option], regions: Sequence[Region], max_usd: float) -> tuple[Switch, ...]:
     """Where one region ends and the next begins, with where that lies in worlds."""
-    found = []
-    for left, right in pairwise(regions):
-        before, after = names.index(left.label), names.index(right.label)
-        worlds = switch_spread(task, ways, before, after, right.from_usd, max_usd)
-        found.append(Switch(break_even_usd=right.from_usd, before=left.label, after=right.label, worlds=worlds))
-    return tuple(found)
+    return tuple(
+        Switch(
+            break_even_usd=right.from_usd,
+            before=left.route,
+            after=right.route,
+            worlds=switch_spread(task, options, left.route, right.route, right.from_usd, max_usd),
+        )
+        for left, right in pairwise(regions)
+    )
 
 
 def _chosen(
-    task: Task, ways: Sequence[Sequence[Option]], won: Sequence[int], budgets: Floats
+    task: Task, options: Sequence[Option], ready: Sequence[Search], budgets: Floats
 ) -> list[tuple[Allocation, Floats]]:
-    """The winner's allocation at each budget, and what it scores in every world."""
-    n_draws = ways[0][0].surface.n_draws if ways else 1
+    """The recommended allocation at each budget, and what it scores in every world."""
+    n_draws = options[0].surface.n_draws if options else 1
     nothing = (constant_allocation(task), np.full(n_draws, task.constant_score))
-    chosen = [nothing] * len(won)
-    for row in set(won) - {len(ways)}:
-        mine = [i for i, winner in enumerate(won) if winner == row]
-        for i, found in zip(mine, label_path(ways[row], budgets[mine]), strict=True):
-            if found is not None:
-                option, allocation = found
-                chosen[i] = (allocation, scores_of(option, allocation))
+    bests, chosen = _bests(options, ready, budgets), []
+    for k, i in enumerate(chosen_options(task, options, bests, len(budgets))):
+        if i == len(options):
+            chosen.append(nothing)
+            continue
+        counts = bests[i].counts[k]
+        chosen.append((allocation_at(task, options[i], counts), plan_scores(options[i], counts[None, :])[:, 0]))
     return chosen
 
 
 def _undominated(allocations: Sequence[Allocation]) -> list[int]:
-    cost = np.array([a.cost_usd or 0.0 for a in allocations])
-    return pareto_front(cost, np.array([a.score or 0.0 for a in allocations]))
+    cost = np.array([a.cost_usd for a in allocations])
+    return pareto_front(cost, np.array([a.score for a in allocations]))
 
 
 def _bands(chosen: Sequence[tuple[Allocation, Floats]]) -> list[tuple[float, float, float]]:
@@ -192,7 +197,7 @@ def _bands(chosen: Sequence[tuple[Allocation, Floats]]) -> list[tuple[float, flo
     """
     import moocore  # only a frontier needs it
 
-    cost = np.array([a.cost_usd or 0.0 for a, _ in chosen])
+    cost = np.array([a.cost_usd for a, _ in chosen])
     scores = np.stack([draws for _, draws in chosen])[:, :_BAND_DRAWS]  # (points, draws)
     n_draws = scores.shape[1]
     sets = np.repeat(np.arange(1, n_draws + 1), len(cost))

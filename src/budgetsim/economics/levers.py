@@ -1,4 +1,4 @@
-"""Prices that can be turned: what each is now, and what the options cost where it is another."""
+"""Levers: the prices of a card that can be changed one at a time, and what the options cost at another price."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from budgetsim.choosing.options import Option
 from budgetsim.costs.model import CostModel, llm_usd_per_label
 from budgetsim.costs.rates import RateCard
 from budgetsim.data.tasks import Task
-from budgetsim.design.stages import COMPUTE_STAGES, LABEL_STAGES, LABELS, LLM_LABELS, TEXTS
+from budgetsim.design.stages import COMPUTE_STAGES, LABELS, LLM_LABELS, TEXTS
 
 POOLED = ("n_unlabeled", "n_llm_labels")  # inputs that take texts of the pool
 _INPUTS = {LABELS: ("n_labels",), LLM_LABELS: ("n_llm_labels",), TEXTS: POOLED}
@@ -21,7 +21,7 @@ class Lever:
 
     now_usd : US dollars a unit on the card, zero or more
     stages : of the costs, all in proportion to it
-    device_class : of the options it turns; None turns all
+    device_class : of the options whose cost it changes; None for all
     """
 
     name: str
@@ -30,16 +30,16 @@ class Lever:
     stages: tuple[str, ...]
     device_class: str | None = None
 
-    def turned(self, options: Sequence[Option], usd: float) -> list[Option]:
+    def repriced(self, options: Sequence[Option], usd: float) -> list[Option]:
         """The options at another price of a unit."""
-        return [replace(o, cost=self._repriced(o.cost, usd)) if self._touches(o) else o for o in options]
+        return [replace(o, cost=self._at(o.cost, usd)) if self._touches(o) else o for o in options]
 
     def _touches(self, option: Option) -> bool:
         if self.device_class is None:
             return True
         return option.hours is not None and option.hours.device_class == self.device_class
 
-    def _repriced(self, cost: CostModel, usd: float) -> CostModel:
+    def _at(self, cost: CostModel, usd: float) -> CostModel:
         if self.now_usd > 0:
             return cost.scaled(self.stages, usd / self.now_usd)
         (stage,) = self.stages  # a price of zero has nothing to scale: it is set
@@ -56,16 +56,18 @@ def price_levers(task: Task, options: Sequence[Option], card: RateCard) -> list[
     """
     inputs = {name for o in options for name in o.surface.inputs}
     label, pool = card.label_price(task.name), card.pool(task.name)
-    found = []
+    levers = []
     if label is not None and label.usd > 0 and "n_labels" in inputs:
-        found.append(Lever(name="labels", unit="a label", now_usd=float(label.usd), stages=LABEL_STAGES))
-    found += _compute_levers(options, card)
+        levers.append(
+            Lever(name="labels", unit="a label", now_usd=float(label.usd), stages=("labels", "dev_and_test_labels"))
+        )
+    levers += _compute_levers(options, card)
     if card.llm is not None and "n_llm_labels" in inputs:
         usd = llm_usd_per_label(card.llm, task)
-        found.append(Lever(name="LLM", unit="an LLM label", now_usd=usd, stages=(LLM_LABELS,)))
+        levers.append(Lever(name="LLM", unit="an LLM label", now_usd=usd, stages=("llm_labels",)))
     if pool is not None and inputs & {"n_unlabeled", "n_llm_labels"}:
-        found.append(Lever(name="texts", unit="a text", now_usd=float(pool.usd_per_text), stages=(TEXTS,)))
-    return found
+        levers.append(Lever(name="texts", unit="a text", now_usd=float(pool.usd_per_text), stages=("texts",)))
+    return levers
 
 
 def _compute_levers(options: Sequence[Option], card: RateCard) -> list[Lever]:

@@ -13,6 +13,8 @@ from budgetsim.choosing.options import Option
 from budgetsim.choosing.winners import HAIR
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
+from budgetsim.design.points import Route
+from budgetsim.design.strategies import CONSTANT
 from budgetsim.economics.crossings import LEAD, Spread, overtaking, spread
 from budgetsim.economics.expansion import better_scores, path_scores
 
@@ -25,8 +27,8 @@ class Switch:
     """A budget at which the best strategy changes, and where that lies in worlds."""
 
     break_even_usd: float  # where the best mean scores of the two meet
-    before: str
-    after: str
+    before: Route
+    after: Route
     worlds: Spread  # of the break-even budget, up to the largest budget looked at
 
 
@@ -46,24 +48,21 @@ def break_even_usd(budgets: Floats, before: Floats, after: Floats, near: float) 
 
 
 def switch_spread(
-    task: Task, ways: Sequence[Sequence[Option]], before: int, after: int, near: float, max_usd: float
+    task: Task, options: Sequence[Option], before: Route, after: Route, near: float, max_usd: float
 ) -> Spread:
     """Where a switch of the means lies in worlds.
 
-    ways : the options of each label
-    before, after : rows of the labels; their number stands for the constant answer
     near : budget of the switch of the means; max_usd : largest budget looked at
     """
-    every = [option for same in ways for option in same]
-    low = min(max(0.9 * least_usd(every), _LEAST_USD), max_usd / 1000)  # where nothing can be bought yet
+    low = min(max(0.9 * least_usd(options), _LEAST_USD), max_usd / 1000)  # where nothing can be bought yet
     budgets = np.geomspace(low, max_usd, max(_STEPS, math.ceil(40 * math.log10(max_usd / low))))
-    old, new = (_scores(task, ways, row, budgets) for row in (before, after))
-    if before == len(ways):
+    old, new = (_scores(task, options, route, budgets) for route in (before, after))
+    if before.kind is CONSTANT:
         old = old + HAIR  # as for the means: the constant answer, being free, is not beaten by a hair
     return spread(break_even_usd(budgets, old, new, near))
 
 
-def _scores(task: Task, ways: Sequence[Sequence[Option]], row: int, budgets: Floats) -> Floats:
-    if row < len(ways):
-        return better_scores([path_scores(option, budgets) for option in ways[row]])
-    return np.full((ways[0][0].surface.n_draws, len(budgets)), task.constant_score)
+def _scores(task: Task, options: Sequence[Option], route: Route, budgets: Floats) -> Floats:
+    if route.kind is CONSTANT:
+        return np.full((options[0].surface.n_draws, len(budgets)), task.constant_score)
+    return better_scores([path_scores(option, budgets) for option in options if option.route == route])

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from budgetsim.choosing.options import Allocation, Option
+from budgetsim.choosing.recommend import best_plan
 from budgetsim.data.tasks import Task
 from budgetsim.economics.levers import POOLED, Lever, with_pool
-from budgetsim.economics.plans import best_plan
 
 PLAUSIBLE_TEXT_USD = 0.01  # an assumption: what a free text may cost once it is bought and cleaned
 
@@ -39,7 +39,7 @@ class Swing:
     @property
     def points(self) -> float:
         """How far apart the expected scores are, percent points."""
-        return abs((self.at_high.score or 0.0) - (self.at_low.score or 0.0))
+        return abs(self.at_high.score - self.at_low.score)
 
 
 def tornado(task: Task, assumptions: Sequence[Assumption]) -> list[Swing]:
@@ -63,7 +63,7 @@ def money_assumptions(options: Sequence[Option], levers: Sequence[Lever], budget
 
     Whatever else is free is left out: nothing says what it may cost.
     """
-    found = [
+    assumptions = [
         Assumption(
             name="budget",
             unit="in all",
@@ -77,20 +77,20 @@ def money_assumptions(options: Sequence[Option], levers: Sequence[Lever], budget
         if not lever.now_usd and lever.name != "texts":
             continue
         low, high = (lever.now_usd / 2, lever.now_usd * 2) if lever.now_usd else (0.0, PLAUSIBLE_TEXT_USD)
-        found.append(
+        assumptions.append(
             Assumption(
                 name=lever.name,
                 unit=lever.unit,
                 low=low,
                 high=high,
-                at_low=(lever.turned(options, low), budget_usd),
-                at_high=(lever.turned(options, high), budget_usd),
+                at_low=(lever.repriced(options, low), budget_usd),
+                at_high=(lever.repriced(options, high), budget_usd),
             )
         )
     sizes = {n for o in options for name, n in o.cost.limits.items() if name in POOLED}
     if sizes:
         size = max(sizes)
-        found.append(
+        assumptions.append(
             Assumption(
                 name="pool",
                 unit="texts",
@@ -100,4 +100,4 @@ def money_assumptions(options: Sequence[Option], levers: Sequence[Lever], budget
                 at_high=(with_pool(options, 2.0), budget_usd),
             )
         )
-    return found
+    return assumptions

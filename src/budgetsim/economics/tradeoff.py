@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,10 @@ from numpy.typing import ArrayLike
 from budgetsim.choosing.allocate import prepare
 from budgetsim.choosing.options import Option
 from budgetsim.design.arrays import Floats
+from budgetsim.design.points import Route
 from budgetsim.design.surface import axis_scale, interpolate
+
+OwnedTeacher = Literal["used", "left aside"]  # as it is owned; for one that is tuned anew
 
 _BETWEEN = 6  # points between two knots of the labels
 _STEP = 1e-3  # of log(1 + n), over which a slope is taken
@@ -36,8 +40,8 @@ class IndifferencePoint:
 class IndifferenceCurve:
     """Bundles of equal expected score of one option, by rising second input."""
 
-    label: str
-    way: str | None  # of the two with an owned teacher; None where none is owned
+    route: Route
+    teacher: OwnedTeacher | None  # what becomes of an owned teacher; None where none is owned
     second: str  # n_unlabeled or n_llm_labels
     score: float  # percent
     start: int | None  # fewest units of the second input that are looked at; None where there is no bundle
@@ -59,16 +63,16 @@ def indifference_curve(knots: tuple[Floats, ...], tables: Floats, score: float, 
     score : fraction; second : (n,), ascending counts
     returns : (..., n) labels, one or more; inf where no number of labels in the table reaches the score
     """
-    wanted = np.asarray(second, dtype=np.float64)
+    counts = np.asarray(second, dtype=np.float64)
     scale = axis_scale(knots[0])
     steps = np.arange(_BETWEEN) / _BETWEEN
     first = np.append((scale[:-1, None] + steps * np.diff(scale)[:, None]).ravel(), scale[-1])
     first = np.append(np.log(2.0), first[first > np.log(2.0)])
-    other = np.sort(np.concatenate([knots[1], wanted]))
+    other = np.sort(np.concatenate([knots[1], counts]))
     grid = np.stack(np.meshgrid(np.expm1(first), other, indexing="ij"), axis=-1).reshape(-1, 2)
     values = interpolate(knots, tables, grid).reshape(*tables.shape[:-2], len(first), len(other))
     best = np.maximum.accumulate(np.maximum.accumulate(values, axis=-1), axis=-2)
-    return _first_at(first, best[..., np.searchsorted(other, wanted, side="right") - 1], score)
+    return _first_at(first, best[..., np.searchsorted(other, counts, side="right") - 1], score)
 
 
 def _first_at(scale: Floats, values: Floats, score: float) -> Floats:
@@ -125,12 +129,18 @@ def trace_indifference(option: Option, score: float) -> IndifferenceCurve | None
         return None
     labels, other = s.inputs
     base = IndifferenceCurve(
-        label=option.label, way=_way(option), second=other, score=score, start=None, points=(), highest=_highest(option)
+        route=option.route,
+        teacher=_teacher(option),
+        second=other,
+        score=score,
+        start=None,
+        points=(),
+        highest=_highest(option),
     )
     if base.highest is None:
         return base
     fewest = cost.min_units(s.inputs)[labels]
-    second = _seconds(s.knots[1], cost.limit(other))
+    second = _second_counts(s.knots[1], cost.limit(other))
     mean = np.maximum(indifference_curve(s.knots, s.mean_table(), score / 100, second), fewest)
     rates = substitution_rate(s.knots, s.mean_table(), score / 100, second)
     worlds = np.sort(np.maximum(indifference_curve(s.knots, s.draws, score / 100, second), fewest), axis=0)
@@ -143,14 +153,14 @@ def trace_indifference(option: Option, score: float) -> IndifferenceCurve | None
     return replace(base, start=int(second[0]), points=tuple(points))
 
 
-def _way(option: Option) -> str | None:
-    """Which of the two ways with an owned teacher an option is; None where none is owned."""
+def _teacher(option: Option) -> OwnedTeacher | None:
+    """What an option does with an owned teacher; None where none is owned."""
     if option.left_aside is not None:
-        return "its teacher tuned anew"
-    return "its teacher as it is owned" if "n_labels" in option.cost.at_least else None
+        return "left aside"
+    return "used" if "n_labels" in option.cost.at_least else None
 
 
-def _seconds(knots: Floats, limit: float) -> Floats:
+def _second_counts(knots: Floats, limit: float) -> Floats:
     """Counts of the second input: evenly spread on its axis, from the first of the table to what there is."""
     high = min(limit, float(knots[-1]))
     low = min(float(knots[knots >= 1][0]), high)
@@ -159,8 +169,8 @@ def _seconds(knots: Floats, limit: float) -> Floats:
 
 def _highest(option: Option) -> float | None:
     """The highest expected score, percent, whatever it costs: within limits and deadline; None where nothing is."""
-    found = prepare(option.surface, option.surface.mean_table(), option.cost).best(option.cost, [math.inf])
-    return 100 * float(found.value[0]) if found.feasible[0] else None
+    best = prepare(option.surface, option.surface.mean_table(), option.cost).best(option.cost, [math.inf])
+    return 100 * float(best.value[0]) if best.feasible[0] else None
 
 
 def _point(option: Option, second: float, labels: float, low: float, high: float, rate: float) -> IndifferencePoint:

@@ -23,7 +23,7 @@ import numpy as np
 from budgetsim.choosing.options import Option
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
-from budgetsim.design.strategies import ANNOTATE_PLUS_LLM, LLM_ANNOTATE
+from budgetsim.design.strategies import ANNOTATE_PLUS_LLM, DISTILL, LLM_ANNOTATE
 from budgetsim.design.surface import Support, Surface, axis_scale, interpolate
 
 Errors = Literal["random", "learnable"]
@@ -113,8 +113,8 @@ def implied_accuracy(annotate: Surface, llm: Surface, classes: int, errors: Erro
         return None
     seen = interpolate(llm.knots, llm.mean_table(), points)
     accuracies = np.linspace(1 / classes, 1.0, 201)[1:]
-    told = np.stack([_told(annotate, points, float(a), classes, errors) for a in accuracies])
-    misfits = np.sqrt(np.mean((told - seen) ** 2, axis=1))
+    predicted = np.stack([_predicted(annotate, points, float(a), classes, errors) for a in accuracies])
+    misfits = np.sqrt(np.mean((predicted - seen) ** 2, axis=1))
     near = accuracies[misfits <= np.hypot(misfits.min(), _RUN_NOISE)]
     return ImpliedAccuracy(
         errors=errors,
@@ -125,7 +125,7 @@ def implied_accuracy(annotate: Surface, llm: Surface, classes: int, errors: Erro
     )
 
 
-def _told(annotate: Surface, n: Floats, accuracy: float, classes: int, errors: Errors) -> Floats:
+def _predicted(annotate: Surface, n: Floats, accuracy: float, classes: int, errors: Errors) -> Floats:
     """Mean score that a rule gives n LLM labels (points, 1)."""
     table = annotate.mean_table()
     if errors == "random":
@@ -145,7 +145,7 @@ def capped(surface: Surface, plateau: float) -> Surface:
 
 def with_plateau(options: Sequence[Option], plateau: float) -> list[Option]:
     """The options with every distilled student capped, marked as modelled."""
-    return [modelled(o, capped(o.surface, plateau)) if o.surface.route.strategy == "distill" else o for o in options]
+    return [modelled(o, capped(o.surface, plateau)) if o.route.kind is DISTILL else o for o in options]
 
 
 def modelled(option: Option, surface: Surface) -> Option:

@@ -15,7 +15,7 @@ from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import MissingPriceError
 from budgetsim.measure.plan_grid import GridCost, grid_costs_table, plan_grid
 from budgetsim.measure.spec import RunSpec
-from budgetsim.report.table import Grid, Page
+from budgetsim.report.table import Page, Table
 from budgetsim.store.location import package_data
 from budgetsim.store.merge import read_published_file
 from budgetsim.store.published import PAPER_GPU_USD_PER_HOUR
@@ -251,5 +251,5 @@ def plan_page(plan: Plan) -> Page:
     ]
 
 
-def _grid(title: str, headings: tuple[str, ...], rows: tuple[tuple[str, ...], ...], n_text: int) -> Grid:
-    return Grid(title=title, headings=headings, rows=rows, text_columns=frozenset(range(n_text)))
+def _grid(title: str, headings: tuple[str, ...], rows: tuple[tuple[str, ...], ...], n_text: int) -> Table:
+    return Table(title=title, headings=headings, rows=rows, text_columns=frozenset(range(n_text)))

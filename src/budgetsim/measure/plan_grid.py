@@ -16,7 +16,7 @@ from budgetsim.costs.hours import (
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.measure.spec import RunSpec
-from budgetsim.report.table import Grid
+from budgetsim.report.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def _teachers(group: Sequence[RunSpec]) -> dict[tuple[int, int], int]:
     return most
 
 
-def grid_costs_table(costs: Sequence[GridCost]) -> Grid:
+def grid_costs_table(costs: Sequence[GridCost]) -> Table:
     """Hours and dollars side by side by compute model, and their sum."""
     lines: dict[tuple[str, ...], dict[str, GridCost]] = {}
     for cost in costs:
@@ -116,7 +116,7 @@ def grid_costs_table(costs: Sequence[GridCost]) -> Grid:
         ("in all", "", "", str(sum(int(key[3]) for key in lines)), "", *(_sum(costs, m) for m in COMPUTE_MODELS))
     )
     headings = ("task", "strategy", "models", "runs", "teachers", *(f"{m}: GPU-h, $" for m in COMPUTE_MODELS))
-    return Grid(title="The grid", headings=headings, rows=tuple(rows), text_columns=frozenset({0, 1, 2}))
+    return Table(title="The grid", headings=headings, rows=tuple(rows), text_columns=frozenset({0, 1, 2}))
 
 
 def _shown(hours: float | None, usd: float | None) -> str:

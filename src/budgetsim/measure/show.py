@@ -16,7 +16,7 @@ from budgetsim.measure.crew import Tell, span
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.stages import PlannedStage, plan_stages
 from budgetsim.measure.workspace import Workspace
-from budgetsim.report.table import Grid, Page
+from budgetsim.report.table import Page, Table
 from budgetsim.store.records import RunRecord, read_shards
 
 OVERLAP_LABELS: Final = 100  # labels the word-overlap rule is fitted on
@@ -69,7 +69,7 @@ def _wanted(campaign: Campaign) -> dict[str, list[str]]:
     return found
 
 
-def _runs_grid(task: str, runs: list[RunRecord]) -> Grid:
+def _runs_grid(task: str, runs: list[RunRecord]) -> Table:
     cells: dict[tuple[Any, ...], list[float]] = {}
     for run in runs:
         d = run.point.design
@@ -97,7 +97,7 @@ def _runs_grid(task: str, runs: list[RunRecord]) -> Grid:
         "range",
         "runs",
     )
-    return Grid(title=f"{task}, measured here", headings=headings, rows=rows, text_columns=frozenset({0, 1, 2}))
+    return Table(title=f"{task}, measured here", headings=headings, rows=rows, text_columns=frozenset({0, 1, 2}))
 
 
 def _range(found: list[float]) -> str:
@@ -194,7 +194,7 @@ def dry_run_page(predicted: Mapping[str, Any]) -> Page:
         for c in predicted["cells"]
     )
     headings = ("task", "strategy", "student", "runs", "worker-min")
-    grid = Grid(title="Would run", headings=headings, rows=rows, text_columns=frozenset({0, 1, 2}))
+    grid = Table(title="Would run", headings=headings, rows=rows, text_columns=frozenset({0, 1, 2}))
     cost = "" if predicted["cost_usd"] is None else f", ${predicted['cost_usd']:,.4f}"
     return [
         grid,
@@ -205,11 +205,11 @@ def dry_run_page(predicted: Mapping[str, Any]) -> Page:
     ]
 
 
-def _stages_grid(stages: list[dict[str, Any]]) -> Grid:
+def _stages_grid(stages: list[dict[str, Any]]) -> Table:
     priced = any(s["cost_usd"] is not None for s in stages)
     rows = tuple(
         (s["kind"], str(s["n"]), f"{60 * s['worker_hours']:.1f}", *([f"${s['cost_usd']:,.4f}"] if priced else []))
         for s in stages
     )
     headings = ("stage", "to build", "worker-min", *(["cost"] if priced else []))
-    return Grid(title="By stage", headings=headings, rows=rows, text_columns=frozenset({0}))
+    return Table(title="By stage", headings=headings, rows=rows, text_columns=frozenset({0}))

@@ -1,4 +1,4 @@
-r"""What one more run would teach: joint draws conditioned on a result, real or imagined.
+r"""What one more run would show: joint draws conditioned on a result, real or imagined.
 
 Draws are worlds: draw d of every surface belongs to one world. A run at a point with mean score m_d
 in world d gives y = m_d + noise. Two ways to learn from y, which `bench/next_conditioning.py`
@@ -29,8 +29,8 @@ _NONE: Final = 1e-9  # of noise
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a run at one point tells of the worlds.
+class RunOutlook:
+    """What a run at one point is expected to give, in each world.
 
     mean : (draws,), score at the point in each world
     noise : standard deviation of a run about it, same unit
@@ -66,13 +66,13 @@ class Lesson:
         return kept / self.spread if self.spread > 0 else kept
 
 
-def lesson(surface: Surface, x: ArrayLike, n_runs: int = 1) -> Lesson:
-    """What `n_runs` new runs at one point would teach by their mean.
+def run_outlook(surface: Surface, x: ArrayLike, n_runs: int = 1) -> RunOutlook:
+    """What `n_runs` new runs at one point are expected to give in the mean.
 
     x : (n_inputs,), counts
     """
     noise = float(np.sqrt((surface.run_noise**2).mean() / n_runs))
-    return Lesson(surface.at(np.asarray(x, dtype=np.float64)[None, :])[:, 0], noise)
+    return RunOutlook(surface.at(np.asarray(x, dtype=np.float64)[None, :])[:, 0], noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,46 +106,46 @@ class Slices:
         return out
 
 
-def slices(told: Lesson, cuts: Sequence[float] = CUTS) -> Slices:
+def slices(outlook: RunOutlook, cuts: Sequence[float] = CUTS) -> Slices:
     """Cut the result of a run at its own quantiles.
 
     To know the slice is to know less than the result, so its worth is not overstated by the cut;
     with more slices fewer worlds stand behind each.
     """
-    edges = _edges(told, cuts)[:, None]
-    sure = (told.mean <= edges).astype(np.float64)  # (edges, draws)
-    below = _normal((edges - told.mean) / told.noise) if told.noise > _NONE else sure
+    edges = _edges(outlook, cuts)[:, None]
+    sure = (outlook.mean <= edges).astype(np.float64)  # (edges, draws)
+    below = _normal((edges - outlook.mean) / outlook.noise) if outlook.noise > _NONE else sure
     inside = np.diff(below, axis=0, prepend=0.0, append=1.0)
     chance = inside.mean(axis=1)
     there = chance > 0  # without noise and with ties a slice may be empty
     return Slices(chance[there], inside[there] / inside[there].sum(axis=1, keepdims=True))
 
 
-def observe(surfaces: Sequence[Surface], seen: Surface, x: ArrayLike, score: float) -> tuple[Surface, ...]:
-    """The same worlds after a real run: each moves along its regression on what it foretold.
+def observe(surfaces: Sequence[Surface], measured: Surface, x: ArrayLike, score: float) -> tuple[Surface, ...]:
+    """The same worlds after a real run: each moves along its regression on its own prediction.
 
-    seen : the surface among `surfaces` that was run; x : (n_inputs,), counts; score : a fraction
+    measured : the surface among `surfaces` that was run; x : (n_inputs,), counts; score : a fraction
     returns : surfaces with moved draws; their support and count of rows stay those of the fit
     source : Evensen (1994), ensemble Kalman filter with perturbed observations; the perturbation is
         each world's own deviation of a run
     """
-    told = lesson(seen, x)
-    if told.spread == 0:
+    outlook = run_outlook(measured, x)
+    if outlook.spread == 0:
         return tuple(surfaces)
-    missed = (score - told.mean - seen.run_noise + seen.run_noise.mean()) / told.spread
-    return tuple(_moved(surface, told, missed) for surface in surfaces)
+    residual = (score - outlook.mean - measured.run_noise + measured.run_noise.mean()) / outlook.spread
+    return tuple(_moved(surface, outlook, residual) for surface in surfaces)
 
 
-def _moved(surface: Surface, told: Lesson, missed: Floats) -> Surface:
-    slopes = told.slopes(surface.draws)
-    moved = surface.draws + np.multiply.outer(missed, slopes)
+def _moved(surface: Surface, outlook: RunOutlook, residual: Floats) -> Surface:
+    slopes = outlook.slopes(surface.draws)
+    moved = surface.draws + np.multiply.outer(residual, slopes)
     return replace(surface, draws=np.clip(moved, 0.0, 1.0))
 
 
-def _edges(told: Lesson, cuts: Sequence[float]) -> Floats:
+def _edges(outlook: RunOutlook, cuts: Sequence[float]) -> Floats:
     """Quantiles of the result's own distribution: (cuts,)."""
     steps = np.array([-1.6, -0.84, -0.25, 0.25, 0.84, 1.6])  # a normal in six, good enough for edges
-    results = np.sort((told.mean[:, None] + told.noise * steps).ravel())
+    results = np.sort((outlook.mean[:, None] + outlook.noise * steps).ravel())
     at = (np.array(cuts) * len(results)).astype(np.intp)
     out: Floats = results[at]
     return out

@@ -19,17 +19,18 @@ from typing import Final
 import numpy as np
 
 from budgetsim.choosing.allocate import EASY, best_per_draw, prepare
-from budgetsim.choosing.options import Option, label_of
+from budgetsim.choosing.options import Option
 from budgetsim.choosing.simulate import run_interval
-from budgetsim.choosing.winners import best_values, by_label, rows_by_label, searches, winners
+from budgetsim.choosing.winners import best_values, by_route, rows_by_route, searches, winners
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.terms import own_units
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
+from budgetsim.design.points import CONSTANT_ROUTE, Design, Route
 from budgetsim.design.stages import PROJECT_STAGES
 from budgetsim.errors import InputError
 from budgetsim.pilots.candidates import Candidate, candidate_runs
-from budgetsim.pilots.condition import lesson, slices
+from budgetsim.pilots.condition import run_outlook, slices
 
 LEAST_FALL: Final = 0.02  # points; 400 draws tell no smaller ones apart
 _SAME_FALL: Final = 6  # decimals of points; sums of the last bits differ from machine to machine
@@ -39,13 +40,7 @@ _SAME_FALL: Final = 6  # decimals of points; sums of the last bits differ from m
 class NextRun:
     """A run, what it costs and what it is worth; scores are percent points."""
 
-    strategy: str
-    teacher: str | None
-    student: str
-    labeler: str | None
-    n_labels: int
-    n_llm_labels: int
-    n_unlabeled: int
+    design: Design
     again: bool  # another seed where there are runs already
     cost_usd: float
     days: float | None  # that it takes; None where nobody said how many labels people give in a day
@@ -58,9 +53,9 @@ class NextRun:
     p_switch: float  # chance that its result makes another option best by more than a hair, mean over budgets
 
     @property
-    def label(self) -> str:
-        """Strategy and models in words."""
-        return label_of(self.strategy, self.teacher, self.labeler, self.student)
+    def route(self) -> Route:
+        """Strategy and models."""
+        return self.design.route
 
     @property
     def fall(self) -> float:
@@ -79,7 +74,7 @@ class NextAnswer:
     task: str
     budgets_usd: tuple[float, ...]
     best_now: tuple[float, ...]  # at each budget: expected score of the best plan, percent; none wins by a hair
-    plans_now: tuple[str, ...]  # and whose it is
+    plans_now: tuple[Route, ...]  # and whose it is
     regret_now: tuple[float, ...]  # and the points it gives up against who knew the truth
     runs: tuple[NextRun, ...]
 
@@ -101,16 +96,16 @@ def rank_runs(task: Task, options: Sequence[Option], budgets_usd: Sequence[float
         raise InputError("budgets_usd: found none, wanted one or more US dollar amounts; name a budget.")
     budgets = np.asarray(budgets_usd, dtype=np.float64)
     costs = [o.cost for o in options]
-    rows = rows_by_label(options)
-    now = by_label(rows, best_values(task, costs, searches(options), budgets))  # (labels + 1, budgets)
+    rows = rows_by_route(options)
+    now = by_route(rows, best_values(task, costs, searches(options), budgets))  # (routes + 1, budgets)
     runs = [_judge(task, options, c, budgets, now) for c in candidate_runs(options, float(budgets.max()))]
-    won, names = winners(now), [*rows, "constant"]
+    won, routes = winners(now), [*rows, CONSTANT_ROUTE]
     standing = now[won, np.arange(len(budgets))]
     return NextAnswer(
         task=task.name,
         budgets_usd=tuple(budgets.tolist()),
         best_now=tuple((100 * standing).tolist()),
-        plans_now=tuple(names[i] for i in won),
+        plans_now=tuple(routes[i] for i in won),
         regret_now=tuple(_regret(task, options, standing, budgets)),
         runs=tuple(sorted(runs, key=_order)),
     )
@@ -138,32 +133,26 @@ def _n_draws(options: Sequence[Option]) -> int:
 def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats, now: Floats) -> NextRun:
     option = options[c.option]
     s = option.surface
-    told = lesson(s, c.counts)
-    cut = slices(told)
+    outlook = run_outlook(s, c.counts)
+    cut = slices(outlook)
     costs_after = [_after(o, option, c.counts) for o in options]
     tables = [cut.expected(o.surface.draws) for o in options]
     models = zip(options, tables, costs_after, strict=True)
     ready = [prepare(o.surface, table, o.cost, EASY, also=after) for o, table, after in models]
     free = best_values(task, [o.cost for o in options], ready, budgets)
-    free, won = by_label(rows_by_label(options), free), winners(now)  # (labels + 1, slices, budgets)
+    free, won = by_route(rows_by_route(options), free), winners(now)  # (routes + 1, slices, budgets)
     left = best_values(task, costs_after, ready, np.maximum(budgets - c.cost_usd, 0.0)).max(axis=0)
-    value = cut.chance @ np.maximum(left, cut.expected(told.mean)[:, None])  # the run's own model is kept
+    value = cut.chance @ np.maximum(left, cut.expected(outlook.mean)[:, None])  # the run's own model is kept
     paid = budgets >= c.cost_usd
     named = option.named(c.counts)
-    (lower,), (upper,) = run_interval(told.mean[:, None], s.run_noise)
+    (lower,), (upper,) = run_interval(outlook.mean[:, None], s.run_noise)
     return NextRun(
-        strategy=s.route.strategy,
-        teacher=s.route.teacher,
-        student=s.route.student,
-        labeler=s.route.labeler,
-        n_labels=int(named.get("n_labels", 0)),
-        n_llm_labels=int(named.get("n_llm_labels", 0)),
-        n_unlabeled=int(named.get("n_unlabeled", 0)),
+        design=Design(task=task.name, route=s.route, **{name: int(n) for name, n in named.items()}),
         again=c.again,
         cost_usd=c.cost_usd,
         days=None if option.cost.days is None else float(option.cost.days.total(named)),
         kept_usd=c.cost_usd - float(_after(option, option, c.counts).total(named)),
-        score=100 * float(told.mean.mean()),
+        score=100 * float(outlook.mean.mean()),
         lower=100 * float(lower),
         upper=100 * float(upper),
         information=tuple((100 * (cut.chance @ free.max(axis=0) - now.max(axis=0))).tolist()),
@@ -173,14 +162,14 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
 
 
 def _switched(after: Floats, won: Sequence[int]) -> float:
-    """Share of budgets at which another wins (labels + 1, budgets) than before."""
+    """Share of budgets at which another wins (routes + 1, budgets) than before."""
     return sum(a != b for a, b in zip(winners(after, won), won, strict=True)) / len(won)
 
 
 def _after(option: Option, run: Option, counts: Floats) -> CostModel:
     """What an option costs once the run has been paid: its labels and texts are owned, its days are over."""
     bought = run.named(counts)
-    if option.surface.route.labeler != run.surface.route.labeler:
+    if option.route.labeler != run.route.labeler:
         bought.pop("n_llm_labels", None)  # another model's answers
     if "n_labels" in run.cost.at_least:
         bought.pop("n_labels")  # the owned teacher's: nobody handed them over

@@ -7,16 +7,19 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from budgetsim.answers.choices import Choices, Rival
-from budgetsim.choosing.breakeven import FURTHEST
+from budgetsim.choosing.breakeven import FURTHEST, PriceChange
 from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.optimize import TaskAnswer
-from budgetsim.choosing.options import Allocation
+from budgetsim.choosing.options import Allocation, Infeasible
+from budgetsim.choosing.targets import StopHere
 from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
-from budgetsim.design.stages import COMPUTE_STAGES, DEV_AND_TEST_LABELS, FIXED, LABELS, LLM_LABELS, TEXTS
+from budgetsim.design.strategies import CONSTANT
+from budgetsim.report.allocation import allocation_json, allocation_notes, describe_allocation, infeasible_json
 from budgetsim.report.notes import affordable, choice_notes, compute_model, rival_words, sentence, with_unpriced
-from budgetsim.report.table import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
+from budgetsim.report.remarks import answer_words, shortfall_words
+from budgetsim.report.table import Page, Table, design_cells, interval_words, kind_words, rounded, usd
 
 if TYPE_CHECKING:
     from budgetsim.choosing.owning import Owning
@@ -40,10 +43,10 @@ def answer_page(
         f"{answer.task} at {usd(answer.budget_usd)}: card {card.name}, evidence {fit.evidence_set}, "
         f"compute {compute_model(choices, compute)}",
         with_unpriced(recommendation(answer, metric, rivals), choices),
-        allocation_grid(answer, metric),
+        allocation_table(answer, metric),
     ]
     if answer.corners:
-        lines.append(corner_grid(answer, metric))
+        lines.append(corner_table(answer, metric))
     lines += [*_stop_words(answer), *_shadow_words(answer), *([_owning_words(owning)] if owning else [])]
     lines += [f"Note: {note}" for note in _all_notes(answer, choices, rivals, compute, card)]
     return lines
@@ -58,7 +61,6 @@ def answer_json(
     owning: Owning | None = None,
 ) -> dict[str, Any]:
     """An answer for programs; docs/schemas/optimize.json describes it."""
-    best = answer.best
     data: dict[str, Any] = {
         "recommended": answer.recommended,
         "summary": with_unpriced(recommendation(answer, choices.task.metric, rivals), choices),
@@ -69,48 +71,25 @@ def answer_json(
         "rates": card.name,
         "evidence_set": choices.fit.evidence_set,
         "compute": {"model": compute_model(choices, compute), **_utilisation(choices, card)},
-        "allocations": [allocation_json(a) for a in answer.allocations],
-        "changes": None if answer.changes is None else [asdict(c) for c in answer.changes],
-        "stop_here": None if answer.stop_here is None else asdict(answer.stop_here),
+        "allocations": [*map(allocation_json, answer.allocations), *map(infeasible_json, answer.infeasible)],
+        "changes": None if answer.changes is None else [_change_json(c) for c in answer.changes],
+        "stop_here": None if answer.stop_here is None else _stop_json(answer.stop_here),
         "shadow_price": None if answer.shadow is None else asdict(answer.shadow),
-        "owning": None if owning is None else asdict(owning),
+        "owning": None if owning is None else _owning_json(owning),
         "rivals": [asdict(r) for r in rivals],
         "notes": _all_notes(answer, choices, rivals, compute, card),
     }
     if answer.corners:
-        data["pure"] = [_corner_json(c, best) for c in answer.corners]
+        data["pure"] = [_corner_json(c, answer.best) for c in answer.corners]
     rounded_data: dict[str, Any] = rounded(data)
     return rounded_data
-
-
-def describe_allocation(a: Allocation, metric: str) -> str:
-    """One allocation in a sentence."""
-    if a.strategy == "constant":
-        return f"spend nothing: {a.notes[0]}, {metric} {a.score:.1f}"
-    parts = []
-    if a.n_labels:
-        parts.append(f"{a.n_labels:,} human labels ({usd(a.costs.get(LABELS, 0.0))})")
-    if a.n_llm_labels:
-        parts.append(f"{a.n_llm_labels:,} LLM labels ({usd(a.costs.get(LLM_LABELS, 0.0))})")
-    if a.n_unlabeled:
-        parts.append(f"{a.n_unlabeled:,} unlabelled texts")
-    compute = sum(a.costs.get(stage, 0.0) for stage in COMPUTE_STAGES)
-    parts.append(f"{usd(compute)} of compute")
-    rest = sum(a.costs.get(stage, 0.0) for stage in (TEXTS, FIXED, DEV_AND_TEST_LABELS))
-    if rest:
-        parts.append(f"{usd(rest)} of texts, fixed costs and dev and test labels")
-    if a.days is not None:
-        parts.append(f"{a.days:.1f} days")
-    return f"{a.label}: {', '.join(parts)}; {metric} {a.score:.1f} (90 % of runs {interval_words(a)})"
 
 
 def recommendation(answer: TaskAnswer, metric: str, rivals: Sequence[Rival] = ()) -> str:
     """The answer in one sentence, with what would change it, and whether something cheap makes it moot."""
     best = answer.best
-    if best is None:
-        return "Nothing fits this budget."
     words = f"Recommended: {describe_allocation(best, metric)}."
-    if best.strategy == "constant":
+    if best.route.kind is CONSTANT:
         return words
     rival = moot(answer, rivals)
     doubt = f" But {rival_words(rival)}: no less than this." if rival is not None else ""
@@ -128,12 +107,13 @@ def _few_words(answer: TaskAnswer, best: Allocation) -> str:
 
 def _aim_words(answer: TaskAnswer, best: Allocation) -> str:
     """What it was chosen for, where that is not the expected score."""
-    if best.objective is None:
+    objective = None if best.standing is None else best.standing.objective
+    if objective is None:
         return ""
     if answer.choose == "quantile":
-        return f" Its expected score is {best.objective:.1f} or more in {100 * (1 - answer.level):g} % of worlds."
+        return f" Its expected score is {objective:.1f} or more in {100 * (1 - answer.level):g} % of worlds."
     return (
-        f" In the worst {100 * answer.level:g} % of worlds it gives up {best.objective:.1f} points on average against "
+        f" In the worst {100 * answer.level:g} % of worlds it gives up {objective:.1f} points on average against "
         f"perfect knowledge."
     )
 
@@ -147,12 +127,12 @@ def _what_changes(answer: TaskAnswer) -> str:
         prices = [_PRICE_WORDS[price] for price in answer.tried]
         named = " or ".join([", ".join(prices[:-1]), prices[-1]] if prices[1:] else prices)
         return f" No price of {named} from a {FURTHEST}nd to {FURTHEST} times the card's would change the choice."
-    said = [
+    words = [
         f"{'above' if c.factor > 1 else 'below'} {_times(c.factor)} x the card's price of {_PRICE_WORDS[c.price]}, "
-        f"{c.instead}"
+        f"{c.instead.label}"
         for c in answer.changes
     ]
-    return f" It would change: {'; '.join(said)}."
+    return f" It would change: {'; '.join(words)}."
 
 
 def _times(factor: float) -> str:
@@ -170,7 +150,8 @@ def _stop_words(answer: TaskAnswer) -> list[str]:
     if s is None:
         return []
     return [
-        f"Stop here: {usd(s.budget_usd)} already buys {_measured_by(answer)}{s.score:.1f} ({s.label}), within 1 point."
+        f"Stop here: {usd(s.budget_usd)} already buys {_measured_by(answer)}{s.score:.1f} ({s.route.label}), "
+        "within 1 point."
     ]
 
 
@@ -203,11 +184,11 @@ def _owning_words(o: Owning) -> str:
         worth = f"worth {usd(o.worth_usd)}, the further money that reaches the same score without it"
     return (
         f"What you own: {o.score:.1f} with it, {o.score_without:.1f} without it at the same budget "
-        f"({o.label_without}); {worth}."
+        f"({o.route_without.label}); {worth}."
     )
 
 
-def allocation_grid(answer: TaskAnswer, metric: str) -> Grid:
+def allocation_table(answer: TaskAnswer, metric: str) -> Table:
     """All allocations of a task, the best first."""
     timed = any(a.days is not None for a in answer.allocations)
     asked = {
@@ -218,34 +199,38 @@ def allocation_grid(answer: TaskAnswer, metric: str) -> Grid:
     aim = asked[answer.choose]
     headings = ("strategy", "labels", "LLM", "texts", "cost", *(("days",) if timed else ()), metric, "90 % of runs")
     headings = (*headings, *aim, "best", "regret", "from")
-    rows = tuple(_allocation_row(a, timed, bool(aim), len(headings)) for a in answer.allocations)
-    return Grid(title="", headings=headings, rows=rows, text_columns=frozenset({0, len(headings) - 1}))
+    rows = [_allocation_row(a, timed, bool(aim)) for a in answer.allocations]
+    rows += [_infeasible_row(entry, len(headings)) for entry in answer.infeasible]
+    return Table(title="", headings=headings, rows=tuple(rows), text_columns=frozenset({0, len(headings) - 1}))
 
 
-def _allocation_row(a: Allocation, timed: bool, aimed: bool, width: int) -> tuple[str, ...]:
-    if not a.feasible:
-        return (a.label, *["-"] * (width - 2), f"infeasible: {a.reason}")
+def _infeasible_row(entry: Infeasible, width: int) -> tuple[str, ...]:
+    return (entry.route.label, *["-"] * (width - 2), f"infeasible: {shortfall_words(entry.reason)}")
+
+
+def _allocation_row(a: Allocation, timed: bool, aimed: bool) -> tuple[str, ...]:
+    standing = a.standing
+    objective, regret = (None, None) if standing is None else (standing.objective, standing.expected_regret)
     return (
-        *plan_cells(a),
+        *design_cells(a.design),
         usd(a.cost_usd),
         *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
         f"{a.score:.1f}",
         interval_words(a),
-        *((f"{a.objective:.1f}",) if aimed else ()),
-        f"{a.p_best:.0%}" if a.p_best is not None else "-",
-        f"{a.expected_regret:.1f}" if a.expected_regret is not None else "-",
+        *(("-" if objective is None else f"{objective:.1f}",) if aimed else ()),
+        "-" if standing is None else f"{standing.p_best:.0%}",
+        "-" if regret is None else f"{regret:.1f}",
         f"{a.evidence.source}, {kind_words(a.kind, a.factor)}",
     )
 
 
-def corner_grid(answer: TaskAnswer, metric: str) -> Grid:
+def corner_table(answer: TaskAnswer, metric: str) -> Table:
     """The paper's own comparison beside the mix: extra money in labels only, or in compute only."""
-    best = answer.best
-    mix = "-" if best is None or best.score is None else f"{best.score:.1f}"
+    mix = f"{answer.best.score:.1f}"
     rows = tuple(
         (f"{c.initial_n_labels:,}", *_corner_cells(c.annotate), *_corner_cells(c.distill), mix) for c in answer.corners
     )
-    return Grid(
+    return Table(
         title="Pure corners: from the same initial labels, the rest of the money buys only labels, or only compute",
         headings=("initial labels", "all labels", metric, "all compute", metric, "recommended"),
         rows=rows,
@@ -255,15 +240,17 @@ def corner_grid(answer: TaskAnswer, metric: str) -> Grid:
 def _corner_cells(a: Allocation | None) -> tuple[str, str]:
     if a is None:
         return ("not affordable", "-")
-    return (f"{a.n_unlabeled:,} texts" if a.n_unlabeled else f"{a.n_labels:,} labels", f"{a.score:.1f}")
+    return (
+        f"{a.design.n_unlabeled:,} texts" if a.design.n_unlabeled else f"{a.design.n_labels:,} labels",
+        f"{a.score:.1f}",
+    )
 
 
 def _all_notes(
     answer: TaskAnswer, choices: Choices, rivals: Sequence[Rival], compute: str, card: RateCard
 ) -> list[str]:
-    best = answer.best
-    notes = [f"{n}." for n in best.notes] if best is not None and best.strategy != "constant" else []
-    notes += answer.notes
+    notes = [f"{note}." for note in allocation_notes(answer.best)]
+    notes += [answer_words(remark) for remark in answer.remarks]
     notes += _rival_notes(answer, rivals)
     notes += size_notes(answer)
     return [sentence(n) for n in notes] + choice_notes(choices, compute, card)
@@ -271,10 +258,8 @@ def _all_notes(
 
 def moot(answer: TaskAnswer, rivals: Sequence[Rival]) -> Rival | None:
     """The cheap student that scores as much as what is recommended, if there is one."""
-    best, rival = answer.best, affordable(rivals, answer.budget_usd)
-    if best is None or best.score is None or rival is None or best.score > rival.score:
-        return None
-    return rival
+    rival = affordable(rivals, answer.budget_usd)
+    return None if rival is None or answer.best.score > rival.score else rival
 
 
 def _rival_notes(answer: TaskAnswer, rivals: Sequence[Rival]) -> list[str]:
@@ -282,25 +267,26 @@ def _rival_notes(answer: TaskAnswer, rivals: Sequence[Rival]) -> list[str]:
     r = affordable(rivals, answer.budget_usd)
     if r is None or moot(answer, rivals) is not None:
         return []
-    beaten = [a for a in answer.allocations if a.strategy != "constant" and a.score is not None and a.score <= r.score]
-    names = ", ".join(dict.fromkeys(a.strategy for a in beaten))
+    beaten = [a.route for a in answer.allocations if a.route.kind is not CONSTANT and a.score <= r.score]
+    names = ", ".join(dict.fromkeys(route.strategy for route in beaten))
     return [rival_words(r) + (f"; it beats {names} here." if names else ".")]
 
 
 def size_notes(answer: TaskAnswer) -> list[str]:
     """Where the best student is not the smallest one, say what the smallest would reach."""
-    best = answer.best
-    if best is None or best.student not in T5_SHAPES:
+    student = answer.best.route.student
+    if student not in T5_SHAPES:
         return []
-    students = [a.student for a in answer.allocations if a.feasible and a.student]
+    students = [a.route.student for a in answer.allocations]
     sizes = {name: T5_SHAPES[name].n_parameters for name in students if name in T5_SHAPES}
-    least, own = min(sizes.values()), sizes[best.student or ""]
+    least, own = min(sizes.values()), sizes[student]
     if own == least:
         return []
-    small = next(a for a in answer.allocations if a.feasible and sizes.get(a.student or "") == least)
+    small = next(a for a in answer.allocations if sizes.get(a.route.student) == least)
+    name = small.route.student
     return [
-        f"{best.student} has {own / least:.1f} times the parameters of {small.student}, whose best is {small.label} "
-        f"with {small.score:.1f}; --student {small.student} keeps to it."
+        f"{student} has {own / least:.1f} times the parameters of {name}, whose best is {small.label} "
+        f"with {small.score:.1f}; --student {name} keeps to it."
     ]
 
 
@@ -310,14 +296,26 @@ def _utilisation(choices: Choices, card: RateCard) -> dict[str, Any]:
     return {"modelled": modelled, "utilisation": used}
 
 
-def allocation_json(a: Allocation) -> dict[str, Any]:
-    return {**asdict(a), "costs": dict(a.costs), "notes": list(a.notes)}
+def _change_json(change: PriceChange) -> dict[str, Any]:
+    return {**asdict(change), "instead": change.instead.label}
 
 
-def _corner_json(corner: Corner, best: Allocation | None) -> dict[str, Any]:
-    pure = [a for a in (corner.annotate, corner.distill) if a is not None and a.score is not None]
-    top = max((a.score for a in pure if a.score is not None), default=None)
-    gain = None if top is None or best is None or best.score is None else best.score - top
+def _stop_json(stop: StopHere) -> dict[str, Any]:
+    return {"budget_usd": stop.budget_usd, "score": stop.score, "label": stop.route.label}
+
+
+def _owning_json(o: Owning) -> dict[str, Any]:
+    return {
+        "score": o.score,
+        "score_without": o.score_without,
+        "label_without": o.route_without.label,
+        "worth_usd": o.worth_usd,
+    }
+
+
+def _corner_json(corner: Corner, best: Allocation) -> dict[str, Any]:
+    top = max((a.score for a in (corner.annotate, corner.distill) if a is not None), default=None)
+    gain = None if top is None else best.score - top
     return {
         "initial_n_labels": corner.initial_n_labels,
         "annotate": None if corner.annotate is None else allocation_json(corner.annotate),

@@ -10,7 +10,7 @@ from budgetsim.answers.curves import CurveAnswer, CurvePoint, TargetAnswer
 from budgetsim.data.curvefile import CurveFile
 from budgetsim.report.cautions import curve_caution_words
 from budgetsim.report.plot import Curve
-from budgetsim.report.table import Grid, Page, kind_words, rounded
+from budgetsim.report.table import Page, Table, kind_words, rounded
 
 _UNITS: Final = {"fraction": "fractions", "percent": "percent", "own": "its own unit"}
 
@@ -32,7 +32,7 @@ def curve_page(answer: CurveAnswer, name: str) -> Page:
     return page
 
 
-def _grid(answer: CurveAnswer) -> Grid:
+def _grid(answer: CurveAnswer) -> Table:
     file = answer.file
     unit = "" if file.unit == "own" else ", %"
     rows = tuple(
@@ -45,7 +45,7 @@ def _grid(answer: CurveAnswer) -> Grid:
         for p in answer.points
     )
     headings = (file.size_column[:18], file.value_column[:18] + unit, "90 % of runs", "from")
-    return Grid(title="", headings=headings, rows=rows, text_columns=frozenset({3}))
+    return Table(title="", headings=headings, rows=rows, text_columns=frozenset({3}))
 
 
 def _value(value: float, file: CurveFile) -> str:

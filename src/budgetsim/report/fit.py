@@ -7,7 +7,7 @@ from typing import Any
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.report.cautions import caution_words
 from budgetsim.report.notes import FEW_CHECKED
-from budgetsim.report.table import Grid, Page
+from budgetsim.report.table import Page, Table
 
 
 def fit_page(fit: TaskFit) -> Page:
@@ -29,7 +29,7 @@ def fit_page(fit: TaskFit) -> Page:
                 "-" if d.get("noise_sd_points") is None else f"{d['noise_sd_points']:.2f}",
             )
         )
-    grid = Grid(
+    grid = Table(
         title="",
         headings=("surface", "rows", "forms and weights", "left-out RMSE", "90 % held", "run s.d."),
         rows=tuple(rows),

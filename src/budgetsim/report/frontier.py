@@ -10,8 +10,9 @@ from budgetsim.economics.crossings import Spread
 from budgetsim.economics.frontier import Frontier, FrontierPoint
 from budgetsim.economics.switches import Switch
 from budgetsim.economics.tradeoff import IndifferenceCurve, IndifferencePoint
-from budgetsim.report.answer import allocation_json
-from budgetsim.report.table import Grid, Page, kind_words, plan_cells, rounded, usd
+from budgetsim.report.allocation import allocation_json
+from budgetsim.report.remarks import OWNED_TEACHER_WORDS
+from budgetsim.report.table import Page, Table, design_cells, kind_words, rounded, usd
 
 SECOND = {"n_unlabeled": "texts", "n_llm_labels": "LLM labels"}
 
@@ -19,14 +20,14 @@ SECOND = {"n_unlabeled": "texts", "n_llm_labels": "LLM labels"}
 def frontier_page(front: Frontier, metric: str, curves: Sequence[IndifferenceCurve] = ()) -> Page:
     """A frontier for people: where each strategy wins, the expansion path, indifference curves where asked for."""
     lines: Page = [f"{front.task}: where each strategy wins"]
-    lines += [f"  {usd(r.from_usd)} to {usd(r.to_usd)}: {r.label}" for r in front.regions]
+    lines += [f"  {usd(r.from_usd)} to {usd(r.to_usd)}: {r.route.label}" for r in front.regions]
     lines += [f"  {_switch_words(s)}" for s in front.switches]
     timed = any(p.allocation.days is not None for p in front.points)
     rows = tuple(_point_row(p, timed) for p in front.points)
     headings = ("cost", "compute", "share", *(("days",) if timed else ()), "strategy", "labels", "LLM", "texts", metric)
     headings = (*headings, "attained in 90 % of worlds", "from")
     text = frozenset({headings.index("strategy"), len(headings) - 1})
-    lines.append(Grid(title="", headings=headings, rows=rows, text_columns=text))
+    lines.append(Table(title="", headings=headings, rows=rows, text_columns=text))
     for curve in curves:
         lines += curve_page(curve, metric)
     return lines
@@ -39,7 +40,7 @@ def _point_row(p: FrontierPoint, timed: bool) -> tuple[str, ...]:
         usd(p.compute_usd),
         "-" if p.compute_share is None else f"{p.compute_share:.0%}",
         *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
-        *plan_cells(a),
+        *design_cells(a.design),
         f"{a.score:.1f}",
         f"{p.attained[0]:.1f} to {p.attained[2]:.1f}",
         kind_words(a.kind, a.factor),
@@ -47,7 +48,7 @@ def _point_row(p: FrontierPoint, timed: bool) -> tuple[str, ...]:
 
 
 def _switch_words(s: Switch) -> str:
-    return f"Break-even {usd(s.break_even_usd)}, {s.before} to {s.after}: {spread_words(s.worlds)}"
+    return f"Break-even {usd(s.break_even_usd)}, {s.before.label} to {s.after.label}: {spread_words(s.worlds)}"
 
 
 def spread_words(worlds: Spread) -> str:
@@ -64,14 +65,15 @@ def spread_words(worlds: Spread) -> str:
 
 def curve_page(curve: IndifferenceCurve, metric: str) -> Page:
     """An indifference curve for people; the cheapest bundle is marked."""
-    second, name = SECOND[curve.second], ", ".join(part for part in (curve.label, curve.way) if part)
+    second, words = SECOND[curve.second], _teacher_words(curve)
+    name = curve.route.label if words is None else f"{curve.route.label}, {words}"
     if curve.highest is None:
         return [f"{name}: no bundle can be had: limits or deadline leave no labels or no {second}."]
     if not curve.points:
         short = f"no bundle of {curve.start:,} {second} or more is expected to score {curve.score:g}"
         return [f"{name}: {short}; the highest is {curve.highest:.1f}."]
     rows = tuple(_curve_row(p, i == curve.cheapest) for i, p in enumerate(curve.points))
-    grid = Grid(
+    grid = Table(
         title=f"Equal {metric} {curve.score:g}, {name}: labels against {second}, from {curve.start:,} on",
         headings=(
             second, "labels", "5-95 % of worlds", "cost",
@@ -117,8 +119,8 @@ def frontier_json(front: Frontier, curves: Sequence[IndifferenceCurve] = ()) -> 
                 }
                 for p in front.points
             ],
-            "regions": [asdict(r) for r in front.regions],
-            "switches": [asdict(s) for s in front.switches],
+            "regions": [{"from_usd": r.from_usd, "to_usd": r.to_usd, "label": r.route.label} for r in front.regions],
+            "switches": [{**asdict(s), "before": s.before.label, "after": s.after.label} for s in front.switches],
         }
     )
     return {**data, "indifference": [curve_json(c) for c in curves]}
@@ -126,4 +128,17 @@ def frontier_json(front: Frontier, curves: Sequence[IndifferenceCurve] = ()) -> 
 
 def curve_json(curve: IndifferenceCurve) -> dict[str, Any]:
     """A curve for programs; rates are not cut, they may be small."""
-    return {**asdict(curve), "points": [asdict(p) for p in curve.points], "cheapest": curve.cheapest}
+    return {
+        "label": curve.route.label,
+        "way": _teacher_words(curve),
+        "second": curve.second,
+        "score": curve.score,
+        "start": curve.start,
+        "points": [asdict(p) for p in curve.points],
+        "highest": curve.highest,
+        "cheapest": curve.cheapest,
+    }
+
+
+def _teacher_words(curve: IndifferenceCurve) -> str | None:
+    return None if curve.teacher is None else OWNED_TEACHER_WORDS[curve.teacher]

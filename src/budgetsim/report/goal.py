@@ -8,9 +8,9 @@ from typing import Any
 from budgetsim.answers.choices import Choices, Rival
 from budgetsim.choosing.goals import Goal, GoalPlan
 from budgetsim.costs.rates import RateCard
-from budgetsim.report.answer import allocation_json, describe_allocation
+from budgetsim.report.allocation import allocation_json, allocation_notes, describe_allocation
 from budgetsim.report.notes import choice_notes, compute_model, rival_words, sentence, with_unpriced
-from budgetsim.report.table import Grid, Page, interval_words, kind_words, plan_cells, rounded, usd
+from budgetsim.report.table import Page, Table, design_cells, interval_words, kind_words, rounded, usd
 
 _NO_CHANCE = 0.005  # two worlds of 400
 
@@ -34,7 +34,7 @@ def goal_page(
         with_card if alone else head,
         with_unpriced(goal_words(goal, metric), choices),
         *_budget_words(goal, metric),
-        goal_grid(goal, metric),
+        goal_table(goal, metric),
         *(f"Note: {note}" for note in notes),
     ]
 
@@ -93,14 +93,14 @@ def _budget_words(goal: Goal, metric: str) -> list[str]:
     ]
 
 
-def goal_grid(goal: Goal, metric: str) -> Grid:
+def goal_table(goal: Goal, metric: str) -> Table:
     """The cheapest plan of each strategy that gets there, then the likeliest of those that do not."""
     plans = [*goal.reached, *goal.short]
     timed = any(p.allocation.days is not None for p in plans)
     headings = ("strategy", "labels", "LLM", "texts", "cost", *(("days",) if timed else ()), metric, "90 % of runs")
     headings = (*headings, "chance", "enough", "from")
     rows = tuple(_row(p, p in goal.reached, timed) for p in plans)
-    return Grid(
+    return Table(
         title="", headings=headings, rows=rows, text_columns=frozenset({0, len(headings) - 2, len(headings) - 1})
     )
 
@@ -108,7 +108,7 @@ def goal_grid(goal: Goal, metric: str) -> Grid:
 def _row(plan: GoalPlan, enough: bool, timed: bool) -> tuple[str, ...]:
     a = plan.allocation
     return (
-        *plan_cells(a),
+        *design_cells(a.design),
         usd(a.cost_usd),
         *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
         f"{a.score:.1f}",
@@ -122,16 +122,20 @@ def _row(plan: GoalPlan, enough: bool, timed: bool) -> tuple[str, ...]:
 def _rival_notes(goal: Goal, rivals: Sequence[Rival]) -> list[str]:
     """The cheapest cheap student that reaches the target on average for less than the plan; none where none does."""
     least = None if goal.plan is None else goal.plan.allocation.cost_usd
-    there = [(r.cost_usd, r) for r in rivals if r.cost_usd is not None and r.score >= goal.target]
-    cheaper = [r for usd, r in there if least is None or usd < least]
-    cheapest = min(cheaper, key=lambda r: r.cost_usd or 0.0, default=None)
-    return [] if cheapest is None else [f"{rival_words(cheapest)}: the target, on average, for less."]
+    priced = [(r.cost_usd, r) for r in rivals if r.cost_usd is not None and r.score >= goal.target]
+    cheaper = [(usd, r) for usd, r in priced if least is None or usd < least]
+    if not cheaper:
+        return []
+    _, cheapest = min(cheaper, key=lambda pair: pair[0])
+    return [f"{rival_words(cheapest)}: the target, on average, for less."]
 
 
 def _plan_notes(goal: Goal) -> list[str]:
     plan = goal.plan or goal.short[0]
-    notes = list(plan.allocation.notes) if plan.allocation.strategy != "constant" else []
-    return [*notes, "the chance is that of one new run: what is not known of the mean, and the noise of a run"]
+    return [
+        *allocation_notes(plan.allocation),
+        "the chance is that of one new run: what is not known of the mean, and the noise of a run",
+    ]
 
 
 def _plan_json(plan: GoalPlan) -> dict[str, Any]:

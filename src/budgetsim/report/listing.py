@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from budgetsim.costs.rates import RateCard
 from budgetsim.data.tasks import Task
-from budgetsim.report.table import Grid
+from budgetsim.report.table import Table
 
 
-def rates_grid(card: RateCard) -> Grid:
+def rates_table(card: RateCard) -> Table:
     """The prices of a card, each with its source and date."""
     rows = [(f"label, {task}", f"{p.usd:.4g} USD", p.as_of, p.source) for task, p in card.labels.items()]
     for name, device in (("gpu", card.gpu), ("cpu", card.cpu)):
@@ -22,7 +22,7 @@ def rates_grid(card: RateCard) -> Grid:
     for task, pool in card.pools.items():
         price = f"{pool.usd_per_text:.4g} USD"
         rows.append((f"text, {task} pool of {pool.size:,}", price, pool.as_of, pool.source))
-    return Grid(
+    return Table(
         title=f"Rate card {card.name}, {card.currency}",
         headings=("price of one", "price", "as of", "source"),
         rows=tuple(rows),
@@ -30,16 +30,16 @@ def rates_grid(card: RateCard) -> Grid:
     )
 
 
-def cards_grid(cards: Sequence[RateCard]) -> Grid:
+def cards_table(cards: Sequence[RateCard]) -> Table:
     """Rate cards by name, with what they are."""
     rows = tuple((card.name, card.about or "") for card in cards)
-    return Grid(title="", headings=("card", "what"), rows=rows, text_columns=frozenset({0, 1}))
+    return Table(title="", headings=("card", "what"), rows=rows, text_columns=frozenset({0, 1}))
 
 
-def tasks_grid(tasks: Sequence[Task]) -> Grid:
+def tasks_table(tasks: Sequence[Task]) -> Table:
     """The tasks of the registry."""
     rows = tuple((t.name, t.metric, f"{100 * t.constant_score:.1f}", f"{t.n_test:,}", t.description) for t in tasks)
-    return Grid(
+    return Table(
         title="",
         headings=("task", "metric", "constant", "test items", "what"),
         rows=rows,

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from budgetsim.pilots.nextrun import LEAST_FALL, NextAnswer, NextRun
-from budgetsim.report.table import Grid, Page, plan_cells, rounded, usd
+from budgetsim.report.allocation import design_json
+from budgetsim.report.table import Page, Table, design_cells, rounded, usd
 
 
 def next_page(answer: NextAnswer, header: str, metric: str, top: int) -> Page:
-    """Runs for people: what to measure, what is known so far, then the ranked runs."""
+    """Runs for people: what to measure, the best plans so far, then the ranked runs."""
     return [
         f"{answer.task} at {_budgets(answer)}: {header}",
         *_advice(answer),
-        _known(answer, metric),
+        _best_plans(answer, metric),
         _ranked(answer, metric, top),
     ]
 
@@ -28,7 +29,7 @@ def next_json(answer: NextAnswer, top: int) -> dict[str, Any]:
             "n_candidates": len(answer.runs),
             "n_worth": len(answer.worth),
             "now": [
-                {"budget_usd": budget, "score": score, "plan": plan, "expected_regret": regret}
+                {"budget_usd": budget, "score": score, "plan": plan.label, "expected_regret": regret}
                 for budget, score, plan, regret in now
             ],
             "runs": [_run_json(r) for r in answer.runs[:top]],
@@ -39,13 +40,7 @@ def next_json(answer: NextAnswer, top: int) -> dict[str, Any]:
 
 def _run_json(r: NextRun) -> dict[str, Any]:
     return {
-        "strategy": r.strategy,
-        "teacher": r.teacher,
-        "student": r.student,
-        "labeler": r.labeler,
-        "n_labels": r.n_labels,
-        "n_llm_labels": r.n_llm_labels,
-        "n_unlabeled": r.n_unlabeled,
+        **design_json(r.design),
         "another_seed": r.again,
         "cost_usd": r.cost_usd,
         "days": r.days,
@@ -85,26 +80,29 @@ def _advice(answer: NextAnswer) -> list[str]:
 
 
 def _in_words(r: NextRun) -> str:
-    sizes = [(r.n_labels, "labels"), (r.n_llm_labels, "LLM labels"), (r.n_unlabeled, "texts")]
+    d = r.design
+    sizes = [(d.n_labels, "labels"), (d.n_llm_labels, "LLM labels"), (d.n_unlabeled, "texts")]
     parts = ", ".join(f"{n:,} {what}" for n, what in sizes if n)
     seed = ", another seed" if r.again else ""
     return (
-        f"{r.label}, {parts}{seed}, for {usd(r.cost_usd)} (of which {usd(r.kept_usd)} stays owned): expected regret "
-        f"falls by {r.fall:.2f} points"
+        f"{d.route.label}, {parts}{seed}, for {usd(r.cost_usd)} (of which {usd(r.kept_usd)} stays owned): expected "
+        f"regret falls by {r.fall:.2f} points"
     )
 
 
-def _known(answer: NextAnswer, metric: str) -> Grid:
+def _best_plans(answer: NextAnswer, metric: str) -> Table:
     now = zip(answer.budgets_usd, answer.best_now, answer.regret_now, answer.plans_now, strict=True)
-    rows = tuple((usd(b), f"{s:.1f}", f"{r:.1f}", plan) for b, s, r, plan in now)
-    return Grid(title="", headings=("budget", metric, "regret now", "best now"), rows=rows, text_columns=frozenset({3}))
+    rows = tuple((usd(b), f"{s:.1f}", f"{r:.1f}", plan.label) for b, s, r, plan in now)
+    return Table(
+        title="", headings=("budget", metric, "regret now", "best now"), rows=rows, text_columns=frozenset({3})
+    )
 
 
-def _ranked(answer: NextAnswer, metric: str, top: int) -> Grid:
+def _ranked(answer: NextAnswer, metric: str, top: int) -> Table:
     timed = any(r.days is not None for r in answer.runs)
     rows = tuple(
         (
-            *plan_cells(r),
+            *design_cells(r.design),
             "again" if r.again else "new",
             usd(r.cost_usd),
             *(("-" if r.days is None else f"{r.days:.1f}",) if timed else ()),
@@ -120,7 +118,7 @@ def _ranked(answer: NextAnswer, metric: str, top: int) -> Grid:
     headings = ("run", "labels", "LLM", "texts", "size", "cost", *(("days",) if timed else ()), "kept")
     headings = (*headings, f"{metric} (90 % of runs)", "if free, at most", "fall", "a $100", "switch")
     text = frozenset({0, 4, headings.index("kept") + 1})
-    return Grid(title="", headings=headings, rows=rows, text_columns=text)
+    return Table(title="", headings=headings, rows=rows, text_columns=text)
 
 
 def _points(value: float) -> str:

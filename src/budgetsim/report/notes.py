@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from budgetsim.answers.choices import Choices, Rival
+from budgetsim.choosing.options import Infeasible
+from budgetsim.choosing.remarks import NothingBeatsConstant
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.surface import TaskFit
 from budgetsim.report.cautions import caution_words
+from budgetsim.report.remarks import answer_words, shortfall_words
 from budgetsim.report.table import usd
 from budgetsim.report.wording import note_words
 
@@ -22,17 +25,14 @@ def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     return [sentence(n) for n in notes]
 
 
-def reach_notes(choices: Choices, infeasible: Mapping[str, str], *, constant: bool) -> list[str]:
+def reach_notes(choices: Choices, infeasible: Sequence[Infeasible], *, constant: bool) -> list[str]:
     """What a budget does not buy and why, and that nothing it buys beats the constant answer.
 
-    infeasible : reasons by label
     constant : whether the constant answer is all that wins
     """
-    notes = [f"{label} is infeasible: {reason}." for label, reason in infeasible.items()]
+    notes = [f"{entry.route.label} is infeasible: {shortfall_words(entry.reason)}." for entry in infeasible]
     if constant:
-        notes.append(
-            f"Nothing that this budget buys is expected to beat answering {choices.task.constant_answer} always."
-        )
+        notes.append(answer_words(NothingBeatsConstant(answer=choices.task.constant_answer)))
     return notes
 
 
@@ -68,7 +68,7 @@ def with_unpriced(words: str, choices: Choices) -> str:
 
 def unpriced_words(choices: Choices) -> list[str]:
     """What was not looked at, in a sentence; none where everything has a price."""
-    offered = {o.surface.route.strategy for o in choices.options}
+    offered = {o.route.strategy for o in choices.options}
     names = [s.route.label if s.route.strategy in offered else s.route.strategy for s in choices.unpriced]
     return [f"Not looked at, for want of a price: {', '.join(dict.fromkeys(names))}."] if names else []
 

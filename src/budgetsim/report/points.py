@@ -7,11 +7,11 @@ from typing import Any
 
 from budgetsim.answers.points import PointAnswer
 from budgetsim.design.strategies import COUNTS
-from budgetsim.report.table import Grid, count, interval_words, kind_words, rounded, usd
+from budgetsim.report.table import Table, count, interval_words, kind_words, rounded, usd
 from budgetsim.report.wording import note_words
 
 
-def points_grid(answers: Sequence[PointAnswer]) -> Grid:
+def points_table(answers: Sequence[PointAnswer]) -> Table:
     """Answers to points, in order."""
     rows = tuple(
         (
@@ -27,7 +27,7 @@ def points_grid(answers: Sequence[PointAnswer]) -> Grid:
         for a in answers
     )
     headings = ("point", "labels", "LLM", "texts", "score", "90 % of runs", "cost", "from")
-    return Grid(title="", headings=headings, rows=rows, text_columns=frozenset({0, 7}))
+    return Table(title="", headings=headings, rows=rows, text_columns=frozenset({0, 7}))
 
 
 def points_json(answers: Sequence[PointAnswer]) -> list[dict[str, Any]]:

@@ -11,11 +11,12 @@ from budgetsim.answers.sensitivity import Case, CaseKind, Sensitivity
 from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
+from budgetsim.design.strategies import CONSTANT
 from budgetsim.economics.pricebreaks import PriceBreak
 from budgetsim.economics.tornado import Swing
-from budgetsim.report.answer import allocation_json, describe_allocation
+from budgetsim.report.allocation import allocation_json, describe_allocation
 from budgetsim.report.notes import choice_notes, compute_model, moot_note, reach_notes, sentence, with_unpriced
-from budgetsim.report.table import Grid, Page, interval_words, kind_words, plan_cells, usd
+from budgetsim.report.table import Page, Table, design_cells, interval_words, kind_words, usd
 from budgetsim.report.wording import note_words
 
 _BAR = 31  # characters of a tornado's bar
@@ -28,47 +29,47 @@ _TITLES: dict[CaseKind, str] = {
 
 
 def sensitivity_page(
-    found: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = ()
+    report: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = ()
 ) -> Page:
     """A sensitivity report for people."""
     metric = choices.task.metric
     page: Page = [
-        f"{found.task} at {usd(found.budget_usd)}: card {card.name}, evidence {choices.fit.evidence_set}, "
+        f"{report.task} at {usd(report.budget_usd)}: card {card.name}, evidence {choices.fit.evidence_set}, "
         f"compute {compute_model(choices, compute)}",
-        with_unpriced(f"Best plan: {describe_allocation(found.plan, metric)}.", choices),
-        breaks_grid(found.breaks),
-        swings_grid(found.swings, found.plan, metric),
+        with_unpriced(f"Best plan: {describe_allocation(report.plan, metric)}.", choices),
+        breaks_table(report.breaks),
+        swings_table(report.swings, report.plan, metric),
     ]
     for kind, title in _TITLES.items():
-        cases = [c for c in found.cases if c.kind == kind]
+        cases = [c for c in report.cases if c.kind == kind]
         if cases:
-            page.append(cases_grid(title, cases, metric))
-    notes = [sentence(f"{c.name}: {note}") for c in found.cases for note in _case_notes(c)]
-    notes += _notes(found, choices, card, compute, rivals)
+            page.append(cases_table(title, cases, metric))
+    notes = [sentence(f"{c.name}: {note}") for c in report.cases for note in _case_notes(c)]
+    notes += _notes(report, choices, card, compute, rivals)
     return [*page, *(f"Note: {note}" for note in dict.fromkeys(notes))]
 
 
 def sensitivity_json(
-    found: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = ()
+    report: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = ()
 ) -> dict[str, Any]:
     """A sensitivity report for programs; docs/schemas/sensitivity.json describes it. Prices are not cut."""
     return {
-        "budget_usd": found.budget_usd,
+        "budget_usd": report.budget_usd,
         "metric": choices.task.metric,
         "rates": card.name,
         "evidence_set": choices.fit.evidence_set,
         "compute": compute_model(choices, compute),
-        "plan": _plan_json(found.plan),
-        "break_even_prices": [asdict(b) for b in found.breaks],
-        "tornado": [_swing_json(s) for s in found.swings],
-        "cases": [_case_json(c) for c in found.cases],
-        "notes": _notes(found, choices, card, compute, rivals),
+        "plan": _plan_json(report.plan),
+        "break_even_prices": [_break_json(b) for b in report.breaks],
+        "tornado": [_swing_json(s) for s in report.swings],
+        "cases": [_case_json(c) for c in report.cases],
+        "notes": _notes(report, choices, card, compute, rivals),
     }
 
 
-def _notes(found: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival]) -> list[str]:
-    reach = reach_notes(choices, found.infeasible, constant=found.plan.strategy == "constant")
-    moot = moot_note(rivals, found.budget_usd, found.plan.score or 0.0)
+def _notes(report: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival]) -> list[str]:
+    reach = reach_notes(choices, report.infeasible, constant=report.plan.route.kind is CONSTANT)
+    moot = moot_note(rivals, report.budget_usd, report.plan.score)
     return [*reach, *moot, *choice_notes(choices, compute, card)]
 
 
@@ -83,9 +84,9 @@ def price_words(amount: float) -> str:
     return usd(amount) if amount >= 1 else f"${amount:.3g}"
 
 
-def breaks_grid(breaks: Sequence[PriceBreak]) -> Grid:
+def breaks_table(breaks: Sequence[PriceBreak]) -> Table:
     """Break-even prices, down and up."""
-    return Grid(
+    return Table(
         title=f"Prices at which the choice changes, another being better by {100 * HAIR:g} points: the nearest below "
         "and above the card's",
         headings=("price", "card", "", "break-even", "5 to 95 % of worlds", "happens in", "instead"),
@@ -96,21 +97,22 @@ def breaks_grid(breaks: Sequence[PriceBreak]) -> Grid:
 
 def _break_row(b: PriceBreak) -> tuple[str, ...]:
     start = (b.price, f"{price_words(b.now_usd)} {b.unit}", "above" if b.up else "below")
-    if b.usd is None or b.worlds is None:
+    if b.instead is None:
         reach = f"never up to {price_words(b.limit_usd)}" if b.now_usd == 0 else "never within 100x"
         return (*start, reach, "-", "-", "")
     worlds = "-"
-    if b.worlds.lower is not None and b.worlds.upper is not None:
-        worlds = f"{price_words(b.worlds.lower)} to {price_words(b.worlds.upper)}"
-    return (*start, price_words(b.usd), worlds, f"{b.worlds.happens:.0%}", b.instead or "")
+    spread = b.instead.worlds
+    if spread.lower is not None and spread.upper is not None:
+        worlds = f"{price_words(spread.lower)} to {price_words(spread.upper)}"
+    return (*start, price_words(b.instead.usd), worlds, f"{spread.happens:.0%}", b.instead.route.label)
 
 
-def swings_grid(swings: Sequence[Swing], plan: Allocation, metric: str) -> Grid:
+def swings_table(swings: Sequence[Swing], plan: Allocation, metric: str) -> Table:
     """The tornado: bars from the score at the low end (-) to that at the high end (+), | being now."""
-    now = plan.score or 0.0
+    now = plan.score
     free = ", a free text at one cent" if any(s.name == "texts" and s.low == 0 for s in swings) else ""
-    scores = [now, *(p.score or 0.0 for s in swings for p in (s.at_low, s.at_high))]
-    return Grid(
+    scores = [now, *(p.score for s in swings for p in (s.at_low, s.at_high))]
+    return Table(
         title=f"Best plan's {metric} where each number is halved and doubled{free} (now {now:.1f}); * extrapolated",
         headings=("", "low", metric, "high", metric, "swing", f"{min(scores):.1f} to {max(scores):.1f}", "choice"),
         rows=tuple(_swing_row(s, plan, min(scores), max(scores)) for s in swings),
@@ -119,7 +121,7 @@ def swings_grid(swings: Sequence[Swing], plan: Allocation, metric: str) -> Grid:
 
 
 def _swing_row(s: Swing, plan: Allocation, low: float, high: float) -> tuple[str, ...]:
-    ends = [p.score or 0.0 for p in (s.at_low, s.at_high)]
+    ends = [p.score for p in (s.at_low, s.at_high)]
     return (
         s.name,
         _amount(s, s.low),
@@ -127,14 +129,14 @@ def _swing_row(s: Swing, plan: Allocation, low: float, high: float) -> tuple[str
         _amount(s, s.high),
         _end_words(s.at_high),
         f"{s.points:.1f}",
-        bar(ends[0], plan.score or 0.0, ends[1], low, high),
+        bar(ends[0], plan.score, ends[1], low, high),
         _choice_words(s, plan),
     )
 
 
 def _end_words(plan: Allocation) -> str:
     """The score of a plan, `*` where it lies outside the evidence."""
-    return f"{plan.score or 0.0:.1f}{'*' if plan.kind == 'extrapolated' else ''}"
+    return f"{plan.score:.1f}{'*' if plan.kind == 'extrapolated' else ''}"
 
 
 def _amount(s: Swing, value: float) -> str:
@@ -145,7 +147,7 @@ def _amount(s: Swing, value: float) -> str:
 
 def _choice_words(s: Swing, plan: Allocation) -> str:
     """Who is chosen instead, and at which end."""
-    changed = [(end, p.label) for end, p in (("low", s.at_low), ("high", s.at_high)) if p.label != plan.label]
+    changed = [(end, p.label) for end, p in (("low", s.at_low), ("high", s.at_high)) if p.route != plan.route]
     return "; ".join(f"{end}: {label}" for end, label in changed) or "the same"
 
 
@@ -164,14 +166,14 @@ def bar(at_low: float, now: float, at_high: float, low: float, high: float) -> s
     return "".join(cells)
 
 
-def cases_grid(title: str, cases: Sequence[Case], metric: str) -> Grid:
+def cases_table(title: str, cases: Sequence[Case], metric: str) -> Table:
     """Plans of the same budget side by side."""
     priced = any(c.kind == "card" for c in cases)
     prices = ("label", "device-hour", "LLM label") if priced else ()
     rows = [row for c in cases for row in _case_rows(c, priced)]
     headings = ("", *prices, "best plan", "labels", "LLM", "texts", "cost", metric, "90 % of runs", "best", "from")
     text = frozenset({0, 1 + len(prices), len(headings) - 1})
-    return Grid(title=title, headings=headings, rows=tuple(rows), text_columns=text)
+    return Table(title=title, headings=headings, rows=tuple(rows), text_columns=text)
 
 
 def _case_rows(c: Case, priced: bool) -> list[tuple[str, ...]]:
@@ -181,7 +183,7 @@ def _case_rows(c: Case, priced: bool) -> list[tuple[str, ...]]:
     )
     rows = [(c.name, *prices, *_plan_cells(c.plan))]
     blank = ("",) * len(prices)
-    others = [b for b in c.beside if c.plan is None or b.label != c.plan.label]
+    others = [b for b in c.beside if c.plan is None or b.route != c.plan.route]
     rows += [("  that strategy alone", *blank, *_plan_cells(b)) for b in others]
     return rows
 
@@ -190,11 +192,11 @@ def _plan_cells(a: Allocation | None) -> tuple[str, ...]:
     if a is None:
         return ("none: see the notes", "-", "-", "-", "-", "-", "-", "-", "-")
     return (
-        *plan_cells(a),
+        *design_cells(a.design),
         usd(a.cost_usd),
         f"{a.score:.1f}",
         interval_words(a),
-        "-" if a.p_best is None else f"{a.p_best:.0%}",
+        "-" if a.standing is None else f"{a.standing.p_best:.0%}",
         kind_words(a.kind, a.factor),
     )
 
@@ -210,6 +212,21 @@ def _case_json(c: Case) -> dict[str, Any]:
         "reason": note_words(c.reason) if c.reason else None,
         "beside": [_plan_json(b) for b in c.beside],
         "notes": [note_words(note) for note in c.notes],
+    }
+
+
+def _break_json(b: PriceBreak) -> dict[str, Any]:
+    other = b.instead
+    return {
+        "price": b.price,
+        "unit": b.unit,
+        "now_usd": b.now_usd,
+        "up": b.up,
+        "limit_usd": b.limit_usd,
+        "choice": b.choice.label,
+        "usd": None if other is None else other.usd,
+        "instead": None if other is None else other.route.label,
+        "worlds": None if other is None else asdict(other.worlds),
     }
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
     from budgetsim.answers.points import PointAnswer
     from budgetsim.choosing.options import Allocation
+    from budgetsim.design.points import Design
 
 ANSWER_SCHEMA_VERSION = 1
-Page = list["str | Grid"]  # what a command prints: paragraphs and grids, in order
+Page = list["str | Table"]  # what a command prints: paragraphs and tables, in order
 _DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class Table:
     """A table as text: a title, headings, cells; numbers are right-aligned."""
 
     title: str
@@ -27,7 +28,7 @@ class Grid:
     text_columns: frozenset[int] = frozenset({0})
 
     def lines(self) -> list[str]:
-        """The grid as plain text, two blanks between columns, for pipes and files."""
+        """The table as plain text, two blanks between columns, for pipes and files."""
         cells = [self.headings, *self.rows]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.headings))]
         drawn = ["  ".join(self._padded(row, widths)).rstrip() for row in cells]
@@ -39,12 +40,12 @@ class Grid:
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
 
-    def table(self) -> Table:
-        """The grid as a rich table, for a terminal."""
+    def rich(self) -> RichTable:
+        """The table for a terminal."""
         from rich import box
-        from rich.table import Table
+        from rich.table import Table as RichTable
 
-        table = Table(
+        table = RichTable(
             title=self.title or None, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False
         )
         for i, heading in enumerate(self.headings):
@@ -83,22 +84,9 @@ def count(n: int | None) -> str:
     return "-" if not n else f"{n:,}"
 
 
-class Plan(Protocol):
-    """Anything with a label and counts: an allocation, a run."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def n_labels(self) -> int | None: ...
-    @property
-    def n_llm_labels(self) -> int | None: ...
-    @property
-    def n_unlabeled(self) -> int | None: ...
-
-
-def plan_cells(plan: Plan) -> tuple[str, str, str, str]:
-    """What it is, labels, LLM labels and texts, as cells of a grid."""
-    return (plan.label, count(plan.n_labels), count(plan.n_llm_labels), count(plan.n_unlabeled))
+def design_cells(design: Design) -> tuple[str, str, str, str]:
+    """Strategy and models, labels, LLM labels and texts, as cells of a table."""
+    return (design.route.label, count(design.n_labels), count(design.n_llm_labels), count(design.n_unlabeled))
 
 
 def interval_words(a: Allocation | PointAnswer) -> str:
