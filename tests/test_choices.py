@@ -268,7 +268,7 @@ def test_bounds_of_labels_and_texts_are_exact(seed, budget, labels, texts):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.floats(5, 300), st.floats(1, 60))
-def test_a_deadline_is_a_second_purse_and_as_exact(seed, budget, deadline):
+def test_a_deadline_is_a_second_budget_and_as_exact(seed, budget, deadline):
     rng = np.random.default_rng(seed + 1)
     days = CostModel(
         per_unit={
