@@ -153,8 +153,8 @@ def switches_table(evidence: Evidence, cards: dict[str, RateCard]) -> str:
                     task,
                     name,
                     usd(s.break_even_usd),
-                    short(s.before),
-                    short(s.after),
+                    short(s.before.label),
+                    short(s.after.label),
                     *switch_cells(s.worlds.lower, s.worlds.upper, s.worlds.happens),
                 )
                 for s in front.switches

@@ -21,7 +21,7 @@ def test_curves_lie_within_their_intervals_and_hold_their_rows():
         assert (curve.lower <= curve.mean).all()
         assert (curve.mean <= curve.upper).all()
     annotate = next(c for c in CURVES if c.label.startswith("annotate (t5"))
-    assert len(annotate.seen_n) == 18
+    assert len(annotate.points_n) == 18
     assert np.interp(10_000, annotate.n, annotate.mean) == pytest.approx(50.2, abs=1.5)
 
 

@@ -111,10 +111,10 @@ def test_only_prices_that_are_above_zero_are_turned_and_the_words_say_which():
     """Nothing times 32 is nothing: of a free label and a dear teacher only compute was tried."""
     free, paid = LABELS.scaled(["labels"], 0.0), replace(LABELS, steps={"teacher": Steps((1.0, 9.0), (1.0, 2.0))})
     cases = [
-        ([free], (), "No price was turned to see whether the choice would change: all are 0."),
-        ([LABELS], ("labels",), "No price of labels from a 32nd to 32 times the card's would change the choice."),
-        ([free, paid], ("labels", "compute"), "No price of labels or compute from"),
-        ([replace(paid, per_unit=free.per_unit)], ("compute",), "No price of compute from"),
+        ([free], (), "No price could be scaled to see whether the choice would change: all are 0."),
+        ([LABELS], ("labels",), "No price of labels between 1/32 and 32 times the card's would change the choice."),
+        ([free, paid], ("labels", "compute"), "No price of labels or compute between"),
+        ([replace(paid, per_unit=free.per_unit)], ("compute",), "No price of compute between"),
         ([free, replace(free, steps={"teacher": Steps((1.0, 9.0), (0.0, 0.0))})], (), "all are 0"),
     ]
     for costs, tried, words in cases:
@@ -123,7 +123,7 @@ def test_only_prices_that_are_above_zero_are_turned_and_the_words_say_which():
             for i, cost in enumerate(costs)
         ]
         found = optimize_task(TASK, options, 1e9)
-        assert (found.tried, found.changes) == (tried, ())
+        assert (found.scaled_prices, found.changes) == (tried, ())
         assert words in recommendation(found, "f1")
 
 

@@ -64,15 +64,15 @@ def test_a_best_plan_is_the_one_of_optimize(seed, budget, owned):
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 100_000), st.booleans())
-def test_the_regions_of_a_frontier_are_those_of_optimize_up_to_their_ends(seed, owned):
-    """A ten-thousandth beside each break-even, where means differ by less than the margin, and in the middle."""
+def test_at_every_budget_that_a_frontier_looks_at_its_plan_is_that_of_optimize(seed, owned):
+    """Also at each break-even, where means differ by less than the margin.
+
+    Between two budgets looked at, plans within the margin of each other may take turns by single labels, unseen.
+    """
     options = random_options(seed, owned=owned)
     front = trace_frontier(TASK, options, 900.0, n_budgets=8)
     for region in front.regions:
-        middle = (region.from_usd + region.to_usd) / 2
-        for usd in (region.from_usd * (1 + 1e-9), middle, region.to_usd * (1 - 1e-3)):
-            if region.from_usd <= usd < region.to_usd and region.to_usd > 1.01 * region.from_usd:
-                assert optimize_task(TASK, options, usd).best.route == region.route, usd
+        assert optimize_task(TASK, options, region.from_usd).best.route == region.route
     for point in front.points:
         best = optimize_task(TASK, options, point.budget_usd).best
         assert (point.allocation.design, point.allocation.score) == (best.design, best.score)

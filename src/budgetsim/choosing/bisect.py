@@ -1,4 +1,4 @@
-"""Where somebody else first wins, as a price or a factor moves away from now."""
+"""The nearest price or factor at which another option wins, by a walk and a bisection."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ Winner = TypeVar("Winner")
 
 
 def first_change(
-    winner: Callable[[float], Winner], now: Winner, tried: Sequence[float], close: float, least: float = 0.0
+    winner: Callable[[float], Winner], now: Winner, places: Sequence[float], close: float, least: float = 0.0
 ) -> tuple[float, Winner] | None:
-    """The first place on a walk at which another wins, narrowed by bisection on a log scale, and who; None for none.
+    """The first place on a walk at which another option wins, narrowed by bisection, and which; None for none.
 
     A change that is undone between two places next to each other is not seen.
 
-    winner : who wins at a place
-    now : who wins at the first place
-    tried : places in the order in which they are met, rising or falling; all above zero, or the first is
+    winner : the option that wins at a place
+    now : the option that wins at the first place
+    places : in the order of the walk, rising or falling; all above zero, or the first is
         zero and `least` is not
     close : the place is known to this ratio, above 1
     least : what lies below it is not told apart from zero
@@ -27,10 +27,10 @@ def first_change(
     >>> round(place), who
     (50, 'dear')
     """
-    if close <= 1 or (min(tried) <= 0 and least <= 0):
+    if close <= 1 or (min(places) <= 0 and least <= 0):
         raise ValueError(f"close is {close:g}, least {least:g}: wanted above 1, and above 0 where a walk meets 0.")
-    low = tried[0]
-    for high in tried[1:]:
+    low = places[0]
+    for high in places[1:]:
         other = winner(high)
         if other != now:
             break
@@ -39,6 +39,6 @@ def first_change(
         return None
     while max(low, high) > close * max(min(low, high), least):
         middle = (max(low, least) * high) ** 0.5
-        seen = winner(middle)
-        low, high, other = (middle, high, other) if seen == now else (low, middle, seen)
+        middle_winner = winner(middle)
+        low, high, other = (middle, high, other) if middle_winner == now else (low, middle, middle_winner)
     return high, other

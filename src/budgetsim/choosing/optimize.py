@@ -34,7 +34,8 @@ class TaskAnswer:
         least mean regret in the worst `level` of worlds
     infeasible : routes of which the budget buys nothing, and why
     recommended : index of the best, or of a cheaper or a simpler one that is worse by a hair
-    tried : prices that were turned to find `changes`, keys of `breakeven.PRICED_STAGES`; what is free cannot be
+    scaled_prices : prices that were scaled to look for `changes`, keys of `breakeven.PRICED_STAGES`; a price of
+        zero cannot be
     changes, stop_here, shadow : None under `regret`, whose yardstick moves with budget and prices
     """
 
@@ -45,7 +46,7 @@ class TaskAnswer:
     allocations: tuple[Allocation, ...]
     infeasible: tuple[Infeasible, ...]
     recommended: int
-    tried: tuple[str, ...]
+    scaled_prices: tuple[str, ...]
     changes: tuple[PriceChange, ...] | None
     stop_here: StopHere | None
     shadow: ShadowPrice | None
@@ -87,7 +88,7 @@ def optimize_task(
         allocations=tuple(allocations[i] for i in order),
         infeasible=infeasible_routes(options, bests, budget_usd),
         recommended=order.index(ranking.row),
-        tried=(),
+        scaled_prices=(),
         changes=None,
         stop_here=None,
         shadow=None,
@@ -114,7 +115,7 @@ def _around(answer: TaskAnswer, task: Task, options: Sequence[Option], ready: Se
     budget_usd = answer.budget_usd
     return replace(
         answer,
-        tried=prices_above_zero(options),
+        scaled_prices=prices_above_zero(options),
         changes=price_changes(StandingChoice.of(task, options, ready, budget_usd, answer.best.route)),
         stop_here=stop_here(task, options, ready, budget_usd, answer.best),
         shadow=shadow_price(task, options, ready, budget_usd),

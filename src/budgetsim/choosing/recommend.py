@@ -21,7 +21,7 @@ CHEAPER = 0.99  # a plan is cheaper where it saves at least one percent
 def recommended(worths: Sequence[float], costs_usd: Sequence[float], kinds: Sequence[int] = ()) -> int:
     """The plan worth most, or one that is worse by less than anybody can measure and cheaper, or else simpler.
 
-    worths : fractions, higher is better; -inf for what cannot be bought
+    worths : fractions, higher is better; -inf for what cannot be feasible
     costs_usd : US dollars; of plans worth the same the cheaper is taken, then the first
     kinds : how many kinds of thing a plan buys; for the same money fewer are simpler. None: all alike
 
@@ -52,14 +52,14 @@ class Offers:
     cost_usd: Floats
     kinds: Floats
 
-    def ways(self, rows: Sequence[Sequence[int]], column: int) -> list[int]:
+    def best_of_routes(self, rows: Sequence[Sequence[int]], column: int) -> list[int]:
         """Of the options of each route the one to recommend: with an owned teacher as it is, or with one tuned anew."""
         worth, usd = self.worth[:, column].tolist(), self.cost_usd[:, column].tolist()
         return [same[recommended([worth[i] for i in same], [usd[i] for i in same])] for same in rows]
 
     def choose(self, rows: Sequence[Sequence[int]], column: int) -> int:
         """The option to recommend at one budget; the number of options stands for the constant answer."""
-        kept = [*self.ways(rows, column), len(self.worth) - 1]
+        kept = [*self.best_of_routes(rows, column), len(self.worth) - 1]
         worth, usd, kinds = (table[kept, column].tolist() for table in (self.worth, self.cost_usd, self.kinds))
         return kept[recommended(worth, usd, kinds)]
 
@@ -73,10 +73,10 @@ def offers_of(task: Task, options: Sequence[Option], bests: Sequence[BestInputs]
     usd, kinds = np.full(shape, np.inf), np.zeros(shape)
     usd[-1] = 0.0
     for i, (option, best) in enumerate(zip(options, bests, strict=True)):
-        bought = best.feasible
-        counts = best.counts[bought]
-        usd[i, bought] = option.cost.total(dict(zip(option.surface.inputs, counts.T, strict=True)))
-        kinds[i, bought] = (counts > 0).sum(axis=1)
+        feasible = best.feasible
+        counts = best.counts[feasible]
+        usd[i, feasible] = option.cost.total(dict(zip(option.surface.inputs, counts.T, strict=True)))
+        kinds[i, feasible] = (counts > 0).sum(axis=1)
     return Offers(np.stack([*(best.value for best in bests), np.full(n_budgets, task.constant_score)]), usd, kinds)
 
 
@@ -116,7 +116,7 @@ def rank(
     over_worlds : what is to be highest, of scores (draws, ...); None for their mean
     """
     offers, rows = offers_of(task, options, bests), list(rows_by_route(options).values())
-    kept = [i for i in offers.ways(rows, 0) if bests[i].feasible[0]]
+    kept = [i for i in offers.best_of_routes(rows, 0) if bests[i].feasible[0]]
     n_draws = options[0].surface.n_draws if options else 1
     columns = [options[i].surface.at(bests[i].counts)[:, 0] for i in kept]
     scores = np.stack([*columns, np.full(n_draws, task.constant_score)], axis=1)

@@ -62,8 +62,8 @@ def spread(where: Floats) -> Spread:
     >>> spread(np.array([1.0, 1.0, np.nan, np.nan]))
     Spread(lower=1.0, upper=1.0, happens=0.5)
     """
-    seen = np.sort(where[np.isfinite(where)])
-    if not len(seen):
+    finite = np.sort(where[np.isfinite(where)])
+    if not len(finite):
         return Spread(lower=None, upper=None, happens=0.0)
-    lower, upper = (float(np.interp(tail * (len(seen) - 1), np.arange(len(seen)), seen)) for tail in TAILS)
-    return Spread(lower=lower, upper=upper, happens=len(seen) / len(where))
+    lower, upper = (float(np.interp(tail * (len(finite) - 1), np.arange(len(finite)), finite)) for tail in TAILS)
+    return Spread(lower=lower, upper=upper, happens=len(finite) / len(where))

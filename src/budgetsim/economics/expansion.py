@@ -24,8 +24,8 @@ def expansion_path(task: Task, option: Option, budgets: ArrayLike) -> list[Alloc
     """
     best = _search(option).best(option.cost, budgets)
     return [
-        allocation_at(task, option, counts) if bought else None
-        for counts, bought in zip(best.counts, best.feasible, strict=True)
+        allocation_at(task, option, counts) if feasible else None
+        for counts, feasible in zip(best.counts, best.feasible, strict=True)
     ]
 
 
@@ -49,8 +49,8 @@ def better_scores(scores: Sequence[Floats]) -> Floats:
 
 def plan_scores(option: Option, counts: Floats) -> Floats:
     """What plans (n, n_inputs) score in every world, (n_draws, n); a plan of NaN scores `NOTHING`."""
-    bought = np.isfinite(counts[:, 0])  # a plan is NaN in all its inputs or in none
-    return np.where(bought, option.surface.at(np.where(bought[:, None], counts, 1.0)), NOTHING)
+    feasible = np.isfinite(counts[:, 0])  # a plan is NaN in all its inputs or in none
+    return np.where(feasible, option.surface.at(np.where(feasible[:, None], counts, 1.0)), NOTHING)
 
 
 def compute_usd(allocation: Allocation) -> float:

@@ -82,11 +82,11 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
 
     regions = _regions(_close_budgets(options, max_usd, n_budgets), routes_at, len(set(routes)))
     chosen = _chosen(task, options, ready, budgets)
-    kept = _undominated([a for a, _ in chosen])
-    bands = _bands([chosen[i] for i in kept])
+    rows = _undominated([a for a, _ in chosen])
+    bands = _bands([chosen[i] for i in rows])
     points = tuple(
         FrontierPoint(budget_usd=float(budgets[i]), allocation=chosen[i][0], attained=band)
-        for i, band in zip(kept, bands, strict=True)
+        for i, band in zip(rows, bands, strict=True)
     )
     return Frontier(
         task=task.name,
@@ -109,12 +109,12 @@ def pareto_front(cost: Floats, score: Floats) -> list[int]:
     [0, 2]
     """
     order = np.lexsort((-score, cost))
-    best, kept = -np.inf, []
+    best, front = -np.inf, []
     for i in order:
         if score[i] > best:
             best = score[i]
-            kept.append(int(i))
-    return kept
+            front.append(int(i))
+    return front
 
 
 def _close_budgets(options: Sequence[Option], max_usd: float, n_budgets: int) -> Floats:
@@ -129,9 +129,9 @@ def _regions(budgets: Floats, routes_at: Callable[[Floats], list[Route]], n_rout
 
     Between two budgets several routes may follow each other: after each change the walk goes on from there.
     """
-    seen = routes_at(budgets)
-    starts, routes = [0.0], [seen[0]]
-    for low, high, last in zip(budgets[:-1], budgets[1:], seen[1:], strict=True):
+    grid_routes = routes_at(budgets)
+    starts, routes = [0.0], [grid_routes[0]]
+    for low, high, last in zip(budgets[:-1], budgets[1:], grid_routes[1:], strict=True):
         if high <= _LEAST_USD and routes[-1] != last:
             starts.append(_switch(float(low), float(high), routes[-1], routes_at)[0])
             routes.append(last)

@@ -26,7 +26,7 @@ _LEAST_USD = 1e-6
 class Switch:
     """A budget at which the best strategy changes, and where that lies in worlds."""
 
-    break_even_usd: float  # where the best mean scores of the two meet
+    break_even_usd: float  # where the recommendation changes
     before: Route
     after: Route
     worlds: Spread  # of the break-even budget, up to the largest budget looked at

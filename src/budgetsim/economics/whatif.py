@@ -90,8 +90,8 @@ def mixed_surface(annotate: Surface, worth: float, labeler: str) -> Surface:
     (knots,) = annotate.knots
     labels, llm = np.meshgrid(knots, _LLM_KNOTS, indexing="ij")
     draws = interpolate(annotate.knots, annotate.draws, (labels + worth * llm).reshape(-1, 1))
-    seen = annotate.support.points
-    corners = np.array([[seen.min(), 0.0], [seen.max(), seen.max() / worth]])
+    sizes = annotate.support.points
+    corners = np.array([[sizes.min(), 0.0], [sizes.max(), sizes.max() / worth]])
     return replace(
         annotate,
         route=replace(annotate.route, strategy=ANNOTATE_PLUS_LLM.name, labeler=labeler),
@@ -111,10 +111,10 @@ def implied_accuracy(annotate: Surface, llm: Surface, classes: int, errors: Erro
     points = llm.support.points
     if not len(points):
         return None
-    seen = interpolate(llm.knots, llm.mean_table(), points)
+    fitted = interpolate(llm.knots, llm.mean_table(), points)
     accuracies = np.linspace(1 / classes, 1.0, 201)[1:]
     predicted = np.stack([_predicted(annotate, points, float(a), classes, errors) for a in accuracies])
-    misfits = np.sqrt(np.mean((predicted - seen) ** 2, axis=1))
+    misfits = np.sqrt(np.mean((predicted - fitted) ** 2, axis=1))
     near = accuracies[misfits <= np.hypot(misfits.min(), _RUN_NOISE)]
     return ImpliedAccuracy(
         errors=errors,

@@ -50,20 +50,22 @@ def _points(option: Option) -> list[tuple[Floats, bool]]:
     With an owned teacher as it is, its labels are the only number; tuned anew on as many it would be the same
     run, only dearer.
     """
-    s, held = option.surface, option.cost.at_least.get("n_labels")
+    s, owned_n = option.surface, option.cost.at_least.get("n_labels")
     limits = [option.cost.limit(name) for name in s.inputs]
-    sizes = GRID if held is None else {**GRID, "n_labels": (held,)}
+    sizes = GRID if owned_n is None else {**GRID, "n_labels": (owned_n,)}
     axes = [[float(n) for n in sizes[name] if n <= limit] for name, limit in zip(s.inputs, limits, strict=True)]
-    seen = [x for x in np.round(s.support.points) if _is_open(option, x)]
+    measured = [x for x in np.round(s.support.points) if _is_open(option, x)]
     new = [x for x in map(np.array, itertools.product(*axes)) if _is_open(option, x)]
     kinds = s.support.classify(np.array(new))[0] if new else []
-    return [(x, True) for x in seen] + [(x, False) for x, kind in zip(new, kinds, strict=True) if kind != "observed"]
+    return [(x, True) for x in measured] + [
+        (x, False) for x, kind in zip(new, kinds, strict=True) if kind != "observed"
+    ]
 
 
 def _is_open(option: Option, counts: Floats) -> bool:
     """Whether a size is one of this option's runs."""
     cost, names = option.cost, option.surface.inputs
     within = all(1 <= n <= cost.limit(name) for name, n in zip(names, counts, strict=True))
-    held = cost.at_least.get("n_labels", option.left_aside)
-    as_it_is = held is not None and counts[names.index("n_labels")] == held
+    owned_n = cost.at_least.get("n_labels", option.left_aside)
+    as_it_is = owned_n is not None and counts[names.index("n_labels")] == owned_n
     return within and as_it_is == ("n_labels" in cost.at_least)

@@ -62,8 +62,8 @@ class RunOutlook:
         cov = np.tensordot(m, f - f.mean(axis=0), axes=1) / n
         with np.errstate(divide="ignore", invalid="ignore"):
             doubt = np.where(cov != 0, f.var(axis=0) * m.var() / (n * cov**2), 1.0)
-        kept: Floats = cov * np.clip(1.0 - doubt, 0.0, 1.0)
-        return kept / self.spread if self.spread > 0 else kept
+        shrunk: Floats = cov * np.clip(1.0 - doubt, 0.0, 1.0)
+        return shrunk / self.spread if self.spread > 0 else shrunk
 
 
 def run_outlook(surface: Surface, x: ArrayLike, n_runs: int = 1) -> RunOutlook:
@@ -98,11 +98,11 @@ class Slices:
         f = np.asarray(scores, dtype=np.float64)
         mean = f.mean(axis=0)
         swing = np.tensordot(self.worlds, f - mean, axes=1)
-        seen = np.tensordot(self.chance, swing**2, axes=1)
+        variance = np.tensordot(self.chance, swing**2, axes=1)
         by_accident = f.var(axis=0) * float(self.chance @ (self.worlds**2).sum(axis=1) - 1 / len(f))
         with np.errstate(divide="ignore", invalid="ignore"):
-            kept = np.where(seen > 0, 1 - by_accident / seen, 0.0)
-        out: Floats = mean + swing * np.clip(kept, 0.0, 1.0)
+            share = np.where(variance > 0, 1 - by_accident / variance, 0.0)
+        out: Floats = mean + swing * np.clip(share, 0.0, 1.0)
         return out
 
 
@@ -117,8 +117,8 @@ def slices(outlook: RunOutlook, cuts: Sequence[float] = CUTS) -> Slices:
     below = _normal((edges - outlook.mean) / outlook.noise) if outlook.noise > _NONE else sure
     inside = np.diff(below, axis=0, prepend=0.0, append=1.0)
     chance = inside.mean(axis=1)
-    there = chance > 0  # without noise and with ties a slice may be empty
-    return Slices(chance[there], inside[there] / inside[there].sum(axis=1, keepdims=True))
+    possible = chance > 0  # without noise and with ties a slice may be empty
+    return Slices(chance[possible], inside[possible] / inside[possible].sum(axis=1, keepdims=True))
 
 
 def observe(surfaces: Sequence[Surface], measured: Surface, x: ArrayLike, score: float) -> tuple[Surface, ...]:

@@ -121,12 +121,12 @@ def _aim_words(answer: TaskAnswer, best: Allocation) -> str:
 def _what_changes(answer: TaskAnswer) -> str:
     if answer.changes is None:
         return ""
-    if not answer.tried:
-        return " No price was turned to see whether the choice would change: all are 0."
+    if not answer.scaled_prices:
+        return " No price could be scaled to see whether the choice would change: all are 0."
     if not answer.changes:
-        prices = [_PRICE_WORDS[price] for price in answer.tried]
+        prices = [_PRICE_WORDS[price] for price in answer.scaled_prices]
         named = " or ".join([", ".join(prices[:-1]), prices[-1]] if prices[1:] else prices)
-        return f" No price of {named} from a {FURTHEST}nd to {FURTHEST} times the card's would change the choice."
+        return f" No price of {named} between 1/{FURTHEST} and {FURTHEST} times the card's would change the choice."
     words = [
         f"{'above' if c.factor > 1 else 'below'} {_times(c.factor)} x the card's price of {_PRICE_WORDS[c.price]}, "
         f"{c.instead.label}"
@@ -191,12 +191,12 @@ def _owning_words(o: Owning) -> str:
 def allocation_table(answer: TaskAnswer, metric: str) -> Table:
     """All allocations of a task, the best first."""
     timed = any(a.days is not None for a in answer.allocations)
-    asked = {
+    headings_of = {
         "mean": (),
         "quantile": (f"{100 * answer.level:g} % quantile",),
         "regret": (f"worst {100 * answer.level:g} % regret",),
     }
-    aim = asked[answer.choose]
+    aim = headings_of[answer.choose]
     headings = ("strategy", "labels", "LLM", "texts", "cost", *(("days",) if timed else ()), metric, "90 % of runs")
     headings = (*headings, *aim, "best", "regret", "from")
     rows = [_allocation_row(a, timed, bool(aim)) for a in answer.allocations]

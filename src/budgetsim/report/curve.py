@@ -127,7 +127,7 @@ def curve_picture(answer: CurveAnswer) -> Curve:
         mean=mean,
         lower=lower,
         upper=upper,
-        seen_n=np.array([n for n, _ in observed]),
-        seen_score=np.array([v for _, v in observed]),
+        points_n=np.array([n for n, _ in observed]),
+        points_score=np.array([v for _, v in observed]),
         unit="" if file.unit == "own" else ", %",
     )

@@ -34,8 +34,8 @@ class Curve:
     mean: Floats
     lower: Floats
     upper: Floats
-    seen_n: Floats
-    seen_score: Floats
+    points_n: Floats
+    points_score: Floats
     unit: str = ", %"  # behind the metric's name
 
 
@@ -66,7 +66,7 @@ def _curve(surface: Surface, cut: float | None, rows: Sequence[Measurement]) -> 
     means = surface.at(at)
     lower, upper = run_interval(means, surface.run_noise)
     on_cut = [m for m in rows if cut is None or getattr(m, surface.inputs[1]) == cut]
-    seen = [(getattr(m, surface.inputs[0]), m.score) for m in on_cut]
+    points = [(getattr(m, surface.inputs[0]), m.score) for m in on_cut]
     name = surface.route.label
     return Curve(
         label=name if cut is None else f"{name}, {surface.inputs[1]} {cut:,.0f}",
@@ -75,8 +75,8 @@ def _curve(surface: Surface, cut: float | None, rows: Sequence[Measurement]) -> 
         mean=100 * means.mean(axis=0),
         lower=100 * lower,
         upper=100 * upper,
-        seen_n=np.array([x for x, _ in seen], dtype=np.float64),
-        seen_score=100 * np.array([s for _, s in seen], dtype=np.float64),
+        points_n=np.array([x for x, _ in points], dtype=np.float64),
+        points_score=100 * np.array([s for _, s in points], dtype=np.float64),
     )
 
 
@@ -84,13 +84,13 @@ def text_plot(curve: Curve, metric: str, width: int = 72) -> list[str]:
     """A curve as plain text: `+` the expected score, `.` the 90 % interval of a run, `o` rows."""
     from uniplot import plot_to_string
 
-    shown = [(curve.n, curve.lower, "."), (curve.n, curve.upper, "."), (curve.n, curve.mean, "+")]
-    if len(curve.seen_n):
-        shown.append((curve.seen_n, curve.seen_score, "o"))
+    series = [(curve.n, curve.lower, "."), (curve.n, curve.upper, "."), (curve.n, curve.mean, "+")]
+    if len(curve.points_n):
+        series.append((curve.points_n, curve.points_score, "o"))
     text = plot_to_string(
-        xs=[np.log10(x) for x, _, _ in shown],
-        ys=[y for _, y, _ in shown],
-        force_ascii_characters=[mark for _, _, mark in shown],
+        xs=[np.log10(x) for x, _, _ in series],
+        ys=[y for _, y, _ in series],
+        force_ascii_characters=[mark for _, _, mark in series],
         character_set="ascii",
         color=False,
         width=width,
@@ -117,7 +117,7 @@ def save_plot(curves: Sequence[Curve], metric: str, file: Path) -> Path:
     for axes, curve in zip(np.atleast_1d(figure.subplots(len(curves), 1)), curves, strict=True):
         axes.fill_between(curve.n, curve.lower, curve.upper, alpha=0.2, label="90 % of runs")
         axes.plot(curve.n, curve.mean, label="expected")
-        axes.plot(curve.seen_n, curve.seen_score, "o", markersize=3, label="rows")
+        axes.plot(curve.points_n, curve.points_score, "o", markersize=3, label="rows")
         axes.set(xscale="log", title=curve.label, xlabel=curve.axis, ylabel=metric + curve.unit)
         axes.legend(fontsize="small")
     try:
