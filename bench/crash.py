@@ -30,6 +30,7 @@ from budgetsim.data.custom import TaskFiles, add_task, register_custom_tasks
 from budgetsim.data.toy import toy_rows
 from budgetsim.errors import BudgetsimError
 from budgetsim.measure import Campaign, RunSpec, get_preset, make_spec, run_campaign
+from budgetsim.measure.wording import word
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import check, merge
 from budgetsim.store.records import read_shards
@@ -71,7 +72,7 @@ def child(home: Path, task: str) -> None:
     ]  # answers of its texts are unknown
     campaign = Campaign(specs=wanted, paths=paths_of(home), cache=cache, workers=2, checkpoint_every=20)
     try:
-        outcome = run_campaign(campaign, lambda text: print(text, file=sys.stderr, flush=True))
+        outcome = run_campaign(campaign, lambda notice: print(word(notice), file=sys.stderr, flush=True))
     except BudgetsimError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetsim.measure import crew as crew_module
+from budgetsim.measure import events
 from budgetsim.measure import process as process_module
-from budgetsim.measure.crew import Crew, Job
+from budgetsim.measure.crew import CampaignPlan, Crew
 from budgetsim.measure.estimate import Estimator
 from budgetsim.measure.grid import load_grid
 from budgetsim.measure.limits import Limits
-from budgetsim.measure.process import Task
+from budgetsim.measure.process import Assignment
 from budgetsim.measure.stages import PlannedStage
 from budgetsim.measure.stagestore import Work
 from budgetsim.store.records import StageRecord
@@ -36,16 +37,16 @@ class Clockwork:
         self.now = 0.0
         self.hired = self._number = 0
         self.first_dies_after: float | None = None  # seconds
-        self._events: list[tuple[float, int, object, crew_module.Event]] = []
+        self._events: list[tuple[float, int, object, events.WorkerEvent]] = []
 
     def monotonic(self) -> float:
         return self.now
 
-    def later(self, seconds: float, worker: object, event: crew_module.Event) -> None:
+    def later(self, seconds: float, worker: object, event: events.WorkerEvent) -> None:
         self._number += 1
         heapq.heappush(self._events, (self.now + seconds, self._number, worker, event))
 
-    def get(self, timeout: float | None = None) -> tuple[object, crew_module.Event]:
+    def get(self, timeout: float | None = None) -> tuple[object, events.WorkerEvent]:
         due = self._events[0][0]
         if timeout is not None and due > self.now + timeout:
             self.now += timeout
@@ -57,11 +58,11 @@ class Clockwork:
         self._events = [e for e in self._events if e[2] is not worker]
         heapq.heapify(self._events)
 
-    def worker(self, number: int, settings: object, events: object) -> FakeWorker:
+    def worker(self, number: int, settings: object, pipe: object) -> FakeWorker:
         self.hired += 1
         worker = FakeWorker(number, self)
         if self.hired == 1 and self.first_dies_after is not None:
-            self.later(self.first_dies_after, worker, {"event": "ended"})
+            self.later(self.first_dies_after, worker, events.Ended())
             worker.dies = self.now + self.first_dies_after
         return worker
 
@@ -74,33 +75,33 @@ class FakeWorker:
     def __init__(self, number: int, clock: Clockwork) -> None:
         self.number, self.clock = number, clock
         self.alive, self.ready, self.over = True, False, False
-        self.task: Task | None = None
+        self.assignment: Assignment | None = None
         self.born, self.left, self.dies = clock.now, 0.0, math.inf
-        clock.later(STARTUP, self, {"event": "ready"})
+        clock.later(STARTUP, self, events.Ready("x", "cpu"))
 
     @property
     def lifetime(self) -> float:
         return min(self.left if self.over else self.clock.now, self.dies) - self.born
 
-    def give(self, task: Task) -> None:
-        self.task = task
-        task.began = self.clock.now if self.ready else None
+    def give(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        assignment.began = self.clock.now if self.ready else None
         wait = self.clock.seconds + (0.0 if self.ready else STARTUP)
         if self.clock.now + wait > self.dies:
             return
-        done = {"event": "done", "run_id": task.spec.title, "scores": {"accuracy": 50.0}, "made": []}
+        done = events.Done(run_id=assignment.spec.title, scores={"accuracy": 50.0})
         self.clock.later(wait, self, done)
 
-    def take(self) -> Task:
-        assert self.task is not None
-        task, self.task = self.task, None
-        return task
+    def take(self) -> Assignment:
+        assert self.assignment is not None
+        assignment, self.assignment = self.assignment, None
+        return assignment
 
     def stop(self) -> None:
         if not self.over:
             self.over, self.left = True, self.clock.now
             self.clock.forget(self)
-            self.clock.later(0.0, self, {"event": "ended"})
+            self.clock.later(0.0, self, events.Ended())
 
     dismiss = stop
 
@@ -120,11 +121,11 @@ def make_crew(clock: Clockwork, limits: Limits, *, runs: int = 6, predicted: flo
     estimator = Estimator(startup=STARTUP)
     estimator.slowness = 1.0
     estimator.learn_overhead(predicted)  # a run of no stages takes just this
-    job = Job(
+    plan = CampaignPlan(
         runs=[(spec, ()) for spec in specs], is_there=lambda _: True, settings={}, workers=workers, limits=limits,
         began=clock.now,
     )  # fmt: skip
-    crew = Crew(job, estimator, lambda _: None, lambda: None)
+    crew = Crew(plan, estimator, lambda _: None, lambda: None)
     crew._events = clock  # type: ignore[assignment]
     return crew
 
@@ -147,8 +148,8 @@ def test_a_cap_that_not_even_the_first_run_fits_into_starts_nothing(limits: Limi
     assert clockwork.hired == 0
     assert crew.capped
     assert crew.device_seconds == 0
-    assert crew.stopped is not None
-    assert "the next run" in crew.stopped
+    assert isinstance(crew.stopped, events.CapAhead)
+    assert (crew.stopped.startup_seconds, crew.stopped.run_seconds) == (STARTUP, RUN)
 
 
 def test_hours_are_kept_and_a_higher_cap_does_the_rest(clockwork: Clockwork) -> None:
@@ -195,12 +196,43 @@ def test_a_worker_that_died_is_paid_for_once(cap: int, hired: int, done: int, pa
     """The first dies 15 s old; another needs 10 s to start and 20 s for its run: 45 s in all."""
     clockwork.first_dies_after = 15.0
     crew = make_crew(clockwork, dollars(cap), workers=1)
-    said: list[str] = []
-    crew.tell = said.append
+    notices: list[events.Notice] = []
+    crew.listen = notices.append
     crew.work()
     assert (clockwork.hired, len(crew.finished), crew.device_seconds) == (hired, done, paid)
     assert crew.capped
-    assert "Nothing was started" not in said[-1]
+    assert any(isinstance(notice, events.Stopping) and notice.began for notice in notices)
+
+
+def test_a_full_disk_stops_the_campaign_whatever_its_message_says(clockwork: Clockwork) -> None:
+    crew = make_crew(clockwork, Limits())
+    crew._hire(0)
+    clockwork.forget(crew._workers[0])
+    crew._handle(crew._workers[0], events.Failed(message="The disk of x is full, says a library"))
+    assert crew.stopped is None  # only the type decides
+    crew._handle(crew._workers[0], events.Failed(message="no words", disk_full=True))
+    assert crew.stopped == events.DiskFull()
+    assert not crew.capped
+    assert [failure.message for failure in crew.failed if isinstance(failure, events.RunFailed)] == [
+        "The disk of x is full, says a library", "no words",
+    ]  # fmt: skip
+
+
+def test_events_survive_the_pipe() -> None:
+    record = StageRecord(stage_id="x", kind="encode", task="t", seconds=1.5, provenance={"part": "pool"})
+    for event in (
+        events.Ready("a card", "gpu"),
+        events.Progress("student", 3, 9),
+        events.Done(run_id="r", scores={"f1": 50.0, "accuracy": 60.0}, built=(record,)),
+        events.Failed(message="m", disk_full=True, built=(record,)),
+        events.Refused("m"),
+        events.Warned("m"),
+        events.Ended(),
+    ):
+        assert events.decode_event(events.encode_event(event)) == event
+    for torn in ('{"event": "Don', "[]", '{"event": "Unheard"}', '{"event": "Ready"}'):
+        with pytest.raises(ValueError, match=r"."):
+            events.decode_event(torn)
 
 
 @given(st.floats(0, 1e4), st.floats(0, 1e4), st.integers(1, 4), st.floats(0.01, 10), st.floats(0.01, 10))

@@ -28,6 +28,7 @@ from budgetsim.labelers import get_labeler
 from budgetsim.learners import overlap as baselines
 from budgetsim.learners.schedule import batch_order
 from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
+from budgetsim.measure.events import CutToTexts, Notice
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
@@ -216,11 +217,11 @@ def test_a_grid_asks_ones_own_task_for_no_more_texts_than_it_has(tmp_path: Path)
         "x",
     )
     campaign = Campaign(specs=grid.specs(), paths=StorePaths(tmp_path / "s.duckdb"), cache=tmp_path / "cache")
-    told: list[str] = []
-    specs = cut_to_tasks(campaign, told.append).specs
+    notices: list[Notice] = []
+    specs = cut_to_tasks(campaign, notices.append).specs
     assert [s.design.n_unlabeled for s in specs if s.task == "own_cut"] == [30, 40]  # the file has 40 texts
     assert [s.design.n_unlabeled for s in specs if s.task == "toy_requests"] == [30, 1500, 9000]
-    assert told == ["Cut to the texts there are: 2 runs of the grid ask for more."]
+    assert notices == [CutToTexts(2)]
 
 
 def test_a_grid_is_priced_with_each_teacher_and_each_labelling_pass_once() -> None:

@@ -17,11 +17,11 @@ from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.learners.names import CPU_SHAPES
 from budgetsim.measure import plan, show, worker
 from budgetsim.measure.conductor import Campaign, KindTimes, _by_kind, find_missing
-from budgetsim.measure.crew import Crew, Job, _groups
+from budgetsim.measure.crew import CampaignPlan, Crew, _groups
 from budgetsim.measure.estimate import NEWEST, Estimator
 from budgetsim.measure.limits import CLOSING, Limits
 from budgetsim.measure.plan_grid import plan_grid
-from budgetsim.measure.process import Task
+from budgetsim.measure.process import Assignment
 from budgetsim.measure.recipe import PRESETS
 from budgetsim.measure.spec import RunSpec, make_spec
 from budgetsim.measure.stages import PlannedStage, plan_stages
@@ -128,8 +128,8 @@ def test_dollars_are_hours_times_the_price_and_closing_time_is_kept_back() -> No
 # Crews
 
 
-def job(specs: list[RunSpec], stages: list[PlannedStage]) -> Job:
-    return Job(
+def job(specs: list[RunSpec], stages: list[PlannedStage]) -> CampaignPlan:
+    return CampaignPlan(
         runs=[(spec, stages) for spec in specs], is_there=lambda _: False, settings={}, workers=2, limits=Limits(),
         began=time.monotonic(),
     )  # fmt: skip
@@ -145,11 +145,11 @@ def test_what_a_run_waited_for_is_no_overhead() -> None:
     """A run's seconds outside its stages are learned only where it built all that was predicted for it."""
     estimator = quiet_estimator()
     crew = Crew(job([ENCODER], [wanted()]), estimator, lambda _: None, lambda: None)
-    task = Task(ENCODER, 10.0, {"x": 5.0, "built by another": 5.0}, began=time.monotonic() - 50)
-    crew._learn(task, [{"stage_id": "x", "kind": "train_student", "task": "fever", "seconds": 5.0}])
+    assignment = Assignment(ENCODER, 10.0, {"x": 5.0, "built by another": 5.0}, began=time.monotonic() - 50)
+    crew._learn(assignment, [StageRecord(stage_id="x", kind="train_student", task="fever", seconds=5.0)])
     assert estimator._overheads == []
-    task.stages = {"x": 5.0}
-    crew._learn(task, [{"stage_id": "x", "kind": "train_student", "task": "fever", "seconds": 5.0}])
+    assignment.stages = {"x": 5.0}
+    crew._learn(assignment, [StageRecord(stage_id="x", kind="train_student", task="fever", seconds=5.0)])
     assert estimator.overhead == pytest.approx(45.0, abs=1.0)
 
 
@@ -161,22 +161,22 @@ def test_what_is_left_is_shared_by_the_workers_and_a_shared_stage_counts_once() 
         job([change_spec(ENCODER, seed=i) for i in range(3)], [wanted()]), estimator, lambda _: None, lambda: None
     )
     for number in (0, 1):
-        crew._workers[number] = SimpleNamespace(alive=True, ready=True, task=None, lifetime=0.0)  # type: ignore[assignment]
+        crew._workers[number] = SimpleNamespace(alive=True, ready=True, assignment=None, lifetime=0.0)  # type: ignore[assignment]
     assert crew._eta() == pytest.approx((30.0 + 3 * 1.0) / 2)
 
 
 def test_a_run_takes_no_time_before_its_worker_is_ready() -> None:
-    task = Task(ENCODER, 10.0, {})
-    assert task.seconds == 0.0
-    task.began = time.monotonic() - 5
-    assert task.seconds == pytest.approx(5.0, abs=0.5)
+    assignment = Assignment(ENCODER, 10.0, {})
+    assert assignment.seconds == 0.0
+    assignment.began = time.monotonic() - 5
+    assert assignment.seconds == pytest.approx(5.0, abs=0.5)
 
 
 def test_each_stage_is_reported_to_the_conductor_once(tmp_path: Path) -> None:
     workspace = Workspace(StageStore(tmp_path, Device("cpu", "x")))
     workspace.stages.get("encode", {"a": 1}, lambda _: Work(examples=7), task="t")
-    assert [(made["kind"], made["examples"]) for made in worker._made(workspace)] == [("encode", 7)]
-    assert worker._made(workspace) == []
+    assert [(record.kind, record.examples) for record in worker._take_built(workspace)] == [("encode", 7)]
+    assert worker._take_built(workspace) == ()
 
 
 # Campaigns

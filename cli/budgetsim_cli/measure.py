@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,10 @@ import typer
 from budgetsim_cli.console import Json, Rates, Store, print_json, print_page, read_rates, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from budgetsim.measure import Campaign, Recipe, RunSpec
+    from budgetsim.measure.events import Notice, RunFailed, RunLost
 
 Task = Annotated[
     list[str] | None,
@@ -62,7 +65,7 @@ def measure(
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
     from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.plan import plan_json, plan_page, plan_paper
-    from budgetsim.measure.show import baseline_rows, outcome_page
+    from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
     from budgetsim.store.location import locate
 
@@ -93,20 +96,26 @@ def measure(
         access=Access(trust_first_use=trust_first_use),
     )
     if strategy is None:
-        campaign = cut_to_tasks(campaign, say)
+        campaign = cut_to_tasks(campaign, _listen)
     if dry_run:
         _dry_run(campaign, as_json)
         return
-    outcome = run_campaign(campaign, say, began)
+    outcome = run_campaign(campaign, _listen, began)
     beside = baseline_rows(campaign)
     if as_json:
-        print_json({"outcome": asdict(outcome), "baselines": beside, "store": str(paths.database)})
+        print_json({"outcome": outcome_json(outcome), "baselines": beside, "store": str(paths.database)})
     else:
         print_page(outcome_page(outcome, beside, campaign))
     if outcome.failed:
-        raise _failure(list(outcome.failed))
+        raise _failure(outcome.failed)
     if outcome.capped and not outcome.done:
         raise _capped()
+
+
+def _listen(notice: Notice) -> None:
+    from budgetsim.measure.wording import word
+
+    say(word(notice))
 
 
 def _points(
@@ -143,14 +152,15 @@ def _limits(max_hours: float | None, max_cost: float | None, rates: Path | None,
 def _dry_run(campaign: Campaign, as_json: bool) -> None:
     from budgetsim.measure.show import dry_run_page, predict_campaign
 
-    predicted = predict_campaign(campaign, say)
+    predicted = predict_campaign(campaign, _listen)
     print_json(predicted) if as_json else print_page(dry_run_page(predicted))
 
 
-def _failure(messages: list[str]) -> Exception:
+def _failure(failures: Sequence[RunFailed | RunLost]) -> Exception:
     from budgetsim.errors import BudgetsimError
+    from budgetsim.measure.wording import word_failure
 
-    return BudgetsimError(f"{len(messages)} of the runs failed; first: {messages[0]}")
+    return BudgetsimError(f"{len(failures)} of the runs failed; first: {word_failure(failures[0])}")
 
 
 def _capped() -> Exception:

@@ -6,13 +6,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from budgetsim.data.loading import Access
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError, StoreLockedError
-from budgetsim.measure.crew import Crew, Job, Tell
+from budgetsim.measure.crew import CampaignPlan, Crew
 from budgetsim.measure.estimate import Estimator, Timed, prediction_error
+from budgetsim.measure.events import (
+    CutToTexts,
+    FinishedRun,
+    LeftOut,
+    Listener,
+    Planned,
+    RunFailed,
+    RunLost,
+    StopReason,
+    Warned,
+    ignore,
+)
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.resolve import check_spec
 from budgetsim.measure.spec import RunSpec
@@ -59,8 +71,8 @@ class Outcome:
     planned: int
     there_before: int
     done: int
-    failed: tuple[str, ...]
-    stopped: str | None  # why it ended early
+    failed: tuple[RunFailed | RunLost, ...]
+    stopped: StopReason | None  # why it ended early
     capped: bool  # whether that was a cap
     seconds: float
     worker_seconds: float  # of every process from its start to its end: what devices are paid for
@@ -68,10 +80,10 @@ class Outcome:
     prediction_error: float | None  # of the stages built: sum |predicted - took| / sum taken
     prediction_bias: float | None  # sum predicted / sum taken
     predictions: tuple[KindTimes, ...]
-    scores: tuple[dict[str, Any], ...]
+    scores: tuple[FinishedRun, ...]
 
 
-def find_missing(campaign: Campaign, tell: Tell = lambda _: None) -> tuple[list[RunSpec], list[RunSpec]]:
+def find_missing(campaign: Campaign, listen: Listener = ignore) -> tuple[list[RunSpec], list[RunSpec]]:
     """The runs that are in the store's files already, and those that are not.
 
     raises : InputError where a run asks for what the task cannot give (of a grid such runs are left
@@ -80,7 +92,7 @@ def find_missing(campaign: Campaign, tell: Tell = lambda _: None) -> tuple[list[
     refuse_toys(campaign)
     done = {run.point.run_id for run in read_shards(campaign.paths.runs)[0]}
     workspace = open_view(campaign)
-    there: list[RunSpec] = []
+    stored: list[RunSpec] = []
     missing: list[RunSpec] = []
     refused: dict[str, list[RunSpec]] = {}
     for spec in campaign.specs:
@@ -90,17 +102,17 @@ def find_missing(campaign: Campaign, tell: Tell = lambda _: None) -> tuple[list[
         except InputError as error:
             if not campaign.leave_out:
                 raise
-            refused.setdefault(_what(spec, error), []).append(spec)
+            refused.setdefault(_reason(spec, error), []).append(spec)
             continue
-        (there if workspace.point(spec).run_id in done else missing).append(spec)
-    for words, specs in refused.items():
-        tell(f"Left out of the grid, {len(specs)} runs: {words}")
-    if campaign.specs and not there and not missing:
+        (stored if workspace.point(spec).run_id in done else missing).append(spec)
+    for why, specs in refused.items():
+        listen(LeftOut(len(specs), why))
+    if campaign.specs and not stored and not missing:
         raise InputError(f"Nothing of the grid can be run: {next(iter(refused))}")
-    return there, missing
+    return stored, missing
 
 
-def cut_to_tasks(campaign: Campaign, tell: Tell = lambda _: None) -> Campaign:
+def cut_to_tasks(campaign: Campaign, listen: Listener = ignore) -> Campaign:
     """A grid's runs with no more texts than a user's own task has; grids are written for the tasks that ship."""
     workspace = open_view(campaign)
     specs, cut = [], 0
@@ -110,7 +122,7 @@ def cut_to_tasks(campaign: Campaign, tell: Tell = lambda _: None) -> Campaign:
         specs.append(replace(spec, design=replace(spec.design, **counts)))
         cut += specs[-1] != spec
     if cut:
-        tell(f"Cut to the texts there are: {cut} runs of the grid ask for more.")
+        listen(CutToTexts(cut))
     return replace(campaign, specs=list(dict.fromkeys(specs)))
 
 
@@ -125,7 +137,7 @@ def _texts_of_own(spec: RunSpec, workspace: Workspace) -> int:
     return len(pool.rows) if pool is not None else 0
 
 
-def _what(spec: RunSpec, error: InputError) -> str:
+def _reason(spec: RunSpec, error: InputError) -> str:
     return str(error).replace(spec.title, f"{spec.task} {spec.route.strategy}")
 
 
@@ -139,7 +151,7 @@ def refuse_toys(campaign: Campaign) -> None:
         )
 
 
-def run_campaign(campaign: Campaign, tell: Tell, began: float | None = None) -> Outcome:
+def run_campaign(campaign: Campaign, listen: Listener, began: float | None = None) -> Outcome:
     """Do what is missing; every finished run is a file at once and in the database soon.
 
     began : on the monotonic clock, what a cap in hours counts from; now by default
@@ -147,21 +159,21 @@ def run_campaign(campaign: Campaign, tell: Tell, began: float | None = None) -> 
     raises : StoreLockedError at the end, when everything is done, where the database stayed locked
     """
     start = time.monotonic() if began is None else began
-    there, missing = find_missing(campaign, tell)
-    tell(f"{len(there) + len(missing)} runs planned: {len(there)} in the store, {len(missing)} to do.")
+    stored, missing = find_missing(campaign, listen)
+    listen(Planned(len(stored), len(missing)))
     estimator = prepare_estimator(campaign)
-    crew = Crew(_job(campaign, missing, start), estimator, tell, lambda: None)
+    crew = Crew(_plan(campaign, missing, start), estimator, listen, lambda: None)
     crew.every_run = lambda: _merge_sometimes(crew, campaign.paths)
     try:
         crew.work()
     finally:
         crew.close()
-        locked = _merge(campaign.paths, tell) if crew.finished or there else None
+        locked = _merge(campaign.paths, listen) if crew.finished or stored else None
     if crew.refused is not None:
         raise crew.refused
     if locked is not None:
         raise locked
-    return _outcome(crew, estimator, campaign, len(there), len(missing))
+    return _outcome(crew, estimator, campaign, len(stored), len(missing))
 
 
 def prepare_estimator(campaign: Campaign) -> Estimator:
@@ -172,9 +184,9 @@ def prepare_estimator(campaign: Campaign) -> Estimator:
     return estimator
 
 
-def _job(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Job:
+def _plan(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> CampaignPlan:
     workspace = open_view(campaign)
-    return Job(
+    return CampaignPlan(
         runs=[(spec, plan_stages(spec, workspace)) for spec in missing],
         is_there=lambda stage: workspace.stages.place(stage.kind, stage.key).is_dir(),
         settings={
@@ -195,11 +207,11 @@ def open_view(campaign: Campaign) -> Workspace:
     return Workspace(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
 
 
-def _outcome(crew: Crew, estimator: Estimator, campaign: Campaign, there: int, missing: int) -> Outcome:
+def _outcome(crew: Crew, estimator: Estimator, campaign: Campaign, stored: int, missing: int) -> Outcome:
     cost = campaign.limits.cost_usd(crew.device_seconds)
     return Outcome(
-        planned=there + missing,
-        there_before=there,
+        planned=stored + missing,
+        there_before=stored,
         done=len(crew.finished),
         failed=tuple(crew.failed),
         stopped=crew.stopped,
@@ -221,24 +233,24 @@ def _by_kind(timed: Sequence[Timed]) -> tuple[KindTimes, ...]:
     return tuple(
         KindTimes(
             kind=kind,
-            n=len(found),
-            predicted_seconds=round(sum(t.predicted for t in found), 2),
-            seconds=round(sum(t.took for t in found), 2),
-            error=prediction_error(found),
+            n=len(stages),
+            predicted_seconds=round(sum(t.predicted for t in stages), 2),
+            seconds=round(sum(t.took for t in stages), 2),
+            error=prediction_error(stages),
         )
-        for kind, found in kinds.items()
+        for kind, stages in kinds.items()
     )
 
 
 def _merge_sometimes(crew: Crew, paths: StorePaths) -> None:
     if len(crew.finished) % MERGE_EVERY == 0:
-        _merge(paths, crew.tell)
+        _merge(paths, crew.listen)
 
 
-def _merge(paths: StorePaths, tell: Tell) -> StoreLockedError | None:
+def _merge(paths: StorePaths, listen: Listener) -> StoreLockedError | None:
     try:
         merge(paths)
     except StoreLockedError as error:
-        tell(str(error))
+        listen(Warned(str(error)))
         return error
     return None

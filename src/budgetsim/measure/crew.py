@@ -11,18 +11,39 @@ from typing import Any, Final
 from budgetsim.design.points import Route
 from budgetsim.errors import BudgetsimError, MissingExtraError
 from budgetsim.measure.estimate import Estimator
+from budgetsim.measure.events import (
+    CannotStart,
+    CapAhead,
+    CapReached,
+    DiskFull,
+    Done,
+    Ended,
+    Failed,
+    FinishedRun,
+    Listener,
+    Ready,
+    Refused,
+    RunCut,
+    RunDone,
+    RunFailed,
+    RunLost,
+    Stopping,
+    StopReason,
+    Warned,
+    WorkerDied,
+    WorkerEvent,
+)
 from budgetsim.measure.limits import Limits
-from budgetsim.measure.process import Event, Events, Task, Worker
+from budgetsim.measure.process import Assignment, Events, Worker
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import PlannedStage
 from budgetsim.store.records import StageRecord
 
 MAX_RESTARTS: Final = 2  # of a worker that died
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class CampaignPlan:
     """What a crew is to do, and how.
 
     runs : the runs with their stages, those that are there already among them
@@ -42,14 +63,13 @@ class Job:
 class Crew:
     """Worker processes and the runs they share."""
 
-    job: Job
+    plan: CampaignPlan
     estimator: Estimator
-    tell: Tell
+    listen: Listener
     every_run: Callable[[], None]  # called after each finished run
-    finished: list[dict[str, Any]] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    stopped: str | None = None
-    capped: bool = False  # whether it stopped at a cap
+    finished: list[FinishedRun] = field(default_factory=list)
+    failed: list[RunFailed | RunLost] = field(default_factory=list)
+    stopped: StopReason | None = None
     refused: BudgetsimError | None = None
     _stages: dict[RunSpec, Sequence[PlannedStage]] = field(init=False)
     _groups: list[list[RunSpec]] = field(init=False)
@@ -60,8 +80,13 @@ class Crew:
     _restarts: int = 0
 
     def __post_init__(self) -> None:
-        self._stages = dict(self.job.runs)
+        self._stages = dict(self.plan.runs)
         self._groups = _groups(list(self._stages))
+
+    @property
+    def capped(self) -> bool:
+        """Whether it stopped at a cap."""
+        return isinstance(self.stopped, CapReached | CapAhead)
 
     @property
     def device_seconds(self) -> float:
@@ -71,11 +96,11 @@ class Crew:
     @property
     def wall(self) -> float:
         """Seconds since the campaign began."""
-        return time.monotonic() - self.job.began
+        return time.monotonic() - self.plan.began
 
     def work(self) -> None:
         """Until nothing is left, a cap is reached, or everything failed."""
-        for number in range(min(self.job.workers, len(self._stages))):
+        for number in range(min(self.plan.workers, len(self._stages))):
             self._hire(number)
         while self._alive:
             try:
@@ -95,8 +120,8 @@ class Crew:
         return [worker for worker in self._workers.values() if worker.alive]
 
     @property
-    def _busy(self) -> list[Task]:
-        return [worker.task for worker in self._workers.values() if worker.task is not None]
+    def _busy(self) -> list[Assignment]:
+        return [worker.assignment for worker in self._workers.values() if worker.assignment is not None]
 
     @property
     def _waiting(self) -> list[RunSpec]:
@@ -104,81 +129,78 @@ class Crew:
 
     # What workers report
 
-    def _handle(self, worker: Worker, event: Event) -> None:
-        kind = event["event"]
-        if kind == "warning":
-            self.tell(event["message"])
-        elif kind == "ready":
-            self._ready(worker)
-        elif kind == "done":
-            self._finish(worker, event)
-            self._next(worker)
-        elif kind == "error":
-            self._fail(worker, event)
-            self._next(worker)
-        elif kind == "refused":
-            self.refused = MissingExtraError(event["message"])
-            self._stop("the workers cannot start")
-        elif kind == "ended":
-            self._ended(worker)
+    def _handle(self, worker: Worker, event: WorkerEvent) -> None:
+        match event:
+            case Warned():
+                self.listen(event)
+            case Ready():
+                self._ready(worker)
+            case Done():
+                self._finish(worker, event)
+                self._next(worker)
+            case Failed():
+                self._fail(worker, event)
+                self._next(worker)
+            case Refused(message):
+                self.refused = MissingExtraError(message)
+                self._stop(CannotStart())
+            case Ended():
+                self._ended(worker)
 
     def _ready(self, worker: Worker) -> None:
         worker.ready = True
         self.estimator.startup = worker.lifetime
-        if worker.task is not None:
-            worker.task.began = time.monotonic()
+        if worker.assignment is not None:
+            worker.assignment.began = time.monotonic()
 
-    def _finish(self, worker: Worker, event: Event) -> None:
-        task = worker.take()
-        self._learn(task, event["made"])
-        metric, value = next(iter(event["scores"].items()))
-        self.finished.append(
-            {
-                "run_id": event["run_id"],
-                "title": task.spec.title,
-                "metric": metric,
-                "score": value,
-                "seconds": round(task.seconds, 2),
-                "predicted_seconds": round(task.predicted, 2),
-            }
+    def _finish(self, worker: Worker, event: Done) -> None:
+        assignment = worker.take()
+        self._learn(assignment, event.built)
+        metric, score = next(iter(event.scores.items()))
+        run = FinishedRun(
+            run_id=event.run_id,
+            title=assignment.spec.title,
+            metric=metric,
+            score=score,
+            seconds=round(assignment.seconds, 2),
+            predicted_seconds=round(assignment.predicted, 2),
         )
-        left = self._waiting
-        count = f"[{len(self.finished)}/{len(self.finished) + len(left) + len(self._busy)}]"
-        self.tell(
-            f"{count} {task.spec.title}: {metric} {value:.1f} in {task.seconds:.0f} s; about {span(self._eta())} left"
-        )
+        self.finished.append(run)
+        n = len(self.finished)
+        of = n + len(self._waiting) + len(self._busy)
+        self.listen(RunDone(run=run, number=n, of=of, seconds_ahead=self._eta()))
         self.every_run()
 
-    def _fail(self, worker: Worker, event: Event) -> None:
-        task = worker.take()
-        self._learn(task, event["made"])
-        self.failed.append(event["message"])
-        self.tell(f"{task.spec.title}: {event['message']}")
-        if event["message"].startswith("The disk of"):
-            self._stop("the disk is full")
+    def _fail(self, worker: Worker, event: Failed) -> None:
+        assignment = worker.take()
+        self._learn(assignment, event.built)
+        self.failed.append(RunFailed(assignment.spec.title, event.message))
+        self.listen(self.failed[-1])
+        if event.disk_full:
+            self._stop(DiskFull())
 
-    def _learn(self, task: Task, made: Sequence[Event]) -> None:
-        records = [StageRecord(**values) for values in made]
-        for record in records:
-            self.estimator.learn(record, task.stages.get(record.stage_id))
-        if task.stages.keys() == {record.stage_id for record in records}:  # else it waited for another worker's
-            self.estimator.learn_overhead(task.seconds - sum(record.seconds or 0.0 for record in records))
+    def _learn(self, assignment: Assignment, built: Sequence[StageRecord]) -> None:
+        for record in built:
+            self.estimator.learn(record, assignment.stages.get(record.stage_id))
+        if assignment.stages.keys() == {record.stage_id for record in built}:  # else it waited for another worker's
+            self.estimator.learn_overhead(assignment.seconds - sum(record.seconds or 0.0 for record in built))
 
     def _ended(self, worker: Worker) -> None:
         worker.alive = False
-        if worker.task is None:
+        if worker.assignment is None:
             return
-        task = worker.take()
+        assignment = worker.take()
+        title = assignment.spec.title
         if self.stopped is not None:
-            self.tell(f"{task.spec.title} was cut after {task.seconds:.0f} s; its finished stages are kept.")
+            self.listen(RunCut(title, assignment.seconds))
         elif self._restarts < MAX_RESTARTS:
             self._restarts += 1
-            self.tell(f"A worker died at {task.spec.title} (exit {worker.exit_code}); it is started again.")
-            self._groups.insert(0, [task.spec])
+            self.listen(WorkerDied(title, worker.exit_code))
+            self._groups.insert(0, [assignment.spec])
             self._dismissed.append(self._workers.pop(worker.number))
             self._hire(worker.number)
         else:
-            self.failed.append(f"{task.spec.title}: the worker died (exit {worker.exit_code}).")
+            self.failed.append(RunLost(title, worker.exit_code))
 
     # What workers get
 
@@ -187,22 +209,22 @@ class Crew:
         spec = None if self.stopped else self._choose(number)
         if spec is None or not self._fits(spec, startup=self.estimator.startup):
             return
-        worker = self._workers[number] = Worker(number, dict(self.job.settings), self._events)
-        worker.give(self._task(spec))
+        worker = self._workers[number] = Worker(number, dict(self.plan.settings), self._events)
+        worker.give(self._assign(spec))
 
     def _next(self, worker: Worker) -> None:
         spec = None if self.stopped else self._choose(worker.number)
         if spec is None or not self._fits(spec):
             worker.dismiss()
         else:
-            worker.give(self._task(spec))
+            worker.give(self._assign(spec))
 
-    def _task(self, spec: RunSpec) -> Task:
+    def _assign(self, spec: RunSpec) -> Assignment:
         missing = self._missing(spec)
-        return Task(spec, self.estimator.run(missing), {s.key: self.estimator.stage(s) for s in missing})
+        return Assignment(spec, self.estimator.run(missing), {s.key: self.estimator.stage(s) for s in missing})
 
     def _missing(self, spec: RunSpec) -> list[PlannedStage]:
-        return [stage for stage in self._stages[spec] if not self.job.is_there(stage)]
+        return [stage for stage in self._stages[spec] if not self.plan.is_there(stage)]
 
     def _choose(self, number: int) -> RunSpec | None:
         """The next run of the worker's own group, so that one teacher stays with one worker."""
@@ -222,7 +244,7 @@ class Crew:
     def _fits(self, spec: RunSpec, startup: float = 0.0) -> bool:
         """Whether a run ends before a cap, all that is running counted; else it goes back, and the crew may stop."""
         ahead = startup + self.estimator.run(self._missing(spec))
-        cap = self.job.limits.passed(
+        cap = self.plan.limits.passed(
             wall=self.wall + ahead,
             device=self.device_seconds + self._running + ahead,
             n_devices=len(self._alive) + bool(startup),
@@ -231,38 +253,35 @@ class Crew:
             return True
         self._groups.insert(0, [spec])
         if not (startup and self._alive):  # one worker fewer is no reason to stop
-            self.capped = True
-            start = f"starting takes about {startup:.0f} s and " if startup else ""
-            self._stop(f"{start}the next run ({spec.title}) about {span(ahead - startup)}, which would pass {cap}")
+            self._stop(CapAhead(title=spec.title, startup_seconds=startup, run_seconds=ahead - startup, cap=cap))
         return False
 
     @property
     def _running(self) -> float:
         """Seconds that the workers still need for the runs they are at, starting included."""
-        left = 0.0
+        seconds = 0.0
         for worker in self._alive:
-            left += 0.0 if worker.ready else max(0.0, self.estimator.startup - worker.lifetime)
-            left += 0.0 if worker.task is None else max(0.0, worker.task.predicted - worker.task.seconds)
-        return left
+            seconds += 0.0 if worker.ready else max(0.0, self.estimator.startup - worker.lifetime)
+            run = worker.assignment
+            seconds += 0.0 if run is None else max(0.0, run.predicted - run.seconds)
+        return seconds
 
     def _seconds_left(self) -> float | None:
         """How long to wait for a worker before the cap is here; never nothing, so that events are read."""
-        limits = self.job.limits
-        left = limits.seconds_left(wall=self.wall, device=self.device_seconds, n_devices=len(self._alive))
-        return None if left is None else max(0.1, left)
+        limits = self.plan.limits
+        seconds = limits.seconds_left(wall=self.wall, device=self.device_seconds, n_devices=len(self._alive))
+        return None if seconds is None else max(0.1, seconds)
 
     def _cut(self) -> None:
         """A run takes longer than predicted, and the cap is here: end it now rather than pass the cap."""
-        self.capped = True
-        self._stop("the cap is reached")
+        self._stop(CapReached())
         for worker in self._alive:
             worker.stop()
 
-    def _stop(self, reason: str) -> None:
+    def _stop(self, reason: StopReason) -> None:
         if self.stopped is None:
             self.stopped = reason
-            kept = "What is done is kept; the same command goes on from there."
-            self.tell(f"Stopping: {reason}. {kept if self._workers or self._dismissed else 'Nothing was started.'}")
+            self.listen(Stopping(reason, began=bool(self._workers or self._dismissed)))
 
     def _eta(self) -> float:
         """Seconds until all is done: each missing stage once."""
@@ -287,14 +306,3 @@ def _groups(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
 
 def _label_source(route: Route) -> str:
     return route.teacher or route.labeler or route.strategy
-
-
-def span(seconds: float) -> str:
-    """A time for people.
-
-    >>> span(75), span(600), span(7200)
-    ('75 s', '10 min', '2.0 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

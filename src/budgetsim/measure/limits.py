@@ -10,6 +10,15 @@ CLOSING = 4.0  # seconds kept back for ending the workers and merging what is do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """A cap that would be passed: in hours of the clock, or in US dollars of devices."""
+
+    hours: float | None = None
+    usd: float | None = None
+    seconds: float  # of the clock, or of one device, that it allows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Caps on a campaign; it starts nothing that would pass one, and cuts what turns out to."""
 
@@ -33,8 +42,8 @@ class Limits:
         """
         return None if self.usd_per_hour is None else device_seconds / 3600 * self.usd_per_hour
 
-    def passed(self, *, wall: float, device: float, n_devices: int) -> str | None:
-        """The cap that a campaign would pass that ends after so many seconds, in words; None if none.
+    def passed(self, *, wall: float, device: float, n_devices: int) -> Cap | None:
+        """The cap that a campaign would pass that ends after so many seconds; None if none.
 
         wall : seconds of the clock
         device : seconds that devices are paid for, all together
@@ -42,14 +51,14 @@ class Limits:
 
         >>> Limits(max_hours=0.005).passed(wall=10, device=10, n_devices=1)
         >>> Limits(max_hours=0.005).passed(wall=20, device=20, n_devices=1)
-        '0.005 hours (18 s)'
+        Cap(hours=0.005, usd=None, seconds=18.0)
         >>> Limits(max_cost_usd=1, usd_per_hour=2).passed(wall=900, device=1799, n_devices=2)
-        '$1 (1800 s of one device)'
+        Cap(hours=None, usd=1, seconds=1800.0)
         """
         if self.max_hours is not None and wall + CLOSING > self.max_hours * 3600:
-            return f"{self.max_hours:g} hours ({self.max_hours * 3600:.0f} s)"
+            return Cap(hours=self.max_hours, seconds=self.max_hours * 3600)
         if device + CLOSING * n_devices > self._device_seconds:
-            return f"${self.max_cost_usd:g} ({self._device_seconds:.0f} s of one device)"
+            return Cap(usd=self.max_cost_usd, seconds=self._device_seconds)
         return None
 
     def seconds_left(self, *, wall: float, device: float, n_devices: int) -> float | None:

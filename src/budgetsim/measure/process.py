@@ -10,18 +10,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from budgetsim.errors import BudgetsimError
+from budgetsim.measure.events import Ended, WorkerEvent, decode_event
 from budgetsim.measure.spec import RunSpec, to_json
 
-Event = dict[str, Any]
-Events = queue.Queue[tuple["Worker", Event]]
+Events = queue.Queue[tuple["Worker", WorkerEvent]]
 
 
 @dataclass(slots=True)
-class Task:
+class Assignment:
     """A run given to a worker, with the seconds predicted for it and for each stage that it has to build."""
 
     spec: RunSpec
@@ -38,14 +39,14 @@ class Task:
 class Worker:
     """One worker process, its pipe, and the run it is at."""
 
-    def __init__(self, number: int, settings: Event, events: Events) -> None:
+    def __init__(self, number: int, settings: Mapping[str, Any], events: Events) -> None:
         self.number, self.alive, self.ready = number, True, False
-        self.task: Task | None = None
-        self.hired = time.monotonic()
-        self.left: float | None = None
+        self.assignment: Assignment | None = None
+        self.started_at = time.monotonic()
+        self.ended_at: float | None = None
         threads = str(settings["threads"])
         self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "budgetsim.measure.worker", json.dumps(settings)],
+            [sys.executable, "-m", "budgetsim.measure.worker", json.dumps(dict(settings))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
             env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
         )  # fmt: skip
@@ -55,36 +56,36 @@ class Worker:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             with contextlib.suppress(ValueError):  # the last line of a process that was killed may be torn
-                events.put((self, json.loads(line)))
+                events.put((self, decode_event(line)))
         self.process.wait()
-        self.left = time.monotonic()
-        events.put((self, {"event": "ended"}))
+        self.ended_at = time.monotonic()
+        events.put((self, Ended()))
 
     @property
     def lifetime(self) -> float:
         """Seconds from start to end, or to now."""
-        return (self.left or time.monotonic()) - self.hired
+        return (self.ended_at or time.monotonic()) - self.started_at
 
     @property
     def exit_code(self) -> int | None:
         """Of the process; None while it lives."""
         return self.process.returncode
 
-    def give(self, task: Task) -> None:
+    def give(self, assignment: Assignment) -> None:
         """Send a run; it begins once the worker is ready."""
-        self.task = task
-        task.began = time.monotonic() if self.ready else None
-        with contextlib.suppress(BrokenPipeError):  # the `ended` event that follows puts the run back
+        self.assignment = assignment
+        assignment.began = time.monotonic() if self.ready else None
+        with contextlib.suppress(BrokenPipeError):  # the `Ended` event that follows puts the run back
             assert self.process.stdin is not None
-            self.process.stdin.write(to_json(task.spec) + "\n")
+            self.process.stdin.write(to_json(assignment.spec) + "\n")
             self.process.stdin.flush()
 
-    def take(self) -> Task:
+    def take(self) -> Assignment:
         """The run the worker is done with."""
-        if self.task is None:
+        if self.assignment is None:
             raise BudgetsimError("A worker reported a run nobody gave it; run the command again.")
-        task, self.task = self.task, None
-        return task
+        assignment, self.assignment = self.assignment, None
+        return assignment
 
     def dismiss(self) -> None:
         """No more runs: the worker ends when its input does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any, Final
 
@@ -12,9 +13,10 @@ from budgetsim.errors import InputError
 from budgetsim.learners import overlap as baselines
 from budgetsim.learners.names import is_cheap
 from budgetsim.measure.conductor import Campaign, Outcome, find_missing, open_view, prepare_estimator
-from budgetsim.measure.crew import Tell, span
+from budgetsim.measure.events import Listener
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.stages import PlannedStage, plan_stages
+from budgetsim.measure.wording import span, word_failure, word_reason
 from budgetsim.measure.workspace import Workspace
 from budgetsim.report.table import Page, Table
 from budgetsim.store.records import RunRecord, read_shards
@@ -131,13 +133,21 @@ def summary(outcome: Outcome) -> str:
         words.append(f"{len(outcome.failed)} failed.")
     if outcome.stopped:
         how = " with a higher cap" if outcome.capped else ""
-        words.append(f"Stopped early: {outcome.stopped}; the same command{how} goes on from there.")
+        words.append(f"Stopped early: {word_reason(outcome.stopped)}; the same command{how} goes on from there.")
     return " ".join(words)
 
 
-def predict_campaign(campaign: Campaign, tell: Tell) -> dict[str, Any]:
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as plain values."""
+    return asdict(outcome) | {
+        "failed": [word_failure(failure) for failure in outcome.failed],
+        "stopped": None if outcome.stopped is None else word_reason(outcome.stopped),
+    }
+
+
+def predict_campaign(campaign: Campaign, listen: Listener) -> dict[str, Any]:
     """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given."""
-    there, missing = find_missing(campaign, tell)
+    there, missing = find_missing(campaign, listen)
     estimator, plan = prepare_estimator(campaign), _to_build(campaign, missing)
     cells: dict[tuple[str, str, str], list[float]] = {}
     kinds: dict[str, list[float]] = {}

@@ -21,7 +21,7 @@ from typing import Any, Final
 import filelock
 
 from budgetsim.design.identity import canonical_hash
-from budgetsim.errors import BudgetsimError
+from budgetsim.errors import BudgetsimError, DiskFullError
 from budgetsim.learners.device import peak_memory_bytes
 from budgetsim.store.records import StageRecord
 
@@ -67,22 +67,22 @@ class Device:
 class StageStore:
     """A folder of finished stages, shared by every process that measures."""
 
-    def __init__(self, folder: Path, device: Device, known: Mapping[str, StageRecord] | None = None) -> None:
-        self.folder, self.device, self.known = folder, device, dict(known or {})
-        self.made: list[StageRecord] = []  # built by this process
+    def __init__(self, folder: Path, device: Device, recorded: Mapping[str, StageRecord] | None = None) -> None:
+        self.folder, self.device, self.recorded = folder, device, dict(recorded or {})
+        self.built: list[StageRecord] = []  # built by this process
 
     def get(self, kind: str, depends_on: Mapping[str, Any], build: Callable[[Path], Work], **about: Any) -> Stage:
         """The stage of that kind and content, built now if nobody has; others wait for it meanwhile.
 
-        about : fields of the StageRecord known beforehand (task, model, n_labels, seed, ...)
+        about : fields of the StageRecord set beforehand (task, model, n_labels, seed, ...)
         """
         key = stage_key(kind, depends_on)
         place = self.place(kind, key)
         self.folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{place}.lock"):
-            found = self._load(place)
-            if found is not None:
-                return found
+            stage = self._load(place)
+            if stage is not None:
+                return stage
             return self._make(kind, key, place, build, about)
 
     def place(self, kind: str, key: str) -> Path:
@@ -99,7 +99,7 @@ class StageStore:
             return None
         problem, record = _verify(place)
         if problem is None and record is not None:
-            return Stage(place, self.known.get(record.stage_id, record))
+            return Stage(place, self.recorded.get(record.stage_id, record))
         aside = place.with_name(f"{place.name}.damaged-{time.time_ns()}")
         place.rename(aside)
         logger.warning("%s is damaged (%s); it was put aside as %s and is made again.", place.name, problem, aside.name)
@@ -119,14 +119,14 @@ class StageStore:
             raise
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
         record = self._record(kind, key, seconds, cpu_seconds, work, about)
-        self.made.append(record)
+        self.built.append(record)
         try:
             _finish(building, place, record)
         except OSError as error:
             if disk_is_full(building, error):
                 raise full_disk(building) from None
             raise
-        return Stage(place, self.known.get(key, record))
+        return Stage(place, self.recorded.get(key, record))
 
     def _record(
         self, kind: str, key: str, seconds: float, cpu_seconds: float, work: Work, about: Mapping[str, Any]
@@ -175,9 +175,9 @@ def disk_is_full(place: Path, error: BaseException) -> bool:
     return "No space left" in str(error) or shutil.disk_usage(home).free < FULL_BYTES
 
 
-def full_disk(place: Path) -> BudgetsimError:
+def full_disk(place: Path) -> DiskFullError:
     """The error that says so."""
-    return BudgetsimError(
+    return DiskFullError(
         f"The disk of {place.parent} is full. What is finished is safe in the run files; free some space (or set "
         f"{CACHE_VARIABLE} to another disk) and run the same command again: it goes on from there."
     )
@@ -190,8 +190,8 @@ def file_hash(path: Path) -> str:
 
 
 def _finish(building: Path, place: Path, record: StageRecord) -> None:
-    made = [p for p in sorted(building.rglob("*")) if p.is_file() and p.name != DONE]
-    files = {str(p.relative_to(building)): file_hash(p) for p in made}
+    paths = [p for p in sorted(building.rglob("*")) if p.is_file() and p.name != DONE]
+    files = {str(p.relative_to(building)): file_hash(p) for p in paths}
     values = {**asdict(record), "finished_at": record.finished_at.isoformat() if record.finished_at else None}
     with (building / DONE).open("w", encoding="utf-8") as out:
         json.dump({"record": values, "files": files}, out, sort_keys=True)
@@ -203,8 +203,8 @@ def _finish(building: Path, place: Path, record: StageRecord) -> None:
 def _verify(place: Path) -> tuple[str | None, StageRecord | None]:
     try:
         done = json.loads((place / DONE).read_text(encoding="utf-8"))
-        for name, wanted in done["files"].items():
-            if file_hash(place / name) != wanted:
+        for name, digest in done["files"].items():
+            if file_hash(place / name) != digest:
                 return f"{name} is not as it was written", None
         values = done["record"]
         values["finished_at"] = datetime.fromisoformat(values["finished_at"])

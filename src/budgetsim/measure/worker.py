@@ -11,20 +11,29 @@ import logging
 import os
 import sys
 import traceback
-from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from budgetsim.data.custom import register_custom_tasks
 from budgetsim.data.loading import Access
-from budgetsim.errors import BudgetsimError
+from budgetsim.errors import BudgetsimError, DiskFullError
 from budgetsim.learners.device import find_device, prepare
+from budgetsim.measure.events import (
+    Done,
+    Failed,
+    Progress,
+    Ready,
+    Refused,
+    Warned,
+    WorkerEvent,
+    encode_event,
+)
 from budgetsim.measure.record import measure_one
 from budgetsim.measure.spec import RunSpec, from_json
 from budgetsim.measure.stagestore import Device, StageStore, disk_is_full, full_disk
 from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths
-from budgetsim.store.records import read_shards
+from budgetsim.store.records import StageRecord, read_shards
 
 
 def main() -> None:
@@ -38,11 +47,11 @@ def main() -> None:
             paths, Path(settings["cache"]), Access(**settings["access"]), threads=settings["threads"]
         )
     except BudgetsimError as error:
-        _tell(events, "refused", message=str(error), kind=type(error).__name__)
+        _send(events, Refused(str(error)))
         return
     workspace.checkpoint_every = settings["checkpoint_every"]
-    workspace.progress = lambda what, done, of: _tell(events, "progress", stage=what, done=done, of=of)
-    _tell(events, "ready", device=workspace.stages.device.name, device_class=workspace.stages.device.kind)
+    workspace.progress = lambda what, done, of: _send(events, Progress(what, done, of))
+    _send(events, Ready(workspace.stages.device.name, workspace.stages.device.kind))
     for line in sys.stdin:
         _serve(from_json(line), workspace, paths, events)
 
@@ -54,41 +63,40 @@ def open_workspace(paths: StorePaths, cache: Path, access: Access, *, threads: i
     """
     prepare(threads)
     register_custom_tasks(paths.folder / "tasks")
-    known = {stage.stage_id: stage for stage in read_shards(paths.runs)[1]}
-    return Workspace(StageStore(cache, Device(*find_device()), known), access)
+    recorded = {stage.stage_id: stage for stage in read_shards(paths.runs)[1]}
+    return Workspace(StageStore(cache, Device(*find_device()), recorded), access)
 
 
 def _serve(spec: RunSpec, workspace: Workspace, paths: StorePaths, events: IO[str]) -> None:
     try:
         finished = measure_one(spec, workspace, paths)
-        scores = {s.metric: s.value for s in finished.record.scores}
-        _tell(events, "done", run_id=finished.record.point.run_id, scores=scores, made=_made(workspace))
     except BudgetsimError as error:
-        _tell(
-            events,
-            "error",
-            message=str(error),
-            exit_code=error.exit_code,
-            kind=type(error).__name__,
-            made=_made(workspace),
-        )
-    except Exception as error:  # a library's failure: told in full to the log, in one line to the user
-        if disk_is_full(workspace.stages.folder, error) or disk_is_full(paths.folder, error):
-            told = str(full_disk(workspace.stages.folder / "x"))
-        else:
-            traceback.print_exc(file=sys.stderr)
-            told = f"{spec.title} failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        _tell(events, "error", message=told, made=_made(workspace))
+        full = isinstance(error, DiskFullError)
+        _send(events, Failed(message=str(error), disk_full=full, built=_take_built(workspace)))
+    except Exception as error:  # a library's failure: in full to the log, in one line to the user
+        _send(events, _library_failure(spec, error, workspace, paths))
+    else:
+        scores = {s.metric: s.value for s in finished.record.scores}
+        _send(events, Done(run_id=finished.record.point.run_id, scores=scores, built=_take_built(workspace)))
 
 
-def _made(workspace: Workspace) -> list[dict[str, Any]]:
+def _library_failure(spec: RunSpec, error: Exception, workspace: Workspace, paths: StorePaths) -> Failed:
+    built = _take_built(workspace)
+    if disk_is_full(workspace.stages.folder, error) or disk_is_full(paths.folder, error):
+        return Failed(message=str(full_disk(workspace.stages.folder / "x")), disk_full=True, built=built)
+    traceback.print_exc(file=sys.stderr)
+    first = str(error).splitlines()[0] if str(error) else ""
+    return Failed(message=f"{spec.title} failed: {type(error).__name__}: {first}", built=built)
+
+
+def _take_built(workspace: Workspace) -> tuple[StageRecord, ...]:
     """Records of the stages built since the last event: what predictions learn from."""
-    made, workspace.stages.made = workspace.stages.made, []
-    return [{**asdict(record), "finished_at": None} for record in made]
+    built, workspace.stages.built = workspace.stages.built, []
+    return tuple(built)
 
 
-def _tell(events: IO[str], event: str, **values: Any) -> None:
-    events.write(json.dumps({"event": event, **values}) + "\n")
+def _send(events: IO[str], event: WorkerEvent) -> None:
+    events.write(encode_event(event) + "\n")
     events.flush()
 
 
@@ -108,7 +116,7 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith("budgetsim"):
-            _tell(self.events, "warning", message=record.getMessage())
+            _send(self.events, Warned(record.getMessage()))
 
 
 if __name__ == "__main__":
