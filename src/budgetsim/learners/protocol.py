@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +29,23 @@ class Examples:
     """What a learner is taught: texts, a hard answer for each, and where a teacher spoke, soft answers beside them.
 
     sources : texts as the task writes them (pairs as `name: text name: text`)
-    answers : of people, of an LLM, or the teacher's most likely one; labels of a classification
-    logits : (n, classes) the teacher's, before any temperature; None where all answers are hard
+    answers : of people, of an LLM, or the teacher's most likely one; labels of a classification, for a tagging the
+        tags of the words of a source with blanks between
+    logits : (n, classes) the teacher's, before any temperature; of a tagging (words of all sources, tags), source
+        after source; None where all answers are hard
     is_gold : (n,) rows that are taught their hard answer although others are soft
+    states : a seq2seq teacher's states behind its answers (`distill.StateCache`), for a student of its vocabulary
     """
 
     sources: Sequence[str]
     answers: Sequence[str]
     logits: Probabilities | None = None
     is_gold: NDArray[np.bool_] | None = None
+    states: Any = None
 
     def __post_init__(self) -> None:
         assert len(self.sources) == len(self.answers)
-        assert self.logits is None or len(self.logits) == len(self.sources)
+        assert self.logits is None or len(self.logits) >= len(self.sources)
         assert self.is_gold is None or len(self.is_gold) == len(self.sources)
 
     def __len__(self) -> int:
@@ -56,11 +60,7 @@ class Examples:
 
         raises : InputError naming an answer that is none of them
         """
-        place = {label: i for i, label in enumerate(labels)}
-        strange = sorted(set(self.answers) - set(place))
-        if strange:
-            raise InputError(f"An example is labelled {strange[0]!r}, which is none of the labels {', '.join(labels)}.")
-        return np.array([place[answer] for answer in self.answers], dtype=np.int64)
+        return class_numbers(self.answers, labels)
 
     def targets(self, labels: Sequence[str], temperature: float) -> Probabilities:
         """(n, classes) probabilities at a temperature; certain ones for hard answers."""
@@ -75,6 +75,7 @@ class Examples:
 class Training:
     """How to train: everything that decides what is learnt, given the examples; a kind reads what it uses.
 
+    max_tokens, target_tokens : of a source, of an answer that is text; longer ones are cut
     l2 : penalty of linear learners; lora_rank : 0 trains every weight
     """
 
@@ -89,6 +90,7 @@ class Training:
     precision: str = "fp32"
     temperature: float = 2.0
     max_tokens: int = 128
+    target_tokens: int = 16
     l2: float = 1e-4
     lora_rank: int = 0
     seed: int = 0
@@ -121,6 +123,7 @@ class Effort:
 class Facts:
     """What a learner is made of.
 
+    kind : how its name is written, as the registry shows it
     parameters, trainable : None where they depend on the examples (a vocabulary of words)
     megabytes : of its weights as they are saved
     place : where the weights lie: a folder, a package, the hub, or nowhere for what is trained from nothing
@@ -148,7 +151,15 @@ class Fitted(Protocol):
     def logits(self, sources: Sequence[str]) -> Probabilities:
         """(n, classes) in the order of the task's labels.
 
+        For a tagging (words of all sources, tags), source after source.
+
         raises : InputError where it gives no probabilities
+        """
+
+    def states(self, sources: Sequence[str]) -> Any:
+        """The states behind its answers, a `distill.StateCache`.
+
+        raises : InputError where it gives none
         """
 
     def save(self, folder: Path) -> None:
@@ -178,6 +189,10 @@ class Learner(Protocol):
     def is_cheap(self) -> bool:
         """Whether it trains in seconds on a processor."""
 
+    @property
+    def usual_lr(self) -> float:
+        """The learning rate to begin with; 0 where it reads none."""
+
     def identity(self, how: Training) -> dict[str, object]:
         """The options of training that decide what it learns: what a recipe id hashes."""
 
@@ -198,6 +213,28 @@ class Learner(Protocol):
 
         raises : InputError where the folder does not hold one
         """
+
+
+class Stateless:
+    """What learners have in common that give no states."""
+
+    def states(self, sources: Sequence[str]) -> Any:
+        raise InputError(
+            "States are given by seq2seq learners alone (pico, t5-v1_1-small, a T5 folder); teach by probabilities "
+            "(objective `label`) instead."
+        )
+
+
+def class_numbers(answers: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Place of each answer in a list of labels, (answers,).
+
+    raises : InputError naming an answer that is none of them
+    """
+    place = {label: i for i, label in enumerate(labels)}
+    strange = sorted(set(answers) - set(place))
+    if strange:
+        raise InputError(f"An example is labelled {strange[0]!r}, which is none of the labels {', '.join(labels)}.")
+    return np.array([place[answer] for answer in answers], dtype=np.int64)
 
 
 def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Probabilities:
