@@ -61,12 +61,9 @@ class Causal:
         check_kind(self, task)
         weights = resolve(self.model)
         check_weights(weights)
-        counted = count_parameters(weights)
-        if counted is not None:
-            from budgetsim.learners.pretrained import blank_model, check_size, load_config, load_tokenizer
+        from budgetsim.learners.pretrained import check_checkpoint, is_none
 
-            check_size(weights, blank_model(weights, "AutoModelForCausalLM", load_config(weights)), counted[0])
-            load_tokenizer(weights)
+        check_checkpoint(weights, "AutoModelForCausalLM", is_none)
 
     def facts(self) -> Facts:
         weights = resolve(self.model)

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from budgetsim.data.formats import split_fields
 from budgetsim.learners.encoder import Features, pair_features
 from budgetsim.learners.names import model_id
-from budgetsim.learners.pretrained import device, load_config, load_model, load_tokenizer
+from budgetsim.learners.pretrained import device, is_pooler, load_config, load_model, load_tokenizer
 from budgetsim.learners.weights import Weights
 
 BATCH: Final = 64
@@ -103,7 +103,7 @@ class _Encoder:
     def __init__(self, weights: Weights, max_tokens: int) -> None:
         config = load_config(weights)
         self.tokenizer = load_tokenizer(weights)
-        model, _ = load_model(weights, "AutoModel", config, fresh=lambda _, name: "pooler." in name)
+        model, _ = load_model(weights, "AutoModel", config, fresh=is_pooler)
         self.model = model.to(device())
         self.max_tokens = min(max_tokens, longest(self.tokenizer, config))
 

@@ -14,7 +14,6 @@ from budgetsim.learners.protocol import SOFT, Desk, Examples, Facts, Fitted, Sig
 from budgetsim.learners.weights import (
     check_model_name,
     check_weights,
-    count_parameters,
     model_name,
     resolve,
 )  # fmt: skip
@@ -77,12 +76,9 @@ class Finetuned:
         if weights.gguf is not None:
             raise InputError(f"{self.model} is a gguf, which {GRAMMAR} does not train; use lm:{self.model}.")
         check_weights(weights)
-        counted = count_parameters(weights)
-        if counted is not None:
-            from budgetsim.learners.pretrained import check_size, load_tokenizer
+        from budgetsim.learners.pretrained import check_checkpoint, is_head
 
-            check_size(weights, self._blank(task.kind, len(task.labels)), counted[0])
-            load_tokenizer(weights)
+        check_checkpoint(weights, HEADS[task.kind], is_head, self.layers, len(task.labels))
 
     def facts(self) -> Facts:
         weights = resolve(self.model)

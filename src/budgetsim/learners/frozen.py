@@ -64,11 +64,18 @@ class Frozen:
     def check(self, task: Task) -> None:
         check_kind(self, task)
         need_sklearn()
-        config = check_weights(resolve(self.model))
+        weights = resolve(self.model)
+        if weights.gguf is not None:
+            raise InputError(f"{self.model} is a gguf, which is no encoder here; use lm:{self.model}.")
+        config = check_weights(weights)
         if config.get("is_encoder_decoder") or config.get("model_type") in ("t5", "mt5", "bart"):
             raise InputError(
                 f"{self.model} is a seq2seq model; {self.name} wants an encoder. Use it as a T5 by its name."
             )
+
+        from budgetsim.learners.pretrained import check_checkpoint, is_pooler
+
+        check_checkpoint(weights, "AutoModel", is_pooler)
 
     def facts(self) -> Facts:
         weights = resolve(self.model)

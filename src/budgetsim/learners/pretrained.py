@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -10,9 +12,16 @@ import transformers
 from transformers import AutoConfig, AutoTokenizer
 
 from budgetsim.errors import InputError, MissingExtraError
-from budgetsim.learners.weights import Weights
+from budgetsim.learners.weights import Weights, count_parameters
+
+Fresh = Callable[[Any, str], bool]
 
 _TROUBLE: Final = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
+_VOCABULARIES: Final = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "tokenizer.model",
+    "sentencepiece.bpe.model",
+)  # fmt: skip
+_LOADED_BYTES: Final = 2**30  # of files; larger ones are not loaded only to be checked
 _SLACK: Final = (
     1.5  # a config may describe this many times the numbers that its files hold, tied ones and heads included
 )
@@ -49,8 +58,12 @@ def keep_layers(config: Any, layers: int) -> Any:
 def load_tokenizer(weights: Weights) -> Any:
     """The tokenizer of a checkpoint; it pads with its end mark where it has no padding of its own.
 
-    raises : InputError where it cannot be loaded
+    raises : InputError where it cannot be loaded, or the folder holds none: the library would make one up
     """
+    if weights.folder is not None and weights.gguf is None and not _holds_tokenizer(weights.folder):
+        raise InputError(
+            f"{weights.folder} holds no tokenizer ({', '.join(_VOCABULARIES)}); save it beside the weights."
+        )
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights.target, **weights.options)
     except (*_TROUBLE, ImportError) as error:
@@ -62,7 +75,7 @@ def load_tokenizer(weights: Weights) -> Any:
     return tokenizer
 
 
-def load_model(weights: Weights, auto: str, config: Any, fresh: Callable[[Any, str], bool]) -> tuple[Any, list[str]]:
+def load_model(weights: Weights, auto: str, config: Any, fresh: Fresh) -> tuple[Any, list[str]]:
     """A model in float32 on the processor, and the names of its weights that are new.
 
     auto : class of transformers, e.g. `AutoModelForSequenceClassification`
@@ -114,14 +127,54 @@ def check_size(weights: Weights, model: Any, held: int) -> None:
         )
 
 
+def check_checkpoint(weights: Weights, auto: str, fresh: Fresh, layers: int = 0, classes: int = 0) -> None:
+    """Refuse now what loading would refuse later: config, tokenizer and, of files that are not huge, every weight.
+
+    What is on the hub is looked at when it is loaded. Once for each state of the files.
+    raises : InputError as `load_model` does
+    """
+    if weights.folder is not None and weights.gguf is None:
+        files = sorted(place for place in weights.folder.iterdir() if place.is_file())
+        state = tuple((place.name, place.stat().st_mtime_ns, place.stat().st_size) for place in files)
+        _check_checkpoint(weights, auto, fresh, layers, classes, state)
+
+
+@cache
+def _check_checkpoint(
+    weights: Weights, auto: str, fresh: Fresh, layers: int, classes: int, state: tuple[tuple[str, int, int], ...]
+) -> None:
+    load_tokenizer(weights)
+    config = load_config(weights, layers, **({"num_labels": classes} if classes else {}))
+    counted = count_parameters(weights)
+    if counted is not None:
+        check_size(weights, blank_model(weights, auto, config), counted[0])
+    if counted is None or 1e6 * counted[1] <= _LOADED_BYTES:
+        with torch.random.fork_rng():
+            load_model(weights, auto, config, fresh)
+
+
 def is_head(model: Any, name: str) -> bool:
     """Whether a weight is outside the base model, or its pooler: what a classifier adds to a checkpoint."""
     return not name.startswith(f"{model.base_model_prefix}.") or ".pooler." in name
 
 
+def is_pooler(model: Any, name: str) -> bool:
+    """Whether a weight is of a pooler, which sentence vectors do not read."""
+    return "pooler." in name
+
+
+def is_none(model: Any, name: str) -> bool:
+    """No weight may be new."""
+    return False
+
+
 def device() -> torch.device:
     """Where models work."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _holds_tokenizer(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _VOCABULARIES)
 
 
 def _safely(weights: Weights) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from budgetsim.learners.features import longest
 from budgetsim.learners.heads import mixed_loss, soft_rows
 from budgetsim.learners.lora import adapt
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
-from budgetsim.learners.pretrained import device, load_config, load_model, load_tokenizer
+from budgetsim.learners.pretrained import device, is_none, load_config, load_model, load_tokenizer
 from budgetsim.learners.protocol import Desk, Effort, Examples, Probabilities, Stateless, Training
 from budgetsim.learners.trainer import Batch, Loss, Optimisation, train
 from budgetsim.learners.weights import resolve
@@ -227,9 +227,8 @@ def label_scores(model: Any, prompts: Sequence[list[int]], words: Sequence[list[
     joined = [[*prompt, *ids] for prompt in prompts for ids in words]
     logits = _logits(model, joined, pad_id, keep=keep + 1)
     log_q = F.log_softmax(logits.float(), dim=-1)
-    means = [
-        log_q[i, -1 - len(ids) : -1].gather(1, _column(ids, log_q)).mean() for i, ids in _cycle(words, len(joined))
-    ]
+    ends = [(i, words[i % len(words)]) for i in range(len(joined))]
+    means = [log_q[i, -1 - len(ids) : -1].gather(1, _column(ids, log_q)).mean() for i, ids in ends]
     return torch.stack(means).view(len(prompts), len(words))
 
 
@@ -285,7 +284,7 @@ def _loss(prompter: Prompter, temperature: float) -> Loss:
 def _load(learner: Causal) -> tuple[Any, Any]:
     weights = resolve(learner.model)
     tokenizer = load_tokenizer(weights)
-    model, _ = load_model(weights, "AutoModelForCausalLM", load_config(weights), fresh=lambda *_: False)
+    model, _ = load_model(weights, "AutoModelForCausalLM", load_config(weights), fresh=is_none)
     return model.to(device()), tokenizer
 
 

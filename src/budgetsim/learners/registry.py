@@ -6,12 +6,11 @@ import difflib
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 from budgetsim.data.tasks import TaskKind
 from budgetsim.errors import InputError
-from budgetsim.learners.names import CPU_FAMILY, T5_NAMES
+from budgetsim.learners.names import CPU_FAMILY, T5_NAMES, folder_of
 from budgetsim.learners.protocol import Learner
 
 
@@ -78,7 +77,7 @@ def _parsed(name: str) -> Learner:
     kind = next((kind for kind in KINDS if kind.word == word), None)
     if kind is not None:
         return kind.parse(name)
-    if name in CPU_FAMILY or name in T5_NAMES or Path(name).expanduser().is_dir() or _is_hub_name(name):
+    if name in CPU_FAMILY or name in T5_NAMES or folder_of(name) is not None or _is_hub_name(name):
         return _SEQ2SEQ.parse(name)
     raise InputError(
         f"There is no learner {name!r}{_nearest(name)}. Names are: {grammar()} (or OWNER/NAME of the hub)."

@@ -17,7 +17,7 @@ from budgetsim.learners.finetuned import HEADS, Finetuned
 from budgetsim.learners.heads import TEXTS, Head, collate_rows, loss_of_rows, pad_inputs
 from budgetsim.learners.lora import adapt
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
-from budgetsim.learners.pretrained import device, is_head, load_config, load_model, load_tokenizer
+from budgetsim.learners.pretrained import device, is_head, is_none, load_config, load_model, load_tokenizer
 from budgetsim.learners.protocol import Desk, Effort, Examples, Probabilities, Stateless, Training
 from budgetsim.learners.tagger import WORDS
 from budgetsim.learners.trainer import Optimisation, train
@@ -71,7 +71,7 @@ def load_tuned(learner: Finetuned, task: Task, folder: Path) -> TunedFitted:
     if rank:
         model = _adapted(learner, tokenizer, task, folder)
     else:
-        model, _ = load_model(saved, HEADS[task.kind], load_config(saved), fresh=lambda *_: False)
+        model, _ = load_model(saved, HEADS[task.kind], load_config(saved), fresh=is_none)
     return TunedFitted(learner.name, task, model.to(device()), tokenizer, notes["max_tokens"], rank, effort_of(notes))
 
 

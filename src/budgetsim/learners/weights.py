@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from budgetsim.data.pins import cache_dir
 from budgetsim.errors import InputError, MissingExtraError
-from budgetsim.learners.names import model_id
+from budgetsim.learners.names import folder_of, model_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def check_model_name(model: str) -> None:
 
     raises : InputError saying which
     """
-    if not Path(model).expanduser().is_dir() and not _is_path(model) and not _HUB_NAME.fullmatch(model):
+    if folder_of(model) is None and not _is_path(model) and not _HUB_NAME.fullmatch(model):
         raise InputError(
             f"{model!r} is no model: give an alias ({', '.join(ALIASES)}), a folder or OWNER/NAME of the hub."
         )
@@ -95,8 +95,8 @@ def resolve(model: str) -> Weights:
     """
     if model in ALIASES:
         return _of_alias(model)
-    folder = Path(model).expanduser()
-    if folder.is_dir():
+    folder = folder_of(model)
+    if folder is not None:
         return _of_folder(model, folder, _licence(folder))
     if _is_path(model):
         raise InputError(f"There is no folder {model}; give one with config.json and safetensors, or {_ways()}.")
