@@ -57,28 +57,24 @@ class Setting:
         return score(task, [], answers, [r.target for r in self.test])["accuracy"]
 
 
-class InlineTrainer(finetune.KDTrainer):
+def inline_loss(teacher: Any) -> Callable[[Any, dict[str, Any]], torch.Tensor]:
     """The teacher inside every step; its answers are kept by text."""
+    answers: dict[tuple[int, ...], list[int]] = {}
 
-    teacher: Any
-    answers: dict[tuple[int, ...], list[int]]
-
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
+    def loss(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         rows = [tuple(ids[ids != 0].tolist()) for ids in inputs["input_ids"]]
-        absent = [list(row) for row in dict.fromkeys(rows) if row not in self.answers]
+        absent = [list(row) for row in dict.fromkeys(rows) if row not in answers]
         if absent:
-            said = generate(self.teacher, absent, max_tokens=TARGET, batch=BATCH)
-            self.answers |= {tuple(row): ids for row, ids in zip(absent, said, strict=True)}
-        examples = [finetune.TrainExample(list(row), self.answers[row]) for row in rows]
+            said = generate(teacher, absent, max_tokens=TARGET, batch=BATCH)
+            answers.update({tuple(row): ids for row, ids in zip(absent, said, strict=True)})
+        examples = [finetune.TrainExample(list(row), answers[row]) for row in rows]
         labels = finetune.collate(examples)["labels"]
         given = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"], "labels": labels}
         with torch.no_grad():
-            taught = self.teacher(**given).logits
-        outputs = model(**given)
-        loss = kl_tokens(outputs.logits, taught, TEMPERATURE)[labels != finetune.IGNORE].mean()
-        return (loss, outputs) if return_outputs else loss
+            taught = teacher(**given).logits
+        return kl_tokens(model(**given).logits, taught, TEMPERATURE)[labels != finetune.IGNORE].mean()
+
+    return loss
 
 
 @dataclass(frozen=True)
@@ -97,14 +93,8 @@ def inline(setting: Setting, epochs: int) -> Run:
     """The published way."""
     model, how = setting.fresh(), optimisation(setting, epochs, grouped=False)
     examples = [finetune.TrainExample(s, [1]) for s in setting.sources]
-
-    def make(**arguments: Any) -> InlineTrainer:
-        trainer = InlineTrainer(**arguments)
-        trainer.teacher, trainer.answers = setting.teacher, {}
-        return trainer
-
     wall, cpu = time.perf_counter(), time.process_time()
-    finetune.train(model, examples, how, trainer=make)
+    finetune.train(model, examples, how, loss=inline_loss(setting.teacher))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return Run(wall, cpu, setting.accuracy(model))
 

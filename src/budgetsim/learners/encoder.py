@@ -42,10 +42,14 @@ def encode_sources(sources: Sequence[str], fields: Sequence[str], batch: int = 6
     place = {text: i for i, text in enumerate(texts)}
     vectors = _embed(texts, batch)
     columns = [vectors[[place[row[k]] for row in rows]] for k in range(n)]
-    return columns[0] if n == 1 else _pair_features(columns[0], columns[1])
+    return columns[0] if n == 1 else pair_features(columns[0], columns[1])
 
 
-def _pair_features(u: Features, v: Features) -> Features:
+def pair_features(u: Features, v: Features) -> Features:
+    """Features of pairs of embeddings: both, their distance and product, and the cosine of unit vectors.
+
+    u, v : (pairs, width); returns : (pairs, 4 * width + 1)
+    """
     cosine = (u * v).sum(1, keepdims=True)
     return np.concatenate([u, v, np.abs(u - v), u * v, cosine], axis=1, dtype=np.float32)
 
@@ -113,9 +117,14 @@ def fit_logistic(features: Any, classes: NDArray[np.int64], n_classes: int, l2: 
 
 def tfidf(train: Sequence[str], others: Sequence[Sequence[str]]) -> tuple[Any, list[Any]]:
     """Sparse word and word-pair TF-IDF, learned on the train texts only."""
+    vectorizer = tfidf_vectorizer()
+    fitted = vectorizer.fit_transform(train)
+    return fitted, [vectorizer.transform(texts) for texts in others]
+
+
+def tfidf_vectorizer(vocabulary: dict[str, int] | None = None) -> Any:
+    """Counts of words and word pairs, damped and weighted by rarity; of given ones, or of those it is fitted to."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = r"(?u)\S+"
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=words)
-    fitted = vectorizer.fit_transform(train)
-    return fitted, [vectorizer.transform(texts) for texts in others]
+    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=words, vocabulary=vocabulary)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
 from budgetsim.learners.codec import EOS, PAD, Codec, PieceCodec
@@ -32,18 +34,32 @@ def generate(model: Any, sources: Sequence[list[int]], *, max_tokens: int, batch
 @torch.no_grad()
 def first_tokens(model: Any, sources: Sequence[list[int]], *, batch: int) -> list[list[int]]:
     """The first token of each greedy answer: enough where every label is one token."""
+    answers: list[list[int]] = [[]] * len(sources)
+    for rows, logits in _first_steps(model, sources, batch):
+        for i, token in zip(rows, logits.argmax(-1).tolist(), strict=True):
+            answers[i] = [token]
+    return answers
+
+
+@torch.no_grad()
+def first_logits(model: Any, sources: Sequence[list[int]], tokens: Sequence[int], *, batch: int) -> NDArray[np.float32]:
+    """Logits of some tokens at the first place of the answer, (sources, tokens)."""
+    made = np.zeros((len(sources), len(tokens)), dtype=np.float32)
+    for rows, logits in _first_steps(model, sources, batch):
+        made[rows] = logits[:, list(tokens)].float().cpu().numpy()
+    return made
+
+
+def _first_steps(model: Any, sources: Sequence[list[int]], batch: int) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """Rows of each batch, and their logits at the first place of the answer, (rows, vocabulary)."""
     device = next(model.parameters()).device
     model.eval()
-    answers: list[list[int]] = [[]] * len(sources)
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
         ids, mask = pad_sources([sources[i] for i in rows], device)
         begin = torch.full((len(rows), 1), PAD, device=device)
-        logits = model(input_ids=ids, attention_mask=mask, decoder_input_ids=begin).logits[:, 0]
-        for i, token in zip(rows, logits.argmax(-1).tolist(), strict=True):
-            answers[i] = [token]
-    return answers
+        yield rows, model(input_ids=ids, attention_mask=mask, decoder_input_ids=begin).logits[:, 0]
 
 
 def answer(

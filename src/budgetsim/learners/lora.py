@@ -1,7 +1,8 @@
-"""Low-rank adapters for teachers too large to train whole."""
+"""Low-rank adapters for models too large to train whole."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -15,6 +16,52 @@ def wrap(model: Any, rank: int) -> Any:
     return get_peft_model(model, config)
 
 
+def adapt(model: Any, rank: int, task_type: str, new: Sequence[str]) -> Any:
+    """The model with adapters on every linear layer of its base, and its head trained whole beside them.
+
+    Layers are named one by one: `all-linear` would put adapters into heads of several layers, which are trained (and
+    saved) whole already, and into poolers that are new.
+    task_type : SEQ_CLS, TOKEN_CLS or CAUSAL_LM; new : names of the weights that the checkpoint did not have
+    """
+    from peft import LoraConfig, get_peft_model
+
+    heads = [] if task_type == "CAUSAL_LM" else sorted(_head_modules(model) | _new_modules(model, new))
+    config = LoraConfig(
+        task_type=task_type, r=rank, lora_alpha=2 * rank, target_modules=_linear_layers(model, heads),
+        modules_to_save=heads or None,
+    )  # fmt: skip
+    return get_peft_model(model, config)
+
+
 def merge(model: Any) -> Any:
     """The model with its adapters added to its weights."""
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+
+
+def _head_modules(model: Any) -> set[str]:
+    """Parts of a classifier beside its base model that have weights."""
+    return {
+        name
+        for name, part in model.named_children()
+        if name != model.base_model_prefix and any(True for _ in part.parameters())
+    }
+
+
+def _new_modules(model: Any, new: Sequence[str]) -> set[str]:
+    """Modules inside the base model whose weights are new: poolers."""
+    return {name.rsplit(".", 1)[0] for name in new if name.startswith(f"{model.base_model_prefix}.")}
+
+
+def _linear_layers(model: Any, heads: Sequence[str]) -> list[str]:
+    from torch import nn
+
+    output = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    return [
+        name
+        for name, part in model.named_modules()
+        if isinstance(part, nn.Linear) and part is not output and not any(_within(name, head) for head in heads)
+    ]
+
+
+def _within(name: str, module: str) -> bool:
+    return name == module or name.startswith(f"{module}.")

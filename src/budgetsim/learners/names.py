@@ -25,13 +25,27 @@ def is_encoder(teacher: str) -> bool:
 
 def model_id(name: str) -> str:
     """Name of a model in a run's identity: a folder counts by its last name and what is in it, not by its place."""
-    return _folder_id(str(Path(name).expanduser().resolve())) if Path(name).expanduser().is_dir() else name
+    folder = folder_of(name)
+    return name if folder is None else _folder_id(str(folder.resolve()))
+
+
+def folder_of(name: str) -> Path | None:
+    """The folder that a model's name is, if it is one.
+
+    >>> folder_of("nobody/nothing") is None
+    True
+    """
+    try:
+        place = Path(name).expanduser()
+    except RuntimeError:  # a home that nobody has
+        return None
+    return place if name and place.is_dir() else None
 
 
 @cache
 def _folder_id(folder: str) -> str:
     digest = hashlib.sha256()
-    files = [p for p in sorted(Path(folder).iterdir()) if p.suffix in (".json", ".safetensors", ".model")]
+    files = [p for p in sorted(Path(folder).iterdir()) if p.suffix in (".json", ".safetensors", ".model", ".gguf")]
     for path in files:
         digest.update(path.name.encode())
         with path.open("rb") as file:

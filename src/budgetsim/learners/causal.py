@@ -1,0 +1,97 @@
+"""`lm:MODEL`: a language model that is asked for the label after a prompt, calibrated or trained on examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from budgetsim.data.tasks import Task, TaskKind
+from budgetsim.learners.checks import check_examples, check_kind
+from budgetsim.learners.finetuned import TRAINS, USUAL_RANK
+from budgetsim.learners.options import Option, split_options
+from budgetsim.learners.protocol import SOFT, Desk, Examples, Facts, Fitted, Signal, Training
+from budgetsim.learners.weights import check_model_name, check_weights, count_parameters, model_name, resolve
+
+GRAMMAR: Final = "lm:MODEL[:shots=K][:lora[=RANK]]"
+USUAL_SHOTS: Final = 4
+
+
+def parse(name: str, rest: str) -> Causal:
+    """The learner of a name.
+
+    raises : InputError for options and models that cannot be
+    """
+    model, options = split_options(name, rest, {"shots": Option(least=0), "lora": Option(USUAL_RANK)}, GRAMMAR)
+    check_model_name(model)
+    rank = options.get("lora", 0)
+    return Causal(model, options.get("shots", 0 if rank else USUAL_SHOTS), rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Causal:
+    """A language model: its scores of the label words after a prompt are its probabilities.
+
+    Without adapters nothing of it is trained: examples give the prompt its shots, and the scores one slope and an
+    offset a class. With them it is trained on the label words.
+    """
+
+    model: str
+    shots: int = USUAL_SHOTS
+    rank: int = 0
+    learns: frozenset[Signal] = SOFT
+    gives: frozenset[Signal] = SOFT
+    kinds: frozenset[TaskKind] = frozenset({"classification"})
+    is_cheap: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"lm:{model_name(self.model)}:shots={self.shots}{f':lora={self.rank}' if self.rank else ''}"
+
+    @property
+    def usual_lr(self) -> float:
+        return 2e-4 if self.rank else 0.0
+
+    def identity(self, how: Training) -> dict[str, object]:
+        if self.rank:
+            return {key: getattr(how, key) for key in TRAINS}
+        return {"temperature": how.temperature, "max_tokens": how.max_tokens}
+
+    def check(self, task: Task) -> None:
+        check_kind(self, task)
+        weights = resolve(self.model)
+        check_weights(weights)
+        from budgetsim.learners.pretrained import check_checkpoint, is_none
+
+        check_checkpoint(weights, "AutoModelForCausalLM", is_none)
+
+    def facts(self) -> Facts:
+        weights = resolve(self.model)
+        counted = count_parameters(weights)
+        packed = weights.folder / weights.gguf if weights.folder and weights.gguf else None
+        size = packed.stat().st_size / 1e6 if packed else counted[1] if counted else None
+        notes = ["its probabilities are of the label words after a prompt"]
+        if not self.rank:
+            notes.append(f"not trained: {self.shots} shots, one slope and an offset a class")
+        return Facts(
+            kind=GRAMMAR,
+            parameters=counted[0] if counted else None,
+            trainable=None,
+            megabytes=None if size is None else round(size, 1),
+            licence=weights.licence,
+            place=weights.target if weights.folder else "the hub",
+            notes=tuple(notes),
+        )
+
+    def fit(self, task: Task, examples: Examples, how: Training, desk: Desk) -> Fitted:
+        self.check(task)
+        check_examples(self, task, examples)
+        examples.classes(task.labels)
+        from budgetsim.learners.prompting import calibrate, tune
+
+        return tune(self, task, examples, how, desk) if self.rank else calibrate(self, task, examples, how)
+
+    def load(self, task: Task, folder: Path) -> Fitted:
+        from budgetsim.learners.prompting import load_prompted
+
+        return load_prompted(self, task, folder)

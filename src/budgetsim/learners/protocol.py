@@ -1,0 +1,250 @@
+"""What a learner is: something that is taught by examples and then answers; students and teachers are its two roles.
+
+A kind of learner is one file of this room and one line of the registry. Nothing outside that file knows its name:
+the conductor asks what a learner can be taught by, what it gives, and hands it examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from budgetsim.data.tasks import Task, TaskKind
+from budgetsim.errors import InputError
+
+Signal = Literal["labels", "probabilities", "states", "texts"]
+Probabilities = NDArray[np.float32]
+
+HARD: Final[frozenset[Signal]] = frozenset({"labels"})
+SOFT: Final[frozenset[Signal]] = frozenset({"labels", "probabilities"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """What a learner is taught: texts, a hard answer for each, and where a teacher spoke, soft answers beside them.
+
+    sources : texts as the task writes them (pairs as `name: text name: text`)
+    answers : of people, of an LLM, or the teacher's most likely one; labels of a classification, for a tagging the
+        tags of the words of a source with blanks between
+    logits : (n, classes) the teacher's, before any temperature; of a tagging (words of all sources, tags), source
+        after source; None where all answers are hard
+    is_gold : (n,) rows that are taught their hard answer although others are soft
+    states : a seq2seq teacher's states behind its answers (`distill.StateCache`), for a student of its vocabulary
+    """
+
+    sources: Sequence[str]
+    answers: Sequence[str]
+    logits: Probabilities | None = None
+    is_gold: NDArray[np.bool_] | None = None
+    states: Any = None
+
+    def __post_init__(self) -> None:
+        assert len(self.sources) == len(self.answers)
+        assert self.logits is None or len(self.logits) >= len(self.sources)
+        assert self.is_gold is None or len(self.is_gold) == len(self.sources)
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @property
+    def is_soft(self) -> bool:
+        return self.logits is not None
+
+    def classes(self, labels: Sequence[str]) -> NDArray[np.int64]:
+        """Number of each hard answer in the task's list of labels, (n,).
+
+        raises : InputError naming an answer that is none of them
+        """
+        return class_numbers(self.answers, labels)
+
+    def targets(self, labels: Sequence[str], temperature: float) -> Probabilities:
+        """(n, classes) probabilities at a temperature; certain ones for hard answers."""
+        sure = np.eye(len(labels), dtype=np.float32)[self.classes(labels)]
+        if self.logits is None:
+            return sure
+        soft = softmax(self.logits, temperature)
+        return soft if self.is_gold is None else np.where(self.is_gold[:, None], sure, soft)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """How to train: everything that decides what is learnt, given the examples; a kind reads what it uses.
+
+    max_tokens, target_tokens : of a source, of an answer that is text; longer ones are cut
+    l2 : penalty of linear learners; lora_rank : 0 trains every weight
+    """
+
+    steps: int
+    batch: int
+    lr: float
+    warmup_share: float = 0.06
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    optimizer: str = "adamw_torch_fused"
+    scheduler: str = "linear"
+    precision: str = "fp32"
+    temperature: float = 2.0
+    max_tokens: int = 128
+    target_tokens: int = 16
+    l2: float = 1e-4
+    lora_rank: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a learner works: a folder for its checkpoints, who hears of its steps, and what runs share.
+
+    cache : folder for what runs may share (features of a frozen encoder); None keeps nothing
+    """
+
+    folder: Path
+    checkpoint_every: int = 0
+    progress: Callable[[int, int], None] | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What training or answering took: examples and tokens processed, padding included, and counted operations."""
+
+    examples: int
+    tokens: int = 0
+    flops: float | None = None
+    resumed_at: int = 0  # step it went on from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a learner is made of.
+
+    kind : how its name is written, as the registry shows it
+    parameters, trainable : None where they depend on the examples (a vocabulary of words)
+    megabytes : of its weights as they are saved
+    place : where the weights lie: a folder, a package, the hub, or nowhere for what is trained from nothing
+    """
+
+    kind: str
+    parameters: int | None
+    trainable: int | None
+    megabytes: float | None
+    licence: str | None
+    place: str
+    notes: tuple[str, ...] = field(default=())
+
+
+class Fitted(Protocol):
+    """A learner that has been taught."""
+
+    @property
+    def effort(self) -> Effort:
+        """What teaching it took."""
+
+    def answer(self, sources: Sequence[str]) -> list[str]:
+        """Its answer to each text."""
+
+    def logits(self, sources: Sequence[str]) -> Probabilities:
+        """(n, classes) in the order of the task's labels.
+
+        For a tagging (words of all sources, tags), source after source.
+
+        raises : InputError where it gives no probabilities
+        """
+
+    def states(self, sources: Sequence[str]) -> Any:
+        """The states behind its answers, a `distill.StateCache`.
+
+        raises : InputError where it gives none
+        """
+
+    def save(self, folder: Path) -> None:
+        """Write what `Learner.load` needs: safetensors and JSON alone."""
+
+
+class Learner(Protocol):
+    """A kind of model with its options, as a name says; it holds no weights."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in a run's identity."""
+
+    @property
+    def learns(self) -> frozenset[Signal]:
+        """What it can be taught by."""
+
+    @property
+    def gives(self) -> frozenset[Signal]:
+        """What it can teach others by; `labels` always."""
+
+    @property
+    def kinds(self) -> frozenset[TaskKind]:
+        """Kinds of task that it can do."""
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether it trains in seconds on a processor."""
+
+    @property
+    def usual_lr(self) -> float:
+        """The learning rate to begin with; 0 where it reads none."""
+
+    def identity(self, how: Training) -> dict[str, object]:
+        """The options of training that decide what it learns: what a recipe id hashes."""
+
+    def check(self, task: Task) -> None:
+        """Refuse a task it cannot do, and weights that are not there or not whole.
+
+        raises : InputError or MissingExtraError with the way out
+        """
+
+    def facts(self) -> Facts:
+        """Its size, licence and place, without loading weights where that can be."""
+
+    def fit(self, task: Task, examples: Examples, how: Training, desk: Desk) -> Fitted:
+        """Teach a fresh one; the same examples and options give the same learner, to the bit on one thread."""
+
+    def load(self, task: Task, folder: Path) -> Fitted:
+        """One that was saved.
+
+        raises : InputError where the folder does not hold one
+        """
+
+
+class Stateless:
+    """What learners have in common that give no states."""
+
+    def states(self, sources: Sequence[str]) -> Any:
+        raise InputError(
+            "States are given by seq2seq learners alone (pico, t5-v1_1-small, a T5 folder); teach by probabilities "
+            "(objective `label`) instead."
+        )
+
+
+def class_numbers(answers: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Place of each answer in a list of labels, (answers,).
+
+    raises : InputError naming an answer that is none of them
+    """
+    place = {label: i for i, label in enumerate(labels)}
+    strange = sorted(set(answers) - set(place))
+    if strange:
+        raise InputError(f"An example is labelled {strange[0]!r}, which is none of the labels {', '.join(labels)}.")
+    return np.array([place[answer] for answer in answers], dtype=np.int64)
+
+
+def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Probabilities:
+    """Probabilities of each row at a temperature.
+
+    logits : (n, classes); returns : (n, classes), rows add up to 1
+
+    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
+    [[0.25, 0.75]]
+    """
+    z = np.asarray(logits, dtype=np.float64) / temperature
+    z = np.exp(z - z.max(axis=1, keepdims=True))
+    return (z / z.sum(axis=1, keepdims=True)).astype(np.float32)
