@@ -15,7 +15,7 @@ import pytest
 
 from budgetsim.errors import InputError, MissingExtraError
 from budgetsim.learners.protocol import Desk, Examples, Training, softmax
-from budgetsim.learners.registry import able, parse_learner
+from budgetsim.learners.registry import KINDS, Kind, able, parse_learner
 from tiny_models import made_texts, make_task, save_model, teacher_logits, true_answers
 
 pytest.importorskip("torch")
@@ -105,6 +105,12 @@ def test_every_kind_of_task_has_a_learner() -> None:
     assert "tfidf-lr" not in able("generation")
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.word)
+def test_the_registry_says_what_a_kind_does(kind: Kind) -> None:
+    written = {"ft": "ft:minilm", "lm": "lm:smollm2", "ensemble": "ensemble:tfidf-lr+encoder-lr"}
+    assert parse_learner(written.get(kind.word, kind.word)).kinds == set(kind.does)
+
+
 # Weights
 
 
@@ -170,7 +176,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "text for a size": (lambda f: _edit_config(f, vocab_size="many"), "sets vocab_size to 'many'"),
     "more than held": (lambda f: _edit_config(f, intermediate_size=100_000), "its files hold"),
     "odd heads": (lambda f: _edit_config(f, num_attention_heads=5), "cannot be loaded"),
-    "no tokenizer": (lambda f: [p.unlink() for p in f.glob("tokenizer*")], "The tokenizer of"),
+    "no tokenizer": (lambda f: [p.unlink() for p in f.glob("tokenizer*")], "holds no tokenizer"),
     "two gguf": (
         lambda f: [(f / "model.safetensors").unlink(), (f / "a.gguf").touch(), (f / "b.gguf").touch()],
         "holds 2 gguf files",
@@ -470,3 +476,10 @@ def test_overlap_answers_by_shared_words(tmp_path: Path) -> None:
         fitted.logits(sources)
     with pytest.raises(InputError, match="Use tfidf-lr"):
         learner.check(make_task())
+
+
+def test_half_precision_weights_are_trained_in_full(bert: Path) -> None:
+    _edit_weights(bert, lambda t: t.update({name: tensor.half() for name, tensor in t.items()}))
+    _edit_config(bert, dtype="float16")
+    model = _built(f"ft:{bert}", make_task())
+    assert {p.dtype for p in model.parameters()} == {torch.float32}

@@ -76,7 +76,7 @@ def load_tokenizer(weights: Weights) -> Any:
 
 
 def load_model(weights: Weights, auto: str, config: Any, fresh: Fresh) -> tuple[Any, list[str]]:
-    """A model in float32 on the processor, and the names of its weights that are new.
+    """A model in float32 (a gguf is unpacked to it) on the processor, and the names of its weights that are new.
 
     auto : class of transformers, e.g. `AutoModelForSequenceClassification`
     fresh : whether a weight, of a model and by name, may be new: a head; draws come from torch's global generator
@@ -98,7 +98,7 @@ def load_model(weights: Weights, auto: str, config: Any, fresh: Fresh) -> tuple[
             f"The weights of {weights.model} lack {len(lacking)} that its config asks for, {lacking[0]} first: they "
             f"are not filled at random. Fetch the checkpoint again, or name its own config."
         )
-    return model.float().eval(), sorted(new)
+    return model.eval(), sorted(new)
 
 
 def blank_model(weights: Weights, auto: str, config: Any) -> Any:
