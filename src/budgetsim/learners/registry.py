@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import Any, Final
 
 from budgetsim.data.tasks import TaskKind
+from budgetsim.design.models import T5_SHAPES
 from budgetsim.errors import InputError
-from budgetsim.learners.names import CPU_FAMILY, T5_NAMES, folder_of
+from budgetsim.learners.names import CPU_FAMILY, folder_of
 from budgetsim.learners.protocol import Learner
 
 
@@ -68,7 +69,7 @@ def grammar() -> str:
 def able(kind: TaskKind) -> str:
     """Names of the learners that do a kind of task, for a message."""
     names = [k.grammar for k in KINDS if kind in k.does]
-    return ", ".join([*names, CPU_FAMILY[0], T5_NAMES[0]])
+    return ", ".join([*names, CPU_FAMILY[0], next(iter(T5_SHAPES))])
 
 
 @cache
@@ -77,7 +78,7 @@ def _parsed(name: str) -> Learner:
     kind = next((kind for kind in KINDS if kind.word == word), None)
     if kind is not None:
         return kind.parse(name)
-    if name in CPU_FAMILY or name in T5_NAMES or folder_of(name) is not None or _is_hub_name(name):
+    if name in CPU_FAMILY or name in T5_SHAPES or folder_of(name) is not None or _is_hub_name(name):
         return _SEQ2SEQ.parse(name)
     raise InputError(
         f"There is no learner {name!r}{_nearest(name)}. Names are: {grammar()} (or OWNER/NAME of the hub)."
@@ -93,6 +94,6 @@ def _is_hub_name(name: str) -> bool:
 
 def _nearest(name: str) -> str:
     word, colon, rest = name.partition(":")
-    words = [kind.word for kind in KINDS] if colon else [*(kind.word for kind in KINDS), *CPU_FAMILY, *T5_NAMES]
+    words = [kind.word for kind in KINDS] if colon else [*(kind.word for kind in KINDS), *CPU_FAMILY, *T5_SHAPES]
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f"; the nearest is {close[0]}{colon}{rest}" if close else ""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from budgetsim.data.tasks import Task, TaskKind
+from budgetsim.design.models import T5_SHAPES
 from budgetsim.errors import InputError
 from budgetsim.learners.checks import check_examples, check_kind
 from budgetsim.learners.finetuned import TRAINS
-from budgetsim.learners.names import CPU_FAMILY, T5_NAMES, model_id
+from budgetsim.learners.names import CPU_FAMILY, model_id
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
 from budgetsim.learners.protocol import Desk, Effort, Examples, Facts, Probabilities, Signal, Training
 from budgetsim.learners.weights import check_weights, resolve
@@ -66,7 +67,7 @@ class Seq2Seq:
 
         if self.model in CPU_FAMILY:
             return self._facts(None, "trained from nothing", "parameters depend on the vocabulary that it learns")
-        if self.model in T5_NAMES:
+        if self.model in T5_SHAPES:
             return self._facts(parameters(build_meta(self.model)), "the hub", "T5 v1.1, its output matrix of its own")
         from budgetsim.learners.weights import count_parameters
 
@@ -75,7 +76,7 @@ class Seq2Seq:
         return self._facts(counted[0] if counted else None, place, "a seq2seq checkpoint")
 
     def _facts(self, n: int | None, place: str, note: str) -> Facts:
-        licence = "Apache-2.0" if self.model in T5_NAMES else None
+        licence = "Apache-2.0" if self.model in T5_SHAPES else None
         size = None if n is None else round(4e-6 * n, 1)
         return Facts(
             kind="T5", parameters=n, trainable=n, megabytes=size, licence=licence, place=place, notes=(note,)
