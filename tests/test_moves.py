@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from budgetsim.economics.plans import best_plan
 
+from budgetsim.choosing.recommend import best_plan
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.crossings import overtaking, spread
 from budgetsim.economics.expansion import better_scores, compute_share, compute_usd, label_path, plan_scores
 from budgetsim.economics.frontier import trace_frontier
@@ -52,13 +53,13 @@ def test_a_price_that_falls_has_its_worlds_too():
     """For $100 small scores .5 or .6 by world; big overtakes it by a tenth of a point once it has enough labels."""
     small = annotate([[0.5] * 4, [0.6] * 4], "small")
     down, _ = price_breaks(TASK, [small, annotate([BIG] * 2, "big")], [LABEL], 100)
-    assert (down.choice, down.instead) == ("annotate (small)", "annotate (big)")
-    assert down.usd == pytest.approx(100 / labels_of_big(0.551), rel=0.01)
+    assert (down.choice.label, down.instead.route.label) == ("annotate (small)", "annotate (big)")
+    assert down.instead.usd == pytest.approx(100 / labels_of_big(0.551), rel=0.01)
     early, late = (100 / labels_of_big(score + 0.001) for score in (0.5, 0.6))  # prices: dear first
-    assert (down.worlds.lower, down.worlds.upper) == pytest.approx(
+    assert (down.instead.worlds.lower, down.instead.worlds.upper) == pytest.approx(
         (late + 0.05 * (early - late), late + 0.95 * (early - late)), rel=0.02
     )
-    assert down.worlds.happens == 1
+    assert down.instead.worlds.happens == 1
 
 
 def test_a_break_even_price_is_known_to_half_a_percent():
@@ -71,23 +72,24 @@ def test_a_break_even_price_is_known_to_half_a_percent():
         )
         _, up = price_breaks(TASK, [small, big], [replace(LABEL, now_usd=1.0)], 1e6)
         n = 2 * (1_000_001 / 2) ** ((score - 0.001 - 0.2) / 0.6) - 1
-        assert 0.9999 <= up.usd * n / 1e6 <= 1.0051
+        assert 0.9999 <= up.instead.usd * n / 1e6 <= 1.0051
 
 
 def test_in_a_world_that_leads_by_less_than_a_tenth_of_a_point_nothing_happens():
     """Dear labels leave big at .45; small is better there by .05 in one world, by .0005 in the other: no overtaking."""
     small = annotate([[0.5] * 4, [0.4505] * 4], "small")
     _, up = price_breaks(TASK, [small, annotate([[0.45, 0.45, 0.45, 0.8]] * 2, "big")], [LABEL], 1000)
-    assert up.instead == "annotate (small)"
-    assert up.worlds.happens == 0.5
+    assert up.instead.route.label == "annotate (small)"
+    assert up.instead.worlds.happens == 0.5
 
 
 def test_the_constant_answer_gives_way_to_a_tenth_of_a_point_and_not_to_less():
     """Two worlds: one reaches .1005 and one .1015; the constant answer, .1, is overtaken in the second alone."""
     worlds = annotate([[0.05, 0.05, 0.1005, 0.1005], [0.05, 0.05, 0.1015, 0.1015]])
-    found = switch_spread(TASK, [[worlds]], 1, 0, 100.0, 1000)
+    found = switch_spread(TASK, [worlds], CONSTANT_ROUTE, worlds.route, 100.0, 1000)
     assert found.happens == 0.5
-    assert switch_spread(TASK, [[worlds], [annotate([[0.1] * 4] * 2)]], 1, 0, 100.0, 1000).happens == 1  # no constant
+    flat = annotate([[0.1] * 4] * 2, "flat")  # no constant
+    assert switch_spread(TASK, [worlds, flat], flat.route, worlds.route, 100.0, 1000).happens == 1
 
 
 def test_overtaking_and_its_tails():
@@ -146,9 +148,9 @@ def test_compute_is_the_teacher_its_labelling_and_all_training():
     )
     option = make_option(make_surface(np.full((1, 4, 4), 0.5), (N, N), strategy="distill"), cost)
     ((_, plan),) = label_path([option], [4 + 6 + 10 + 6.0])
-    assert plan.cost_usd == pytest.approx(plan.n_labels + 0.6 * plan.n_unlabeled + 10)
-    assert compute_usd(plan) == pytest.approx(4 + 0.5 * plan.n_unlabeled)
-    assert compute_share(plan) == pytest.approx((4 + 0.5 * plan.n_unlabeled) / plan.cost_usd)
+    assert plan.cost_usd == pytest.approx(plan.design.n_labels + 0.6 * plan.design.n_unlabeled + 10)
+    assert compute_usd(plan) == pytest.approx(4 + 0.5 * plan.design.n_unlabeled)
+    assert compute_share(plan) == pytest.approx((4 + 0.5 * plan.design.n_unlabeled) / plan.cost_usd)
     assert compute_share(replace(plan, cost_usd=0.0)) is None
 
 
@@ -156,7 +158,7 @@ def test_the_chance_of_being_best_is_that_of_the_plan_that_is_told():
     """Steady has the best mean and is best in one world of four."""
     steady, bold = annotate([[0.6] * 4] * 4, "steady"), annotate([[0.65] * 4] * 3 + [[0.2] * 4], "bold")
     plan = best_plan(TASK, [bold, steady], 10)
-    assert (plan.student, plan.p_best) == ("steady", 0.25)
+    assert (plan.route.student, plan.standing.p_best) == ("steady", 0.25)
 
 
 def test_bands_of_a_frontier_are_percent_reached_in_so_many_worlds_and_never_fall():
@@ -174,7 +176,7 @@ def test_a_region_begins_where_its_plan_has_won_already():
     """Scores rise from 0 at 10 labels to .6 at 100: the first whole label that leads .1 by .001 costs what it counts."""
     n = np.ceil(11 * (101 / 11) ** (0.101 / 0.6) - 1)
     _, region = trace_frontier(TASK, [annotate([0.0, 0.0, 0.6, 0.8])], 1000, n_budgets=2).regions
-    assert region.label == "annotate (s)"
+    assert region.route.label == "annotate (s)"
     assert n * (1 - 1e-9) <= region.from_usd <= n * 1.0001
 
 
