@@ -20,7 +20,7 @@ from budgetsim.choosing.remarks import TooDear
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
-from budgetsim.costs.terms import NO_TERMS, Terms
+from budgetsim.costs.terms import Terms
 from budgetsim.data.custom import Findings
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import Route
@@ -28,10 +28,10 @@ from budgetsim.design.surface import TaskFit
 from budgetsim.economics.whatif import ImpliedAccuracy, llm_surface
 from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
 from budgetsim.measure import get_preset
-from budgetsim.store.location import StorePaths
-from budgetsim.store.query import ComputeRow, ScoreRow, StageRow
 from budgetsim.report.points import point_words
 from budgetsim.report.wording import note_words
+from budgetsim.store.location import StorePaths
+from budgetsim.store.query import ComputeRow, ScoreRow, StageRow
 from budgetsim_cli.console import check_amount, check_percent, find_rates
 from budgetsim_cli.inquiry import Inquiry, TaskReport, buys_training, check_strategies, read_terms, refuse_unbought
 from budgetsim_cli.main import app, main
@@ -180,11 +180,14 @@ def test_cheap_students_by_score_then_by_labels_and_what_their_labels_cost():
     )
     found = evidence(cheap=rows)
 
-
     def cheap(**terms):
         return rivals(found, "stance", Pricing(CARD, terms=Terms(owned_labels=80, **terms)))
 
-    assert [(r.student, r.cost_usd) for r in cheap()] == [("c", pytest.approx(920 * 0.364)), ("b", 0), ("a", 20 * 0.364)]
+    assert [(r.student, r.cost_usd) for r in cheap()] == [
+        ("c", pytest.approx(920 * 0.364)),
+        ("b", 0),
+        ("a", 20 * 0.364),
+    ]
     assert [r.student for r in cheap(labels_per_day=10, deadline_days=2)] == ["b", "a"]
     assert [r.student for r in cheap(max_labels=900, labels_per_day=10, deadline_days=1.9)] == ["b"]
 
@@ -221,7 +224,10 @@ def test_what_dollars_imply_is_counted():
     rows = tuple(make_row(evidence_set=MINE, derived=d) for d in derived)
     option = make_option(surface(), CostModel())
     (note,) = _assumptions(evidence(measurements=rows), STANCE, CARD, [option])
-    assert note_words(note) == "the texts of 3 distilled rows are implied by dollars, 2 of them cut at the pool of 100,000."
+    assert (
+        note_words(note)
+        == "the texts of 3 distilled rows are implied by dollars, 2 of them cut at the pool of 100,000."
+    )
     assert _assumptions(evidence(measurements=rows), STANCE, CARD, []) == []
 
 
@@ -283,7 +289,10 @@ def test_a_point_finds_its_own_labeler():
 HOURS = Hours(model="cached", device_class="gpu", train_label=0.001)
 
 
-def choices_of(*options, notes=(), pricing=Pricing(CARD)):
+PRICING = Pricing(CARD)
+
+
+def choices_of(*options, notes=(), pricing=PRICING):
     fit = TaskFit(task="stance", evidence_set=PAPER, method="", rows_hash="", n_draws=2, seed=0, surfaces=())
     return Choices(task=STANCE, fit=fit, pricing=pricing, options=options, notes=notes)
 
@@ -336,10 +345,22 @@ def test_the_words_of_the_rules():
     assert learnable.startswith("the student learns the errors")
     seen = ImpliedAccuracy(errors="random", lower=0.712, upper=0.855, misfit=0.0199, n_points=4)
     note = ImpliedLabeler(labeler="x", implied=seen, is_described=True)
+    assert note_words(_rule(0.8, 5, "random")) == note_words(LlmRule(errors="random", classes=5, worth=0.5625))
     assert note_words(note) == (
         "by this rule x of the evidence works like labels right in 71 to 86 % of cases (misfit 2.0 points, 4 sizes)."
     )
     assert note_words(replace(note, is_described=False)).startswith("no accuracy makes this rule describe x")
+
+
+@pytest.mark.parametrize(("above", "is_described"), [(0.0199, True), (0.0201, False)])
+def test_a_rule_describes_an_llm_up_to_two_points(above, is_described):
+    """Labels score .5 whatever their number, so any accuracy says .5, and an LLM at .5 + x is x away from it."""
+    flat = annotate(scores=(0.5, 0.5, 0.5, 0.5))
+    llm = llm_surface(flat.surface, 0.8, 5, "random", "x")
+    support = replace(llm.support, points=np.array([[20.0], [300.0]]))
+    seen = make_option(replace(llm, draws=llm.draws + above, support=support), CostModel())
+    (note,) = _implied_notes([flat, seen], 5, "random")
+    assert (note.labeler, note.implied.misfit, note.is_described) == ("x", pytest.approx(above), is_described)
 
 
 def test_a_case_of_a_card_tells_its_main_prices_and_utilisation_moves_only_modern_hours():

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.choosing.recommend import best_plan
+from budgetsim.choosing.allocate import allocate
+from budgetsim.choosing.recommend import best_plan, chosen_options
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.crossings import overtaking, spread
-from budgetsim.economics.expansion import better_scores, compute_share, compute_usd, label_path, plan_scores
+from budgetsim.economics.expansion import better_scores, compute_share, compute_usd, expansion_path, plan_scores
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import Lever, price_levers
 from budgetsim.economics.pricebreaks import price_breaks
@@ -104,7 +105,7 @@ def test_a_price_of_labels_is_that_of_dev_and_test_labels_too():
     option = annotate([0.1] * 4, usd=0.364, fixed={"dev_and_test_labels": 30.0, "fixed": 7.0})
     levers = {x.name: x for x in price_levers(TASK, [option], CARD)}
     assert set(levers) == {"labels"}
-    (dear,) = levers["labels"].turned([option], 2 * 0.364)
+    (dear,) = levers["labels"].repriced([option], 2 * 0.364)
     assert {k: float(v) for k, v in dear.cost.stages({"n_labels": 10.0}).items()} == pytest.approx(
         {"dev_and_test_labels": 60, "fixed": 7, "labels": 7.28}
     )
@@ -116,7 +117,7 @@ def test_a_free_text_gets_its_price_where_texts_are_taken_and_nowhere_else():
     option = make_option(make_surface(table, (N, N), strategy="distill"), cost)
     lever = next(x for x in price_levers(TASK, [option], CARD) if x.name == "texts")
     assert lever.now_usd == 0
-    (turned,) = lever.turned([option], 0.03)
+    (turned,) = lever.repriced([option], 0.03)
     assert turned.cost.per_unit == {"n_labels": {"labels": 1.0}, "n_unlabeled": {"texts": 0.03, "distillation": 0.2}}
 
 
@@ -136,8 +137,9 @@ def test_of_two_ways_the_better_mean_is_taken_at_each_budget():
     one, other = np.array([[0.2, 0.6, 0.9], [0.4, 0.2, 0.1]]), np.array([[0.1, 0.7, 0.6], [0.3, 0.3, 0.6]])
     assert better_scores([one, other]).tolist() == [[0.2, 0.7, 0.6], [0.4, 0.3, 0.6]]  # not the luckiest world's
     ways = [annotate([0.1, 0.5, 0.5, 0.5]), annotate([0.0, 0.0, 0.6, 0.6])]
-    taken = label_path(ways, [10.0, 100.0])
-    assert [t[0] is way for t, way in zip(taken, ways, strict=True)] == [True, True]
+    budgets = [10.0, 100.0]
+    bests = [allocate(way.surface, way.cost, budgets) for way in ways]
+    assert chosen_options(TASK, ways, bests, len(budgets)) == [0, 1]
     assert plan_scores(ways[0], np.array([[np.nan], [10.0]])).tolist() == [[-1.0, 0.5]]
 
 
@@ -147,7 +149,7 @@ def test_compute_is_the_teacher_its_labelling_and_all_training():
         per_unit={"n_labels": {"labels": 1.0}, "n_unlabeled": {"texts": 0.1, "labelling": 0.2, "distillation": 0.3}},
     )
     option = make_option(make_surface(np.full((1, 4, 4), 0.5), (N, N), strategy="distill"), cost)
-    ((_, plan),) = label_path([option], [4 + 6 + 10 + 6.0])
+    (plan,) = expansion_path(TASK, option, [4 + 6 + 10 + 6.0])
     assert plan.cost_usd == pytest.approx(plan.design.n_labels + 0.6 * plan.design.n_unlabeled + 10)
     assert compute_usd(plan) == pytest.approx(4 + 0.5 * plan.design.n_unlabeled)
     assert compute_share(plan) == pytest.approx((4 + 0.5 * plan.design.n_unlabeled) / plan.cost_usd)

@@ -42,7 +42,8 @@ def test_answers_of_one_llm_are_not_those_of_another():
 def test_what_another_llm_answered_does_not_make_its_run_free():
     """The pilots of B keep what they bought, whoever ran before; the same labels again are kept in full."""
     kept = {
-        r.route.labeler: r.kept_usd / r.cost_usd for r in rank_runs(TASK, [labelled_by("A"), labelled_by("B")], [500]).runs
+        r.route.labeler: r.kept_usd / r.cost_usd
+        for r in rank_runs(TASK, [labelled_by("A"), labelled_by("B")], [500]).runs
     }
     assert kept == pytest.approx(dict.fromkeys("AB", 0.51 / 0.61))
 
@@ -80,13 +81,19 @@ def test_the_student_of_a_run_is_kept_where_no_money_is_left_for_a_plan():
     """At $50 the run of 500 labels takes all: its own student scores .7 or .3, and .4 is free. (.7 + .4) / 2 - .5 = .05."""
     task = replace(TASK, constant_score=0.4)
     options = [arm("dear", np.full(400, 0.5), 0.06), coin()[1]]
-    (run,) = [r for r in rank_runs(task, options, [50.0]).runs if r.route.student == "coin" and r.design.n_labels == 500]
+    (run,) = [
+        r for r in rank_runs(task, options, [50.0]).runs if r.route.student == "coin" and r.design.n_labels == 500
+    ]
     assert run.falls == pytest.approx((5,), abs=0.1)
-    assert not [r for r in rank_runs(task, options, [49.9]).runs if r.route.student == "coin" and r.design.n_labels == 500]
+    assert not [
+        r for r in rank_runs(task, options, [49.9]).runs if r.route.student == "coin" and r.design.n_labels == 500
+    ]
 
 
 def test_falls_are_averaged_over_budgets_and_free_where_they_cannot_be_paid():
-    run = next(r for r in rank_runs(TASK, coin(), [25.0, 500.0]).runs if r.route.student == "coin" and r.design.n_labels == 500)
+    run = next(
+        r for r in rank_runs(TASK, coin(), [25.0, 500.0]).runs if r.route.student == "coin" and r.design.n_labels == 500
+    )
     assert run.falls[0] == 0
     assert run.fall == pytest.approx(run.falls[1] / 2)
     assert run.fall_per_100_usd == pytest.approx(100 * run.fall / 50)
@@ -106,7 +113,9 @@ def test_what_a_run_pays_once_stays_paid_and_its_days_are_over():
     """Dev and test labels and the fixed part serve every plan; hours of training do not."""
     fixed = {"fixed": 20.0, "dev_and_test_labels": 30.0, "student": 5.0}
     sure, bet = coin(fixed=fixed, price=1.0)
-    run = next(r for r in rank_runs(TASK, [sure, bet], [900.0]).runs if r.route.student == "coin" and r.design.n_labels == 200)
+    run = next(
+        r for r in rank_runs(TASK, [sure, bet], [900.0]).runs if r.route.student == "coin" and r.design.n_labels == 200
+    )
     assert run.cost_usd == pytest.approx(55 + 200 * 1.1)
     assert run.kept_usd == pytest.approx(50 + 200)
     assert run.days is None
@@ -199,4 +208,8 @@ def test_a_run_names_itself_and_its_fall():
         cost_usd=0.0, days=None, kept_usd=0.0, score=1.0, lower=0.0, upper=2.0, information=(1.0,), falls=(1.0, 2.0),
         p_switch=0.0,
     )  # fmt: skip
-    assert (run.route.label, run.fall, run.fall_per_100_usd) == ("distill (t into s)", 1.5, 15_000)  # a free run costs a cent
+    assert (run.route.label, run.fall, run.fall_per_100_usd) == (
+        "distill (t into s)",
+        1.5,
+        15_000,
+    )  # a free run costs a cent
