@@ -6,28 +6,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from budgetsim_cli.asked import buys, check_strategies, read_terms, refuse_unbought
 from typer.testing import CliRunner
 
-from budgetsim.answers.choices import Choices, _assumptions, _check_teacher, _term_notes, rivals
+from budgetsim.answers.choices import Choices, Selection, _assumptions, _check_teacher, _term_notes, rivals
 from budgetsim.answers.evidence import Evidence
+from budgetsim.answers.notes import ImpliedLabeler, LeftOut, LlmRule, NoCost, PlateauRule, TableEnd
 from budgetsim.answers.points import PointAnswer, answer_constant, answer_point, find_surface, make_point, parse_points
-from budgetsim.answers.pricing import is_uncharged, modelled_speed, priced_option, priced_options, uncharged_words
-from budgetsim.answers.sensitivity import _implied_words, _rule_words, llm_case, plateau_case, trace_sensitivity
+from budgetsim.answers.pricing import Pricing, modelled_speed, priced_option, priced_options, uncharged_training
+from budgetsim.answers.sensitivity import _implied_notes, _rule, llm_case, plateau_case, trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
+from budgetsim.choosing.options import Infeasible
+from budgetsim.choosing.remarks import TooDear
 from budgetsim.costs.hours import Hours
-from budgetsim.costs.model import CostModel, Terms
+from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
+from budgetsim.costs.terms import Terms
 from budgetsim.data.custom import Findings
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import Route
 from budgetsim.design.surface import TaskFit
-from budgetsim.economics.whatif import ImpliedAccuracy
+from budgetsim.economics.whatif import ImpliedAccuracy, llm_surface
 from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
 from budgetsim.measure import get_preset
+from budgetsim.report.points import point_words
+from budgetsim.report.wording import note_words
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import ComputeRow, ScoreRow, StageRow
 from budgetsim_cli.console import check_amount, check_percent, find_rates
+from budgetsim_cli.inquiry import Inquiry, TaskReport, buys_training, check_strategies, read_terms, refuse_unbought
 from budgetsim_cli.main import app, main
 from budgetsim_cli.measure import _limits
 from budgetsim_cli.next_run import budget_range
@@ -67,8 +73,7 @@ def surface(strategy="distill", **more):
 
 
 def priced(s, rows, **more):
-    facts = {"card": CARD, "compute": "published", "owned_labels": 0.0, "terms": Terms()}
-    return priced_option(evidence(stages=tuple(rows)), s, STANCE, **(facts | more))
+    return priced_option(evidence(stages=tuple(rows)), s, STANCE, Pricing(CARD, **more))
 
 
 def test_a_distilled_student_is_timed_by_its_texts_and_its_teacher_by_its_labels():
@@ -116,20 +121,17 @@ def test_published_hours_are_those_of_the_pair_in_its_own_table():
     ]
     found = evidence(sets={"stance": PAPER}, compute=tuple(rows))
     s = surface(student="t5-v1_1-small", teacher="t5-v1_1-xxl")
-    option = priced_option(found, s, STANCE, CARD, "published", 0.0)
+    option = priced_option(found, s, STANCE, Pricing(CARD))
     assert (option.hours.teacher_hours, option.hours.train_text) == ((2.0,), 0.001)
     assert (option.evidence.source, option.evidence.device) == ("published", None)
     free = CARD.model_copy(update={"overheads": CARD.overheads.model_copy(update={"charge_student_training": False})})
     small = surface("annotate", student="t5-v1_1-small")
-    charged, uncharged = (priced_option(found, small, STANCE, c, "published", 0.0) for c in (CARD, free))
+    charged, uncharged = (priced_option(found, small, STANCE, Pricing(c)) for c in (CARD, free))
     assert (charged.hours.model, uncharged.hours.model) == ("modelled", "not charged")
-    unknown = priced_option(found, surface("annotate"), STANCE, CARD, "published", 0.0)  # nobody knows its shape
-    assert [is_uncharged(o, c) for o, c in ((charged, CARD), (uncharged, free), (unknown, CARD))] == [
-        False,
-        False,
-        True,
-    ]
-    assert uncharged_words(unknown, CARD).endswith("the card has no utilisation to model it with.")
+    unknown = priced_option(found, surface("annotate"), STANCE, Pricing(CARD))  # nobody knows its shape
+    said = [uncharged_training(o, c) for o, c in ((charged, CARD), (uncharged, free), (unknown, CARD))]
+    assert said[:2] == [None, None]
+    assert note_words(said[2]).endswith("the card has no utilisation to model it with.")
 
 
 def test_an_owned_teacher_makes_two_options_of_its_own_and_of_no_other():
@@ -137,7 +139,7 @@ def test_an_owned_teacher_makes_two_options_of_its_own_and_of_no_other():
     found = evidence(stages=tuple(rows))
     for teacher, aside in (("t", [None, 30]), ("u", [None])):
         terms = Terms(owned_teacher=(teacher, 30))
-        options = priced_options(found, surface(), STANCE, CARD, "published", 0.0, terms)
+        options = priced_options(found, surface(), STANCE, Pricing(CARD, terms=terms))
         assert [o.left_aside for o in options] == aside
         assert ("n_labels" in options[0].cost.at_least) == (teacher == "t")
     assert "n_labels" not in options[-1].cost.at_least
@@ -177,21 +179,27 @@ def test_cheap_students_by_score_then_by_labels_and_what_their_labels_cost():
         score_row("d", 9, 99.0, "nq"),
     )
     found = evidence(cheap=rows)
-    told = rivals(found, "stance", CARD, owned_labels=80)
-    assert [(r.student, r.cost_usd) for r in told] == [("c", pytest.approx(920 * 0.364)), ("b", 0), ("a", 20 * 0.364)]
-    by_time = Terms(labels_per_day=10, deadline_days=2)
-    assert [r.student for r in rivals(found, "stance", CARD, owned_labels=80, terms=by_time)] == ["b", "a"]
-    bound = Terms(max_labels=900, labels_per_day=10, deadline_days=1.9)
-    assert [r.student for r in rivals(found, "stance", CARD, owned_labels=80, terms=bound)] == ["b"]
+
+    def cheap(**terms):
+        return rivals(found, "stance", Pricing(CARD, terms=Terms(owned_labels=80, **terms)))
+
+    assert [(r.student, r.cost_usd) for r in cheap()] == [
+        ("c", pytest.approx(920 * 0.364)),
+        ("b", 0),
+        ("a", 20 * 0.364),
+    ]
+    assert [r.student for r in cheap(labels_per_day=10, deadline_days=2)] == ["b", "a"]
+    assert [r.student for r in cheap(max_labels=900, labels_per_day=10, deadline_days=1.9)] == ["b"]
 
 
 def test_terms_are_taken_for_granted_with_a_word():
     held = Terms(owned_teacher=("t", 500))
-    assert len(_term_notes(held, 499)) == 1
-    assert _term_notes(held, 500) == []
-    (note,) = _term_notes(Terms(labels_per_day=40, gpus=3), 0)
-    assert note.startswith("days are labels at 40 a day")
-    assert "the devices, 3 of them day and night" in note
+    (note,) = _term_notes(held._replace(owned_labels=499))
+    assert note_words(note).startswith("the labels of the owned teacher do not count as owned")
+    assert _term_notes(held._replace(owned_labels=500)) == []
+    words = note_words(*_term_notes(Terms(labels_per_day=40, gpus=3)))
+    assert words.startswith("days are labels at 40 a day")
+    assert "the devices, 3 of them day and night" in words
 
 
 def test_a_teacher_owned_on_all_that_is_known_may_be_used_and_on_one_label_more_not():
@@ -216,7 +224,10 @@ def test_what_dollars_imply_is_counted():
     rows = tuple(make_row(evidence_set=MINE, derived=d) for d in derived)
     option = make_option(surface(), CostModel())
     (note,) = _assumptions(evidence(measurements=rows), STANCE, CARD, [option])
-    assert note == "the texts of 3 distilled rows are implied by dollars, 2 of them cut at the pool of 100,000."
+    assert (
+        note_words(note)
+        == "the texts of 3 distilled rows are implied by dollars, 2 of them cut at the pool of 100,000."
+    )
     assert _assumptions(evidence(measurements=rows), STANCE, CARD, []) == []
 
 
@@ -232,26 +243,25 @@ def test_a_point_is_told_in_percent_with_its_cost_and_where_its_table_ends():
     found = answer_point(make_point(DISTILLED, "here"), s, NOTE, cost)
     mean = 100 * table[0, 1, 2]
     assert (found.score, found.lower, found.upper) == pytest.approx((mean, mean - 1.8, mean + 1.8))
-    assert (found.cost_usd, found.kind, found.reason) == (5 + 20 + 10, "interpolated", None)
+    assert (found.cost_usd, found.kind, found.notes) == (5 + 20 + 10, "interpolated", ())
     end, beyond = (
-        answer_point(make_point(DISTILLED | {"n_unlabeled": n}, "here"), s, NOTE, None, reason="no cost: why")
+        answer_point(make_point(DISTILLED | {"n_unlabeled": n}, "here"), s, NOTE, None, [NoCost(reason="why")])
         for n in ("1000", "1001")
     )
-    assert (end.reason, end.cost_usd) == ("no cost: why", None)
-    assert beyond.reason == "no cost: why; the score is that at n_unlabeled 1,000, where the table ends"
+    assert (end.notes, end.cost_usd) == ((NoCost(reason="why"),), None)
+    assert beyond.notes == (NoCost(reason="why"), TableEnd(name="n_unlabeled", n=1000))
+    assert point_words(end) == "no cost: why"
+    assert point_words(beyond) == "no cost: why; the score is that at n_unlabeled 1,000, where the table ends"
     constant = answer_constant(make_point({"task": "stance", "strategy": "constant"}, "here"), STANCE)
     assert (constant.score, constant.lower, constant.upper, constant.cost_usd) == (45.5, 45.5, 45.5, 0)
 
 
 def test_what_a_question_leaves_out_is_filled_in_and_what_it_has_too_much_refused():
     point = make_point(DISTILLED, "here")
-    assert (point.teacher, point.student, point.labeler, point.inputs) == (
-        "t5-v1_1-xxl",
-        "t5-v1_1-small",
-        None,
-        [10, 100],
-    )
-    assert make_point({"task": "a", "strategy": "annotate", "n_labels": "1e3"}, "here").inputs == [1000]
+    route = point.design.route
+    assert (route.teacher, route.student, route.labeler) == ("t5-v1_1-xxl", "t5-v1_1-small", None)
+    assert point.design.inputs == (10, 100)
+    assert make_point({"task": "a", "strategy": "annotate", "n_labels": "1e3"}, "here").design.inputs == (1000,)
     for spoilt, message in (
         ({"n_llm_labels": "5"}, "n_llm_labels: found 5, but distill has no such input"),
         ({"n_labels": ""}, "n_labels: distill needs it"),
@@ -262,26 +272,29 @@ def test_what_a_question_leaves_out_is_filled_in_and_what_it_has_too_much_refuse
             make_point(DISTILLED | spoilt, "here")
     make_point(DISTILLED | {"n_labels": "1000000000000"}, "here")
     rows = parse_points("n_labels, strategy\n5,annotate\n\n6,annotate\n", "p.csv", task="stance")
-    assert [(p.inputs, p.place) for p in rows] == [([5], "p.csv, line 2"), ([6], "p.csv, line 4")]
+    assert [(p.design.inputs, p.place) for p in rows] == [((5,), "p.csv, line 2"), ((6,), "p.csv, line 4")]
 
 
 def test_a_point_finds_its_own_labeler():
     one, two = (surface("llm_annotate", labeler=name) for name in ("a", "b"))
     fit = TaskFit(task="stance", evidence_set=MINE, method="", rows_hash="", n_draws=2, seed=0, surfaces=(one, two))
-    point = make_point({"task": "stance", "strategy": "llm_annotate", "n_llm_labels": "5", "student": "s"}, "here")
-    assert find_surface(fit, replace(point, labeler="b")) is two
+    facts = {"task": "stance", "strategy": "llm_annotate", "n_llm_labels": "5", "student": "s"}
+    assert find_surface(fit, make_point(facts | {"labeler": "b"}, "here")) is two
     with pytest.raises(InputError, match="several labelers: a, b; name one"):
-        find_surface(fit, point)
+        find_surface(fit, make_point(facts, "here"))
     with pytest.raises(NoEvidenceError, match=r"no fitted llm_annotate \(c for s\) on stance; it has"):
-        find_surface(fit, replace(point, labeler="c"))
+        find_surface(fit, make_point(facts | {"labeler": "c"}, "here"))
 
 
 HOURS = Hours(model="cached", device_class="gpu", train_label=0.001)
 
 
-def choices_of(*options, notes=()):
+PRICING = Pricing(CARD)
+
+
+def choices_of(*options, notes=(), pricing=PRICING):
     fit = TaskFit(task="stance", evidence_set=PAPER, method="", rows_hash="", n_draws=2, seed=0, surfaces=())
-    return Choices(task=STANCE, fit=fit, options=options, notes=notes)
+    return Choices(task=STANCE, fit=fit, pricing=pricing, options=options, notes=notes)
 
 
 def annotate(student="s", scores=(0.46, 0.5, 0.6, 0.7)):
@@ -293,47 +306,61 @@ def annotate(student="s", scores=(0.46, 0.5, 0.6, 0.7)):
 def test_an_llm_that_is_nearly_always_right_is_used_beside_people_only_where_its_errors_are_random():
     """A prompt's label costs 6 cents to a person's 36, and the student's GPU time a thousandth of $1.875 a label."""
     for errors, strategies in (("random", ["llm_annotate", "annotate_plus_llm"]), ("learnable", ["llm_annotate"])):
-        case = llm_case(choices_of(annotate()), CARD, 60.0, 0.9, errors)
-        assert [p.strategy for p in case.beside] == strategies
+        case = llm_case(choices_of(annotate()), 60.0, 0.9, errors)
+        assert [p.route.strategy for p in case.beside] == strategies
         plan = case.beside[0]
         assert plan.cost_usd <= 60 + 1e-6
-        assert plan.costs["llm_labels"] / plan.n_llm_labels == pytest.approx(0.0599, abs=1e-4)
-        assert plan.costs["student"] / plan.n_llm_labels == pytest.approx(0.001 * 1.875)
-        assert case.plan.strategy != "annotate"
+        assert plan.costs["llm_labels"] / plan.design.n_llm_labels == pytest.approx(0.0599, abs=1e-4)
+        assert plan.costs["student"] / plan.design.n_llm_labels == pytest.approx(0.001 * 1.875)
+        assert case.plan.route.strategy != "annotate"
         assert plan.evidence.source == "modelled"
     with pytest.raises(InputError, match="wanted more than chance on stance: 20"):
-        llm_case(choices_of(annotate()), CARD, 60.0, 0.2, "random")
-    llm_case(choices_of(annotate()), CARD, 60.0, 0.201, "random")
+        llm_case(choices_of(annotate()), 60.0, 0.2, "random")
+    llm_case(choices_of(annotate()), 60.0, 0.201, "random")
 
 
 def test_only_students_that_the_evidences_llm_labelled_for_get_the_modelled_one():
     best = make_surface(np.full((2, 4), 0.99), (N,), strategy="llm_annotate", student="b")
     seen = make_option(best, CostModel(per_unit={"n_llm_labels": {}}))
-    case = llm_case(choices_of(annotate("a"), annotate("b"), seen), CARD, 60.0, 0.9, "learnable")
-    assert {p.student for p in case.beside} == {"b"}
-    assert case.plan.labeler == "LLM at 90 %"  # the evidence's own, free and better, makes way
-    both = llm_case(choices_of(annotate("a"), annotate("b")), CARD, 60.0, 0.9, "learnable")
-    assert {p.student for p in both.beside} == {"a", "b"}
+    case = llm_case(choices_of(annotate("a"), annotate("b"), seen), 60.0, 0.9, "learnable")
+    assert {p.route.student for p in case.beside} == {"b"}
+    assert case.plan.route.labeler == "LLM at 90 %"  # the evidence's own, free and better, makes way
+    both = llm_case(choices_of(annotate("a"), annotate("b")), 60.0, 0.9, "learnable")
+    assert {p.route.student for p in both.beside} == {"a", "b"}
 
 
 def test_a_teacher_with_a_plateau_below_the_labels_is_left():
     """Distilling scores .5 whatever is bought; under a plateau of .46 nothing of it beats the labels for $40."""
     distill = make_option(surface(), CostModel(per_unit={"n_labels": {"labels": 0.1}, "n_unlabeled": {"texts": 0.1}}))
     case = plateau_case(STANCE, [annotate(), distill], 40.0, 0.46)
-    assert (case.plan.strategy, case.name) == ("annotate", "teacher never above 46")
+    assert (case.plan.route.strategy, case.name) == ("annotate", "teacher never above 46")
     (beside,) = case.beside
-    assert (beside.strategy, beside.score, beside.p_best) == ("distill", pytest.approx(46), None)
+    assert (beside.route.strategy, beside.score, beside.standing) == ("distill", pytest.approx(46), None)
     assert plateau_case(STANCE, [annotate()], 40.0, 0.46).plan is None
 
 
 def test_the_words_of_the_rules():
-    assert _rule_words(0.8, 5, "random").startswith("a label is worth 0.56 true ones, its errors random among 5 labels")
-    assert _rule_words(0.8, 5, "learnable").startswith("the student learns the errors")
+    random, learnable = (note_words(_rule(0.8, 5, errors)) for errors in ("random", "learnable"))
+    assert random.startswith("a label is worth 0.56 true ones, its errors random among 5 labels")
+    assert learnable.startswith("the student learns the errors")
     seen = ImpliedAccuracy(errors="random", lower=0.712, upper=0.855, misfit=0.0199, n_points=4)
-    assert _implied_words("x", seen) == (
+    note = ImpliedLabeler(labeler="x", implied=seen, is_described=True)
+    assert note_words(_rule(0.8, 5, "random")) == note_words(LlmRule(errors="random", classes=5, worth=0.5625))
+    assert note_words(note) == (
         "by this rule x of the evidence works like labels right in 71 to 86 % of cases (misfit 2.0 points, 4 sizes)."
     )
-    assert _implied_words("x", replace(seen, misfit=0.0201)).startswith("no accuracy makes this rule describe x")
+    assert note_words(replace(note, is_described=False)).startswith("no accuracy makes this rule describe x")
+
+
+@pytest.mark.parametrize(("above", "is_described"), [(0.0199, True), (0.0201, False)])
+def test_a_rule_describes_an_llm_up_to_two_points(above, is_described):
+    """Labels score .5 whatever their number, so any accuracy says .5, and an LLM at .5 + x is x away from it."""
+    flat = annotate(scores=(0.5, 0.5, 0.5, 0.5))
+    llm = llm_surface(flat.surface, 0.8, 5, "random", "x")
+    support = replace(llm.support, points=np.array([[20.0], [300.0]]))
+    seen = make_option(replace(llm, draws=llm.draws + above, support=support), CostModel())
+    (note,) = _implied_notes([flat, seen], 5, "random")
+    assert (note.labeler, note.implied.misfit, note.is_described) == ("x", pytest.approx(above), is_described)
 
 
 def test_a_case_of_a_card_tells_its_main_prices_and_utilisation_moves_only_modern_hours():
@@ -341,13 +368,15 @@ def test_a_case_of_a_card_tells_its_main_prices_and_utilisation_moves_only_moder
     use = CARD.utilisation.model_copy(update={"student_training": 0.65})
     asked = []
 
-    def reprice(card, *, compute):
-        asked.append(card.utilisation.labelling)
-        return choices_of(annotate(), notes=("a left out: b", "else"))
+    left_out = LeftOut(strategy="a", reason="b")
+
+    def reprice(pricing):
+        asked.append(pricing.card.utilisation.labelling)
+        return choices_of(annotate(), notes=(left_out, PlateauRule()))
 
     for card, high in ((CARD, 2.0), (CARD.model_copy(update={"utilisation": use}), 1 / 0.65)):
         asked.clear()
-        found = trace_sensitivity(choices_of(annotate()), card, 40.0, reprice, compute="modern", cards=[card])
+        found = trace_sensitivity(choices_of(annotate(), pricing=Pricing(card, "modern")), 40.0, reprice, cards=[card])
         (swing,) = (s for s in found.swings if s.name == "utilisation")
         assert (swing.low, swing.high) == (0.5, pytest.approx(high))
         assert asked[:2] == pytest.approx([0.07, 0.14 * high])
@@ -357,9 +386,9 @@ def test_a_case_of_a_card_tells_its_main_prices_and_utilisation_moves_only_moder
             1.875,
             pytest.approx(0.0599, abs=1e-4),
         )
-        assert case.notes == ("a left out: b",)
+        assert case.notes == (left_out,)
         assert [m.name for m in models] == ["published", "cached", "modern"]
-    found = trace_sensitivity(choices_of(annotate()), CARD, 40.0, reprice, compute="cached")
+    found = trace_sensitivity(choices_of(annotate(), pricing=Pricing(CARD, "cached")), 40.0, reprice)
     assert not [s for s in found.swings if s.name == "utilisation"]
 
 
@@ -384,12 +413,21 @@ def test_terms_as_they_are_typed():
 
 def test_a_budget_that_buys_nothing_is_refused_unless_nothing_was_asked_for():
     open_to = choices_of(annotate("a"), annotate("b"))
-    assert buys(open_to, {"annotate (a)": "dear"})
-    assert not buys(open_to, {"annotate (a)": "dear", "annotate (b)": "dear"})
-    refuse_unbought(asks(), "--budget", 5.0, ["stance"], bought=True)
-    refuse_unbought(asks(strategy=["constant"]), "--budget", 5.0, ["stance"], bought=False)
+    dear = [
+        Infeasible(route=o.route, reason=TooDear(least_usd=9, budget_usd=5, stage="labels", stage_usd=9), evidence=NOTE)
+        for o in open_to.options
+    ]
+    assert buys_training(open_to, dear[:1])
+    assert not buys_training(open_to, dear)
+    bought, nothing = (TaskReport({}, [], buys=buys) for buys in (True, False))
+
+    def asked(**more):
+        return Inquiry(asks(**more), evidence(), open_to.pricing, Selection(), [open_to])
+
+    refuse_unbought(asked(), [nothing, bought], "--budget", 5.0)
+    refuse_unbought(asked(strategy=["constant"]), [nothing], "--budget", 5.0)
     with pytest.raises(InfeasibleBudgetError, match=r"\$5\.00 buys no trained model on stance; .* Raise --budget"):
-        refuse_unbought(asks(), "--budget", 5.0, ["stance"], bought=False)
+        refuse_unbought(asked(), [nothing], "--budget", 5.0)
 
 
 def test_amounts_and_percent_are_what_they_say():
@@ -528,5 +566,6 @@ def test_the_store_says_where_it_lies(tmp_path):
 
 def test_nothing_that_trains_is_nothing_bought():
     answer = optimize_task(STANCE, [annotate()], 0.1)
-    assert [(a.strategy, a.feasible) for a in answer.allocations] == [("constant", True), ("annotate", False)]
+    assert [a.route.strategy for a in answer.allocations] == ["constant"]
+    assert [entry.route.strategy for entry in answer.infeasible] == ["annotate"]
     assert PointAnswer(point=make_point(DISTILLED, "x")).score is None

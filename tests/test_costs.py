@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from budgetsim.costs.hours import Hours, Steps
 from budgetsim.costs.model import CostModel, cost_model, llm_usd_per_label
 from budgetsim.costs.rates import LlmPrice, parse_rates
-from budgetsim.costs.terms import Terms, owning
+from budgetsim.costs.terms import Terms, own_units
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.strategies import ANNOTATE, LLM_ANNOTATE
 from budgetsim.errors import MissingPriceError
@@ -177,7 +177,7 @@ def test_a_card_that_charges_no_training_on_labels_charges_neither_of_its_parts_
 def test_texts_that_are_owned_are_not_bought_again_but_worked_on_as_before():
     """Of 4,000 texts at a cent 1,500 are owned: $25 instead of $40, and the teacher labels all of them."""
     plain = made_cost("distill", TASKS["stance"], parse_rates(CARD), HOURS)
-    after = owning(plain, {"n_unlabeled": 1500.0}, ())
+    after = own_units(plain, {"n_unlabeled": 1500.0}, ())
     counts = {"n_labels": 2000.0, "n_unlabeled": 4000.0}
     before, now = plain.stages(counts), after.stages(counts)
     assert (before["texts"], now["texts"]) == pytest.approx((40, 25))

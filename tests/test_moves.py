@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from budgetsim.economics.plans import best_plan
 
+from budgetsim.choosing.allocate import allocate
+from budgetsim.choosing.recommend import best_plan, chosen_options
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.crossings import overtaking, spread
-from budgetsim.economics.expansion import better_scores, compute_share, compute_usd, label_path, plan_scores
+from budgetsim.economics.expansion import better_scores, compute_share, compute_usd, expansion_path, plan_scores
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import Lever, price_levers
 from budgetsim.economics.pricebreaks import price_breaks
@@ -52,13 +54,13 @@ def test_a_price_that_falls_has_its_worlds_too():
     """For $100 small scores .5 or .6 by world; big overtakes it by a tenth of a point once it has enough labels."""
     small = annotate([[0.5] * 4, [0.6] * 4], "small")
     down, _ = price_breaks(TASK, [small, annotate([BIG] * 2, "big")], [LABEL], 100)
-    assert (down.choice, down.instead) == ("annotate (small)", "annotate (big)")
-    assert down.usd == pytest.approx(100 / labels_of_big(0.551), rel=0.01)
+    assert (down.choice.label, down.instead.route.label) == ("annotate (small)", "annotate (big)")
+    assert down.instead.usd == pytest.approx(100 / labels_of_big(0.551), rel=0.01)
     early, late = (100 / labels_of_big(score + 0.001) for score in (0.5, 0.6))  # prices: dear first
-    assert (down.worlds.lower, down.worlds.upper) == pytest.approx(
+    assert (down.instead.worlds.lower, down.instead.worlds.upper) == pytest.approx(
         (late + 0.05 * (early - late), late + 0.95 * (early - late)), rel=0.02
     )
-    assert down.worlds.happens == 1
+    assert down.instead.worlds.happens == 1
 
 
 def test_a_break_even_price_is_known_to_half_a_percent():
@@ -71,23 +73,24 @@ def test_a_break_even_price_is_known_to_half_a_percent():
         )
         _, up = price_breaks(TASK, [small, big], [replace(LABEL, now_usd=1.0)], 1e6)
         n = 2 * (1_000_001 / 2) ** ((score - 0.001 - 0.2) / 0.6) - 1
-        assert 0.9999 <= up.usd * n / 1e6 <= 1.0051
+        assert 0.9999 <= up.instead.usd * n / 1e6 <= 1.0051
 
 
 def test_in_a_world_that_leads_by_less_than_a_tenth_of_a_point_nothing_happens():
     """Dear labels leave big at .45; small is better there by .05 in one world, by .0005 in the other: no overtaking."""
     small = annotate([[0.5] * 4, [0.4505] * 4], "small")
     _, up = price_breaks(TASK, [small, annotate([[0.45, 0.45, 0.45, 0.8]] * 2, "big")], [LABEL], 1000)
-    assert up.instead == "annotate (small)"
-    assert up.worlds.happens == 0.5
+    assert up.instead.route.label == "annotate (small)"
+    assert up.instead.worlds.happens == 0.5
 
 
 def test_the_constant_answer_gives_way_to_a_tenth_of_a_point_and_not_to_less():
     """Two worlds: one reaches .1005 and one .1015; the constant answer, .1, is overtaken in the second alone."""
     worlds = annotate([[0.05, 0.05, 0.1005, 0.1005], [0.05, 0.05, 0.1015, 0.1015]])
-    found = switch_spread(TASK, [[worlds]], 1, 0, 100.0, 1000)
+    found = switch_spread(TASK, [worlds], CONSTANT_ROUTE, worlds.route, 100.0, 1000)
     assert found.happens == 0.5
-    assert switch_spread(TASK, [[worlds], [annotate([[0.1] * 4] * 2)]], 1, 0, 100.0, 1000).happens == 1  # no constant
+    flat = annotate([[0.1] * 4] * 2, "flat")  # no constant
+    assert switch_spread(TASK, [worlds, flat], flat.route, worlds.route, 100.0, 1000).happens == 1
 
 
 def test_overtaking_and_its_tails():
@@ -102,7 +105,7 @@ def test_a_price_of_labels_is_that_of_dev_and_test_labels_too():
     option = annotate([0.1] * 4, usd=0.364, fixed={"dev_and_test_labels": 30.0, "fixed": 7.0})
     levers = {x.name: x for x in price_levers(TASK, [option], CARD)}
     assert set(levers) == {"labels"}
-    (dear,) = levers["labels"].turned([option], 2 * 0.364)
+    (dear,) = levers["labels"].repriced([option], 2 * 0.364)
     assert {k: float(v) for k, v in dear.cost.stages({"n_labels": 10.0}).items()} == pytest.approx(
         {"dev_and_test_labels": 60, "fixed": 7, "labels": 7.28}
     )
@@ -114,7 +117,7 @@ def test_a_free_text_gets_its_price_where_texts_are_taken_and_nowhere_else():
     option = make_option(make_surface(table, (N, N), strategy="distill"), cost)
     lever = next(x for x in price_levers(TASK, [option], CARD) if x.name == "texts")
     assert lever.now_usd == 0
-    (turned,) = lever.turned([option], 0.03)
+    (turned,) = lever.repriced([option], 0.03)
     assert turned.cost.per_unit == {"n_labels": {"labels": 1.0}, "n_unlabeled": {"texts": 0.03, "distillation": 0.2}}
 
 
@@ -134,8 +137,9 @@ def test_of_two_ways_the_better_mean_is_taken_at_each_budget():
     one, other = np.array([[0.2, 0.6, 0.9], [0.4, 0.2, 0.1]]), np.array([[0.1, 0.7, 0.6], [0.3, 0.3, 0.6]])
     assert better_scores([one, other]).tolist() == [[0.2, 0.7, 0.6], [0.4, 0.3, 0.6]]  # not the luckiest world's
     ways = [annotate([0.1, 0.5, 0.5, 0.5]), annotate([0.0, 0.0, 0.6, 0.6])]
-    taken = label_path(ways, [10.0, 100.0])
-    assert [t[0] is way for t, way in zip(taken, ways, strict=True)] == [True, True]
+    budgets = [10.0, 100.0]
+    bests = [allocate(way.surface, way.cost, budgets) for way in ways]
+    assert chosen_options(TASK, ways, bests, len(budgets)) == [0, 1]
     assert plan_scores(ways[0], np.array([[np.nan], [10.0]])).tolist() == [[-1.0, 0.5]]
 
 
@@ -145,10 +149,10 @@ def test_compute_is_the_teacher_its_labelling_and_all_training():
         per_unit={"n_labels": {"labels": 1.0}, "n_unlabeled": {"texts": 0.1, "labelling": 0.2, "distillation": 0.3}},
     )
     option = make_option(make_surface(np.full((1, 4, 4), 0.5), (N, N), strategy="distill"), cost)
-    ((_, plan),) = label_path([option], [4 + 6 + 10 + 6.0])
-    assert plan.cost_usd == pytest.approx(plan.n_labels + 0.6 * plan.n_unlabeled + 10)
-    assert compute_usd(plan) == pytest.approx(4 + 0.5 * plan.n_unlabeled)
-    assert compute_share(plan) == pytest.approx((4 + 0.5 * plan.n_unlabeled) / plan.cost_usd)
+    (plan,) = expansion_path(TASK, option, [4 + 6 + 10 + 6.0])
+    assert plan.cost_usd == pytest.approx(plan.design.n_labels + 0.6 * plan.design.n_unlabeled + 10)
+    assert compute_usd(plan) == pytest.approx(4 + 0.5 * plan.design.n_unlabeled)
+    assert compute_share(plan) == pytest.approx((4 + 0.5 * plan.design.n_unlabeled) / plan.cost_usd)
     assert compute_share(replace(plan, cost_usd=0.0)) is None
 
 
@@ -156,7 +160,7 @@ def test_the_chance_of_being_best_is_that_of_the_plan_that_is_told():
     """Steady has the best mean and is best in one world of four."""
     steady, bold = annotate([[0.6] * 4] * 4, "steady"), annotate([[0.65] * 4] * 3 + [[0.2] * 4], "bold")
     plan = best_plan(TASK, [bold, steady], 10)
-    assert (plan.student, plan.p_best) == ("steady", 0.25)
+    assert (plan.route.student, plan.standing.p_best) == ("steady", 0.25)
 
 
 def test_bands_of_a_frontier_are_percent_reached_in_so_many_worlds_and_never_fall():
@@ -174,7 +178,7 @@ def test_a_region_begins_where_its_plan_has_won_already():
     """Scores rise from 0 at 10 labels to .6 at 100: the first whole label that leads .1 by .001 costs what it counts."""
     n = np.ceil(11 * (101 / 11) ** (0.101 / 0.6) - 1)
     _, region = trace_frontier(TASK, [annotate([0.0, 0.0, 0.6, 0.8])], 1000, n_budgets=2).regions
-    assert region.label == "annotate (s)"
+    assert region.route.label == "annotate (s)"
     assert n * (1 - 1e-9) <= region.from_usd <= n * 1.0001
 
 

@@ -5,20 +5,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from budgetsim.choosing.allocate import allocate
 from budgetsim.choosing.cheapest import cheapest, dearest_usd, least_usd
 from budgetsim.choosing.corners import corner
 from budgetsim.choosing.goals import reach_target
-from budgetsim.choosing.optimize import optimize_task, why_infeasible
+from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.options import allocation_at
 from budgetsim.choosing.owning import worth_of_owning
+from budgetsim.choosing.recommend import offers_of, recommended, shortfall
+from budgetsim.choosing.remarks import RunMayEndAtConstant
 from budgetsim.choosing.simulate import expected_regret
-from budgetsim.choosing.winners import recommended, winners
+from budgetsim.choosing.winners import winners
 from budgetsim.costs.hours import Hours, Steps
-from budgetsim.costs.model import CostModel, cost_model
+from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
-from budgetsim.costs.terms import days_model, owning, with_owned_teacher
+from budgetsim.costs.terms import Terms, own_units, with_owned_teacher
 from budgetsim.data.tasks import TASKS
-from made import ROOT, make_option, make_surface
+from budgetsim.report.remarks import answer_words, shortfall_words
+from made import ROOT, made_cost, make_option, make_surface
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])
 U = np.array([1.0, 100.0, 10_000.0])
@@ -60,7 +64,7 @@ def test_the_price_that_changes_the_answer_is_known_to_two_percent(score):
     answer = optimize_task(TASK, [annotate([0, 0, 0.45, 0.8], "big"), annotate([score] * 4, "small")], 1000)
     n = 101 * (1001 / 101) ** ((score - 0.001 - 0.45) / 0.35) - 1
     (change,) = answer.changes
-    assert (change.price, change.instead) == ("labels", "annotate (small)")
+    assert (change.price, change.instead.label) == ("labels", "annotate (small)")
     assert 1 / (1 + 1 / n) <= change.factor * n / 1000 <= 1.02 * (1 + 1 / n)
 
 
@@ -70,10 +74,10 @@ def test_a_price_that_must_fall_is_a_factor_below_one_and_turns_dev_labels_too()
     options = [annotate([0, 0, 0.45, 0.8], "big", cost), annotate([0.5] * 4, "small", cost)]
     changes = {c.factor > 1: c for c in optimize_task(TASK, options, 300).changes}
     n = 101 * (1001 / 101) ** ((0.5 + 0.001 - 0.45) / 0.35) - 1
-    assert changes[False].instead == "annotate (big)"
+    assert changes[False].instead.label == "annotate (big)"
     assert 1 / 1.03 <= changes[False].factor * (n + 200) / 300 <= 1.01
     # dearer labels: above 300 / 201 times the price not even one is left beside those of dev and test
-    assert changes[True].instead == "constant"
+    assert changes[True].instead.label == "constant"
     assert changes[True].factor == pytest.approx(300 / 201, rel=0.02)
 
 
@@ -82,32 +86,36 @@ def test_what_cannot_be_had_is_said_by_its_dearest_stage_or_by_its_days():
     cost = CostModel(fixed={"fixed": 5.0}, per_unit={"n_labels": {"labels": 20.0}})
     days = CostModel(per_unit={"n_labels": {"labels": 2.0}})
     dear, late = annotate([0.5] * 4, cost=cost), annotate([0.5] * 4, cost=replace(cost, days=days, deadline_days=1.0))
-    assert why_infeasible(dear, 24.0) == "the least it takes is $25.00 (of which labels $20.00); the budget is $24.00"
-    assert why_infeasible(late, 25.0) == "the least it takes is 2.0 days; the deadline is 1.0 days"
-    assert why_infeasible(late, 24.0) == why_infeasible(dear, 24.0)
+
+    def why(option, budget_usd):
+        return shortfall_words(shortfall(option, budget_usd))
+
+    assert why(dear, 24.0) == "the least it takes is $25.00 (of which labels $20.00); the budget is $24.00"
+    assert why(late, 25.0) == "the least it takes is 2.0 days; the deadline is 1.0 days"
+    assert why(late, 24.0) == why(dear, 24.0)
 
 
 def test_a_run_that_may_end_at_the_constant_answer_is_said_to():
     """60 +- 40 in half of the runs each: the lower end, 20, lies below the 30 of the constant answer; 60 +- 20 does not."""
     said = [
-        any("may end at or below the constant answer" in note for note in optimize_task(TASK, [option], 1000).notes)
+        [answer_words(r) for r in optimize_task(TASK, [option], 1000).remarks if isinstance(r, RunMayEndAtConstant)]
         for option in (annotate([[0.6] * 4] * 2, noise=[-d, d]) for d in (0.4, 0.2))
     ]
-    assert said == [True, False]
+    assert said == [["A run may end at or below the constant answer (Discussing, 30.0), which costs nothing."], []]
 
 
 def test_corners_take_the_better_student_and_may_stand_at_the_very_start():
     """500 initial labels for $500: all the money is in them, and that is a corner; with $499 there is none."""
     options = [annotate([0.4] * 4, "low"), annotate([0.1, 0.2, 0.5, 0.7], "high")]
-    assert corner(options, 500, 499).annotate is None
-    found = corner(options, 500, 500).annotate
-    assert (found.student, found.n_labels) == ("high", 500)
+    assert corner(TASK, options, 500, 499).annotate is None
+    found = corner(TASK, options, 500, 500).annotate
+    assert (found.route.student, found.design.n_labels) == ("high", 500)
     cost = CostModel(
         per_unit={"n_labels": {"labels": 1.0}, "n_unlabeled": {"distillation": 0.1}}, limits={"n_labels": 100.0}
     )
     distill = make_option(make_surface(np.full((1, 4, 3), 0.5), (N, U), strategy="distill"), cost)
-    assert corner([distill], 100, 150).distill.n_unlabeled == 500
-    assert corner([distill], 101, 150).distill is None
+    assert corner(TASK, [distill], 100, 150).distill.design.n_unlabeled == 500
+    assert corner(TASK, [distill], 101, 150).distill is None
 
 
 def test_a_target_counts_as_reached_at_just_its_chance():
@@ -166,8 +174,8 @@ def test_days_of_everything_that_is_bought():
         ("distill", {"n_labels": 1060.0, "n_unlabeled": 3000.0}),
         ("annotate_plus_llm", {"n_labels": 1060.0, "n_llm_labels": 500.0}),
     ):
-        cost = cost_model(strategy, TASKS["stance"], card, HOURS, owned_labels=60)
-        stages[strategy] = days_model(cost, card, HOURS, 50, 2).stages(counts)
+        cost = made_cost(strategy, TASKS["stance"], card, HOURS, Terms(owned_labels=60, labels_per_day=50, gpus=2))
+        stages[strategy] = cost.days.stages(counts)
     people = {"dev_and_test_labels": 300 / 50, "labels": 1000 / 50}
     found = {name: {k: float(v) for k, v in parts.items() if v} for name, parts in stages.items()}
     assert found["distill"] == pytest.approx(
@@ -182,10 +190,10 @@ def test_what_is_paid_once_is_gone_from_the_next_bill_and_nothing_else():
         per_unit={"n_labels": {"labels": 2.0}},
         owned={"n_labels": 40.0},
     )
-    after = owning(cost, {"n_labels": 25.0}, ("fixed", "dev_and_test_labels"))
+    after = own_units(cost, {"n_labels": 25.0}, ("fixed", "dev_and_test_labels"))
     assert after.fixed == {"student": 7.0}
     assert after.owned == {"n_labels": 40.0}  # what is bought counts those that were owned: 25 are among the 40
-    assert owning(cost, {"n_labels": 90.0}, ()).owned == {"n_labels": 90.0}
+    assert own_units(cost, {"n_labels": 90.0}, ()).owned == {"n_labels": 90.0}
     assert float(after.total({"n_labels": 45.0})) == 7 + 5 * 2
 
 
@@ -197,7 +205,7 @@ def test_an_owned_teacher_lifts_the_bound_of_labels_to_its_own_and_allows_no_few
     )
     held = with_owned_teacher(cost, 80, 0.0)
     assert (held.limits["n_labels"], held.at_least) == (80, {"n_labels": 80})
-    assert held.fewest(["n_labels", "n_unlabeled"]) == {"n_labels": 80, "n_unlabeled": 1}
+    assert held.min_units(["n_labels", "n_unlabeled"]) == {"n_labels": 80, "n_unlabeled": 1}
     assert with_owned_teacher(cost, 20, 0.0).limits["n_labels"] == 30
 
 
@@ -208,13 +216,21 @@ def test_owned_labels_that_are_left_aside_do_no_harm_and_are_worth_nothing():
     found = worth_of_owning(TASK, [owned], [without], 500)
     assert found.score == found.score_without == pytest.approx(100 * surface.at([[500.0]])[0, 0])
     assert found.worth_usd == pytest.approx(0, abs=0.2)
-    assert found.label_without == without.label
+    assert found.route_without == without.route
 
 
 def test_an_allocation_adds_up_and_tells_the_run_not_the_mean():
     """Two worlds of .5 and .7 whose runs deviate by -.1 and .1: mean .6, runs at .4 and .8, 5 % inside either end."""
     cost = replace(LABELS, fixed={"fixed": 10.0})
-    plan = allocation_at(annotate([[0.5] * 4, [0.7] * 4], cost=cost, noise=[-0.1, 0.1]), np.array([20.0]))
+    plan = allocation_at(TASK, annotate([[0.5] * 4, [0.7] * 4], cost=cost, noise=[-0.1, 0.1]), np.array([20.0]))
     assert (plan.score, plan.lower, plan.upper) == pytest.approx((60, 42, 78))
     assert (plan.cost_usd, plan.costs) == (30, {"fixed": 10, "labels": 20})
-    assert (plan.kinds, replace(plan, n_unlabeled=5, n_llm_labels=1).kinds) == (1, 3)
+
+
+def test_what_a_plan_buys_is_counted_by_kind():
+    """Labels alone are one kind of thing, labels and texts are two, and the constant answer buys none."""
+    both = CostModel(per_unit={"n_labels": {"labels": 1.0}, "n_unlabeled": {"distillation": 0.1}})
+    distill = make_option(make_surface(np.full((1, 4, 3), 0.5), (N, U), strategy="distill"), both)
+    options = [annotate([0.5] * 4), distill]
+    bests = [allocate(o.surface, o.cost, [50.0]) for o in options]
+    assert offers_of(TASK, options, bests).kinds.ravel().tolist() == [1, 2, 0]

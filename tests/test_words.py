@@ -6,33 +6,37 @@ import numpy as np
 import pytest
 
 from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.notes import Refusal
 from budgetsim.answers.points import PointAnswer, make_point
+from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import Case
 from budgetsim.choosing.breakeven import PriceChange
 from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.goals import Goal, GoalPlan
 from budgetsim.choosing.optimize import TaskAnswer
-from budgetsim.choosing.options import Allocation, constant_allocation
+from budgetsim.choosing.options import Allocation, Infeasible, Standing, constant_allocation
 from budgetsim.choosing.owning import Owning
+from budgetsim.choosing.remarks import NoUnits, RunMayEndAtConstant
 from budgetsim.choosing.shadow import ShadowPrice
 from budgetsim.choosing.targets import StopHere
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
+from budgetsim.design.points import CONSTANT_ROUTE, Design, Route
 from budgetsim.design.surface import TaskFit
 from budgetsim.economics.crossings import Spread
 from budgetsim.economics.frontier import Frontier, FrontierPoint, Region
-from budgetsim.economics.pricebreaks import PriceBreak
+from budgetsim.economics.pricebreaks import Alternative, PriceBreak
 from budgetsim.economics.switches import Switch
 from budgetsim.economics.tornado import Swing
 from budgetsim.economics.tradeoff import IndifferenceCurve, IndifferencePoint
 from budgetsim.pilots.nextrun import NextAnswer, NextRun
+from budgetsim.report.allocation import describe_allocation
 from budgetsim.report.answer import (
-    allocation_grid,
+    allocation_table,
     answer_json,
     answer_page,
-    corner_grid,
-    describe_allocation,
+    corner_table,
     moot,
     recommendation,
     size_notes,
@@ -40,24 +44,21 @@ from budgetsim.report.answer import (
 from budgetsim.report.fit import fit_page
 from budgetsim.report.frontier import curve_page, frontier_json, frontier_page
 from budgetsim.report.goal import goal_page
-from budgetsim.report.listing import rates_grid, tasks_grid
+from budgetsim.report.listing import rates_table, tasks_table
 from budgetsim.report.next_run import next_json, next_page
 from budgetsim.report.notes import compute_model, coverage_note, moot_note, reach_notes, sentence
-from budgetsim.report.points import points_grid
-from budgetsim.report.sensitivity import bar, breaks_grid, cases_grid, swings_grid
-from budgetsim.report.table import Grid, kind_words, rounded, usd
+from budgetsim.report.points import points_table
+from budgetsim.report.sensitivity import bar, breaks_table, cases_table, swings_table
+from budgetsim.report.table import Table, kind_words, rounded, usd
 from made import NOTE, ROOT, make_option, make_surface
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))
 TASK = TASKS["stance"]
 N = np.array([1.0, 10.0, 100.0])
+DISTILL = Route(strategy="distill", teacher="t", student="s")
+ANNOTATE = Route(strategy="annotate", student="s")
 PLAN = Allocation(
-    strategy="distill",
-    teacher="t",
-    student="s",
-    n_labels=1200,
-    n_llm_labels=0,
-    n_unlabeled=30_000,
+    design=Design(task="stance", route=DISTILL, n_labels=1200, n_unlabeled=30_000),
     cost_usd=700.0,
     costs={"labels": 400.0, "teacher": 100.0, "labelling": 50.0, "distillation": 80.0, "texts": 40.0, "fixed": 30.0},
     score=56.25,
@@ -65,15 +66,14 @@ PLAN = Allocation(
     upper=58.46,
     kind="extrapolated",
     factor=3.21,
-    p_best=0.804,
-    expected_regret=0.26,
     days=12.34,
     evidence=NOTE,
+    standing=Standing(p_best=0.804, expected_regret=0.26),
 )
 PLAIN = Allocation(
-    strategy="annotate", teacher=None, student="s", n_labels=2000, n_llm_labels=0, n_unlabeled=0, cost_usd=650.0,
-    costs={"labels": 650.0}, score=50.0, lower=48.0, upper=52.0, kind="observed", factor=1.0, p_best=0.196,
-    expected_regret=6.5, evidence=NOTE,
+    design=Design(task="stance", route=ANNOTATE, n_labels=2000), cost_usd=650.0, costs={"labels": 650.0}, score=50.0,
+    lower=48.0, upper=52.0, kind="observed", factor=1.0, days=None, evidence=NOTE,
+    standing=Standing(p_best=0.196, expected_regret=6.5),
 )  # fmt: skip
 ANSWER = TaskAnswer(
     task="stance",
@@ -82,17 +82,18 @@ ANSWER = TaskAnswer(
     recommended=0,
     tried=("labels", "compute"),
     changes=(),
-    stop_here=StopHere(budget_usd=333.3, score=55.31, label="distill (t into s)"),
+    stop_here=StopHere(budget_usd=333.3, score=55.31, route=DISTILL),
     shadow=ShadowPrice(step_usd=100.0, gain=0.25, loss=0.04),
     corners=(Corner(initial_n_labels=100, annotate=PLAIN, distill=None),),
-    notes=("one more note",),
+    infeasible=(),
+    remarks=(RunMayEndAtConstant(answer="Discussing", score=45.5),),
 )
 SURFACE = make_surface(np.full((4, 3), 0.5), (N,))
 FIT = TaskFit(
     task="stance", evidence_set="measured-cpu-x", method="m", rows_hash="", n_draws=4, seed=0, surfaces=(SURFACE,)
 )
 OPTION = make_option(SURFACE, CostModel(per_unit={"n_labels": {"labels": 1.0}}))
-CHOICES = Choices(task=TASK, fit=FIT, options=(OPTION,))
+CHOICES = Choices(task=TASK, fit=FIT, pricing=Pricing(CARD), options=(OPTION,))
 
 
 def rival(score, usd_all, **more):
@@ -115,7 +116,11 @@ def test_a_plan_in_a_sentence_adds_up_to_its_cost():
 
 def test_what_was_aimed_at_is_a_quantile_from_above_and_a_regret_from_below():
     """The 10 % quantile over worlds is reached in 90 % of them; the worst tenth gives up so much."""
-    aimed = replace(ANSWER, allocations=(replace(PLAN, objective=53.2), *ANSWER.allocations[1:]), level=0.1)
+    aimed = replace(
+        ANSWER,
+        allocations=(replace(PLAN, standing=replace(PLAN.standing, objective=53.2)), *ANSWER.allocations[1:]),
+        level=0.1,
+    )
     cautious, sorry = (recommendation(replace(aimed, choose=c), "f1") for c in ("quantile", "regret"))
     assert " Its expected score is 53.2 or more in 90 % of worlds." in cautious
     assert " In the worst 10 % of worlds it gives up 53.2 points on average" in sorry
@@ -123,8 +128,8 @@ def test_what_was_aimed_at_is_a_quantile_from_above_and_a_regret_from_below():
 
 def test_prices_that_change_the_choice_are_said_with_their_side():
     changes = (
-        PriceChange(price="labels", factor=2.46, instead="constant"),
-        PriceChange(price="compute", factor=0.31, instead="annotate (s)"),
+        PriceChange(price="labels", factor=2.46, instead=CONSTANT_ROUTE),
+        PriceChange(price="compute", factor=0.31, instead=ANNOTATE),
     )
     words = recommendation(replace(ANSWER, changes=changes), "f1")
     assert words.endswith(
@@ -146,7 +151,7 @@ def test_the_page_of_an_answer():
     assert "Stop here: $333 already buys 55.3 (distill (t into s)), within 1 point." in page
     # half of what nobody can measure, .05 points, is the least that is said
     assert "The next $100 would add 0.25 points; $100 less would cost nothing to speak of." in page
-    assert "Note: One more note." in page
+    assert "Note: A run may end at or below the constant answer (Discussing, 45.5), which costs nothing." in page
     poor = text(answer_page(replace(ANSWER, budget_usd=99.0), CHOICES, CARD, [], "cached"))
     assert "; no money at all would cost" in poor
     low = replace(ANSWER, shadow=ShadowPrice(step_usd=100.0, gain=0.049, loss=0.051))
@@ -156,7 +161,7 @@ def test_the_page_of_an_answer():
 
 
 def test_what_is_owned_is_told_with_and_without():
-    owning = Owning(score=56.2, score_without=52.5, label_without="annotate (s)", worth_usd=182.0)
+    owning = Owning(score=56.2, score_without=52.5, route_without=ANNOTATE, worth_usd=182.0)
     page = text(answer_page(ANSWER, CHOICES, CARD, [], "cached", owning))
     assert "What you own: 56.2 with it, 52.5 without it at the same budget (annotate (s)); worth $182, the fur" in page
     none = text(answer_page(ANSWER, CHOICES, CARD, [], "cached", replace(owning, worth_usd=None)))
@@ -164,7 +169,7 @@ def test_what_is_owned_is_told_with_and_without():
 
 
 def test_the_table_of_an_answer_has_chances_in_percent_and_regret_in_points():
-    grid = allocation_grid(ANSWER, "f1")
+    grid = allocation_table(ANSWER, "f1")
     assert grid.headings[-3:] == ("best", "regret", "from")
     assert grid.rows[0][1:] == (
         "1,200", "-", "30,000", "$700", "12.3", "56.2", "54.0 to 58.5", "80%", "0.3", "measured, extrapolated 3.21-fold",
@@ -175,7 +180,7 @@ def test_a_mix_gains_what_it_has_above_the_better_corner():
     corners = (Corner(initial_n_labels=100, annotate=PLAIN, distill=replace(PLAN, score=52.25)),)
     (pure,) = answer_json(replace(ANSWER, corners=corners), CHOICES, CARD, [], "cached")["pure"]
     assert pure["mix_gain"] == pytest.approx(56.25 - 52.25)
-    ((start, *cells),) = corner_grid(ANSWER, "f1").rows
+    ((start, *cells),) = corner_table(ANSWER, "f1").rows
     assert (start, cells) == ("100", ["2,000 labels", "50.0", "not affordable", "-", "56.2"])
 
 
@@ -192,9 +197,15 @@ def test_a_cheap_student_makes_an_answer_moot_where_it_scores_as_much_and_can_be
     assert moot_note([rival(56.0, 9.0)], 9.0, 56.1) == moot_note([rival(56.0, 9.0)], 8.9, 1.0) == []
 
 
+def of_student(name):
+    return replace(PLAIN.design, route=replace(ANNOTATE, student=name))
+
+
 def test_a_larger_student_is_told_how_much_larger_it_is():
     """247.6 million parameters to 77.0 are 3.2."""
-    base, small = (replace(PLAIN, student=f"t5-v1_1-{size}", score=s) for size, s in (("base", 60.0), ("small", 57.04)))
+    base, small = (
+        replace(PLAIN, design=of_student(f"t5-v1_1-{size}"), score=s) for size, s in (("base", 60.0), ("small", 57.04))
+    )
     (note,) = size_notes(replace(ANSWER, allocations=(base, small)))
     assert note.startswith(
         "t5-v1_1-base has 3.2 times the parameters of t5-v1_1-small, whose best is annotate (t5-v1_1-s"
@@ -245,14 +256,14 @@ def test_the_page_of_a_frontier():
     point = FrontierPoint(budget_usd=800.0, allocation=PLAN, attained=(51.04, 55.0, 59.06))
     switch = Switch(
         break_even_usd=120.0,
-        before="constant",
-        after="annotate (s)",
+        before=CONSTANT_ROUTE,
+        after=ANNOTATE,
         worlds=Spread(lower=80.0, upper=300.0, happens=0.75),
     )
     front = Frontier(
         task="stance",
         points=(point,),
-        regions=(Region(from_usd=0.0, to_usd=120.0, label="constant"),),
+        regions=(Region(from_usd=0.0, to_usd=120.0, route=CONSTANT_ROUTE),),
         switches=(switch,),
     )
     page = text(frontier_page(front, "f1"))
@@ -276,8 +287,8 @@ def test_the_page_of_an_indifference_curve_counts_by_the_thousand():
     )  # fmt: skip
     dear = replace(cheap, n_second=10, n_labels=500.0, labels_upper=600.0, cost_usd=250.0, substitution_rate=None)
     curve = IndifferenceCurve(
-        label="distill (t into s)",
-        way=None,
+        route=DISTILL,
+        teacher=None,
         second="n_unlabeled",
         score=55.0,
         start=10,
@@ -289,10 +300,9 @@ def test_the_page_of_an_indifference_curve_counts_by_the_thousand():
     assert (grid.rows[0][2], grid.rows[0][4], grid.rows[0][-1]) == ("40 to 600", "-", "")
 
 
-def next_run(**more):
+def next_run(student="s", **more):
     facts = {
-        "strategy": "annotate", "teacher": None, "student": "s", "labeler": None, "n_labels": 500, "n_llm_labels": 0,
-        "n_unlabeled": 0, "again": False, "cost_usd": 50.0, "days": None, "kept_usd": 20.0, "score": 50.0, "lower": 48.0,
+        "design": replace(of_student(student), n_labels=500), "again": False, "cost_usd": 50.0, "days": None, "kept_usd": 20.0, "score": 50.0, "lower": 48.0,
         "upper": 52.0, "information": (0.5, 2.0), "falls": (0.2, 0.6), "p_switch": 0.25,
     }  # fmt: skip
     return NextRun(**(facts | more))
@@ -302,7 +312,7 @@ def test_the_page_of_the_next_run():
     large = next_run(student="big", cost_usd=400.0, falls=(1.0, 1.0), again=True)
     loss = next_run(student="no", falls=(-0.004, 0.0))
     answer = NextAnswer(
-        task="stance", budgets_usd=(250.0, 1000.0), best_now=(50.0, 55.0), plans_now=("a", "b"), regret_now=(1.0, 2.0),
+        task="stance", budgets_usd=(250.0, 1000.0), best_now=(50.0, 55.0), plans_now=(CONSTANT_ROUTE, ANNOTATE), regret_now=(1.0, 2.0),
         runs=(next_run(), large, loss),
     )  # fmt: skip
     page = text(next_page(answer, "made", "f1", 3))
@@ -318,7 +328,7 @@ def test_the_page_of_the_next_run():
     assert rows[2][-3:] == ["0.00", "0.00", "25%"]
     data = next_json(answer, 1)
     assert (data["measure"], data["n_worth"], data["n_candidates"], len(data["runs"])) == (True, 2, 3, 1)
-    assert data["now"][1] == {"budget_usd": 1000, "score": 55, "plan": "b", "expected_regret": 2}
+    assert data["now"][1] == {"budget_usd": 1000, "score": 55, "plan": "annotate (s)", "expected_regret": 2}
 
 
 def test_dollars_kinds_and_digits():
@@ -328,7 +338,7 @@ def test_dollars_kinds_and_digits():
     assert kind_words("extrapolated", 1234.5) == "extrapolated 1,234-fold"
     assert kind_words("interpolated", 1.0) == "interpolated"
     assert rounded({"a": [0.123456, 7]}) == {"a": [0.1235, 7]}
-    grid = Grid(title="t", headings=("who", "n"), rows=(("a", "10"), ("bcde", "5")))
+    grid = Table(title="t", headings=("who", "n"), rows=(("a", "10"), ("bcde", "5")))
     assert grid.lines() == ["t", "who    n", "----  --", "a     10", "bcde   5"]
     assert [sentence(s) for s in ("two words", "t5-v1 is", "why not?")] == ["Two words.", "t5-v1 is.", "Why not?"]
 
@@ -352,20 +362,21 @@ def test_measured_hours_are_nobodys_choice_of_a_model():
     assert compute_model(CHOICES, "cached") == "measured"
     published = replace(OPTION, evidence=replace(NOTE, source="published"))
     assert compute_model(replace(CHOICES, options=(published,)), "cached") == "cached"
-    assert reach_notes(CHOICES, {"a": "b"}, constant=True) == [
-        "a is infeasible: b.",
+    none = Infeasible(route=ANNOTATE, reason=NoUnits(input="n_labels", limit=0.0), evidence=NOTE)
+    assert reach_notes(CHOICES, [none], constant=True) == [
+        "annotate (s) is infeasible: people give 0 labels; n_labels needs one or more.",
         "Nothing that this budget buys is expected to beat answering Discussing always.",
     ]
-    assert reach_notes(CHOICES, {}, constant=False) == []
+    assert reach_notes(CHOICES, [], constant=False) == []
 
 
 def test_cards_and_tasks_as_tables():
-    rows = {row[0]: row[1] for row in rates_grid(CARD).rows}
+    rows = {row[0]: row[1] for row in rates_table(CARD).rows}
     assert rows["label, stance"] == "0.364 USD"
     assert rows["cpu hour, Google Cloud a2-highgpu-1g host, virtual core (whole instance, on-demand)"] == "0.06162 USD"
     assert rows["million tokens, openai/text-davinci-003"] == "20 in, 20 out USD"
     assert rows["text, default pool of 100,000"] == "0 USD"
-    (row,) = tasks_grid([TASK]).rows
+    (row,) = tasks_table([TASK]).rows
     assert row[:4] == ("stance", "f1", "45.5", "4,750")
 
 
@@ -381,7 +392,7 @@ def test_points_as_a_table():
         source="published",
         cost_usd=604.4,
     )
-    rows = points_grid([known, PointAnswer(point=point, reason="why")]).rows
+    rows = points_table([known, PointAnswer(point=point, notes=(Refusal(message="why"),))]).rows
     assert rows[0] == (
         "stance distill", "1,000", "-", "50", "56.2", "54.0 to 58.5", "$604", "published, extrapolated 2-fold",
     )  # fmt: skip
@@ -390,13 +401,13 @@ def test_points_as_a_table():
 
 def test_break_even_prices_as_a_table():
     low = PriceBreak(
-        price="labels", unit="a label", now_usd=0.364, up=False, limit_usd=0.00364, choice="a", usd=0.0917, instead="b",
-        worlds=Spread(lower=0.05, upper=0.2, happens=0.445),
+        price="labels", unit="a label", now_usd=0.364, up=False, limit_usd=0.00364, choice=DISTILL,
+        instead=Alternative(usd=0.0917, route=ANNOTATE, worlds=Spread(lower=0.05, upper=0.2, happens=0.445)),
     )  # fmt: skip
-    none = replace(low, up=True, usd=None, worlds=None)
+    none = replace(low, up=True, instead=None)
     free = replace(none, now_usd=0.0, limit_usd=1.0)
-    rows = breaks_grid([low, none, free]).rows
-    assert rows[0][1:] == ("$0.364 a label", "below", "$0.0917", "$0.05 to $0.2", "44%", "b")
+    rows = breaks_table([low, none, free]).rows
+    assert rows[0][1:] == ("$0.364 a label", "below", "$0.0917", "$0.05 to $0.2", "44%", "annotate (s)")
     assert rows[1][2:4] == ("above", "never within 100x")
     assert rows[2][1:4] == ("$0 a label", "above", "never up to $1.00")
 
@@ -405,11 +416,11 @@ def test_a_tornado_as_a_table():
     """From 50.0 at the low end over 56.25 now to 60 at the high one: bars left and right of now."""
     top = replace(PLAN, score=60.0, kind="observed")
     swing = Swing(name="pool", unit="texts", low=500.0, high=2000.0, at_low=PLAIN, at_high=top)
-    (row,) = swings_grid([swing], PLAN, "f1").rows
+    (row,) = swings_table([swing], PLAN, "f1").rows
     assert row[:6] == ("pool", "500 texts", "50.0", "2,000 texts", "60.0", "10.0")
     assert row[7] == "low: annotate (s)"
     assert row[6] == bar(50.0, 56.25, 60.0, 50.0, 60.0) == "-" * 19 + "|" + "+" * 11
-    assert swings_grid([replace(swing, at_high=PLAN)], PLAN, "f1").rows[0][4] == "56.2*"
+    assert swings_table([replace(swing, at_high=PLAN)], PLAN, "f1").rows[0][4] == "56.2*"
     assert bar(1.0, 1.0, 1.0, 1.0, 1.0)[0] == "|"
 
 
@@ -418,7 +429,7 @@ def test_cases_side_by_side():
         kind="card", name="c", plan=PLAN, label_usd=0.364, device_hour_usd=1.875, llm_label_usd=0.0599,
         beside=(PLAIN, PLAN),
     )  # fmt: skip
-    first, beside = cases_grid("t", [case], "f1").rows
+    first, beside = cases_table("t", [case], "f1").rows
     assert first[:5] == ("c", "$0.364", "$1.88", "$0.0599", "distill (t into s)")
     assert first[-3:] == ("54.0 to 58.5", "80%", "extrapolated 3.21-fold")
     assert beside[0] == "  that strategy alone"  # the plan itself is not said again
