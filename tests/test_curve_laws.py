@@ -5,10 +5,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from budgetsim.laws.families import FAMILIES, Frame
 
 from budgetsim.laws.additive import additive
 from budgetsim.laws.crossed import crossed, product
+from budgetsim.laws.law import Frame
+from budgetsim.laws.library import LAWS
 from budgetsim.laws.priors import PRIORS
 from budgetsim.laws.series import series
 
@@ -52,16 +53,16 @@ def one_break(theta, x, frame):
 PLAIN = {"power_floor": power_floor, "shifted_power": shifted_power, "rectified": rectified, "one_break": one_break}
 
 
-def thetas(family, frame, seed=1):
-    mean, sd = family.prior(frame)
+def thetas(law, frame, seed=1):
+    mean, sd = law.prior(frame)
     return mean + 0.7 * sd * np.random.default_rng(seed).standard_normal((20, len(mean)))
 
 
 @pytest.mark.parametrize("frame", [OPEN, BOUNDED])
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_law_is_what_its_source_prints(name, frame):
-    theta = thetas(FAMILIES[name], frame)
-    found, _ = FAMILIES[name].log_error(theta, LOG_SIZES, frame)
+    theta = thetas(LAWS[name], frame)
+    found, _ = LAWS[name].log_error(theta, LOG_SIZES, frame)
     wanted = [[math.log(PLAIN[name](row, math.exp(lx), frame)) for lx in LOG_SIZES] for row in theta]
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
 
@@ -69,9 +70,9 @@ def test_a_law_is_what_its_source_prints(name, frame):
 @pytest.mark.parametrize("frame", [OPEN, BOUNDED, RAISED])
 def test_the_error_between_two_limits_solves_its_equation(frame):
     """(e - E) / (e0 - e)^a = (e0 - E)^(1 - a) exp(b) x^-c: u / (1 - u)^a in the share u of the range."""
-    family = FAMILIES["bounded_power"]
-    theta = thetas(family, frame)
-    e = np.exp(family.log_error(theta, LOG_SIZES, frame)[0])
+    law = LAWS["bounded_power"]
+    theta = thetas(law, frame)
+    e = np.exp(law.log_error(theta, LOG_SIZES, frame)[0])
     t, s, k_a, b, k = theta.T[..., None]
     base = math.exp(max(frame.ceiling or 0.0, frame.highest))  # never below the largest error
     low, top = np.array([[least(v, frame)] for v in t[:, 0]]), base * (1 + np.exp(s))
@@ -85,9 +86,9 @@ def test_the_error_between_two_limits_solves_its_equation(frame):
 @pytest.mark.parametrize("bend", [-3.0, 0.0, 3.5])
 def test_the_error_between_two_limits_is_found_however_far_off(bend):
     """The inverse holds from 200 e-folds above the range to 200 below it, for bends of 1/20 to 33."""
-    family, far = FAMILIES["bounded_power"], np.array([-200.0, -20.0, 0.0, 20.0, 200.0])
+    law, far = LAWS["bounded_power"], np.array([-200.0, -20.0, 0.0, 20.0, 200.0])
     theta = np.array([[0.0, 0.0, bend, 0.0, 0.0]])
-    e = np.exp(family.log_error(theta, far, OPEN)[0][0])
+    e = np.exp(law.log_error(theta, far, OPEN)[0][0])
     top = 2 * math.exp(1.5)
     assert (np.diff(e) <= 0).all()
     assert e[-1] == pytest.approx(0.5)
@@ -131,42 +132,42 @@ SEVERAL = {
 
 @pytest.mark.parametrize("name", SEVERAL)
 def test_a_law_of_three_inputs_is_what_its_source_prints(name):
-    family, plain = SEVERAL[name]
-    theta = thetas(family, BOUNDED)
+    law, plain = SEVERAL[name]
+    theta = thetas(law, BOUNDED)
     wanted = [[math.log(plain(list(row), [math.exp(v) for v in at], BOUNDED)) for at in AT] for row in theta]
-    np.testing.assert_allclose(family.log_error(theta, AT, BOUNDED)[0], wanted, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(law.log_error(theta, AT, BOUNDED)[0], wanted, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", SEVERAL)
 def test_derivatives_of_a_law_of_three_inputs_agree_with_differences(name):
-    family, _ = SEVERAL[name]
-    theta = thetas(family, BOUNDED)
-    _, jacobian = family.log_error(theta, AT, BOUNDED)
-    for i in range(family.n_parameters):
-        step = 1e-6 * np.eye(family.n_parameters)[i]
-        up, down = (family.log_error(theta + s, AT, BOUNDED)[0] for s in (step, -step))
+    law, _ = SEVERAL[name]
+    theta = thetas(law, BOUNDED)
+    _, jacobian = law.log_error(theta, AT, BOUNDED)
+    for i in range(law.n_parameters):
+        step = 1e-6 * np.eye(law.n_parameters)[i]
+        up, down = (law.log_error(theta + s, AT, BOUNDED)[0] for s in (step, -step))
         np.testing.assert_allclose(jacobian[:, :, i], (up - down) / 2e-6, rtol=1e-4, atol=1e-5)
 
 
-def prior_of(family, frame=OPEN):
-    mean, sd = family.prior(frame)
-    return dict(zip(family.parameters, zip(mean.tolist(), sd.tolist(), strict=True), strict=True))
+def prior_of(law, frame=OPEN):
+    mean, sd = law.prior(frame)
+    return dict(zip(law.names, zip(mean.tolist(), sd.tolist(), strict=True), strict=True))
 
 
-EVERY = [*FAMILIES.values(), *(family for family, _ in SEVERAL.values())]
+EVERY = [*LAWS.values(), *(law for law, _ in SEVERAL.values())]
 
 
-@pytest.mark.parametrize("family", EVERY, ids=lambda family: family.name)
-def test_the_prior_of_a_law_knows_the_level_and_where_the_data_are(family):
+@pytest.mark.parametrize("law", EVERY, ids=lambda law: law.name)
+def test_the_prior_of_a_law_knows_the_level_and_where_the_data_are(law):
     """Errors e times as large raise the level by 1 and no shape; sizes e times as large move places by 1 and no shape.
 
     So no fit minds the units, and the middle world of each law falls with an exponent between 0.2 and 0.6.
     """
-    here = prior_of(family)
-    higher = prior_of(family, Frame(first=-3.0, last=3.0, level=1.7, highest=2.5))
-    later = prior_of(family, Frame(first=-2.0, last=4.0, level=0.7, highest=1.5))
+    here = prior_of(law)
+    higher = prior_of(law, Frame(first=-3.0, last=3.0, level=1.7, highest=2.5))
+    later = prior_of(law, Frame(first=-2.0, last=4.0, level=0.7, highest=1.5))
     for name, (mean, sd) in here.items():
-        of_level = name.startswith("level") and family.name != "bounded_power"
+        of_level = name.startswith("level") and law.name != "bounded_power"
         moves = {"break": 1.0, "log_shift": -1.0}.get(name, 0.0)
         assert higher[name] == pytest.approx((mean + of_level, sd))
         assert later[name] == pytest.approx((mean + moves, sd))
@@ -177,15 +178,15 @@ def test_the_prior_of_a_law_knows_the_level_and_where_the_data_are(family):
 def test_the_place_of_a_break_and_a_shift_lie_about_the_data():
     """A break is looked for in the middle of the sizes, half of them either way; a curve levels off beyond the last."""
     late = Frame(first=2.0, last=8.0, level=0.7, highest=1.5)
-    assert prior_of(FAMILIES["one_break"], late)["break"] == (5.0, 3.0)
-    mean, sd = prior_of(FAMILIES["shifted_power"], late)["log_shift"]
+    assert prior_of(LAWS["one_break"], late)["break"] == (5.0, 3.0)
+    mean, sd = prior_of(LAWS["shifted_power"], late)["log_shift"]
     assert -mean > 8.0 > -mean - sd
 
 
 @pytest.mark.parametrize("name", ["bounded_power", "rectified"])
 def test_where_a_law_between_two_limits_turns_is_left_open(name):
     """The turn may lie anywhere in or about the sizes, e^6 either way of their middle within two deviations."""
-    mean, sd = prior_of(FAMILIES[name])["level" if name == "bounded_power" else "middle"]
+    mean, sd = prior_of(LAWS[name])["level" if name == "bounded_power" else "middle"]
     assert mean == 0
     assert 2 * sd >= 6
 
@@ -196,9 +197,9 @@ def test_pooled_priors_of_two_tasks_are_those_of_each_alone_taken_together():
     `finetuning_without_x` is the other task alone, so the table of both can be computed from the two.
     """
     both, one, two = (PRIORS[f"finetuning{without}"] for without in ("", "_without_flan", "_without_wmt19"))
-    for family, shapes in both.items():
+    for law, shapes in both.items():
         for shape, (mean, sd) in shapes.items():
-            (m1, s1), (m2, s2) = one[family][shape], two[family][shape]
+            (m1, s1), (m2, s2) = one[law][shape], two[law][shape]
             assert mean == pytest.approx((m1 + m2) / 2, abs=0.011)
             pooled = math.sqrt((s1**2 + s2**2) / 2 + (2 * 1.3 * (m1 - m2) / 2) ** 2)
             assert sd == pytest.approx(pooled, abs=0.035)

@@ -1,17 +1,17 @@
-"""Parts of the average over families on laws that are straight lines, where posteriors are known."""
+"""Parts of the average over laws on laws that are straight lines, where posteriors are known."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from budgetsim.laws.families import FAMILIES, Family, Frame
 
+from budgetsim.fitting.parameters import Parameter
 from budgetsim.fitting.residual import Residual
 from budgetsim.laws.ensemble import (
     DEFAULT,
-    Found,
+    LawFit,
     Process,
-    _doubted,
+    _downweight,
     _slope,
     draw_parameters,
     drift,
@@ -21,18 +21,22 @@ from budgetsim.laws.ensemble import (
     screen,
     search,
 )
+from budgetsim.laws.law import Frame, Law
+from budgetsim.laws.library import LAWS
 
 FRAME = Frame(first=-3.0, last=3.0, level=0.5, highest=1.5)
 LX = np.linspace(-3, 3, 7)
 MEAN, SD = np.array([0.5, -0.3]), np.array([0.02, 0.05])
-LINE = Family(
+LINE = Law(
     name="line",
-    parameters=("level", "slope"),
+    parameters=(
+        Parameter("level", MEAN[0], SD[0], "linear", "log error", "made"),
+        Parameter("slope", MEAN[1], SD[1], "linear", "rise of the log error an e-fold", "made"),
+    ),
     log_error=lambda theta, lx, _: (
         theta[:, [0]] + theta[:, [1]] * lx,
         np.broadcast_to(np.stack([np.ones_like(lx), lx], axis=1), (len(theta), len(lx), 2)),
     ),
-    prior=lambda _: (MEAN.copy(), SD.copy()),
 )
 SURE = replace(DEFAULT, prior="weak", noise_prior=0.1, noise_rows=1e6)  # the noise is known
 
@@ -43,7 +47,7 @@ def test_a_line_with_known_noise_has_the_posterior_of_linear_regression():
     y = 0.55 - 0.2 * LX + 0.05 * np.sin(9 * LX)
     precision = design.T @ np.diag(weight) @ design / 0.1**2 + np.diag(SD**-2.0)
     best = np.linalg.solve(precision, design.T @ (weight * y) / 0.1**2 + MEAN / SD**2)
-    found = Found(LINE, best[None], np.zeros(1), precision[None], weight[None], 0.1, 1.0)
+    found = LawFit(LINE, best[None], np.zeros(1), precision[None], weight[None], 0.1, 1.0)
     draws = draw_parameters(found, 20_000, LX, y, np.ones(7, dtype=bool), FRAME, SURE, np.random.default_rng(0))
     sd = np.sqrt(np.diag(np.linalg.inv(precision)))
     np.testing.assert_allclose((draws.mean(axis=0) - best) / sd, 0.0, atol=0.03)
@@ -61,11 +65,11 @@ def test_the_discrepancy_adds_its_two_parts_in_squares_and_grows_by_its_power():
 
 
 def one(noise, n_parameters):
-    family = replace(LINE, name=f"{n_parameters}", parameters=("p",) * n_parameters)
-    return Found(family, np.zeros((1, 1)), np.zeros(1), np.ones((1, 1, 1)), np.ones((1, 10)), noise, 1.0)
+    law = replace(LINE, name=f"{n_parameters}", parameters=LINE.parameters[:1] * n_parameters)
+    return LawFit(law, np.zeros((1, 1)), np.zeros(1), np.ones((1, 1, 1)), np.ones((1, 10)), noise, 1.0)
 
 
-def test_a_family_weighs_by_what_it_leaves_over_beyond_what_is_tolerated():
+def test_a_law_weighs_by_what_it_leaves_over_beyond_what_is_tolerated():
     """Three times the best's noise is twice what is tolerated: (1 / 2)^2 of its weight."""
     options = replace(DEFAULT, screen=2.0, tolerate=1.5)
     kept, weight = screen([one(0.01, 3), one(0.03, 3), one(0.014, 3)], 10, options)
@@ -87,16 +91,16 @@ def test_the_slope_of_a_power_law_is_its_exponent():
     assert _slope(LX, np.where(LX < 0, 5.0, 1 - 0.3 * LX)) == pytest.approx(0.3)  # of the later half
 
 
-def test_a_row_far_off_is_doubted():
+def test_a_row_far_off_is_downweight():
     """1 / sqrt(1 + (r / 2 s)^2) of the weight, s = 1.48 times the median: half an error counts for a far row, not r^2."""
     r = np.array([[0.01, -0.01, 0.01, -0.01, 1.0]])
     near, far = (1 / np.sqrt(1 + (size / (2 * 0.014826)) ** 2) for size in (0.01, 1.0))
-    np.testing.assert_allclose(_doubted(r, np.ones((1, 5))), [[near] * 4 + [far]], rtol=1e-3)
+    np.testing.assert_allclose(_downweight(r, np.ones((1, 5))), [[near] * 4 + [far]], rtol=1e-3)
 
 
 def test_a_shift_counts_from_the_largest_size():
     """In the table a curve levels off some e-folds beyond the data; the frame counts from the middle of the sizes."""
-    mean, sd = prior_of(FAMILIES["shifted_power"], replace(FRAME, last=2.5), replace(DEFAULT, prior="finetuning"))
+    mean, sd = prior_of(LAWS["shifted_power"], replace(FRAME, last=2.5), replace(DEFAULT, prior="finetuning"))
     assert (mean[2], sd[2]) == pytest.approx((-4.21 - 2.5, 3.98))
 
 
@@ -115,7 +119,7 @@ AT = np.arange(40.0)[:, None] / 4
 
 
 def settings_of(left, at=AT, n=4000):
-    found = Found(LINE, MEAN[None], np.zeros(1), np.eye(2)[None], np.ones((1, 40)), 0.1, 1.0)
+    found = LawFit(LINE, MEAN[None], np.zeros(1), np.eye(2)[None], np.ones((1, 40)), 0.1, 1.0)
     (drawn,) = process(found, [Residual.over(at, (3.0,))], left, DEFAULT, n, np.random.default_rng(2))
     return drawn
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from budgetsim.errors import InputError
 from budgetsim.laws.cautions import ErrorRise
-from budgetsim.laws.curve import _frame, _largest_rise, _Scale, _weights, fit_curve
+from budgetsim.laws.curve import _curve_data, _largest_rise, _weights, fit_curve
 from budgetsim.laws.ensemble import DEFAULT, drift
 from budgetsim.laws.pooling import pool_prior
 from budgetsim.report.cautions import curve_caution_words
@@ -199,15 +199,13 @@ def test_too_few_curves_are_not_pooled():
 def test_rows_weigh_as_the_noise_of_their_size_and_count():
     """Variance of a log error: s0^2 (largest / size)^(2 tail) of a run, and (1 - e) / (n e) of counting n items."""
     x, e = np.array([100.0, 400.0, 6400.0]), np.array([0.5, 0.2, 0.1])
-    scale = _Scale(400.0, 0.1)
-    lx = scale.log_size(x)
-    frame = _frame(x, lx, np.log(e / 0.1), scale, None, None)
+    data = _curve_data(x, e, None, None)
     options = replace(DEFAULT, noise_prior=0.02)
     run = 0.02**2 * (6400 / x) ** (2 * 0.3)
-    np.testing.assert_allclose(_weights(x, lx, e, None, frame, options, 0.3), 0.02**2 / run)
+    np.testing.assert_allclose(_weights(data, None, options, 0.3), 0.02**2 / run)
     counted = np.array([500.0, 2000.0, 2000.0])
     wanted = 0.02**2 / (run + (1 - e) / (counted * e))
-    np.testing.assert_allclose(_weights(x, lx, e, counted, frame, options, 0.3), wanted)
+    np.testing.assert_allclose(_weights(data, counted, options, 0.3), wanted)
 
 
 def test_an_error_that_never_came_counts_as_half_an_item():

@@ -14,17 +14,14 @@ from budgetsim.design.points import Route
 from budgetsim.fitting.forms import label_forms, transfer_forms
 from budgetsim.fitting.groups import (
     STUDENT_CORRELATION,
-    TIE,
-    Family,
     Prior,
     RowGroup,
     _diagnose,
-    _falls,
     _leave_one_out,
+    _score_falls,
     _shares,
     correlate,
-    posterior_of,
-    tied,
+    sample_posterior,
 )
 from budgetsim.fitting.labelers import N_LABELER, Labeler
 from budgetsim.fitting.onset import Floors, sigmoid
@@ -58,6 +55,11 @@ def _score(n):
 
 def annotate(n, **changes):
     return make_row(key=f"a{n}{changes}", n_labels=float(n), score=_score(n), **changes)
+
+
+def labels_group(rows, labelers=()):
+    name = GroupName(kind="labels", route=Route(strategy="annotate", student="small"))
+    return RowGroup(name=name, rows=rows, labelers=labelers)
 
 
 def llm(m, score, labeler=None, n=None):
@@ -242,26 +244,26 @@ def test_a_group_of_few_rows_leans_on_a_richer_one():
 
 def test_leaning_keeps_each_coordinate_standard_normal_where_nothing_was_learnt():
     """Z' = r Z + sqrt(1 - r^2) W is standard normal when Z is; it is r m give or take sqrt(1 - r^2) when Z is m."""
-    np.testing.assert_allclose(tied(np.array([[0.0, 0.0], [1.0, 1.0]])), [[0.0, 0.0], [1.0, 1.0]])
-    np.testing.assert_allclose(tied(np.array([[2.0], [0.0]])), [[2 * TIE], [np.sqrt(1 - TIE**2)]])
+    np.testing.assert_allclose(correlate(np.array([[0.0, 0.0], [1.0, 1.0]])), [[0.0, 0.0], [1.0, 1.0]])
+    r = STUDENT_CORRELATION
+    np.testing.assert_allclose(correlate(np.array([[2.0], [0.0]])), [[2 * r], [np.sqrt(1 - r**2)]])
 
 
 def test_a_form_that_cannot_be_has_a_quarter_of_the_draws():
     """Half of the draws go evenly to both forms, half by evidence: none to a smooth curve where all rises at once."""
     scores = {n: 0.455 if n < 1000 else 0.655 + 0.02 * np.log(n / 1000) for n in np.geomspace(50, 50_000, 14)}
     rows = [replace(annotate(n), score=float(v)) for n, v in scores.items()]
-    family = Family(kind="labels", name="labels", rows=rows)
-    posterior = posterior_of(family, FLOORS, np.random.default_rng(0), 400)
+    posterior = sample_posterior(labels_group(rows), FLOORS, np.random.default_rng(0), 400)
     assert np.bincount(posterior.which).tolist() == [100, 300]
     assert [form["weight"] for form in posterior.diagnostics["forms"]] == [0.25, 0.75]
 
 
 def test_a_prior_that_rows_cannot_move_is_what_is_learnt():
     """One row of endless labels says nothing of where the floor moves: mean and variance are those of the prior."""
-    family = Family(kind="labels", name="labels", rows=[annotate(1e9)])
-    prior = Prior("others", [np.array([[0.5] * 10, [0.2] * 10])] * 2)
-    posterior = posterior_of(family, FLOORS, np.random.default_rng(1), 400, prior)
-    for mean, variance in posterior.learnt:
+    group = labels_group([annotate(1e9)])
+    prior = Prior(3, [np.array([[0.5] * 10, [0.2] * 10])] * 2)
+    posterior = sample_posterior(group, FLOORS, np.random.default_rng(1), 400, prior)
+    for mean, variance in posterior.moments:
         np.testing.assert_allclose(mean[:3], 0.5, atol=0.04)
         np.testing.assert_allclose(variance[:3], 0.04, rtol=0.2)
 
@@ -289,24 +291,25 @@ def test_a_score_falls_only_where_every_input_grew():
     """Ten times the labels and a tenth of the texts may well score less; more of both may not."""
     before, fewer, more = taught(100, 1e4), taught(1000, 1e3), taught(1000, 2e4)
     rows = [replace(m, score=score) for m, score in ((before, 0.8), (fewer, 0.5), (more, 0.6))]
-    assert _falls(rows[:2], 0.01) == []
-    (words,) = _falls(rows, 0.01)
-    assert "from 80.0 to 60.0" in words
-    assert _falls(rows, 0.15) == []  # within sqrt(2) of what is tolerated
+    name = GroupName(kind="transfer", route=before.route)
+    assert _score_falls(RowGroup(name=name, rows=rows[:2]), 0.01) == []
+    (fall,) = _score_falls(RowGroup(name=name, rows=rows), 0.01)
+    assert (fall.score_from, fall.score_to, fall.key_from, fall.key_to) == (0.8, 0.6, before.key, more.key)
+    assert "from 80.0 to 60.0" in caution_words([fall])[0]
+    assert _score_falls(RowGroup(name=name, rows=rows), 0.15) == []  # within sqrt(2) of what is tolerated
 
 
 def test_coverage_of_even_integrals_is_nominal():
     """Probability integrals spread evenly over 0 to 1 are those of intervals that hold what they say."""
     rows, forms = [annotate(n) for n in SIZES], label_forms(FLOORS)
     checks = [(np.full(1000, 0.03), (np.arange(1000) + 0.5) / 1000)] * 2
-    found, _ = _diagnose(
-        Family(kind="labels", name="labels", rows=rows),
+    found = _diagnose(
+        labels_group(rows),
         forms,
         np.array([0.5, 0.5]),
         checks,
         _draws(0, forms.n_dimensions),
         FLOORS,
-        None,
     )
     assert found["checked"]["coverage"] == {"50": 0.5, "80": 0.8, "90": 0.9, "95": 0.95}
     assert found["loo_rmse_points"] == pytest.approx(3.0)
@@ -314,15 +317,11 @@ def test_coverage_of_even_integrals_is_nominal():
 
 def test_labels_lie_on_the_axis_of_who_gave_them():
     """Axes: people, then each labeler in order, as log(1 + n)."""
-    family = Family(kind="labels", name="labels", rows=[annotate(1)], labelers=("one", "two"))
+    group = labels_group([annotate(1)], labelers=("one", "two"))
     asked = [("annotate", None, [3.0]), ("llm_annotate", "one", [5.0]), ("annotate_plus_llm", "two", [3.0, 7.0])]
     routes = [(Route(strategy=strategy, labeler=who, student="small"), counts) for strategy, who, counts in asked]
-    found = [np.expm1(family.at(route, np.array([counts])))[0] for route, counts in routes]
+    found = [np.expm1(group.at(route, np.array([counts])))[0] for route, counts in routes]
     np.testing.assert_allclose(found, [[3, 0, 0], [0, 5, 0], [3, 0, 7]])
-    np.testing.assert_allclose(correlate(np.array([[0.0, 0.0], [1.0, 1.0]])), [[0.0, 0.0], [1.0, 1.0]])
-    np.testing.assert_allclose(
-        correlate(np.array([[2.0], [0.0]])), [[2 * STUDENT_CORRELATION], [np.sqrt(1 - STUDENT_CORRELATION**2)]]
-    )
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 from budgetsim.design.surface import TaskFit
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitting.gains import SIZES as GAIN_SIZES
-from budgetsim.fitting.gains import UsualGain
-from budgetsim.fitting.hierarchy import NOTHING, Usual
+from budgetsim.fitting.gains import GainPrior
+from budgetsim.fitting.hierarchy import NO_PRIOR, PopulationPrior
 from budgetsim.fitting.onset import N_FLOOR, Floors
-from budgetsim.fitting.task import _fitted, _floors, _merge, _together, fit_task
+from budgetsim.fitting.task import GroupFit, _fit_groups, _floors_of, _merge, _pair_draws_and_add_noise, fit_task
 from budgetsim.report.cautions import caution_words
 from made import make_row
 
@@ -212,13 +212,13 @@ def test_the_noise_of_a_run_belongs_to_its_draw():
     """
     rows = [annotate(100), distill(100, 1000)]
     at, middle, loud = {"annotate": [[1e4]], "distill": [[1e4, 1e5]]}, {}, []
-    for family, posterior, (s,) in _fitted(rows, _floors("stance", rows), 600, 0, NOTHING):
+    for group, posterior, (s,) in _fit_groups(rows, _floors_of("stance", rows), 600, 0, NO_PRIOR):
         level, z = s.at(at[s.route.strategy])[:, 0], posterior.z.copy()
         middle[s.route.strategy] = np.median(level)
         z[:, N_FLOOR + 1] = np.where(level > middle[s.route.strategy], 5.0, -5.0)
-        loud.append((family, replace(posterior, z=z), [s]))
-    gain = UsualGain(GAIN_SIZES[-1:], np.array([0.15]), np.array([0.1]), 3)
-    kept, _ = _together(loud, Usual({}, {("xxl", "small"): gain}), 300, 0)
+        loud.append(GroupFit(group, replace(posterior, z=z), [s]))
+    gain = GainPrior(GAIN_SIZES[-1:], np.array([0.15]), np.array([0.1]), 3)
+    kept, _ = _pair_draws_and_add_noise(loud, PopulationPrior({}, {("xxl", "small"): gain}), 300, 0)
     for s in kept:
         high = s.at(at[s.route.strategy])[:, 0] > middle[s.route.strategy]
         assert min(high.sum(), (~high).sum()) > 20
@@ -230,16 +230,16 @@ def test_the_noise_of_a_run_belongs_to_its_draw():
 def test_the_floors_of_a_task_are_its_class_shares():
     """Known ones of the registry, from low to high; else no more than the least score seen."""
     rows = [annotate(n) for n in SIZES]
-    assert _floors("stance", rows) == Floors(0.352, 0.455, True)
-    assert _floors("mine", rows) == Floors(0.0, min(m.score for m in rows), False)
-    assert _floors("mine", [replace(rows[0], score=0.0)]).high == 1e-3
+    assert _floors_of("stance", rows) == Floors(0.352, 0.455, True)
+    assert _floors_of("mine", rows) == Floors(0.0, min(m.score for m in rows), False)
+    assert _floors_of("mine", [replace(rows[0], score=0.0)]).high == 1e-3
 
 
 @pytest.mark.parametrize(("n_sizes", "leans"), [(4, True), (5, False)])
 def test_five_sizes_lean_on_nobody_and_four_do(n_sizes, leans):
     large = [make_row(m, student="large", key=m.key + "L") for m in ROWS[:n_sizes]]
     fit = fit_task([*ROWS[: len(SIZES)], *large], n_draws=20)
-    assert leans == any("rest on the prior and on labels for small" in words for words in fit.warnings)
+    assert leans == any("rest on the prior and on labels for small" in words for words in caution_words(fit.cautions))
 
 
 def test_a_dent_that_no_form_has_is_kept():

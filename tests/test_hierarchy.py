@@ -11,21 +11,18 @@ from budgetsim.data.tasks import TASKS
 from budgetsim.design.fitkey import rows_hash
 from budgetsim.errors import InputError
 from budgetsim.fitting.gains import (
+    PRIOR_SPREAD,
+    PRIOR_TASKS,
     SIZES,
-    USUAL_SPREAD,
-    USUAL_WORTH,
     Gain,
     GainPrior,
-    UsualGain,
-    gain_of,
+    measure_gain,
     pair_draws,
-    paired,
     pool_gains,
-    usual_gain,
 )
 from budgetsim.fitting.hierarchy import OWN_MEAN, OWN_VARIANCE, population
 from budgetsim.fitting.onset import N_FLOOR
-from budgetsim.fitting.task import _known, _task_summary, fit_task
+from budgetsim.fitting.task import _population_prior, _task_summary, fit_task
 from budgetsim.report.cautions import caution_words
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import related_sets
@@ -79,7 +76,7 @@ def _gain(mean, variance=0.0, inside=EVERYWHERE):
     return Gain(np.full(len(SIZES), mean), np.full(len(SIZES), variance), inside)
 
 
-def test_the_pool_gains_is_that_of_the_tasks_and_as_wide_as_they_differ():
+def test_the_usual_gain_is_that_of_the_tasks_and_as_wide_as_they_differ():
     rng = np.random.default_rng(1)
     found = pool_gains([_gain(g) for g in 0.1 + 0.08 * rng.standard_normal(2000)])
     np.testing.assert_allclose(found.mean, 0.1, atol=0.005)
@@ -89,11 +86,11 @@ def test_the_pool_gains_is_that_of_the_tasks_and_as_wide_as_they_differ():
 def test_the_usual_gain_is_the_weighted_mean_with_the_spread_of_a_new_task():
     """Three tasks written out: weights 1 / (v + s0^2); the spread of a fourth about a mean of three, K + 1 over K."""
     means, variances = [0.05, 0.10, 0.21], [0.0, 0.0025, 0.01]
-    found = usual_gain([_gain(m, v) for m, v in zip(means, variances, strict=True)])
-    weights = [1 / (v + USUAL_SPREAD**2) for v in variances]
+    found = pool_gains([_gain(m, v) for m, v in zip(means, variances, strict=True)])
+    weights = [1 / (v + PRIOR_SPREAD**2) for v in variances]
     centre = sum(w * m for w, m in zip(weights, means, strict=True)) / sum(weights)
     scatter = sum((m - centre) ** 2 for m in means)
-    variance = (USUAL_WORTH * USUAL_SPREAD**2 + scatter) / (USUAL_WORTH + 3 - 1) * 4 / 3
+    variance = (PRIOR_TASKS * PRIOR_SPREAD**2 + scatter) / (PRIOR_TASKS + 3 - 1) * 4 / 3
     np.testing.assert_allclose(found.mean, centre)
     np.testing.assert_allclose(found.sd, np.sqrt(variance))
     assert found.n_tasks == 3
@@ -105,7 +102,7 @@ def test_a_gain_is_known_where_both_have_run():
     distill = make_surface(
         np.full((2, 2, 2), 0.6), (np.array([100.0, 1e4]), np.array([1000.0, 3e4])), strategy="distill"
     )
-    found = gain_of(annotate, distill)
+    found = measure_gain(annotate, distill)
     np.testing.assert_array_equal(found.inside, (SIZES[:, 0] <= 1000) & (SIZES[:, 1] <= 30_000))
     np.testing.assert_allclose(found.mean, 0.1)
 
@@ -169,8 +166,8 @@ def test_the_weight_of_a_pair_is_the_density_of_its_mean_gain():
     levels = np.array([0.55, 0.60, 0.70, 0.85])
     annotate = make_surface(np.full((1, 2), 0.5), (FLAT,))
     distill = make_surface(np.tile(levels[:, None, None], (1, 2, 2)), (FLAT, FLAT), strategy="distill")
-    told = UsualGain(SIZES[:8], np.full(8, 0.1), np.full(8, 0.05), 3)
-    _, (beside,), _ = paired(annotate, [(distill, told)], 20_000, np.random.default_rng(6))
+    told = GainPrior(SIZES[:8], np.full(8, 0.1), np.full(8, 0.05), 3)
+    _, (beside,), _ = pair_draws(annotate, [(distill, told)], 20_000, np.random.default_rng(6))
     density = (1 + ((levels - 0.5 - 0.1) / 0.05) ** 2 / 4) ** -2.5
     np.testing.assert_allclose(np.bincount(beside, minlength=4) / 20_000, density / density.sum(), atol=0.012)
 
@@ -181,8 +178,10 @@ def test_the_open_share_is_that_of_effective_pairs():
     for top, share in ((1e3, 0.25), (0.6, 1.0)):
         levels = np.array([0.6, top, top, top])
         distill = make_surface(np.tile(levels[:, None, None], (1, 2, 2)), (FLAT, FLAT), strategy="distill")
-        told = UsualGain(SIZES[:1], np.array([0.1]), np.array([0.05]), 3)
-        assert paired(annotate, [(distill, told)], 4, np.random.default_rng(0)).open_share == pytest.approx([share])
+        told = GainPrior(SIZES[:1], np.array([0.1]), np.array([0.05]), 3)
+        assert pair_draws(annotate, [(distill, told)], 4, np.random.default_rng(0)).effective_share == pytest.approx(
+            [share]
+        )
 
 
 def test_a_gain_that_is_far_off_all_others_is_not_argued_away():
@@ -236,11 +235,11 @@ def test_a_pilot_beside_other_tasks_gains_what_is_true(lift):
 
 def test_the_floor_of_a_usual_curve_stays_a_tasks_own():
     """Where the default answers of one task lie says nothing of another's: standard normal, as before; the rest moves."""
-    known = _known("stance", OTHERS, 0).curves
+    known = _population_prior("stance", OTHERS, 0).curves
     assert {kin[0] for kin in known} == {"labels", "transfer"}
     for prior in known.values():
-        assert prior.source == "3 other tasks"
-        for mean, sd in prior.at:
+        assert prior.source == 3
+        for mean, sd in prior.normals:
             np.testing.assert_array_equal([mean[:N_FLOOR], sd[:N_FLOOR]], [[0.0] * N_FLOOR, [1.0] * N_FLOOR])
             assert (sd[N_FLOOR:] < 1).any()
 

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from budgetsim.laws.families import FAMILIES
 
-from budgetsim.laws.pooling import _seen_from_cuts, shapes_of, summarise
+from budgetsim.laws.library import LAWS
+from budgetsim.laws.pooling import _shapes_from_cuts, shapes_of, summarise
 
 SIZES = 100.0 * 2.0 ** np.arange(12)
 
 
 def seen(name, errors, shape):
-    return np.array([value for found, value in _seen_from_cuts(name, SIZES, errors) if found == shape])
+    return np.array([value for found, value in _shapes_from_cuts(name, SIZES, errors) if found == shape])
 
 
 def largest():
@@ -35,13 +35,13 @@ def test_a_shift_is_how_far_beyond_a_cut_the_curve_levels_off():
 def test_a_curve_of_few_sizes_tells_nothing_of_laws_with_many_parameters():
     found = shapes_of([(SIZES[:6], 0.1 + 3.0 * SIZES[:6] ** -0.5)])
     assert {name for name, shapes in found.items() if shapes} == {
-        name for name, family in FAMILIES.items() if family.n_parameters <= 4
+        name for name, law in LAWS.items() if law.n_parameters <= 4
     }
 
 
 def test_spreads_within_tasks_and_between_them_add_in_squares():
     """Even values on (0, 1) and (2, 6): medians 0.5 and 4, half of the middle 68 % 0.34 and 1.36; 30 % more, twice."""
-    tasks = [{name: {} for name in FAMILIES} for _ in range(2)]
+    tasks = [{name: {} for name in LAWS} for _ in range(2)]
     tasks[0]["rectified"] = {"floor": np.linspace(0, 1, 101).tolist(), "top": [0.2]}
     tasks[1]["rectified"] = {"floor": np.linspace(2, 6, 101).tolist()}
     table = summarise(tasks, 2.0)
