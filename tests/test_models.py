@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the li
 
 import torch  # noqa: E402
 
-from budgetsim.learners import codec, encoder, evaluate, flops, lora, models, names  # noqa: E402
+from budgetsim.design.models import CPU_SHAPES, T5_SHAPES  # noqa: E402
+from budgetsim.learners import codec, encoder, evaluate, flops, lora, models  # noqa: E402
 from budgetsim.learners.device import peak_memory_bytes  # noqa: E402
 from tiny import tiny_random_t5  # noqa: E402
 
@@ -76,12 +77,12 @@ def test_a_seed_decides_the_first_weights() -> None:
 
 def test_shapes_of_both_families() -> None:
     """In every CPU size heads share the width out; T5 v1.1 drops a tenth out, the miniature nothing."""
-    for name, (d_model, d_kv, d_ff, _, heads) in names.CPU_SHAPES.items():
-        assert d_kv * heads == d_model, name
-        assert d_ff >= 2 * d_model
+    for name, shape in CPU_SHAPES.items():
+        assert shape.d_kv * shape.n_heads == shape.d_model, name
+        assert shape.d_ff >= 2 * shape.d_model
         assert models.config_of(name).dropout_rate == 0.0
-    assert {models.config_of(name).dropout_rate for name in names.T5_NAMES} == {0.1}
-    sizes = [models.parameters(models.build_cpu(name, 500, seed=0)) for name in names.CPU_FAMILY]
+    assert {models.config_of(name).dropout_rate for name in T5_SHAPES} == {0.1}
+    sizes = [models.parameters(models.build_cpu(name, 500, seed=0)) for name in CPU_SHAPES]
     assert sizes == sorted(sizes)
 
 

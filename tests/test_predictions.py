@@ -13,8 +13,8 @@ import pytest
 
 from budgetsim.costs.hours import Hours, ModelledSpeed, PublishedHours
 from budgetsim.data.tasks import get_task
+from budgetsim.design.models import CPU_SHAPES
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
-from budgetsim.learners.names import CPU_SHAPES
 from budgetsim.measure import plan, show, worker
 from budgetsim.measure.conductor import Campaign, KindTimes, _by_kind, find_missing
 from budgetsim.measure.crew import CampaignPlan, Crew, _groups
@@ -80,8 +80,8 @@ def test_another_size_takes_time_by_its_operations() -> None:
     """A T5 layer multiplies by four attention matrices and the three of its gated feed-forward part."""
 
     def operations(name: str) -> int:
-        d_model, d_kv, d_ff, layers, heads = CPU_SHAPES[name]
-        return layers * d_model * (4 * d_kv * heads + 3 * d_ff)
+        shape = CPU_SHAPES[name]
+        return shape.n_layers * shape.d_model * (4 * shape.d_kv * shape.n_heads + 3 * shape.d_ff)
 
     estimator = quiet_estimator()
     estimator.prime([done(10.0)])
