@@ -82,8 +82,8 @@ class LogisticHead:
 
     def logits(self, features: Any) -> NDArray[np.float64]:
         """(rows, classes) logits; features may be sparse."""
-        found: NDArray[np.float64] = np.asarray(features @ self.weights) + self.intercepts
-        return found
+        logits: NDArray[np.float64] = np.asarray(features @ self.weights) + self.intercepts
+        return logits
 
 
 def fit_logistic(features: Any, classes: NDArray[np.int64], n_classes: int, l2: float) -> LogisticHead:

@@ -219,8 +219,8 @@ class _Progress(TrainerCallback):
 
 def _newest_whole(folder: Path) -> Path | None:
     """The newest checkpoint whose files can be read; broken ones are put aside, and said."""
-    found = sorted((p for p in folder.glob("checkpoint-*") if p.is_dir()), key=_step, reverse=True)
-    for place in found:
+    places = sorted((p for p in folder.glob("checkpoint-*") if p.is_dir()), key=_step, reverse=True)
+    for place in places:
         problem = _broken(place)
         if problem is None:
             return place

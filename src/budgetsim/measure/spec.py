@@ -14,7 +14,7 @@ from budgetsim.errors import InputError
 from budgetsim.learners.names import model_id
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
 
-SPEC_SCHEMA: Final = 1  # of spec files
+SPEC_SCHEMA_VERSION: Final = 1  # of spec files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def make_spec(*, recipe: Recipe, **values: Any) -> RunSpec:
 def to_json(spec: RunSpec) -> str:
     """One line of JSON that `run-one` reads: the design's fields, flat, beside the recipe."""
     own = {"unlabeled": spec.unlabeled, "seed": spec.seed, "recipe": recipe_dict(spec.recipe)}
-    return json.dumps({**spec.design.flat(), **own, "schema_version": SPEC_SCHEMA}, sort_keys=True)
+    return json.dumps({**spec.design.flat(), **own, "schema_version": SPEC_SCHEMA_VERSION}, sort_keys=True)
 
 
 def from_json(text: str, source: str = "spec") -> RunSpec:
@@ -108,8 +108,8 @@ def from_json(text: str, source: str = "spec") -> RunSpec:
     try:
         values: dict[str, Any] = json.loads(text)
         version = values.pop("schema_version")
-        if version != SPEC_SCHEMA:
-            raise InputError(f"{source} has schema {version}, this budgetsim reads {SPEC_SCHEMA}.")
+        if version != SPEC_SCHEMA_VERSION:
+            raise InputError(f"{source} has schema {version}, this budgetsim reads {SPEC_SCHEMA_VERSION}.")
         return make_spec(recipe=recipe_from(values.pop("recipe")), **values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
