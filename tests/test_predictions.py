@@ -289,7 +289,7 @@ def test_memory_of_a_size_is_bytes_a_parameter() -> None:
     """bf16: 2; AdamW in fp32: 4 for the weight, 4 for its gradient, 8 for two moments; LoRA adds its adapters."""
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
-    made = paper._size_plan(get_task("stance"), "t5-v1_1-small")
+    made = paper._size_estimate(get_task("stance"), "t5-v1_1-small")
     gib = 2**30
     assert made.weights_bf16_gib == pytest.approx(2 * made.parameters / gib)
     assert made.adamw_fp32_gib == pytest.approx((4 + 4 + 8) * made.parameters / gib)

@@ -52,7 +52,7 @@ def run(stages: tuple[str, ...] = (), score: float = 50.0, **design: Any) -> Run
         "recipe_id": canonical_hash(RECIPE),
     }
     return RunRecord(
-        design=DesignPoint.of({**plain, **design}), scores=(Score(metric="accuracy", value=score),), stages=stages,
+        point=DesignPoint.of({**plain, **design}), scores=(Score(metric="accuracy", value=score),), stages=stages,
         model_family="mini", device_class="cpu", device="x", recipe=RECIPE, finished_at=MOMENT, git_commit=None,
         git_dirty=None, versions={}, host="h", data_hash="d",
     )  # fmt: skip
