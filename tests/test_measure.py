@@ -32,7 +32,7 @@ from budgetsim.measure.events import CutToTexts, Notice
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
-from budgetsim.measure.plan_grid import plan_grid
+from budgetsim.measure.paper_grid import estimate_grid
 from budgetsim.measure.recipe import PRESETS, get_preset
 from budgetsim.measure.resolve import check_spec
 from budgetsim.measure.spec import RunSpec, from_json, make_spec, to_json
@@ -230,7 +230,7 @@ def test_a_grid_is_priced_with_each_teacher_and_each_labelling_pass_once() -> No
         peak_tflops=300, teacher_training=0.2, labelling=0.1, student_training=0.2, seconds_per_step=0.03
     )
     specs = [s for s in load_grid("exp1-budgets").specs(("stance",)) if s.route.strategy == "distill"]
-    found = {c.model: c for c in plan_grid(specs, {"stance": bills}, speed, 2.0)}
+    found = {c.model: c for c in estimate_grid(specs, {"stance": bills}, speed, 2.0)}
     hours = 3 * 3.0 + 3 * 140_000 * 0.01  # three seeds; the bills hold a labelling pass in each run
     assert found["published"].gpu_hours == pytest.approx(hours)
     assert found["published"].usd == pytest.approx(2 * hours)
@@ -240,7 +240,7 @@ def test_a_grid_is_priced_with_each_teacher_and_each_labelling_pass_once() -> No
     once = 3 * (float(modern.teacher_at(100)) + 100_000 * modern.label_text + 140_000 * modern.train_text)
     assert found["modern"].gpu_hours == pytest.approx(once)
     other = [replace(s, design=replace(s.design, route=replace(s.route, teacher="t5-v1_1-xl"))) for s in specs]
-    unknown = {c.model: c.usd for c in plan_grid(other, {"stance": bills}, speed, 2.0)}
+    unknown = {c.model: c.usd for c in estimate_grid(other, {"stance": bills}, speed, 2.0)}
     assert unknown["published"] is None  # nobody was billed for XL: not known, never 0
     assert unknown["modern"] is not None
 

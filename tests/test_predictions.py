@@ -15,12 +15,12 @@ from budgetsim.costs.hours import Hours, ModelledSpeed, PublishedHours
 from budgetsim.data.tasks import get_task
 from budgetsim.design.models import CPU_SHAPES
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
-from budgetsim.measure import plan, show, worker
+from budgetsim.measure import paper, show, worker
 from budgetsim.measure.conductor import Campaign, KindTimes, _by_kind, find_missing
 from budgetsim.measure.crew import CampaignPlan, Crew, _groups
 from budgetsim.measure.estimate import NEWEST, Estimator
 from budgetsim.measure.limits import CLOSING, Limits
-from budgetsim.measure.plan_grid import plan_grid
+from budgetsim.measure.paper_grid import estimate_grid
 from budgetsim.measure.process import Assignment
 from budgetsim.measure.recipe import PRESETS
 from budgetsim.measure.spec import RunSpec, make_spec
@@ -241,7 +241,7 @@ def test_a_grid_pays_one_labelling_pass_for_each_teacher() -> None:
     ]  # fmt: skip
     bills = PublishedHours(teacher_n=(100.0, 1000.0), teacher_hours=(3.0, 5.0), distill_text=0.01)
     both, small, large = (
-        {c.model: c.gpu_hours for c in plan_grid(chosen, {"stance": bills}, SPEED, 2.0)}
+        {c.model: c.gpu_hours for c in estimate_grid(chosen, {"stance": bills}, SPEED, 2.0)}
         for chosen in (specs, specs[:1], specs[1:])
     )
     assert both["published"] == pytest.approx(3.0 + 4000 * 0.01)
@@ -256,15 +256,15 @@ def test_hours_and_dollars_of_a_stage_are_teacher_and_texts() -> None:
         model="modern", device_class="gpu", teacher_n=(100.0, 1000.0), teacher_hours=(1.0, 4.0), label_text=0.002, train_text=0.001,
         train_label=0.0,
     )  # fmt: skip
-    made = plan._stage_plan(get_task("stance"), hours, 10_000, 2.0)
+    made = paper._pair_estimate(get_task("stance"), hours, 10_000, 2.0)
     assert made.teacher_hours == pytest.approx(4.0)  # at 1,000 labels
     assert made.text_hours == pytest.approx(30.0)
     assert made.usd == pytest.approx(68.0)
 
 
-def size(**counts: int) -> plan.SizePlan:
-    zeros: dict[str, Any] = dict.fromkeys(plan.SizePlan.__slots__, 0)
-    return plan.SizePlan(**{**zeros, **counts})
+def size(**counts: int) -> paper.SizeEstimate:
+    zeros: dict[str, Any] = dict.fromkeys(paper.SizeEstimate.__slots__, 0)
+    return paper.SizeEstimate(**{**zeros, **counts})
 
 
 def test_at_the_use_that_bills_imply_modelled_hours_are_billed_hours() -> None:
@@ -272,7 +272,7 @@ def test_at_the_use_that_bills_imply_modelled_hours_are_billed_hours() -> None:
         PAPER_TEACHER: size(forward_flops=2 * 10**12, step_flops=6 * 10**12),
         PAPER_STUDENT: size(forward_flops=10**10, step_flops=3 * 10**10),
     }
-    gap = plan._gap(get_task("stance"), counted, 0.0012, 65.0, 10_000.0, SPEED)
+    gap = paper._gap(get_task("stance"), counted, 0.0012, 65.0, 10_000.0, SPEED)
     for what, use in (("texts", "texts"), ("labels", "teacher")):
         stated = SPEED.labelling if what == "texts" else SPEED.teacher_training
         implied = gap[f"implied_utilisation_{use}"]
@@ -289,7 +289,7 @@ def test_memory_of_a_size_is_bytes_a_parameter() -> None:
     """bf16: 2; AdamW in fp32: 4 for the weight, 4 for its gradient, 8 for two moments; LoRA adds its adapters."""
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
-    made = plan._size_plan(get_task("stance"), "t5-v1_1-small")
+    made = paper._size_estimate(get_task("stance"), "t5-v1_1-small")
     gib = 2**30
     assert made.weights_bf16_gib == pytest.approx(2 * made.parameters / gib)
     assert made.adamw_fp32_gib == pytest.approx((4 + 4 + 8) * made.parameters / gib)

@@ -64,7 +64,7 @@ def measure(
     from budgetsim.data.loading import Access
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
     from budgetsim.measure.conductor import cut_to_tasks
-    from budgetsim.measure.plan import plan_json, plan_page, plan_paper
+    from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
     from budgetsim.store.location import locate
@@ -83,8 +83,8 @@ def measure(
     specs = [replace(spec, unlabeled=unlabeled) if spec.uses_pool and unlabeled != "pool" else spec for spec in specs]
     if dry_run and recipe.preset == "paper":
         tasks = tuple(dict.fromkeys(spec.task for spec in specs))
-        plan = plan_paper(tasks, read_rates(rates), specs, progress=say)
-        print_json(plan_json(plan)) if as_json else print_page(plan_page(plan))
+        estimate = estimate_paper(tasks, read_rates(rates), specs, progress=say)
+        print_json(estimate_json(estimate)) if as_json else print_page(estimate_page(estimate))
         return
     campaign = Campaign(
         specs=specs,

@@ -29,9 +29,9 @@ def run_one(
 
     paths = locate(store)
     register_custom_tasks(paths.folder / "tasks")
-    wanted = read_spec(spec)
-    refuse_toys(Campaign(specs=[wanted], paths=paths, cache=default_cache()))
-    finished = measure_one(wanted, open_workspace(paths, default_cache(), Access()), paths)
+    run = read_spec(spec)
+    refuse_toys(Campaign(specs=[run], paths=paths, cache=default_cache()))
+    finished = measure_one(run, open_workspace(paths, default_cache(), Access()), paths)
     if merge:
         merge_store(paths)
     scores = {s.metric: s.value for s in finished.record.scores}
@@ -39,4 +39,4 @@ def run_one(
     if as_json:
         print_json({"run_id": run_id, "scores": scores, "file": str(finished.shard)})
     else:
-        print_page([f"{wanted.title}: {', '.join(f'{k} {v:.2f}' for k, v in scores.items())} (run {run_id[:12]})"])
+        print_page([f"{run.title}: {', '.join(f'{k} {v:.2f}' for k, v in scores.items())} (run {run_id[:12]})"])

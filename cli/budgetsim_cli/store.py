@@ -13,7 +13,7 @@ from budgetsim_cli.console import Json, Store, print_json, print_page, say
 
 if TYPE_CHECKING:
     from budgetsim.store.merge import MergeReport
-    from budgetsim.store.query import Table
+    from budgetsim.store.query import QueryResult
 
 app = typer.Typer(help="The evidence store: query, describe, import, merge, rebuild.", no_args_is_help=True)
 
@@ -150,7 +150,7 @@ def path(store: Store = None, as_json: Json = False) -> None:
         typer.echo(str(paths.database))
 
 
-def _print(table: Table, as_json: bool) -> None:
+def _print(table: QueryResult, as_json: bool) -> None:
     from budgetsim.report.table import Table
 
     if as_json:

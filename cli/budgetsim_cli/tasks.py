@@ -23,7 +23,7 @@ def list_(store: Store = None, as_json: Json = False) -> None:
     """List the tasks: the paper's, derived, generated, and your own."""
     from budgetsim.report.listing import tasks_table
 
-    tasks = _known(store)
+    tasks = _all_tasks(store)
     if as_json:
         print_json({"tasks": [asdict(t) for t in tasks]})
     else:
@@ -35,7 +35,7 @@ def show(name: Annotated[str, typer.Argument(help="Task name.")], store: Store =
     """Show one task."""
     from budgetsim.data.tasks import get_task
 
-    _known(store)
+    _all_tasks(store)
     task = get_task(name)
     if as_json:
         print_json({"task": asdict(task)})
@@ -60,7 +60,7 @@ def add(
     from budgetsim.store.location import locate
 
     files = TaskFiles(train=train, test=test, unlabeled=unlabeled, text_column=text_column, label_column=label_column)
-    _known(store)
+    _all_tasks(store)
     task, findings = add_task(locate(store).folder / "tasks", name, files, metric)
     if as_json:
         print_json({"task": asdict(task), "findings": asdict(findings)})
@@ -68,7 +68,7 @@ def add(
         print_page(_findings_page(task, findings))
 
 
-def _known(store: Path | None) -> list[Task]:
+def _all_tasks(store: Path | None) -> list[Task]:
     from budgetsim.data.custom import register_custom_tasks
     from budgetsim.data.tasks import known_tasks
     from budgetsim.store.location import locate
@@ -77,43 +77,45 @@ def _known(store: Path | None) -> list[Task]:
     return list(known_tasks())
 
 
-def _findings_page(task: Task, found: Findings) -> Page:
-    labels = ", ".join(f"{label} {n}" for label, n in list(found.labels.items())[:10])
+def _findings_page(task: Task, findings: Findings) -> Page:
+    labels = ", ".join(f"{label} {n}" for label, n in list(findings.labels.items())[:10])
     lines: Page = [
-        f"{task.name}: {found.n_train:,} train, {found.n_test:,} test, {found.n_unlabeled:,} unlabelled; "
+        f"{task.name}: {findings.n_train:,} train, {findings.n_test:,} test, {findings.n_unlabeled:,} unlabelled; "
         f"metric {task.metric}.",
     ]
     if task.labels:
         lines.append(
             f"Labels of train: {labels}. "
-            f"Always answering {found.majority_label} scores {100 * found.majority_share:.1f}."
+            f"Always answering {findings.majority_label} scores {100 * findings.majority_share:.1f}."
         )
-    lines += [text for count, text in _worries(found) if count]
+    lines += [text for count, text in _worries(findings) if count]
     lines.append(f"Next: budgetsim measure --task {task.name}")
     return lines
 
 
-def _worries(found: Findings) -> list[tuple[float, str]]:
+def _worries(findings: Findings) -> list[tuple[float, str]]:
     from budgetsim.data.custom import PRESET_TOKENS, RARE
 
-    shared, double, torn = found.shared_texts, found.duplicate_train_texts, found.contradicting_texts
-    rare = found.rare_labels if len(found.labels) < found.n_train / 2 else ()  # free text has no labels to balance
+    shared, double, torn = findings.shared_texts, findings.duplicate_train_texts, findings.contradicting_texts
+    rare = (
+        findings.rare_labels if len(findings.labels) < findings.n_train / 2 else ()
+    )  # free text has no labels to balance
     cut = [
         (
             share >= 0.01,
             f"About {100 * share:.0f} % of the texts are cut at {PRESET_TOKENS[preset]} tokens (preset {preset}).",
         )
-        for preset, share in found.long_shares.items()
+        for preset, share in findings.long_shares.items()
     ]
     return [
         (shared, f"Texts of train that stand in test too, and are not trained on: {shared:,}."),
         (double, f"Duplicate texts of train, of which one is kept: {double:,}."),
         (torn, f"Texts of train with two labels, of which the first is kept: {torn:,}."),
         (
-            found.unlabeled_in_test,
-            f"Unlabelled texts that stand in test, and are left out: {found.unlabeled_in_test:,}.",
+            findings.unlabeled_in_test,
+            f"Unlabelled texts that stand in test, and are left out: {findings.unlabeled_in_test:,}.",
         ),
-        (len(found.unknown_test_labels), f"Labels only in test: {', '.join(found.unknown_test_labels[:5])}."),
+        (len(findings.unknown_test_labels), f"Labels only in test: {', '.join(findings.unknown_test_labels[:5])}."),
         (len(rare), f"Labels of fewer than {RARE} train rows, hardly to be learned: {', '.join(rare[:5])}."),
         *cut,
     ]

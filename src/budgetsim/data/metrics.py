@@ -27,8 +27,8 @@ def score(
     A classification counts an answer that is no label as `task.labels[0]`.
     """
     if task.kind == "classification":
-        found = [p if p in task.labels else task.labels[0] for p in predictions]
-        accuracy, macro = micro_f1(found, references), macro_f1(found, references)
+        answers = [p if p in task.labels else task.labels[0] for p in predictions]
+        accuracy, macro = micro_f1(answers, references), macro_f1(answers, references)
         if task.metric == "macro_f1":
             return {"macro_f1": macro, "accuracy": accuracy}
         return {task.metric: accuracy, "macro_f1": macro}
@@ -63,8 +63,8 @@ def macro_f1(predictions: Sequence[str], references: Sequence[str]) -> float:
 
 def _label_f1(label: str, predictions: Sequence[str], references: Sequence[str]) -> float:
     both = sum(p == r == label for p, r in zip(predictions, references, strict=True))
-    said, true = sum(p == label for p in predictions), sum(r == label for r in references)
-    return 200.0 * both / (said + true) if said + true else 0.0
+    predicted, true = sum(p == label for p in predictions), sum(r == label for r in references)
+    return 200.0 * both / (predicted + true) if predicted + true else 0.0
 
 
 def entity_f1(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
@@ -73,21 +73,21 @@ def entity_f1(predictions: Sequence[str], references: Sequence[str]) -> dict[str
     >>> entity_f1(["Mix [Action]"], ["Mix [Action] 5 mL [Amount]"])["f1"]
     100.0
     """
-    said: list[str] = []
+    predicted: list[str] = []
     true: list[str] = []
     for prediction, reference in zip(predictions, references, strict=True):
         labels = dict(parse_entities(prediction))
         for entity, label in parse_entities(reference):
-            said.append(labels.get(entity, WLP_DEFAULT))
+            predicted.append(labels.get(entity, WLP_DEFAULT))
             true.append(label)
-    return {"f1": micro_f1(said, true), "macro_f1": macro_f1(said, true)}
+    return {"f1": micro_f1(predicted, true), "macro_f1": macro_f1(predicted, true)}
 
 
 def squad_f1(prediction: str, reference: str) -> float:
     """Token F1 after lower-casing and dropping punctuation and articles (SQuAD 1.1)."""
-    said, true = _answer_tokens(prediction), _answer_tokens(reference)
-    common = sum((Counter(said) & Counter(true)).values())
-    return 200.0 * common / (len(said) + len(true)) if common else 100.0 * (said == true)
+    predicted, true = _answer_tokens(prediction), _answer_tokens(reference)
+    common = sum((Counter(predicted) & Counter(true)).values())
+    return 200.0 * common / (len(predicted) + len(true)) if common else 100.0 * (predicted == true)
 
 
 def exact_match(prediction: str, reference: str) -> float:

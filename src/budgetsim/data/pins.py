@@ -98,15 +98,15 @@ def _cached(file: AuthorFile) -> Path | None:
     return place if place.is_file() else None
 
 
-def _checked(file: AuthorFile, found: TextFile, place: Path) -> TextFile:
-    wanted = file.sha256 or _recorded(file)
-    if wanted is not None and wanted != found.sha256:
+def _checked(file: AuthorFile, text: TextFile, place: Path) -> TextFile:
+    pinned = file.sha256 or _recorded(file)
+    if pinned is not None and pinned != text.sha256:
         raise InputError(
-            f"{place} has SHA-256 {found.sha256[:16]}..., wanted {wanted[:16]}... ({_whose(file)}): it is not the "
+            f"{place} has SHA-256 {text.sha256[:16]}..., wanted {pinned[:16]}... ({_whose(file)}): it is not the "
             f"authors' file at commit {COMMIT[:7]}. Delete it and let budgetsim download it, or add your own files as "
             f"a task with `budgetsim tasks add`."
         )
-    return found
+    return text
 
 
 def _whose(file: AuthorFile) -> str:
@@ -132,17 +132,17 @@ def _record(file: AuthorFile, sha256: str) -> None:
 
 
 def _download(file: AuthorFile, trust_first_use: bool) -> TextFile:
-    wanted = file.sha256 or _recorded(file)
-    if wanted is None and not trust_first_use:
+    pinned = file.sha256 or _recorded(file)
+    if pinned is None and not trust_first_use:
         raise InputError(
             f"{file.name} is not on this machine and its hash is not pinned. Put it into the folder that "
             f"{DATA_DIR_VARIABLE} names, or pass --trust-first-use to download it once and record its hash."
         )
-    path = _retrieve(file, f"{BASE_URL}{file.folder}/{file.name}", wanted)
-    found = read_text(path)
-    if wanted is None:
-        _record(file, found.sha256)
-    return found
+    path = _retrieve(file, f"{BASE_URL}{file.folder}/{file.name}", pinned)
+    text = read_text(path)
+    if pinned is None:
+        _record(file, text.sha256)
+    return text
 
 
 def _retrieve(file: AuthorFile, url: str, sha256: str | None) -> Path:
@@ -152,10 +152,10 @@ def _retrieve(file: AuthorFile, url: str, sha256: str | None) -> Path:
     except ImportError:
         raise MissingExtraError("Downloading needs the extra: pip install 'budgetsim[measure]'.") from None
     pooch.get_logger().setLevel("WARNING")
-    known = f"sha256:{sha256}" if sha256 else None
+    pin = f"sha256:{sha256}" if sha256 else None
     by_hand = f"Put it into the folder that {DATA_DIR_VARIABLE} names, flat or as {file.folder}/{file.name}."
     try:
-        return Path(pooch.retrieve(url, known, file.name, cache_dir() / file.folder))
+        return Path(pooch.retrieve(url, pin, file.name, cache_dir() / file.folder))
     except ValueError as error:
         if "hash" not in str(error).lower():
             raise InputError(f"{file.name} could not be downloaded from {url} ({error}). {by_hand}") from None

@@ -56,9 +56,9 @@ class PieceCodec:
     def decode(self, ids: Sequence[int]) -> str:
         kept = _until_end(ids)
         if len(kept) == 1:
-            known = {self.encode_labels([label])[0][0]: label for label in self.labels}
-            if kept[0] in known:
-                return known[kept[0]]
+            symbols = {self.encode_labels([label])[0][0]: label for label in self.labels}
+            if kept[0] in symbols:
+                return symbols[kept[0]]
         return str(self.processor.decode(kept))
 
     def same_as(self, other: Codec) -> bool:

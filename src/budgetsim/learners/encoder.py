@@ -87,8 +87,8 @@ class LogisticHead:
 
     def logits(self, features: Any) -> Floats:
         """(rows, classes) logits; features may be sparse."""
-        found: Floats = np.asarray(features @ self.weights) + self.intercepts
-        return found
+        logits: Floats = np.asarray(features @ self.weights) + self.intercepts
+        return logits
 
 
 def fit_logistic(features: Any, classes: NDArray[np.int64], n_classes: int, l2: float) -> LogisticHead:

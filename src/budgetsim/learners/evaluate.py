@@ -69,9 +69,9 @@ def answer(
     """Texts that a model answers to sources."""
     ids = codec.encode(sources, source_tokens)
     if labels and isinstance(codec, PieceCodec):
-        found = first_tokens(model, ids, batch=batch)
+        tokens_of = first_tokens(model, ids, batch=batch)
         words = {codec.encode_labels([label])[0][0]: label for label in labels}
-        return [words.get(tokens[0], "") for tokens in found]
+        return [words.get(tokens[0], "") for tokens in tokens_of]
     return [codec.decode(tokens) for tokens in generate(model, ids, max_tokens=target_tokens, batch=batch)]
 
 

@@ -294,12 +294,7 @@ def _groups(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
     """Runs that share a teacher together, cheap ones first within a task."""
     groups: dict[tuple[Any, ...], list[RunSpec]] = {}
     for spec in specs:
-        shared = (
-            spec.task,
-            spec.route.teacher or spec.route.labeler or spec.route.strategy,
-            spec.design.n_labels,
-            spec.seed,
-        )
+        shared = (spec.task, _label_source(spec.route), spec.design.n_labels, spec.seed)
         groups.setdefault(shared, []).append(spec)
     return list(groups.values())
 

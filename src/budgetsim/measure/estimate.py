@@ -63,18 +63,18 @@ class Estimator:
         for stage in sorted(stages, key=lambda s: s.finished_at.timestamp() if s.finished_at else 0.0):
             self._keep(stage, _work_seconds(stage))
 
-    def stage(self, wanted: PlannedStage) -> float:
+    def stage(self, stage: PlannedStage) -> float:
         """Wall seconds of one stage."""
-        return self.base(wanted) * self.slowness
+        return self.base(stage) * self.slowness
 
-    def base(self, wanted: PlannedStage) -> float:
+    def base(self, stage: PlannedStage) -> float:
         """Seconds of one stage on a machine that does nothing else."""
-        levels = _levels(wanted.kind, wanted.model, wanted.about)
-        work = _work(wanted.kind, wanted.model, wanted.examples)
+        levels = _levels(stage.kind, stage.model, stage.about)
+        work = _work(stage.kind, stage.model, stage.examples)
         for level in levels:
             if level in self._rates:
                 return median(self._rates[level][-NEWEST:]) * work
-        return self._by_size(wanted.kind, wanted.model, work)
+        return self._by_size(stage.kind, stage.model, work)
 
     def run(self, stages: Sequence[PlannedStage]) -> float:
         """Wall seconds of a run that has to build these stages."""
@@ -127,9 +127,9 @@ class Estimator:
         if kind in FIRST_RATES_OTHER:
             return FIRST_RATES_OTHER[kind] * work
         for name in sorted(SHAPES, key=lambda n: abs(_operations(n) - _operations(model))):
-            known = self._rates.get((kind, name))
-            if known:
-                return median(known[-NEWEST:]) * work * _operations(model) / _operations(name)
+            rates = self._rates.get((kind, name))
+            if rates:
+                return median(rates[-NEWEST:]) * work * _operations(model) / _operations(name)
         rate = FIRST_RATES[kind] * _operations(model) / _operations("pico")
         return rate * work / (GPU_SPEEDUP if self.gpu else 1.0)
 

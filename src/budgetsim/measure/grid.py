@@ -32,14 +32,14 @@ class Grid:
 
     def specs(self, tasks: Sequence[str] = (), recipe: Recipe | None = None) -> list[RunSpec]:
         """Every run of the grid, each once, for these tasks (default: the grid's own)."""
-        chosen = recipe or get_preset(self.preset)
-        made = [
+        training = recipe or get_preset(self.preset)
+        specs = [
             spec
             for task in tasks or self.tasks
             for block in self.blocks
-            for spec in _expand(task, block, chosen)
+            for spec in _expand(task, block, training)
         ]  # fmt: skip
-        return list(dict.fromkeys(made))
+        return list(dict.fromkeys(specs))
 
 
 def grid_names() -> list[str]:
@@ -83,8 +83,8 @@ def parse_grid(text: str, name: str) -> Grid:
         raise InputError(f"Grid {name} has no list of `blocks`.")
     unknown = sorted(set(values) - _GRID_KEYS)
     if unknown:
-        known = ", ".join(sorted(_GRID_KEYS))
-        raise InputError(f"Grid {name} has unknown keys {', '.join(unknown)}; known are {known}.")
+        keys = ", ".join(sorted(_GRID_KEYS))
+        raise InputError(f"Grid {name} has unknown keys {', '.join(unknown)}; known are {keys}.")
     for number, block in enumerate(values["blocks"], start=1):
         _check_block(name, number, block)
     return Grid(
@@ -101,8 +101,8 @@ def _check_block(name: str, number: int, block: Any) -> None:
         raise InputError(f"Grid {name}, block {number}: no strategy.")
     unknown = sorted(set(block) - _BLOCK_KEYS)
     if unknown:
-        known = ", ".join(sorted(_BLOCK_KEYS))
-        raise InputError(f"Grid {name}, block {number}: unknown keys {', '.join(unknown)}; known are {known}.")
+        keys = ", ".join(sorted(_BLOCK_KEYS))
+        raise InputError(f"Grid {name}, block {number}: unknown keys {', '.join(unknown)}; known are {keys}.")
     for axis in (*COUNTS, "seed"):
         for value in _listed(block.get(axis, [])):
             if not isinstance(value, int) or isinstance(value, bool) or value < (0 if axis == "seed" else 1):

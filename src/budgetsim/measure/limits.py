@@ -69,9 +69,9 @@ class Limits:
         >>> Limits(max_cost_usd=1, usd_per_hour=2).seconds_left(wall=0, device=1000, n_devices=2)
         396.0
         """
-        left = (self.max_hours or 0.0) * 3600 - wall if self.max_hours is not None else float("inf")
-        left = min(left, (self._device_seconds - device) / max(1, n_devices)) - CLOSING
-        return None if left == float("inf") else max(0.0, left)
+        seconds = (self.max_hours or 0.0) * 3600 - wall if self.max_hours is not None else float("inf")
+        seconds = min(seconds, (self._device_seconds - device) / max(1, n_devices)) - CLOSING
+        return None if seconds == float("inf") else max(0.0, seconds)
 
     @property
     def _device_seconds(self) -> float:

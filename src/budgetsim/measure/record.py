@@ -69,13 +69,13 @@ def distinct(stages: list[StageRecord]) -> list[StageRecord]:
 @cache
 def versions() -> Mapping[str, str]:
     """Versions of the packages that train, and of Python."""
-    found = {"python": platform.python_version()}
+    packages = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            packages[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return packages
 
 
 @cache

@@ -40,35 +40,35 @@ def _baselines(spec: RunSpec, workspace: Workspace) -> dict[str, float]:
     if task.kind not in ("classification", "tagging"):
         return {"copy": main_score(sources)}
     constant = baselines.constant_answer(split.train) if task.labels else ""
-    found = {f"constant ({constant or 'Amount'})": main_score([constant] * len(truth))}
+    scores = {f"constant ({constant or 'Amount'})": main_score([constant] * len(truth))}
     if baselines.has_overlap_rule(task):
         labelled = split.train[:OVERLAP_LABELS]
-        found[f"overlap (N={OVERLAP_LABELS})"] = main_score(baselines.overlap_answers(task, labelled, sources))
-    return found
+        scores[f"overlap (N={OVERLAP_LABELS})"] = main_score(baselines.overlap_answers(task, labelled, sources))
+    return scores
 
 
 def outcome_page(outcome: Outcome, beside: Mapping[str, Mapping[str, float]], campaign: Campaign) -> Page:
     """The runs of a campaign, by design, with what is beside them."""
     page: Page = []
     records = {run.point.run_id: run for run in read_shards(campaign.paths.runs)[0]}
-    wanted = _wanted(campaign)
+    run_ids = _run_ids(campaign)
     for task, trivial in beside.items():
-        runs = [records[i] for i in wanted.get(task, ()) if i in records]
+        runs = [records[i] for i in run_ids.get(task, ()) if i in records]
         page += [*([_runs_grid(task, runs)] if runs else []), _beside(task, runs, trivial), ""]
     page.append(summary(outcome))
     return page
 
 
-def _wanted(campaign: Campaign) -> dict[str, list[str]]:
+def _run_ids(campaign: Campaign) -> dict[str, list[str]]:
     workspace = open_view(campaign)
-    found: dict[str, list[str]] = {}
+    ids: dict[str, list[str]] = {}
     for spec in campaign.specs:
         try:
             run_id = workspace.point(spec).run_id
         except InputError:
             continue  # was left out of the grid
-        found.setdefault(spec.task, []).append(run_id)
-    return found
+        ids.setdefault(spec.task, []).append(run_id)
+    return ids
 
 
 def _runs_grid(task: str, runs: list[RunRecord]) -> Table:
@@ -82,11 +82,11 @@ def _runs_grid(task: str, runs: list[RunRecord]) -> Table:
         (
             *map(str, key[:3]),
             *(f"{n:,}" if n else "" for n in key[3:]),
-            f"{fmean(found):.1f}",
-            _range(found),
-            str(len(found)),
+            f"{fmean(values):.1f}",
+            _range(values),
+            str(len(values)),
         )
-        for key, found in sorted(cells.items(), key=lambda item: (is_cheap(item[0][2]), item[0]))
+        for key, values in sorted(cells.items(), key=lambda item: (is_cheap(item[0][2]), item[0]))
     )
     headings = (
         "strategy",
@@ -102,8 +102,8 @@ def _runs_grid(task: str, runs: list[RunRecord]) -> Table:
     return Table(title=f"{task}, measured here", headings=headings, rows=rows, text_columns=frozenset({0, 1, 2}))
 
 
-def _range(found: list[float]) -> str:
-    return f"{min(found):.1f}-{max(found):.1f}" if len(found) > 1 else ""
+def _range(values: list[float]) -> str:
+    return f"{min(values):.1f}-{max(values):.1f}" if len(values) > 1 else ""
 
 
 def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> str:

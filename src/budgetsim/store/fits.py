@@ -28,11 +28,11 @@ def load_fit(
 
     others : rows of other tasks that the fit was made beside
     """
-    wanted = {"rows_hash": rows_hash(rows, others), "method": METHOD, "schema_version": FIT_SCHEMA_VERSION}
+    key_values = {"rows_hash": rows_hash(rows, others), "method": METHOD, "schema_version": FIT_SCHEMA_VERSION}
     for folder in folders:
         try:
             data = json.loads(fit_path(folder, evidence_set, task).read_bytes())
-            if all(data[key] == value for key, value in wanted.items()):
+            if all(data[key] == value for key, value in key_values.items()):
                 return TaskFit.from_json(data)
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -181,12 +181,12 @@ def check(paths: StorePaths) -> list[str]:
     with tempfile.TemporaryDirectory() as building:
         fresh = StorePaths(Path(building) / paths.database.name, texts=paths.folder)
         merge(fresh)
-        with open_reader(fresh.database) as wanted, open_reader(paths.database) as found:
-            return [line for table in TABLES for line in _differences(table, wanted, found)]
+        with open_reader(fresh.database) as texts, open_reader(paths.database) as database:
+            return [line for table in TABLES for line in _differences(table, texts, database)]
 
 
-def _differences(table: str, wanted: Connection, found: Connection) -> Iterable[str]:
-    texts, database = _rows(wanted, table), _rows(found, table)
+def _differences(table: str, rebuilt: Connection, stored: Connection) -> Iterable[str]:
+    texts, database = _rows(rebuilt, table), _rows(stored, table)
     if missing := len(texts - database):
         yield f"{table}: {missing} rows of the text files are not in the database; run `budgetsim store rebuild`"
     if surplus := len(database - texts):
@@ -274,9 +274,9 @@ def _insert_published(connection: Connection, published: Published) -> None:
 
 
 def _refuse_foreign_ids(connection: Connection, published: Published) -> None:
-    known = dict(connection.execute("SELECT run_id, source FROM runs").fetchall())
+    owners = dict(connection.execute("SELECT run_id, source FROM runs").fetchall())
     for row in published.rows:
-        owner = known.get(row.record_id, published.source)
+        owner = owners.get(row.record_id, published.source)
         if owner != published.source:
             raise InputError(
                 f"{published.source}: record_id {row.record_id} already belongs to {owner}; give the rows "
@@ -313,9 +313,9 @@ def _insert_stages(connection: Connection, stages: Sequence[StageRecord]) -> Non
 
 
 def _insert_runs(connection: Connection, runs: Sequence[RunRecord]) -> None:
-    known = {row[0] for row in connection.execute("SELECT stage_id FROM stages").fetchall()}
+    stage_ids = {row[0] for row in connection.execute("SELECT stage_id FROM stages").fetchall()}
     for run in runs:
-        absent = [stage for stage in run.stages if stage not in known]
+        absent = [stage for stage in run.stages if stage not in stage_ids]
         if absent:
             raise StoreError(
                 f"Run {run.point.run_id[:12]} rests on stage {absent[0][:12]}, which no run file holds; "

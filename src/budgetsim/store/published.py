@@ -154,12 +154,12 @@ def imply_counts(rows: Sequence[PublishedRow], compute: Sequence[PublishedComput
 
 
 def _imply_unlabeled(row: PublishedRow, compute: Mapping[tuple[str, str, str], PublishedCompute]) -> PublishedRow:
-    known = compute.get((row.task, row.teacher or "", row.student))
-    wanted = row.strategy == DISTILL.name and row.n_unlabeled is None and row.additional_budget_usd is not None
-    if not wanted or known is None or row.n_labels is None or row.additional_budget_usd is None:
+    prices = compute.get((row.task, row.teacher or "", row.student))
+    lacks_count = row.strategy == DISTILL.name and row.n_unlabeled is None and row.additional_budget_usd is not None
+    if not lacks_count or prices is None or row.n_labels is None or row.additional_budget_usd is None:
         return row
-    left = row.additional_budget_usd - known.teacher_usd_at(row.n_labels)
-    implied = left / known.usd_per_text
+    usd_for_texts = row.additional_budget_usd - prices.teacher_usd_at(row.n_labels)
+    implied = usd_for_texts / prices.usd_per_text
     if implied <= 0:
         return replace(row, feasible=False, implied_n_unlabeled=implied, n_unlabeled=0, derived=("n_unlabeled",))
     capped = ("capped:n_unlabeled",) if implied > PAPER_POOL_SIZE else ()
@@ -197,16 +197,16 @@ def _imply_llm(row: PublishedRow) -> PublishedRow:
 
 
 def _records(
-    text: str, name: str, required: Sequence[str], known: Sequence[str] | None
+    text: str, name: str, required: Sequence[str], columns: Sequence[str] | None
 ) -> list[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), strict=True)
     try:
         header = reader.fieldnames or []
         missing = [c for c in required if c not in header]
-        unknown = [c for c in header if known is not None and c not in known]
+        unknown = [c for c in header if columns is not None and c not in columns]
         if missing or unknown:
             found = f"lacks {', '.join(missing)}" if missing else f"has unknown columns {', '.join(unknown)}"
-            raise InputError(f"{name}: the table {found}; wanted are {', '.join(known or required)}.")
+            raise InputError(f"{name}: the table {found}; wanted are {', '.join(columns or required)}.")
         records = []
         for record in reader:
             if None in record or None in record.values():

@@ -35,7 +35,7 @@ Catalogue = Mapping[str, Mapping[str, int]]  # task -> evidence set -> number of
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class QueryResult:
     """An answer to a query: names of the columns, and the rows."""
 
     columns: list[str]
@@ -65,10 +65,10 @@ def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[
         "WHERE same_as IS NULL AND feasible AND NOT list_contains(?, student) GROUP BY ALL ORDER BY ALL",
         [list(without)],
     ).fetchall()
-    found: dict[str, dict[str, int]] = {}
+    catalogue: dict[str, dict[str, int]] = {}
     for task, name, n in rows:
-        found.setdefault(task, {})[name] = n
-    return found
+        catalogue.setdefault(task, {})[name] = n
+    return catalogue
 
 
 def load_measurements(connection: Connection, sets: Sequence[str] | None = None) -> list[Measurement]:
@@ -179,7 +179,7 @@ def load_stages(connection: Connection, sets: Sequence[str]) -> list[StageRow]:
     ]  # fmt: skip
 
 
-def choose_evidence(catalogue: Catalogue, wanted: str | None) -> dict[str, str]:
+def choose_evidence(catalogue: Catalogue, name: str | None) -> dict[str, str]:
     """The evidence set each task is answered from: the one named (a prefix will do), else a published one.
 
     returns : task -> set, for every task that has one
@@ -190,22 +190,22 @@ def choose_evidence(catalogue: Catalogue, wanted: str | None) -> dict[str, str]:
             "The store holds no evidence to answer from: no result at all, or only of cheap students, which stand "
             "beside an answer. Run `budgetsim store rebuild` or `budgetsim measure`."
         )
-    chosen = {task: _choose(task, counts, wanted) for task, counts in sorted(catalogue.items())}
-    found = {task: name for task, name in chosen.items() if name is not None}
-    if not found:
-        names = sorted({name for counts in catalogue.values() for name in counts})
-        raise NoEvidenceError(f"No evidence set is called {wanted!r}; the store has {', '.join(names)}.")
-    return found
+    sets = {task: _choose(task, counts, name) for task, counts in sorted(catalogue.items())}
+    choice = {task: set_name for task, set_name in sets.items() if set_name is not None}
+    if not choice:
+        names = sorted({each for counts in catalogue.values() for each in counts})
+        raise NoEvidenceError(f"No evidence set is called {name!r}; the store has {', '.join(names)}.")
+    return choice
 
 
-def _choose(task: str, counts: Mapping[str, int], wanted: str | None) -> str | None:
+def _choose(task: str, counts: Mapping[str, int], name: str | None) -> str | None:
     """The set of one task: published before measured, then the one with more rows."""
-    if wanted is None:
-        return min(counts, key=lambda name: (not name.startswith("published"), -counts[name], name))
-    fitting = [n for n in counts if n == wanted] or sorted(n for n in counts if n.startswith(wanted))
-    if len(fitting) > 1:
-        raise InputError(f"Evidence {wanted!r} fits {', '.join(fitting)} of {task}; name one of them.")
-    return fitting[0] if fitting else None
+    if name is None:
+        return min(counts, key=lambda each: (not each.startswith("published"), -counts[each], each))
+    matches = [n for n in counts if n == name] or sorted(n for n in counts if n.startswith(name))
+    if len(matches) > 1:
+        raise InputError(f"Evidence {name!r} fits {', '.join(matches)} of {task}; name one of them.")
+    return matches[0] if matches else None
 
 
 def kind_of_set(name: str) -> str:
@@ -228,7 +228,7 @@ def related_sets(catalogue: Catalogue, kinds: AbstractSet[str]) -> dict[str, set
     }
 
 
-def run_sql(connection: Connection, sql: str) -> Table:
+def run_sql(connection: Connection, sql: str) -> QueryResult:
     """Run one SQL statement that somebody typed.
 
     raises : InputError with DuckDB's words where the statement is wrong or not allowed
@@ -238,7 +238,7 @@ def run_sql(connection: Connection, sql: str) -> Table:
         if answer is None or answer.description is None:  # nothing but blanks or comments
             raise InputError("The query is empty; give one SQL statement, e.g. SELECT * FROM points.")
         columns = [c[0] for c in answer.description]
-        return Table(columns, answer.fetchall() if columns else [])
+        return QueryResult(columns, answer.fetchall() if columns else [])
     except duckdb.Error as error:
         words = re.sub(r"\s+", " ", str(error)).strip()
         raise InputError(
@@ -253,7 +253,7 @@ def points_frame(connection: Connection) -> pandas.DataFrame:
     return frame
 
 
-def describe(connection: Connection) -> Table:
+def describe(connection: Connection) -> QueryResult:
     """Every table, view and column with its type and comment."""
     rows = connection.execute(
         "SELECT table_name, NULL, 'table', comment FROM duckdb_tables() WHERE NOT internal "
@@ -261,7 +261,7 @@ def describe(connection: Connection) -> Table:
         "UNION ALL SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal "
         "ORDER BY 1, 2 NULLS FIRST"
     ).fetchall()
-    return Table(["table", "column", "type", "comment"], rows)
+    return QueryResult(["table", "column", "type", "comment"], rows)
 
 
 def export_csv(connection: Connection, folder: Path) -> list[Path]:

@@ -154,8 +154,7 @@ _KEYS: Final = {
 
 
 def _checked(kind: str, data: dict[str, Any]) -> dict[str, Any]:
-    known = _KEYS[kind]
-    unknown = sorted(set(data) - known)
+    unknown = sorted(set(data) - _KEYS[kind])
     if unknown:
         raise ValueError(f"unknown keys {', '.join(unknown)}")
     if kind == "run":

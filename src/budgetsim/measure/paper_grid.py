@@ -37,7 +37,7 @@ class GridCost:
     usd: float | None
 
 
-def plan_grid(
+def estimate_grid(
     specs: Sequence[RunSpec], bills: dict[str, PublishedHours | None], speed: ModelledSpeed, usd_per_hour: float
 ) -> tuple[GridCost, ...]:
     """Cost of a grid's T5 runs by task, strategy and pair.
@@ -85,8 +85,8 @@ def _distill_hours(
     group: Sequence[RunSpec], task: Task, compute: ComputeModel, bills: PublishedHours | None, speed: ModelledSpeed
 ) -> float | None:
     teacher, student = group[0].teacher, group[0].route.student
-    known = bills if (teacher, student) == (PAPER_TEACHER, PAPER_STUDENT) else None
-    hours = distill_hours(compute, teacher, student, task, known, speed)
+    pair_bills = bills if (teacher, student) == (PAPER_TEACHER, PAPER_STUDENT) else None
+    hours = distill_hours(compute, teacher, student, task, pair_bills, speed)
     if hours is None:
         return None
     teachers = _teachers(group)
@@ -111,7 +111,10 @@ def grid_costs_table(costs: Sequence[GridCost]) -> Table:
         pair = f"{cost.teacher} into {cost.student}" if cost.teacher else cost.student
         key = (cost.task, cost.strategy, pair, str(cost.runs), str(cost.teachers or "-"))
         lines.setdefault(key, {})[cost.model] = cost
-    rows = [(*key, *(_shown(found[m].gpu_hours, found[m].usd) for m in COMPUTE_MODELS)) for key, found in lines.items()]
+    rows = [
+        (*key, *(_shown(by_model[m].gpu_hours, by_model[m].usd) for m in COMPUTE_MODELS))
+        for key, by_model in lines.items()
+    ]
     rows.append(
         ("in all", "", "", str(sum(int(key[3]) for key in lines)), "", *(_sum(costs, m) for m in COMPUTE_MODELS))
     )
@@ -124,9 +127,9 @@ def _shown(hours: float | None, usd: float | None) -> str:
 
 
 def _sum(costs: Sequence[GridCost], model: str) -> str:
-    chosen = [c for c in costs if c.model == model]
-    known = [c for c in chosen if c.gpu_hours is not None]
-    if not known:
+    priced = [c for c in costs if c.model == model]
+    hours_of = [c for c in priced if c.gpu_hours is not None]
+    if not hours_of:
         return "not known"
-    at_least = "over " if len(known) < len(chosen) else ""
-    return at_least + _shown(sum(c.gpu_hours or 0.0 for c in known), sum(c.usd or 0.0 for c in known))
+    at_least = "over " if len(hours_of) < len(priced) else ""
+    return at_least + _shown(sum(c.gpu_hours or 0.0 for c in hours_of), sum(c.usd or 0.0 for c in hours_of))

@@ -13,7 +13,7 @@ from budgetsim.design.models import T5_SHAPES, T5_VOCABULARY
 from budgetsim.design.paper import ANNOTATE_EPOCHS, DISTILL_EPOCHS, TEACHER_EPOCHS
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import MissingPriceError
-from budgetsim.measure.plan_grid import GridCost, grid_costs_table, plan_grid
+from budgetsim.measure.paper_grid import GridCost, estimate_grid, grid_costs_table
 from budgetsim.measure.spec import RunSpec
 from budgetsim.report.table import Page, Table
 from budgetsim.store.location import package_data
@@ -26,7 +26,7 @@ GIB: Final = 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SizePlan:
+class SizeEstimate:
     """One T5 v1.1 size on one task: counted parameters and operations, and the memory it needs."""
 
     task: str
@@ -43,7 +43,7 @@ class SizePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StagePlan:
+class PairEstimate:
     """Hours and dollars of one compute model for XXL into Small at N labels and U texts."""
 
     task: str
@@ -56,30 +56,30 @@ class StagePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PaperEstimate:
     """A dry run of the paper's recipe."""
 
-    sizes: tuple[SizePlan, ...]
-    stages: tuple[StagePlan, ...]
+    sizes: tuple[SizeEstimate, ...]
+    stages: tuple[PairEstimate, ...]
     published_gap: tuple[dict[str, Any], ...]
     grid: tuple[GridCost, ...]
     assumptions: tuple[str, ...]
 
 
-def plan_paper(
+def estimate_paper(
     tasks: Sequence[str],
     card: RateCard,
     specs: Sequence[RunSpec] = (),
     progress: Callable[[str], None] = lambda _: None,
-) -> Plan:
+) -> PaperEstimate:
     """Count every T5 v1.1 size on these tasks, and price XXL into Small and a grid's runs.
 
     raises : MissingPriceError where the card has no GPU or no utilisation
     """
     speed = _speed(card)
     usd = float(card.device("gpu").usd_per_device_hour)
-    sizes: list[SizePlan] = []
-    stages: list[StagePlan] = []
+    sizes: list[SizeEstimate] = []
+    stages: list[PairEstimate] = []
     gaps: list[dict[str, Any]] = []
     bills_of = {name: _bills(name) for name in tasks}
     for name in tasks:
@@ -87,24 +87,24 @@ def plan_paper(
         counted = {}
         for model in T5_SHAPES:
             progress(f"counting {model} on {name} (meta device)")
-            counted[model] = _size_plan(task, model)
+            counted[model] = _size_estimate(task, model)
         sizes += counted.values()
         bills = bills_of[name]
         for compute in COMPUTE_MODELS:
             hours = distill_hours(compute, PAPER_TEACHER, PAPER_STUDENT, task, bills, speed)
-            stages += [] if hours is None else [_stage_plan(task, hours, u, usd) for u in GRID_U]
+            stages += [] if hours is None else [_pair_estimate(task, hours, u, usd) for u in GRID_U]
         if bills is not None:
             gaps.append(_gap(task, counted, bills.distill_text, bills.teacher_hours[-1], bills.teacher_n[-1], speed))
-    return Plan(
+    return PaperEstimate(
         sizes=tuple(sizes),
         stages=tuple(stages),
         published_gap=tuple(gaps),
-        grid=plan_grid(specs, bills_of, speed, usd),
+        grid=estimate_grid(specs, bills_of, speed, usd),
         assumptions=_assumptions(speed, card),
     )
 
 
-def _size_plan(task: Task, name: str) -> SizePlan:
+def _size_estimate(task: Task, name: str) -> SizeEstimate:
     from budgetsim.learners.flops import count_size
     from budgetsim.learners.models import build_meta, parameters
 
@@ -115,7 +115,7 @@ def _size_plan(task: Task, name: str) -> SizePlan:
     shape = T5_SHAPES[name]
     adapters = 16 * 2 * shape.n_layers * (12 * shape.d_model + 6 * (shape.d_model + shape.d_ff))
     positions = GRID_U[-1] * task.target_tokens
-    return SizePlan(
+    return SizeEstimate(
         task=task.name,
         model=name,
         parameters=n,
@@ -130,17 +130,17 @@ def _size_plan(task: Task, name: str) -> SizePlan:
     )
 
 
-def _stage_plan(task: Task, hours: Hours, n_unlabeled: int, usd: float) -> StagePlan:
+def _pair_estimate(task: Task, hours: Hours, n_unlabeled: int, usd: float) -> PairEstimate:
     teacher = float(hours.teacher_at(GRID_N))
     texts = n_unlabeled * (hours.label_text + hours.train_text)
-    return StagePlan(
+    return PairEstimate(
         task=task.name, model=hours.model, n_labels=GRID_N, n_unlabeled=n_unlabeled, teacher_hours=teacher,
         text_hours=texts, usd=(teacher + texts) * usd,
     )  # fmt: skip
 
 
 def _gap(
-    task: Task, counted: dict[str, SizePlan], text_hours: float, teacher_hours: float, teacher_n: float,
+    task: Task, counted: dict[str, SizeEstimate], text_hours: float, teacher_hours: float, teacher_n: float,
     speed: ModelledSpeed,
 ) -> dict[str, Any]:  # fmt: skip
     """How far counted operations at the stated utilisation are from the hours the paper was billed."""
@@ -196,29 +196,29 @@ def _assumptions(speed: ModelledSpeed, card: RateCard) -> tuple[str, ...]:
     )
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """The plan as plain values."""
+def estimate_json(estimate: PaperEstimate) -> dict[str, Any]:
+    """The estimate as plain values."""
     from dataclasses import asdict
 
-    return asdict(plan)
+    return asdict(estimate)
 
 
-def plan_page(plan: Plan) -> Page:
-    """The plan for people."""
+def estimate_page(estimate: PaperEstimate) -> Page:
+    """The estimate for people."""
     sizes = tuple(
         (
             p.task, p.model, f"{p.parameters:,}", f"{p.forward_flops / 1e9:,.1f}", f"{p.step_flops / 1e9:,.1f}",
             f"{p.formula_ratio:.3f}", f"{p.weights_bf16_gib:.1f}", f"{p.adafactor_bf16_gib:.1f}",
             f"{p.adamw_fp32_gib:.1f}", f"{p.lora_bf16_gib:.1f}", f"{p.cache_gib:.2f}",
         )
-        for p in plan.sizes
+        for p in estimate.sizes
     )  # fmt: skip
     stages = tuple(
         (
             p.task, p.model, f"{p.n_labels:,}", f"{p.n_unlabeled:,}", f"{p.teacher_hours:,.1f}", f"{p.text_hours:,.1f}",
             f"${p.usd:,.2f}",
         )
-        for p in plan.stages
+        for p in estimate.stages
     )  # fmt: skip
     gaps = tuple(
         (
@@ -226,7 +226,7 @@ def plan_page(plan: Plan) -> Page:
             f"{g['implied_utilisation_texts']:.3f}", f"{g['billed_hours_per_1k_labels']:.2f}",
             f"{g['modelled_hours_per_1k_labels']:.2f}", f"{g['implied_utilisation_teacher']:.3f}",
         )
-        for g in plan.published_gap
+        for g in estimate.published_gap
     )  # fmt: skip
     size_heads = (
         "task", "model", "parameters", "fwd GFLOP", "step GFLOP", "formula/counted", "bf16 GiB", "Adafactor", "AdamW",
@@ -246,8 +246,8 @@ def plan_page(plan: Plan) -> Page:
         _grid("One example, counted on the meta device; memory and cache in GiB", size_heads, sizes, 2),
         _grid(f"{PAPER_TEACHER} into {PAPER_STUDENT}", stage_heads, stages, 2),
         _grid("How far counted work at the stated utilisation is from the paper's bills", gap_heads, gaps, 1),
-        *([grid_costs_table(plan.grid)] if plan.grid else []),
-        *plan.assumptions,
+        *([grid_costs_table(estimate.grid)] if estimate.grid else []),
+        *estimate.assumptions,
     ]
 
 
