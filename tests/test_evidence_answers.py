@@ -179,7 +179,7 @@ def test_labels_that_are_owned_or_cannot_be_had_count_for_the_cheap_students_too
 def test_a_task_with_nothing_but_cheap_students_is_told_so():
     row = replace(EVIDENCE.cheap[0], task="toy_requests")
     with pytest.raises(
-        NoEvidenceError, match=f"no evidence on task 'toy_requests' but cheap students' .{row.route.student}.; "
+        NoEvidenceError, match=f"no evidence on task 'toy_requests' but cheap students' .{row.student}.; "
     ):
         replace(EVIDENCE, cheap=(row,)).set_of("toy_requests")
 
@@ -330,7 +330,7 @@ def test_tasks_that_were_not_asked_for_are_passed_over_with_a_word():
 
 def test_an_empty_pool_is_the_reason():
     empty = CARD.model_copy(update={"pools": {"default": CARD.pools["default"].model_copy(update={"size": 0})}})
-    found = optimize_task(TASKS["stance"], choices(EVIDENCE, "stance", empty).options, 2000)
+    found = optimize_task(TASKS["stance"], choices(EVIDENCE, "stance", Pricing(empty)).options, 2000)
     reasons = {entry.route.strategy: entry.reason for entry in found.infeasible}
     assert set(reasons) == {"distill", "llm_annotate", "annotate_plus_llm"}
     assert all("the pool holds 0 texts" in shortfall_words(reason) for reason in reasons.values())

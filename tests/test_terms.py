@@ -90,15 +90,14 @@ def test_what_next_calls_regret_is_that_of_the_plan_of_optimize(open_to, budget)
 
 
 def test_what_cannot_be_had_is_said_alike_by_optimize_frontier_and_sensitivity(evidence):
-    hurried = Terms(labels_per_day=1, deadline_days=0.5, pool=3)
-    open_to = choices(evidence, "stance", CARD, terms=hurried)
+    hurried = Pricing(CARD, terms=Terms(labels_per_day=1, deadline_days=0.5, pool=3))
+    open_to = choices(evidence, "stance", hurried)
     entries = optimize_task(open_to.task, open_to.options, 50).infeasible
     assert {entry.route for entry in entries} == {
         o.route for o in open_to.options if o.surface.route.strategy != "llm_annotate"
     }
     assert trace_frontier(open_to.task, open_to.options, 50, n_budgets=2).infeasible == entries
-    reprice = partial(choices, evidence, "stance", terms=hurried)
-    told = trace_sensitivity(open_to, CARD, 50, reprice, compute="published", terms=hurried)
+    told = trace_sensitivity(open_to, 50, partial(choices, evidence, "stance"))
     assert told.infeasible == entries
     notes = reach_notes(open_to, told.infeasible, constant=told.plan.route == CONSTANT_ROUTE)
     assert any(n.startswith("annotate (t5-v1_1-small) is infeasible: the least it takes is 1.") for n in notes)
