@@ -42,12 +42,12 @@ mutate: $(VENV)/.ready  ## change one thing at a time in a copy: which of the ke
 	$(BIN)/python tools/mutate.py
 
 docs: $(VENV)/.ready  ## refresh docs/cli.md and what commands print in README.md and docs/*.md; other-*.md anew
-	$(BIN)/python docs/refresh.py
-	$(BIN)/python docs/other_models.py
-	$(BIN)/python docs/other_prices.py
+	$(BIN)/python tools/docs/refresh.py
+	$(BIN)/python tools/docs/other_models.py
+	$(BIN)/python tools/docs/other_prices.py
 
 paper: $(VENV)/.ready  ## docs/paper.md anew: 200 fits, 5 minutes
-	$(BIN)/python docs/paper.py
+	$(BIN)/python tools/docs/paper.py
 
 rebuild: $(VENV)/.ready  ## the database and the fits anew from the text files
 	$(BIN)/budgetsim store rebuild

@@ -35,7 +35,7 @@ from budgetsim.costs.rates import parse_rates
 from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import interpolate
 from budgetsim.store.location import locate
-from scoring import print_table
+from studies.scoring import print_table
 
 ROOT = Path(__file__).parents[1]
 BUDGETS = np.geomspace(10, 5000, 200)

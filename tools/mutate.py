@@ -8,7 +8,7 @@ tests that ought to notice:
     file = "src/budgetsim/learners/distill.py"
     find = '''kl_div(student, teacher)'''
     replace = '''kl_div(teacher, student)'''
-    tests = ["tests/test_distill_loss.py"]
+    tests = ["tests/learners/test_distill_loss.py"]
 
     python tools/mutate.py                     # all of them; `make mutate`
     python tools/mutate.py --only fitting      # one list, or one id

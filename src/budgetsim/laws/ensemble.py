@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 
 
 Growth = tuple[float, float]  # discrepancy (log error) one e-fold beyond the data, and as a share of the last slope
-# what each task of lcdb11 (8) and rectified_sft (2) is best served by (bench/coverage.py): a new task is one of these
+# what each task of lcdb11 (8) and rectified_sft (2) is best served by (bench/studies/coverage.py)
 GROWTHS: Final[tuple[Growth, ...]] = (
     (0.05, 0.4),
     (0.01, 0.1),

@@ -7,7 +7,7 @@ source : medians and spreads over fits of each law to whole curves, seen from ev
     at 1/64 to all of the sizes; spreads doubled, as tasks differ more than curves of a task.
     finetuning: flan and wmt19 of github.com/linhaowei1/Fine-tuning-Scaling-Law, commit 5214568
     (Apache-2.0); tabular: eight data sets of github.com/learning-curve-research/LCDB-1.1, commit
-    37c3d9a (CC-BY-4.0), spreads as they are. `bench/priors.py` recomputes them.
+    37c3d9a (CC-BY-4.0), spreads as they are. `bench/studies/priors.py` recomputes them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""What one more run would show: joint draws conditioned on a result, real or imagined.
 
 Draws are worlds: draw d of every surface belongs to one world. A run at a point with mean score m_d
-in world d gives y = m_d + noise. Two ways to learn from y, which `bench/next_conditioning.py`
+in world d gives y = m_d + noise. Two ways to learn from y, which `bench/studies/next_conditioning.py`
 compares with a fit made again with the run in it; they come equally close:
 
 - linear, for a real result: every score moves along its regression on y (Gaussian conditioning, exact
