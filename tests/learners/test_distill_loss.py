@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the li
 
 import torch  # noqa: E402
 
-from budgetsim.learners import finetune, models  # noqa: E402
+from budgetsim.learners import finetune, models, trainer  # noqa: E402
 from budgetsim.learners.distill import (  # noqa: E402
     IGNORE,
     LabelHead,
@@ -25,6 +25,7 @@ from budgetsim.learners.distill import (  # noqa: E402
     state_bytes,
     state_loss,
 )
+from budgetsim.learners.schedule import batch_order  # noqa: E402
 from tiny import tiny_random_t5  # noqa: E402
 
 TEMPERATURES = (1.0, 2.0, 4.0)
@@ -147,7 +148,7 @@ def test_a_batch_is_padded_and_its_gold_rows_are_marked() -> None:
 
 def test_the_warm_up_is_a_share_of_the_steps_and_no_weight_decays(tmp_path: Path) -> None:
     how = finetune.Optimisation(steps=200, batch=8, lr=1e-3, warmup_share=0.06)
-    asked = finetune._arguments(how, tmp_path, 0)
+    asked = trainer._arguments(how, tmp_path, 0)
     assert (asked.warmup_steps, asked.weight_decay, asked.learning_rate, asked.max_steps) == (12, 0.0, 1e-3, 200)
 
 
@@ -171,8 +172,15 @@ def test_a_seed_decides_the_order_of_training() -> None:
 
 
 def test_tokens_count_both_sides_and_padding() -> None:
+    torch.set_num_threads(1)
     rows = [finetune.TrainExample([5] * n, [3] * m) for n, m in ((4, 2), (9, 3), (5, 2), (6, 6))]
-    assert finetune._tokens(rows, [0, 1, 2, 3], 2) == 2 * (9 + 3) + 2 * (6 + 6)
+    how = finetune.Optimisation(steps=2, batch=2, lr=1e-3)
+    (order,) = batch_order([4, 9, 5, 6], batch=2, steps=2, seed=0).reshape(1, 4).tolist()
+    padded = sum(
+        2 * (max(len(rows[i].source) for i in pair) + max(len(rows[i].target) for i in pair))
+        for pair in (order[:2], order[2:])
+    )
+    assert finetune.train(models.build_cpu("pico", 60, seed=0), rows, how).tokens == padded
 
 
 def test_training_goes_on_from_the_newest_checkpoint(tmp_path: Path) -> None:

@@ -110,9 +110,9 @@ def test_logistic_regression_stands_where_its_penalised_loss_has_no_slope(classe
 
 def test_features_of_a_pair_do_not_depend_on_its_order_but_for_the_two_texts() -> None:
     u, v = np.array([[1.0, 0.0]], dtype=np.float32), np.array([[0.6, 0.8]], dtype=np.float32)
-    found = encoder._pair_features(u, v)
+    found = encoder.pair_features(u, v)
     assert found[0] == pytest.approx([1, 0, 0.6, 0.8, 0.4, 0.8, 0.6, 0.0, 0.6])  # u, v, |u - v|, u v, cosine
-    assert encoder._pair_features(v, u)[0, 4:] == pytest.approx(found[0, 4:])
+    assert encoder.pair_features(v, u)[0, 4:] == pytest.approx(found[0, 4:])
 
 
 def test_an_embedding_does_not_depend_on_what_stands_beside_it() -> None:

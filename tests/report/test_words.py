@@ -80,7 +80,7 @@ ANSWER = TaskAnswer(
     budget_usd=800.0,
     allocations=(PLAN, PLAIN, constant_allocation(TASK)),
     recommended=0,
-    tried=("labels", "compute"),
+    scaled_prices=("labels", "compute"),
     changes=(),
     stop_here=StopHere(budget_usd=333.3, score=55.31, route=DISTILL),
     shadow=ShadowPrice(step_usd=100.0, gain=0.25, loss=0.04),
