@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def fit(
     task: Tasks = None,
-    force: Annotated[bool, typer.Option("--force", help="Fit again what is fresh.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Fit again even where the stored fit is fresh.")] = False,
     plot: Annotated[
         Path | None,
         typer.Option("--plot", help="Draw the curves of one task to a PNG or SVG file.", show_default=False),

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @takes_question
 def frontier(
     question: Question,
-    max_budget: Annotated[float, typer.Option("--max-budget", help="US dollars at the right end.")] = 10_000.0,
-    points: Annotated[int, typer.Option("--points", min=2, max=1000, help="Budgets that are tried.")] = 60,
+    max_budget: Annotated[float, typer.Option("--max-budget", help="Largest budget, US dollars.")] = 10_000.0,
+    points: Annotated[int, typer.Option("--points", min=2, max=1000, help="Number of budgets to trace.")] = 60,
     indifference: Annotated[
         float | None,
         typer.Option(

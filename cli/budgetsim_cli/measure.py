@@ -29,7 +29,7 @@ def measure(
     preset: Annotated[
         str | None, typer.Option(help="Recipe: cpu (miniature) or paper.", show_default="the grid's")
     ] = None,
-    grid: Annotated[str, typer.Option(help="Which points: a grid's name, or a YAML file.")] = "pilot",
+    grid: Annotated[str, typer.Option(help="Points to run: a grid's name, or a YAML file.")] = "pilot",
     strategy: Annotated[
         str | None, typer.Option(help="One strategy instead of a grid; distill+gold adds the labels.")
     ] = None,
@@ -50,7 +50,8 @@ def measure(
     max_cost: Annotated[float | None, typer.Option(help="Stop before this many US dollars are spent.")] = None,
     rates: Rates = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done and what it takes; do nothing.")
+        bool,
+        typer.Option("--dry-run", help="Print the runs that would be done, with hours and dollars; train nothing."),
     ] = False,
     trust_first_use: Annotated[
         bool, typer.Option("--trust-first-use", help="Download files whose hash is not pinned, and record it.")
@@ -58,7 +59,7 @@ def measure(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Train what a grid asks for and the store lacks; finished runs are kept, whatever happens."""
+    """Train the runs of a grid that the store lacks; finished runs are kept, whatever happens."""
     began = time.monotonic()
     from budgetsim.data.custom import register_custom_tasks
     from budgetsim.data.loading import Access

@@ -29,7 +29,10 @@ Risk = Annotated[
 ]
 Objective = Annotated[str, typer.Option("--choose", help="Choose for the mean, or for least regret: mean or regret.")]
 Target = Annotated[
-    float | None, typer.Option("--target", help="Score to reach, percent: the cheapest way.", show_default=False)
+    float | None,
+    typer.Option(
+        "--target", help="Score to reach, percent: find the cheapest budget that reaches it.", show_default=False
+    ),
 ]
 Chance = Annotated[
     float | None, typer.Option("--chance", help="Chance that one new run reaches it.", show_default=f"{CHANCE}")
@@ -55,7 +58,12 @@ def optimize(
     choose: Objective = "mean",
     target: Target = None,
     chance: Chance = None,
-    pure: Annotated[bool, typer.Option("--pure", help="Beside it, the paper's own comparison.")] = False,
+    pure: Annotated[
+        bool,
+        typer.Option(
+            "--pure", help="Also show the paper's own comparison: all extra money in labels, or all in compute."
+        ),
+    ] = False,
 ) -> None:
     """Split a budget over labels and compute for the highest expected score, or find what a target takes."""
     objective, level = _check_objective(risk, choose)

@@ -37,18 +37,22 @@ MaxLabels = Annotated[
     ),
 ]
 PoolSize = Annotated[
-    int | None, typer.Option("--pool", min=0, help="Unlabelled texts there are.", show_default="the card's")
+    int | None, typer.Option("--pool", min=0, help="Number of unlabelled texts available.", show_default="the card's")
 ]
 Deadline = Annotated[
     float | None,
-    typer.Option("--deadline", help="Days there are; needs --labels-per-day.", show_default=False),
+    typer.Option("--deadline", help="Days until the model is needed; needs --labels-per-day.", show_default=False),
 ]
 LabelsPerDay = Annotated[
     float | None,
-    typer.Option("--labels-per-day", help="Labels people give in a day; plans then tell days.", show_default=False),
+    typer.Option(
+        "--labels-per-day",
+        help="Labels that people give in a day; plans then also show how many days they take.",
+        show_default=False,
+    ),
 ]
 Gpus = Annotated[
-    int | None, typer.Option("--gpus", min=1, help="Devices that share the device-hours.", show_default="1")
+    int | None, typer.Option("--gpus", min=1, help="Number of devices that share the device-hours.", show_default="1")
 ]
 
 P = ParamSpec("P")

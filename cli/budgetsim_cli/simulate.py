@@ -29,13 +29,17 @@ Count = Annotated[str | None, typer.Option(show_default=False)]
 
 def simulate(
     task: Annotated[str | None, typer.Option("--task", help="Task name, e.g. stance.", show_default=False)] = None,
-    strategy: Annotated[str | None, typer.Option("--strategy", help="E.g. distill.", show_default=False)] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="Strategy, e.g. distill.", show_default=False)
+    ] = None,
     n_labels: Count = None,
     n_llm_labels: Count = None,
     n_unlabeled: Count = None,
     teacher: Annotated[str | None, typer.Option(help="Teacher.", show_default="the paper's")] = None,
     student: Annotated[str | None, typer.Option(help="Student.", show_default="the paper's")] = None,
-    labeler: Annotated[str | None, typer.Option(help="Who labels besides people.", show_default="the only one")] = None,
+    labeler: Annotated[
+        str | None, typer.Option(help="Labeler besides people, e.g. an LLM.", show_default="the only one")
+    ] = None,
     points: Annotated[
         Path | None,
         typer.Option(
@@ -48,7 +52,7 @@ def simulate(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Predict the score of one new run at points nobody need have run."""
+    """Predict the score of one new run at any point, whether it was run or not."""
     from budgetsim.answers.choices import answer_points
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.answers.pricing import Pricing

@@ -118,7 +118,7 @@ def rebuild(store: Store = None, as_json: Json = False) -> None:
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(help="Folder for a CSV file a table and view.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write one CSV file for each table and view into.")],
     store: Store = None,
     as_json: Json = False,
 ) -> None:
