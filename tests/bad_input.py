@@ -163,12 +163,17 @@ CASES = [
 ]  # fmt: skip
 
 
-def run_case(case: Case, folder: Path) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a case; `{file}` lies in the folder."""
+def arguments_of(case: Case, folder: Path) -> list[str]:
+    """The words of a case; its `{file}`, if any, is written into the folder."""
     file = folder / f"bad{case.suffix}"
     if case.text is not None:
         file.write_bytes(case.text if isinstance(case.text, bytes) else case.text.encode("utf-8"))
-    done = run_cli(*(part.replace("{file}", str(file)) for part in case.command))
+    return [part.replace("{file}", str(file)) for part in case.command]
+
+
+def run_case(case: Case, folder: Path) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a case, in a process of its own."""
+    done = run_cli(*arguments_of(case, folder))
     return done.returncode, done.stdout, done.stderr.replace(f"{folder}/", "")
 
 
