@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from budgetsim.costs.hours import MeasuredStage, ModelledSpeed, PublishedHours, distill_hours, measured_hours
 from budgetsim.data import metrics
-from budgetsim.data.custom import CustomData, TaskFiles, add_task, inspect_rows, load_custom
+from budgetsim.data.custom import TaskFiles, add_task, load_custom
 from budgetsim.data.formats import leak_groups, split_fields, typing_rows
+from budgetsim.data.inspection import CustomData, inspect_rows
 from budgetsim.data.loading import Access, TaskData, load_task
 from budgetsim.data.metrics.tagging import listed_entities
 from budgetsim.data.metrics.text import paraphrase_scores, squad_f1
