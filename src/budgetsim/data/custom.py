@@ -44,6 +44,7 @@ SUGGESTS: Final[dict[str, TaskKind]] = {
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 _COLUMN: Final = re.compile(r"\w(?:[\w .-]*\w)?")  # of a pair; its name is written before its text
 _folders: dict[str, Path] = {}  # where each registered task's description lies
+_loaded: dict[tuple[str, str, Layout], CustomData] = {}  # rows that were read; used again while files are the same
 Say = Callable[[str], None]
 
 
@@ -188,6 +189,9 @@ def load_custom(name: str) -> CustomData:
                 f"which get a split id of their own."
             )
     layout = described.layout
+    key = (name, described.data_hash, layout)
+    if key in _loaded:
+        return _loaded[key]
     read = {
         part: read_examples(texts[part], parts[part].format or guess_format(texts[part]), layout).examples
         for part in ("train", "test")
@@ -197,12 +201,13 @@ def load_custom(name: str) -> CustomData:
         for part, found in read.items()
     }
     unlabeled = texts.get("unlabeled")
-    return CustomData(
+    _loaded[key] = CustomData(
         train=_pairs(rows["train"]),
         test=_pairs(rows["test"]),
         unlabeled=described.read_texts(unlabeled) if unlabeled else [],
         data_hash=described.data_hash,
     )
+    return _loaded[key]
 
 
 def _place(name: str) -> Path:

@@ -97,7 +97,6 @@ def _labels(rows: Sequence[tuple[str, str]], kind: TaskKind) -> Counter[str]:
 
 
 def _contradictions(rows: Sequence[tuple[str, str]], texts: Sequence[str]) -> int:
-    by_text: dict[str, set[str]] = {}
-    for text, (_, label) in zip(texts, rows, strict=True):
-        by_text.setdefault(text, set()).add(label)
-    return sum(len(found) > 1 for found in by_text.values())
+    first: dict[str, str] = {}
+    torn = {text for text, (_, label) in zip(texts, rows, strict=True) if first.setdefault(text, label) != label}
+    return len(torn)

@@ -7,16 +7,19 @@ import hashlib
 import io
 import json
 import math
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
 from budgetsim.errors import InputError
 
 MOST_BYTES: Final = 256 * 2**20  # of a file of rows
+_HALF: Final = re.compile("[\ud800-\udfff]")
 ENCODINGS: Final = ("utf-8", "latin-1", "cp1252", "utf-16")
 
 
@@ -131,14 +134,15 @@ def csv_rows(file: TextFile) -> Iterator[tuple[int, dict[str, object]]]:
 
     raises : InputError
     """
-    reader = csv.DictReader(io.StringIO(file.text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(file.text, newline=""), strict=True)
     try:
-        header = list(reader.fieldnames or ())
+        header = next((cells for cells in reader if cells), [])
         if len({*header}) < len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise InputError(f"{file.name}, line 1: column {twice!r} stands twice; keep one of them.")
-        for row in reader:
-            yield reader.line_num, dict(row)
+        for cells in reader:
+            if cells:  # what a row lacks of the header is nothing, which `cell` refuses
+                yield reader.line_num, dict(zip_longest(header, cells[: len(header)]))
     except csv.Error as error:
         raise InputError(f"{file.name}, line {reader.line_num}: not CSV ({error}).") from None
 
@@ -149,15 +153,17 @@ def cell(file: TextFile, number: int, row: dict[str, object], column: str) -> st
     raises : InputError where the column is missing, or holds something else
     """
     value = row.get(column)
-    if column not in row:
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        text = str(value)
+    elif column in row:
+        raise InputError(f"{file.name}, line {number}: {column} is {value!r}, wanted a text.")
+    else:
         raise InputError(
             f"{file.name}, line {number}: no column {column!r}; it has {', '.join(map(str, row))}. "
             f"Name the columns with --text-column and --label-column."
         )
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not isinstance(value, str) and not is_number:
-        raise InputError(f"{file.name}, line {number}: {column} is {value!r}, wanted a text.")
-    text = str(value)
-    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+    if _HALF.search(text):
         raise InputError(f"{file.name}, line {number}: {column} holds half a character (a surrogate); write it whole.")
     return text
