@@ -244,12 +244,13 @@ def test_a_description_of_schema_1_is_what_it_was(tmp_path: Path) -> None:
 def test_what_schema_1_could_say_keeps_its_identity(tmp_path: Path) -> None:
     """Runs on a task that is added again stay its runs; other metrics and kinds are other tasks."""
     ids = []
-    for metric, positive in (("accuracy", None), ("macro_f1", None), ("f1", "x"), ("f1", "y"), ("matthews", None)):
+    plain = ("accuracy", "macro_f1", "micro_f1", "matthews")
+    for metric, positive in (*((name, None) for name in plain), ("f1", "x"), ("f1", "y")):
         add(tmp_path, metric, positive=positive, accept=True)
         ids.append(load_custom("mine").data_hash)
     files = [read_text(tmp_path / "data" / name) for name in ("train.csv", "test.csv")]
     assert ids[0] == ids[1] == data_hash(files)
-    assert len({*ids[1:]}) == 4
+    assert len({*ids[1:]}) == 5
 
 
 def test_a_damaged_description_is_named_and_the_others_are_there(tmp_path: Path) -> None:
