@@ -86,11 +86,11 @@ class Client:
         return decisions_reply(body) if decisions else systemone_reply(body)
 
     async def _send(self, path: str, body: Mapping[str, Any]) -> Any:
-        raw = await self._guard(self._openai.with_raw_response.post(path, body=body, cast_to=object), path)
+        raw = await self._guard(self._openai.post(path, body=body, cast_to=str), path)
         if isinstance(raw, _NotTaken):
             return raw
         try:
-            return json.loads(raw.text)
+            return json.loads(raw)
         except ValueError:
             raise Lost("its answer is not JSON, or breaks off") from None
 
@@ -176,10 +176,10 @@ class Client:
         raises : EndpointError where it cannot be reached, InputError where it refuses the key
         """
         try:
-            page = await self._guard(self._openai.with_raw_response.get("/models", cast_to=object), "/models")
+            page = await self._guard(self._openai.get("/models", cast_to=str), "/models")
             if isinstance(page, _NotTaken):
                 return None
-            return tuple(str(model["id"]) for model in json.loads(page.text)["data"]) or None
+            return tuple(str(model["id"]) for model in json.loads(page)["data"]) or None
         except Lost as lost:
             raise unreachable(self.server, str(lost)) from None
         except (ValueError, TypeError, KeyError):
