@@ -79,7 +79,11 @@ class Fake:
         if body.get("logprobs") and self.logprobs:
             tops = [{"token": name, "logprob": math.log(q)} for name, q in p.items()]
             tokens = [
-                {"token": piece, "logprob": math.log(p[label]) if i == 1 else 0.0, "top_logprobs": tops if i == 1 else []}
+                {
+                    "token": piece,
+                    "logprob": math.log(p[label]) if i == 1 else 0.0,
+                    "top_logprobs": tops if i == 1 else [],
+                }
                 for i, piece in enumerate(pieces)
             ]
         return self._chat({"role": "assistant", "content": content}, "stop", tokens)
@@ -88,7 +92,14 @@ class Fake:
         return {
             "id": "x",
             "model": f"{self.model}-2026-11-01",
-            "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": {"content": tokens} if tokens else None}],
+            "choices": [
+                {
+                    "index": 0,
+                    "message": message,
+                    "finish_reason": finish,
+                    "logprobs": {"content": tokens} if tokens else None,
+                }
+            ],
             "usage": {
                 "prompt_tokens": INPUT_TOKENS,
                 "completion_tokens": OUTPUT_TOKENS,
@@ -112,7 +123,11 @@ class Fake:
             return {"model": self.model, "answers": [{"type": "refusal", "name": "label"}], "usage": usage}
         p = self.probability(body["input"], [choice["value"] for choice in body["questions"][0]["choices"]])
         listed = [{"value": name, "probability": q} for name, q in p.items()]
-        return {"model": self.model, "answers": [{"type": "choice", "name": "label", "probabilities": listed}], "usage": usage}
+        return {
+            "model": self.model,
+            "answers": [{"type": "choice", "name": "label", "probabilities": listed}],
+            "usage": usage,
+        }
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -165,7 +180,18 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/v1/files":
             name = f"file-{len(fake.files)}"
             fake.files[name] = data.decode("utf-8")
-            self._send(200, {"id": name, "object": "file", "bytes": len(data), "created_at": 0, "filename": "f", "purpose": "batch", "status": "processed"})
+            self._send(
+                200,
+                {
+                    "id": name,
+                    "object": "file",
+                    "bytes": len(data),
+                    "created_at": 0,
+                    "filename": "f",
+                    "purpose": "batch",
+                    "status": "processed",
+                },
+            )
             return
         body = json.loads(data)
         fake.bodies.append(body)
@@ -176,7 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._misbehave(fault, body)
             return
         if body["model"] != fake.model:
-            self._send(404, {"error": {"message": f"The model `{body['model']}` does not exist", "code": "model_not_found"}})
+            self._send(
+                404, {"error": {"message": f"The model `{body['model']}` does not exist", "code": "model_not_found"}}
+            )
             return
         makers = {"/v1/chat/completions": fake.chat, "/v1/systemone": fake.systemone, "/v1/decisions": fake.decisions}
         if fake.always == "no systemone" and self.path == "/v1/systemone":
@@ -211,7 +239,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "not JSON":
             self._send(200, "<html>It works!</html>")
         elif fault == "no schema" and body.get("response_format"):
-            self._send(400, {"error": {"message": "response_format json_schema is not supported", "param": "response_format"}})
+            self._send(
+                400, {"error": {"message": "response_format json_schema is not supported", "param": "response_format"}}
+            )
         elif fault == "no logprobs" and body.get("logprobs"):
             self._send(400, {"error": {"message": "This model does not support logprobs"}})
         elif fault == "old" and "max_completion_tokens" in body:
@@ -237,11 +267,23 @@ class _Handler(BaseHTTPRequestHandler):
             if fake.batch_fate == "expired" and i % 2:
                 continue
             fake.asked[text_of(line["body"])] += 1
-            done.append({"custom_id": line["custom_id"], "response": {"status_code": 200, "body": fake.chat(line["body"])}, "error": None})
+            done.append(
+                {
+                    "custom_id": line["custom_id"],
+                    "response": {"status_code": 200, "body": fake.chat(line["body"])},
+                    "error": None,
+                }
+            )
         fake.files[out] = "\n".join(json.dumps(entry) for entry in done)
         fake.batches[name] = {
-            "id": name, "object": "batch", "endpoint": "/v1/chat/completions", "input_file_id": body["input_file_id"],
-            "completion_window": "24h", "created_at": 0, "status": fake.batch_fate, "output_file_id": out,
+            "id": name,
+            "object": "batch",
+            "endpoint": "/v1/chat/completions",
+            "input_file_id": body["input_file_id"],
+            "completion_window": "24h",
+            "created_at": 0,
+            "status": fake.batch_fate,
+            "output_file_id": out,
         }
         return fake.batches[name]
 

@@ -28,6 +28,4 @@ def brief_of(fake: Fake, folder: Path, *, owned: Sequence[Row] = (), seed: int =
     purse, say = settings.pop("purse", Purse()), settings.pop("say", lambda words: None)
     settings = {"url": fake.url, "timeout": 5.0, "retries": 6} | settings
     server = Server(**settings)
-    return Brief(
-        task=TASK, owned=owned, seed=seed, desk=Desk(folder=folder, server=server, purse=purse, say=say)
-    )
+    return Brief(task=TASK, owned=owned, seed=seed, desk=Desk(folder=folder, server=server, purse=purse, say=say))

@@ -128,11 +128,15 @@ def test_without_alternatives_the_answer_is_trusted_to_nine_tenths() -> None:
 def test_bodies_of_servers_are_read() -> None:
     """As OpenAI's reference and the code of transformers serve have them."""
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}, "cost": 0.5}
-    chat = chat_reply({"model": "m", "usage": usage, "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]})
+    chat = chat_reply(
+        {"model": "m", "usage": usage, "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}
+    )
     assert chat == Reply(text="a", finish="stop", usage=Usage(n_input=9, n_cached=4, n_output=2), usd=0.5, model="m")
     p = {"a": 0.25, "b": 0.75}
     one = systemone_reply({"answers": {"label": {"type": "choice", "probabilities": p}}, "usage": {"input_tokens": 3}})
-    two = decisions_reply({"answers": [{"type": "choice", "probabilities": [{"value": k, "probability": v} for k, v in p.items()]}]})
+    two = decisions_reply(
+        {"answers": [{"type": "choice", "probabilities": [{"value": k, "probability": v} for k, v in p.items()]}]}
+    )
     assert (one.probabilities, one.usage.n_input, two.probabilities) == (p, 3, p)
     assert decisions_reply({"answers": [{"type": "refusal"}]}).refusal
     with pytest.raises((KeyError, TypeError, IndexError)):
