@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from budgetsim.answers.evidence import Evidence, Say, task_fit
 from budgetsim.answers.notes import (
+    BeyondPool,
     ChoiceNote,
     DaysInSequence,
     ImpliedLlmLabels,
@@ -17,6 +18,8 @@ from budgetsim.answers.notes import (
     NeverRun,
     NoCost,
     OwnedTeacherLabels,
+    OwnPool,
+    PointNote,
     Refusal,
 )
 from budgetsim.answers.pricing import (
@@ -29,11 +32,12 @@ from budgetsim.answers.pricing import (
 from budgetsim.choosing.options import Option
 from budgetsim.costs.model import llm_usd_per_label
 from budgetsim.costs.rates import RateCard
-from budgetsim.costs.terms import Terms
+from budgetsim.costs.terms import Terms, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface, TaskFit
+from budgetsim.economics.levers import POOLED
 from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
 from budgetsim.store.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
 
@@ -117,7 +121,15 @@ def _answer_point(
     except MissingPriceError as error:
         return answer_point(point, surface, note, None, [NoCost(reason=str(error))])
     uncharged = uncharged_training(option, pricing.card)
-    return answer_point(point, surface, note, option.cost, [uncharged] if uncharged else [])
+    notes: list[PointNote] = [uncharged] if uncharged else []
+    return answer_point(point, surface, note, option.cost, [*notes, *_beyond_pool(point, pricing)])
+
+
+def _beyond_pool(point: Point, pricing: Pricing) -> list[PointNote]:
+    """That a point asks for more texts than a user's own task has."""
+    n = own_pool(pricing.terms, pricing.card, get_task(point.design.task))
+    inputs = [] if n is None else [name for name in POOLED if getattr(point.design, name) > n]
+    return [BeyondPool(name=name, n=n) for name in inputs if n is not None]
 
 
 def open_choices(
@@ -185,6 +197,9 @@ def choices(
         raise refusal  # nothing at all has a price: no answer is better than a wrong one
     notes += [] if selection.strategies else _never_run(evidence, fit)
     notes += _assumptions(evidence, facts, pricing.card, options) + _term_notes(pricing.terms)
+    n_texts = own_pool(pricing.terms, pricing.card, facts)
+    if n_texts is not None and any({*POOLED} & {*o.surface.inputs} for o in options):
+        notes.append(OwnPool(task=task, n=n_texts))
     return Choices(
         task=facts,
         fit=fit,

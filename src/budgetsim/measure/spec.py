@@ -11,7 +11,7 @@ from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import DESIGN_FIELDS, Design, DesignPoint, Route, design_of
 from budgetsim.design.strategies import TRAINED, Strategy
 from budgetsim.errors import InputError
-from budgetsim.learners.names import model_id
+from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
 
 SPEC_SCHEMA_VERSION: Final = 1  # of spec files
@@ -59,10 +59,8 @@ class RunSpec:
 
     def point(self, split_id: str, unlabeled_source: str | None) -> DesignPoint:
         """The design point of this run on that split; models that are folders go by their content."""
-        teacher, student = self.route.teacher, self.route.student
-        route = replace(
-            self.route, teacher=None if teacher is None else model_id(teacher), student=model_id(student)
-        )  # fmt: skip
+        teacher = None if self.route.teacher is None else parse_learner(self.route.teacher).name
+        route = replace(self.route, teacher=teacher, student=parse_learner(self.route.student).name)
         return DesignPoint(
             design=replace(self.design, route=route),
             split_id=split_id,

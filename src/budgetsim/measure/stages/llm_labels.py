@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from budgetsim.data import metrics
+from budgetsim.data.metrics.classification import micro_f1
 from budgetsim.data.rows import Row
 from budgetsim.labelers import Labels
 from budgetsim.measure.resolve import Run
@@ -100,7 +100,7 @@ def _accuracy(said: Labels, rows: Sequence[Row]) -> float | None:
     if said.trial is not None:
         return 100.0 * said.trial.accuracy
     known = [(a, row.target) for a, row in zip(said.answers, rows, strict=True) if a is not None and row.target]
-    return metrics.micro_f1([a for a, _ in known], [t for _, t in known]) if len(known) == len(rows) else None
+    return micro_f1([a for a, _ in known], [t for _, t in known]) if len(known) == len(rows) else None
 
 
 def _provenance(said: Labels, rows: Sequence[Row], run: Run) -> dict[str, Any]:
