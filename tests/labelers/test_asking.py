@@ -23,6 +23,7 @@ from budgetsim.labelers.asking import moment
 from budgetsim.labelers.backoff import retry_after, wait_before
 from budgetsim.labelers.bill import Price, Usage
 from budgetsim.labelers.ledger import Ledger
+from budgetsim.labelers.own_score import own_score
 from budgetsim.labelers.purse import Account, Purse
 from budgetsim.labelers.server import Server
 from fake_server import CACHED_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, Fake, serve
@@ -244,6 +245,17 @@ def test_its_accuracy_is_told_before_the_texts_are_asked_about(fake: Fake, tmp_p
         r"right on \d+ of 36 held-out labels of people, [\d.]+ % \(95 % interval [\d.]+ to [\d.]+\)", told[0][0]
     )
     assert f"30 texts to be asked about, about ${float(EACH * 30):.4g}" in told[1][0]
+
+
+def test_just_calling_it_has_a_score_and_a_price(fake: Fake, tmp_path: Path) -> None:
+    """By hand: the server errs where w7 stands; a refused text is wrong."""
+    rows = [*ROWS, Row("unspeakable w0", "yes", "")]
+    found = own_score(BARE, rows, brief_of(fake, tmp_path, purse=Purse(prices={"fake": PRICE})))
+    wrong = sum("w7" in row.source.split() for row in ROWS) + 1
+    assert (found.n_texts, found.n_right, found.n_unanswered) == (31, 31 - wrong, 1)
+    assert found.scores["accuracy"] == pytest.approx(100 * (31 - wrong) / 31)
+    assert found.usd_per_million_texts == EACH * 1_000_000
+    assert found.interval[0] < (31 - wrong) / 31 < found.interval[1]
 
 
 # Keys

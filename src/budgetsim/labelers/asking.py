@@ -190,13 +190,20 @@ class Session:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                await asyncio.to_thread(self.ledger.append, [record for record, _ in batch])
+                await self._append([record for record, _ in batch])
             except BudgetsimError as error:
                 for _, written in batch:
                     written.set_exception(error)
             else:
                 for _, written in batch:
                     written.set_result(None)
+
+    async def _append(self, records: Sequence[Record]) -> None:
+        """Beside the requests under way, where there are others."""
+        if self.terms.server.concurrency == 1:
+            self.ledger.append(records)
+        else:
+            await asyncio.to_thread(self.ledger.append, records)
 
     def _tell(self) -> None:
         now = time.monotonic()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -26,23 +26,20 @@ ROOM: Final = 24  # tokens of an answer beside its label
 class Question:
     """What one request asks.
 
-    kind : of endpoint; content : all that decides the answer; characters : of its text, for what it may cost
+    kind : of endpoint; content : all that decides the answer; most_output : tokens of it
+    key : SHA-256 of kind and content; characters : of the content, for what it may cost
     """
 
     kind: str
     content: Mapping[str, Any]
-    labels: tuple[str, ...]
-    most_output: int  # tokens
+    most_output: int
+    key: str = field(init=False)
+    characters: int = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """SHA-256 of the kind and the content."""
-        return canonical_hash({"kind": self.kind, "version": VERSION, **self.content})
-
-    @property
-    def characters(self) -> int:
-        """Of all that is sent, about."""
-        return len(json.dumps(self.content, ensure_ascii=False))
+    def __post_init__(self) -> None:
+        key = canonical_hash({"kind": self.kind, "version": VERSION, **self.content})
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "characters", len(json.dumps(self.content, ensure_ascii=False)))
 
 
 def choose_shots(rows: Sequence[Row], k: int, seed: int) -> list[int]:
@@ -96,7 +93,7 @@ def chat_question(task: Task, options: Options, shots: Sequence[Row], text: str)
         "logprobs": options.logprobs,
         "tokens": most,
     }
-    return Question(kind="chat", content=content, labels=task.labels, most_output=most)
+    return Question(kind="chat", content=content, most_output=most)
 
 
 def decide_question(task: Task, options: Options, shots: Sequence[Row], text: str) -> Question:
@@ -110,7 +107,7 @@ def decide_question(task: Task, options: Options, shots: Sequence[Row], text: st
         "instructions": f"Which label does the text get? Task: {task.description}.{parts}{examples}",
         "labels": list(task.labels),
     }
-    return Question(kind="decide", content=content, labels=task.labels, most_output=0)
+    return Question(kind="decide", content=content, most_output=0)
 
 
 def chat_body(content: Mapping[str, Any], without: frozenset[str] = frozenset()) -> dict[str, Any]:
