@@ -1,4 +1,7 @@
-"""Questions in, answers out: those on disk first, the others from the server, each on disk before it is used."""
+"""Questions in, answers out: those on disk first, the others from the server, each on disk before it is used.
+
+While an answer is written the next questions are under way: a disk that is slow costs no requests.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,7 @@ class Session:
     rng: random.Random = field(default_factory=random.Random)
     _next_start: float = 0.0  # on the monotonic clock
     _told: float = field(default_factory=time.monotonic)
-    _waiting: list[tuple[Record, asyncio.Future[None]]] = field(default_factory=list)
+    _waiting: list[Record] = field(default_factory=list)
     _writing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -103,6 +106,8 @@ class Session:
         line = iter(questions)
         workers = [self._work(line) for _ in range(min(self.terms.server.concurrency, len(questions)))]
         await asyncio.gather(*workers)
+        if self._writing is not None:
+            await self._writing
         if self.failure is None and self._lost:
             self.failure = unreachable(self.terms.server, self._lost[-1])
         if self.failure is not None:
@@ -138,7 +143,7 @@ class Session:
             self.account.release(held)
             raise
         record = self.record(question.key, reply, tries)
-        await self.keep(record)
+        self.keep(record)
         self.account.settle(held, record.usd, reply.usage, characters)
         self._in_a_row = 0
         self._tell()
@@ -177,33 +182,20 @@ class Session:
             batched=batched,
         )
 
-    async def keep(self, record: Record) -> None:
-        """See an answer on the disk; those that wait while one is written go together."""
-        written = asyncio.get_running_loop().create_future()
-        self._waiting.append((record, written))
+    def keep(self, record: Record) -> None:
+        """Hand an answer to the disk; those that come while one is written go together, and the asking goes on."""
+        self._waiting.append(record)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
-        await written
-        self.n_done += 1
 
     async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                await self._append([record for record, _ in batch])
+                await asyncio.to_thread(self.ledger.append, batch)
+                self.n_done += len(batch)
             except BudgetsimError as error:
-                for _, written in batch:
-                    written.set_exception(error)
-            else:
-                for _, written in batch:
-                    written.set_result(None)
-
-    async def _append(self, records: Sequence[Record]) -> None:
-        """Beside the requests under way, where there are others."""
-        if self.terms.server.concurrency == 1:
-            self.ledger.append(records)
-        else:
-            await asyncio.to_thread(self.ledger.append, records)
+                self.failure = self.failure or error
 
     def _tell(self) -> None:
         now = time.monotonic()

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from budgetsim.labelers.replies import Reply
 
 SCHEMA_VERSION: Final = 1
 PATIENCE: Final = 2.0  # seconds of waiting for another process before it is said
+_KEPT: Final = tuple(f.name for f in fields(Reply) if f.name != "usage")
 logger = logging.getLogger("budgetsim.labelers")
 
 
@@ -148,8 +149,7 @@ def spent_since(folder: Path, moment: str) -> Decimal:
 
 
 def _values(record: Record) -> dict[str, Any]:
-    reply = asdict(record.reply)
-    kept = {name: value for name, value in reply.items() if value not in (None, (), {}) and name != "usage"}
+    kept = {name: getattr(record.reply, name) for name in _KEPT}
     return {
         "v": SCHEMA_VERSION,
         "key": record.key,
@@ -159,7 +159,7 @@ def _values(record: Record) -> dict[str, Any]:
         "tries": record.tries,
         "batched": record.batched,
         "usage": asdict(record.reply.usage),
-        "reply": kept,
+        "reply": {name: value for name, value in kept.items() if value not in (None, (), {})},
     }
 
 
