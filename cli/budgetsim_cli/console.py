@@ -37,31 +37,15 @@ Tasks = Annotated[
 MOST_USD = 1e12  # of any amount on the command line
 
 
-def read_text(path: Path, what: str) -> str:
-    """Text of a file somebody named.
-
-    raises : InputError where it is missing, a folder, unreadable or not UTF-8
-    """
-    from budgetsim.errors import InputError
-
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"There is no {what} {path}; check the name.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder; name the {what} in it.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
-
-
 def read_rates(path: Path | None) -> RateCard:
     """The rate card somebody named (a file, else an example), else ./rates.yaml, else the paper's."""
+    from datetime import date
+
     from budgetsim.costs.rates import parse_rates
+    from budgetsim.doors.files import MOST_DOCUMENT_BYTES, read_file
 
     path = find_rates(path)
-    return parse_rates(read_text(path, "rate card"), path.name)
+    return parse_rates(read_file(path, "rate card", MOST_DOCUMENT_BYTES), path.name, today=date.today())
 
 
 def find_rates(path: Path | None) -> Path:
@@ -86,9 +70,10 @@ def find_rates(path: Path | None) -> Path:
 def read_examples() -> list[RateCard]:
     """The example cards."""
     from budgetsim.costs.rates import parse_rates
+    from budgetsim.doors.files import read_file
     from budgetsim.store.location import example_cards
 
-    return [parse_rates(read_text(path, "rate card"), path.name) for path in example_cards().values()]
+    return [parse_rates(read_file(path, "rate card"), path.name) for path in example_cards().values()]
 
 
 def check_amount(value: float, option: str, *, above_zero: bool = False) -> float:

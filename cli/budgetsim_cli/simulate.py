@@ -15,7 +15,6 @@ from budgetsim_cli.console import (
     print_json,
     print_page,
     read_rates,
-    read_text,
     say,
 )
 from budgetsim_cli.inquiry import check_compute
@@ -23,6 +22,8 @@ from budgetsim_cli.question import Compute
 
 if TYPE_CHECKING:
     from budgetsim.answers.points import Point
+
+MOST_POINTS_BYTES = 16_000_000
 
 Count = Annotated[str | None, typer.Option(show_default=False)]
 
@@ -87,6 +88,7 @@ def simulate(
 
 def _read_points(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:
     from budgetsim.answers.points import make_point, parse_points
+    from budgetsim.doors.files import read_file
     from budgetsim.errors import InputError
 
     if file is None:
@@ -94,4 +96,4 @@ def _read_points(one: dict[str, str | None], file: Path | None, task: str | None
     named = [f"--{name.replace('_', '-')}" for name, value in one.items() if value is not None]
     if named:
         raise InputError(f"--points FILE and {named[0]} were both given; the file says it all, leave {named[0]} out.")
-    return parse_points(read_text(file, "points file"), file.name, task=task)
+    return parse_points(read_file(file, "points file", MOST_POINTS_BYTES), file.name, task=task)
