@@ -102,30 +102,58 @@ def check_percent(value: float, option: str) -> float:
 
 
 def say(text: str) -> None:
-    """Progress and warnings: one line on stderr."""
-    typer.echo(text, err=True)
+    """Progress and warnings: one line on stderr, with nothing in it that a terminal obeys."""
+    from budgetsim.doors.words import show
+
+    typer.echo(show(text), err=True)
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """One JSON object on stdout, with its schema version first."""
+    """One JSON object on stdout, with its schema version first.
+
+    raises : BudgetsimError where it holds a number that is none
+    """
+    from budgetsim.doors.words import show_json
     from budgetsim.report.table import ANSWER_SCHEMA_VERSION
 
-    typer.echo(
-        json.dumps({"schema_version": ANSWER_SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False)
-    )
+    check_finite(data)
+    text = json.dumps({"schema_version": ANSWER_SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False)
+    typer.echo(show_json(text))
+
+
+def check_finite(data: object, key: str = "") -> None:
+    """Refuse an answer that holds NaN or infinity: it is none.
+
+    raises : BudgetsimError naming where
+    """
+    if isinstance(data, Mapping):
+        for name, value in data.items():
+            check_finite(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(data, list | tuple):
+        for value in data:
+            check_finite(value, key)
+    elif isinstance(data, float) and not math.isfinite(data):
+        from budgetsim.errors import BudgetsimError
+
+        raise BudgetsimError(
+            f"There is no finite answer: {key} came out as {data}. A price or a count of the question is beyond what "
+            f"can be computed; make it smaller."
+        )
 
 
 def print_page(page: Page) -> None:
-    """Paragraphs and tables on stdout: rich on a terminal, plain text in a pipe."""
+    """Paragraphs and tables on stdout: rich on a terminal, plain text in a pipe; neither obeys what others wrote."""
+    from budgetsim.doors.words import show
+
     if not sys.stdout.isatty():
         for part in page:
-            typer.echo(part if isinstance(part, str) else "\n" + "\n".join(part.lines()) + "\n")
+            typer.echo(show(part) if isinstance(part, str) else "\n" + "\n".join(part.lines()) + "\n")
         return
     from rich.console import Console
 
     console = Console(highlight=False)
     for part in page:
         if isinstance(part, str):
-            console.print(part, markup=False)
+            console.print(show(part), markup=False)
         else:
             console.print(part.rich())

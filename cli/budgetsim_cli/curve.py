@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from budgetsim_cli.console import Json, print_json, print_page, say
+from budgetsim_cli.console import Json, check_finite, print_json, print_page, say
 
 TERMINAL = Path("-")
 MOST_CURVE_BYTES = 4_000_000
@@ -62,8 +62,10 @@ def curve(
     picture = curve_picture(answer)
     if plot is not None and plot != TERMINAL:
         say(f"Drew {save_plot([picture], table.value_column, plot)}")
+    data = curve_json(answer, file.name)
+    check_finite(data)
     if as_json:
-        print_json(curve_json(answer, file.name))
+        print_json(data)
         return
     print_page(curve_page(answer, file.name))
     if plot == TERMINAL:

@@ -23,6 +23,7 @@ from budgetsim_cli import (
     store,
     tasks,
 )
+from budgetsim_cli.console import say
 
 EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 infeasible budget, 4 no evidence for that task, "
@@ -76,7 +77,7 @@ def main() -> None:
     try:
         app()
     except BudgetsimError as error:
-        typer.echo(str(error), err=True)
+        say(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,6 +12,7 @@ from budgetsim_cli.console import (
     Json,
     Rates,
     Store,
+    check_finite,
     print_json,
     print_page,
     read_rates,
@@ -79,8 +80,10 @@ def simulate(
         raise NoEvidenceError(point_words(silent[0]) or "nothing is known of these points")
     for a in silent:
         say(f"No answer: {point_words(a)}")
+    data = points_json(answers)
+    check_finite(data)
     if as_json:
-        print_json({"rates": pricing.card.name, "points": points_json(answers)})
+        print_json({"rates": pricing.card.name, "points": data})
     else:
         notes = [point_words(a) for a in answers if a.score is not None]
         print_page([points_table(answers), *(f"Note: {words}." for words in notes if words)])

@@ -37,8 +37,8 @@ def query(
         table = run_sql(connection, sql)
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(table.columns)
-        writer.writerows(table.rows)
+        rows = [table.columns, *table.rows]
+        writer.writerows([[_cell(value) for value in row] for row in rows] if sys.stdout.isatty() else rows)
     else:
         _print(table, as_json)
 
@@ -160,6 +160,13 @@ def _print(table: QueryResult, as_json: bool) -> None:
     rows = tuple(tuple("" if v is None else str(v) for v in row) for row in table.rows)
     text = frozenset(range(len(table.columns))) - numeric
     print_page([Table(title="", headings=tuple(table.columns), rows=rows, text_columns=text)])
+
+
+def _cell(value: Any) -> Any:
+    """A value of a CSV that goes to a terminal; in a pipe it stays exact."""
+    from budgetsim.doors.words import show
+
+    return show(value, one_line=True) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
