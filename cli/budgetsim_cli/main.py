@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Annotated
@@ -27,7 +28,7 @@ from budgetsim_cli.console import say
 
 EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 infeasible budget, 4 no evidence for that task, "
-    "5 store locked, 130 interrupted."
+    "5 store locked, 130 interrupted, 129 and 143 ended by the terminal or the system."
 )
 
 app = typer.Typer(
@@ -77,7 +78,8 @@ def main() -> None:
     try:
         app()
     except BudgetsimError as error:
-        say(str(error))
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            say(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

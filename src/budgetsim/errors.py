@@ -9,6 +9,9 @@ BudgetsimError                1  failure
 ├── StoreError                1  the store is damaged or of another version
 │   └── StoreLockedError      5  another process holds the store
 ├── DiskFullError             1  a disk has no room for what a run writes
+├── StoppedError            130  somebody interrupted the work (Ctrl-C)
+│   ├── TerminatedError     143  the system, or another program, ended it
+│   └── HungUpError         129  the terminal it ran in went away
 └── MissingExtraError         1  a part of the tool that is not installed
 """
 
@@ -61,6 +64,24 @@ class StoreLockedError(StoreError):
 
 class DiskFullError(BudgetsimError):
     """A disk has no room for what a run writes."""
+
+
+class StoppedError(BudgetsimError):
+    """Somebody interrupted the work; what was done is kept."""
+
+    exit_code = 130
+
+
+class TerminatedError(StoppedError):
+    """The system, or another program, ended the work."""
+
+    exit_code = 143
+
+
+class HungUpError(StoppedError):
+    """The terminal went away that the work was started in."""
+
+    exit_code = 129
 
 
 class MissingExtraError(BudgetsimError):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from budgetsim.design.strategies import STRATEGIES, TRAINED
-from budgetsim.doors.values import Amount, Count, Name, Percent, Seed, found, wanted
+from budgetsim.doors.values import Amount, Count, Name, Percent, Seed, found, shorten, wanted
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Key = Annotated[str, Field(pattern=r"^[\w.:-]{1,128}$")]  # of a stage
@@ -150,9 +150,11 @@ def _check(adapter: TypeAdapter[Any], values: Mapping[str, Any]) -> None:
     try:
         adapter.validate_python(values)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
+        problems = error.errors(include_url=False)
+        unknown = [shorten(str(p["loc"][-1])) for p in problems if p["type"] == "extra_forbidden"]
+        if unknown:
+            raise ValueError(f"unknown keys {', '.join(unknown[:5])}") from None
+        problem = problems[0]
         key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            raise ValueError(f"unknown keys {key}") from None
         what = "nothing" if problem["type"] == "missing" else found(problem["input"])
         raise ValueError(f"{key}: found {what}, wanted {wanted(problem)}") from None
