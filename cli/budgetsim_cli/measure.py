@@ -71,7 +71,7 @@ def measure(
     from budgetsim.store.location import locate
 
     paths = locate(store)
-    register_custom_tasks(paths.folder / "tasks")
+    register_custom_tasks(paths.folder / "tasks", say)
     chosen = load_grid(grid)
     recipe = get_preset(preset or chosen.preset)
     if strategy is None:

@@ -35,6 +35,7 @@ from budgetsim.design.surface import TaskFit
 from budgetsim.economics.whatif import ImpliedAccuracy, llm_surface
 from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
 from budgetsim.measure import get_preset
+from budgetsim.report.listing import findings_page
 from budgetsim.report.points import point_words
 from budgetsim.report.wording import note_words
 from budgetsim.store.location import StorePaths
@@ -45,7 +46,6 @@ from budgetsim_cli.main import app, main
 from budgetsim_cli.measure import _limits
 from budgetsim_cli.next_run import budget_range
 from budgetsim_cli.question import Question
-from budgetsim_cli.tasks import _findings_page
 from made import NOTE, ROOT, make_option, make_row, make_surface
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))
@@ -559,7 +559,7 @@ def test_what_is_in_a_task_of_ones_own_is_told_in_percent():
         shared_texts=3, duplicate_train_texts=0, contradicting_texts=1, unlabeled_in_test=0, unknown_test_labels=(),
         rare_labels=(), long_shares={"cpu": 0.25},
     )  # fmt: skip
-    page = "\n".join(_findings_page(STANCE, found))
+    page = "\n".join(findings_page(STANCE, found))
     assert "Always answering yes scores 90.0." in page
     assert "and are not trained on: 3." in page
     assert "Duplicate texts" not in page

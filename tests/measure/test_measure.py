@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from budgetsim.costs.hours import MeasuredStage, ModelledSpeed, PublishedHours, distill_hours, measured_hours
 from budgetsim.data import metrics
-from budgetsim.data.custom import CustomData, TaskFiles, add_task, inspect_rows, load_custom
+from budgetsim.data.custom import TaskFiles, add_task, load_custom
 from budgetsim.data.formats import leak_groups, split_fields, typing_rows
+from budgetsim.data.inspection import CustomData, inspect_rows
 from budgetsim.data.loading import Access, TaskData, load_task
+from budgetsim.data.metrics.tagging import listed_entities
+from budgetsim.data.metrics.text import paraphrase_scores, squad_f1
 from budgetsim.data.pins import AuthorFile, fetch
 from budgetsim.data.rows import Row, parse_pairs, read_text
 from budgetsim.data.splits import SplitRule, nested_order, split_task
@@ -103,14 +106,14 @@ def test_metrics_against_closed_forms() -> None:
     task = get_task("stance")
     found = metrics.score(task, [], ["Discussing", "nonsense"], ["Discussing", "Irrelevant"])
     assert found["f1"] == 100.0  # an answer that is no label counts as Irrelevant
-    assert metrics.entity_f1([""], ["A [Reagent] 5 mL [Amount]"])["f1"] == 50.0  # missing counts as Amount
-    assert metrics.squad_f1("the big river", "big river!") == 100.0
-    assert metrics.squad_f1("river", "lake") == 0.0
+    assert listed_entities([""], ["A [Reagent] 5 mL [Amount]"])["f1"] == 50.0  # missing counts as Amount
+    assert squad_f1("the big river", "big river!") == 100.0
+    assert squad_f1("river", "lake") == 0.0
 
 
 def test_a_copy_is_no_paraphrase() -> None:
     pytest.importorskip("sacrebleu")
-    copy = metrics.paraphrase_scores(["a b c d"], ["a b c d"])
+    copy = paraphrase_scores(["a b c d"], ["a b c d"])
     assert copy["self_ibleu"] == pytest.approx(0.0, abs=1e-6)
     assert "bert_ibleu" not in copy
 

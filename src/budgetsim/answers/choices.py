@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from budgetsim.answers.evidence import Evidence, Say, task_fit
 from budgetsim.answers.notes import (
+    BeyondPool,
     ChoiceNote,
     DaysInSequence,
     ImpliedLlmLabels,
@@ -17,6 +18,8 @@ from budgetsim.answers.notes import (
     NeverRun,
     NoCost,
     OwnedTeacherLabels,
+    OwnPool,
+    PointNote,
 )
 from budgetsim.answers.pricing import (
     Pricing,
@@ -28,11 +31,12 @@ from budgetsim.answers.pricing import (
 from budgetsim.choosing.options import Option
 from budgetsim.costs.model import llm_usd_per_label
 from budgetsim.costs.rates import RateCard
-from budgetsim.costs.terms import Terms
+from budgetsim.costs.terms import Terms, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface, TaskFit
+from budgetsim.economics.levers import POOLED
 from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
 from budgetsim.store.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
 
@@ -126,7 +130,15 @@ def _answer_route(
     except MissingPriceError as error:
         return answer_surface(points, surface, note, None, [NoCost(reason=str(error))])
     uncharged = uncharged_training(option, pricing.card)
-    return answer_surface(points, surface, note, option.cost, [uncharged] if uncharged else [])
+    notes: list[PointNote] = [uncharged] if uncharged else []
+    n_texts = own_pool(pricing.terms, pricing.card, get_task(name))
+    return answer_surface(points, surface, note, option.cost, notes, lambda point: _beyond_pool(point, n_texts))
+
+
+def _beyond_pool(point: Point, n: int | None) -> list[PointNote]:
+    """That a point asks for more texts than a user's own task has."""
+    inputs = [] if n is None else [name for name in POOLED if getattr(point.design, name) > n]
+    return [BeyondPool(name=name, n=n) for name in inputs if n is not None]
 
 
 def open_choices(
@@ -194,6 +206,9 @@ def choices(
         raise refusal  # nothing at all has a price: no answer is better than a wrong one
     notes += [] if selection.strategies else _never_run(evidence, fit)
     notes += _assumptions(evidence, facts, pricing.card, options) + _term_notes(pricing.terms)
+    n_texts = own_pool(pricing.terms, pricing.card, facts)
+    if n_texts is not None and any({*POOLED} & {*o.surface.inputs} for o in options):
+        notes.append(OwnPool(task=task, n=n_texts))
     return Choices(
         task=facts,
         fit=fit,

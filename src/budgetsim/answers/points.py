@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
@@ -169,8 +169,13 @@ def answer_surface(
     evidence: EvidenceNote,
     cost: CostModel | None,
     notes: Sequence[PointNote] = (),
+    note_point: Callable[[Point], Sequence[PointNote]] = lambda _: (),
 ) -> list[PointAnswer]:
-    """Predict one new run at each point of a surface; `notes` say why there is no cost or what it lacks."""
+    """Predict one new run at each point of a surface.
+
+    notes : why there is no cost or what it lacks
+    note_point : what there is to say of one point alone
+    """
     ends = {name: float(knots[-1]) for name, knots in zip(surface.inputs, surface.knots, strict=True)}
     answers = []
     for start in range(0, len(points), _AT_ONCE):
@@ -190,7 +195,7 @@ def answer_surface(
                     source=evidence.source,
                     evidence_set=evidence.set,
                     cost_usd=None if cost is None else float(cost.total(named)),
-                    notes=(*notes, *beyond),
+                    notes=(*notes, *note_point(point), *beyond),
                 )
             )
     return answers

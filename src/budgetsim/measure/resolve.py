@@ -16,6 +16,9 @@ from budgetsim.errors import InputError
 from budgetsim.labelers import get_labeler
 from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, is_encoder
 from budgetsim.learners.overlap import has_overlap_rule
+from budgetsim.learners.protocol import Signal
+from budgetsim.learners.registry import parse_learner
+from budgetsim.measure.lineage import is_taught
 from budgetsim.measure.recipe import TARGET_TOKENS, Recipe
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.workspace import Workspace
@@ -88,12 +91,16 @@ class Run:
         return self.pool
 
     @property
-    def text_order(self) -> list[int]:
-        """Places in the pool of the texts that the student sees: a nested prefix of the seed's order."""
+    def pool_order(self) -> list[int]:
+        """Places in the pool of all its texts, in the seed's order."""
         if self.pool is None:
             return []
-        n = self.design.n_unlabeled or self.design.n_llm_labels
-        return [int(i) for i in nested_order(len(self.pool.rows), self.spec.seed, "texts")[:n]]
+        return [int(i) for i in nested_order(len(self.pool.rows), self.spec.seed, "texts")]
+
+    @property
+    def text_order(self) -> list[int]:
+        """Places in the pool of the texts that the student sees: a nested prefix of the seed's order."""
+        return self.pool_order[: self.design.n_unlabeled or self.design.n_llm_labels]
 
     def part(self, name: str) -> Sequence[Row]:
         """Rows of `train`, `dev`, `test` or `pool`."""
@@ -158,6 +165,9 @@ def _check_pool(spec: RunSpec, pool: TextPool, task: Task) -> None:
 
 def _check_models(spec: RunSpec, task: Task) -> None:
     student, strategy = spec.route.student, spec.strategy
+    if is_taught(spec.route):
+        _check_learners(spec, task)
+        return
     if is_cheap(student) and (task.kind != "classification" or strategy.teacher_stage):
         raise InputError(
             f"{student} learns hard labels of a classification; {task.name} is {task.kind}, the strategy "
@@ -174,6 +184,25 @@ def _check_models(spec: RunSpec, task: Task) -> None:
             )
     elif (spec.teacher in CPU_FAMILY) != (student in CPU_FAMILY):
         raise vocabulary_mismatch(spec)
+
+
+def _check_learners(spec: RunSpec, task: Task) -> None:
+    """Refuse learners that cannot do the task, are not there, or cannot teach each other."""
+    student = parse_learner(spec.route.student)
+    student.check(task)
+    if not spec.strategy.teacher_stage:
+        return
+    teacher = parse_learner(spec.teacher)
+    teacher.check(task)
+    signals: set[Signal] = {"probabilities"} if task.labels else {"texts"}
+    if not signals & teacher.gives & student.learns:
+        wanted = " or ".join(sorted(signals))
+        silent = teacher.name if not signals & teacher.gives else student.name
+        verb = "gives" if silent == teacher.name else "learns from"
+        raise InputError(
+            f"{teacher.name} cannot teach {student.name} {task.name}: that needs {wanted}, which {silent} {verb} none "
+            f"of. Choose another, or use its hard labels through llm_annotate."
+        )
 
 
 def vocabulary_mismatch(spec: RunSpec) -> InputError:

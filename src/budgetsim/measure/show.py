@@ -39,8 +39,10 @@ def _baselines(spec: RunSpec, workspace: Workspace) -> dict[str, float]:
 
     if task.kind not in ("classification", "tagging"):
         return {"copy": main_score(sources)}
-    constant = baselines.constant_answer(split.train) if task.labels else ""
-    scores = {f"constant ({constant or 'Amount'})": main_score([constant] * len(truth))}
+    is_words = task.kind == "tagging"
+    constant = "" if is_words else baselines.constant_answer(split.train)
+    word = ("O" if task.labels else "Amount") if is_words else constant
+    scores = {f"constant ({word})": main_score([constant] * len(truth))}
     if baselines.has_overlap_rule(task):
         labelled = split.train[:OVERLAP_LABELS]
         scores[f"overlap (N={OVERLAP_LABELS})"] = main_score(baselines.overlap_answers(task, labelled, sources))

@@ -13,7 +13,7 @@ from budgetsim.design.strategies import TRAINED, Strategy
 from budgetsim.doors.documents import load_json
 from budgetsim.doors.files import MOST_DOCUMENT_BYTES, read_file
 from budgetsim.errors import InputError
-from budgetsim.learners.names import model_id
+from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
 from budgetsim.measure.specvalues import check_recipe, check_spec_values
 
@@ -62,10 +62,8 @@ class RunSpec:
 
     def point(self, split_id: str, unlabeled_source: str | None) -> DesignPoint:
         """The design point of this run on that split; models that are folders go by their content."""
-        teacher, student = self.route.teacher, self.route.student
-        route = replace(
-            self.route, teacher=None if teacher is None else model_id(teacher), student=model_id(student)
-        )  # fmt: skip
+        teacher = None if self.route.teacher is None else parse_learner(self.route.teacher).name
+        route = replace(self.route, teacher=teacher, student=parse_learner(self.route.student).name)
         return DesignPoint(
             design=replace(self.design, route=route),
             split_id=split_id,

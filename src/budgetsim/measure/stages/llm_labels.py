@@ -6,7 +6,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from budgetsim.data import metrics
+from budgetsim.data.metrics.classification import micro_f1
 from budgetsim.data.rows import Row
 from budgetsim.labelers import get_labeler
 from budgetsim.measure.resolve import Run
@@ -48,5 +48,5 @@ def _build(run: Run, folder: Path, done: Done) -> Work:
     assert run.route.labeler is not None
     labels = get_labeler(run.route.labeler).label(rows, names, run.spec.seed)
     (folder / _FILE).write_text(json.dumps([names.index(label) for label in labels]), encoding="utf-8")
-    right = metrics.micro_f1(labels, [row.target for row in rows])
+    right = micro_f1(labels, [row.target for row in rows])
     return Work(examples=len(labels), metric="accuracy", score=right)
