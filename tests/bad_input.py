@@ -116,7 +116,7 @@ CASES = [
     card("price beyond floats", "usd_per_hour: 1.875", "usd_per_hour: 1e400", "found inf, wanted a finite number"),
     card("pool in hex", "size: 100000", "size: 0xffff", "found 65535, wanted a number in decimal digits"),
     card("schema version that is yes", "schema_version: 1", "schema_version: true", "schema_version: found True, wanted a number"),
-    card("name that nobody sees", "name: paper-2023", 'name: "\u200b"', "name: found '\\u200b', wanted text that can be read"),
+    card("name that nobody sees", "name: paper-2023", 'name: "\u200b"', "name: found '\\u200b', wanted a name that can be read"),
     card("prices of the future", "as_of: 2023-04-11", "as_of: 2999-04-11", "found 2999-04-11, wanted a day that is past"),
     card("31 February", "as_of: 2023-04-11", "as_of: 2023-02-31", "day is out of range"),
     Case("card of half a megabyte", (*OPTIMIZE, "--rates", "{file}"), 2, "is larger than 256,000 bytes", CARD + "#" * 500_000),

@@ -21,7 +21,7 @@ from budgetsim.data.tasks import Task
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Design, Route
 from budgetsim.design.strategies import COUNTS, STRATEGIES
 from budgetsim.design.surface import Kind, Surface, TaskFit
-from budgetsim.doors.words import is_readable
+from budgetsim.doors.words import is_name
 from budgetsim.errors import InputError, NoEvidenceError
 
 COLUMNS: Final = ("task", "strategy", "teacher", "student", *COUNTS, "labeler")
@@ -70,7 +70,7 @@ def make_point(values: Mapping[str, str | None], place: str, *, task: str | None
     name = values.get("task") or task
     strategy = values.get("strategy")
     for column in ("task", "teacher", "student", "labeler"):
-        if not is_readable(values.get(column) or "x"):
+        if not is_name(values.get(column) or "x"):
             raise InputError(f"{place}, {column}: found {values[column]!r}, wanted a name that can be read.")
     if not name:
         raise InputError(f"{place}: no task; give a column task, or --task.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from budgetsim.doors.words import is_readable
+from budgetsim.doors.words import is_name, is_readable
 
 MOST_UNITS: Final = 1_000_000_000_000  # no count of examples is larger
 MOST_SEED: Final = 2**32 - 1  # of NumPy and torch alike
@@ -28,9 +28,15 @@ def _readable(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise ValueError("a name that can be read, on one line")
+    return text
+
+
 Number = BeforeValidator(_number)
 Text = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_readable)]
-Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_readable)]
+Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_name)]
 Count = Annotated[int, Number, Field(ge=0, le=MOST_UNITS)]
 Seed = Annotated[int, Number, Field(ge=0, le=MOST_SEED)]
 Percent = Annotated[float, Number, Field(ge=0, le=100, allow_inf_nan=False)]

@@ -8,6 +8,7 @@ from typing import Final
 
 # C0 but for tab and newline, DEL, C1; marks that turn the direction of writing; separators of lines; lone surrogates
 _OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_JOINERS: Final = "\u200c\u200d"
 _LINE: Final = re.compile(f"{_OBEYED.pattern[:-1]}\t\n]")
 
 
@@ -34,6 +35,15 @@ def show_json(text: str) -> str:
 def _written(match: re.Match[str]) -> str:
     code = ord(match.group())
     return {9: "\\t", 10: "\\n"}.get(code) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+def is_name(text: str) -> bool:
+    r"""Whether a text is readable on one line, with nothing invisible in it but joiners of letters.
+
+    >>> is_name("caf\xe9 2"), is_name("a\nb"), is_name("a\u200bb")
+    (True, False, False)
+    """
+    return is_readable(text) and all(c in _JOINERS or unicodedata.category(c)[0] != "C" for c in text)
 
 
 def is_readable(text: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from budgetsim.design.strategies import COUNTS, get_strategy
 from budgetsim.doors.files import MOST_DOCUMENT_BYTES, read_file
 from budgetsim.doors.values import MOST_SEED, MOST_UNITS, shorten
-from budgetsim.doors.words import is_readable
+from budgetsim.doors.words import is_name
 from budgetsim.errors import InputError
 from budgetsim.measure.recipe import Recipe, get_preset
 from budgetsim.measure.spec import RunSpec, make_spec
@@ -137,7 +137,7 @@ def _problem(axis: str, value: Any) -> str:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and is_readable(value)
+    return isinstance(value, str) and is_name(value)
 
 
 def _lengths(block: dict[str, Any]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from budgetsim.design.points import DESIGN_FIELDS
 from budgetsim.doors.values import MOST_SEED, found
-from budgetsim.doors.words import is_readable
+from budgetsim.doors.words import is_name
 from budgetsim.measure.recipe import PRESETS, Recipe
 from budgetsim.store.schema import check_design
 
@@ -26,7 +26,7 @@ def check_spec_values(values: Mapping[str, Any]) -> None:
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MOST_SEED:
         raise ValueError(f"seed: found {found(seed)}, wanted a whole number from 0 to {MOST_SEED}")
     unlabeled = values.get("unlabeled", "pool")
-    if not isinstance(unlabeled, str) or not is_readable(unlabeled):
+    if not isinstance(unlabeled, str) or not is_name(unlabeled):
         raise ValueError(f"unlabeled: found {found(unlabeled)}, wanted pool, labelled, a file or task:NAME")
 
 
@@ -45,7 +45,7 @@ def _check_like(values: Mapping[str, Any], like: Mapping[str, Any], place: str) 
         if isinstance(right, dict):
             _check_like(value, right, key)
         elif isinstance(right, bool | str):
-            if type(value) is not type(right) or (isinstance(value, str) and not is_readable(value)):
+            if type(value) is not type(right) or (isinstance(value, str) and not is_name(value)):
                 kind = "text" if isinstance(right, str) else "true or false"
                 raise ValueError(f"{key}: found {found(value)}, wanted {kind}")
         elif isinstance(right, int | float):

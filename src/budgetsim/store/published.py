@@ -18,7 +18,7 @@ from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.design.strategies import DISTILL, get_strategy
 from budgetsim.doors.values import MOST_UNITS, shorten
-from budgetsim.doors.words import is_readable
+from budgetsim.doors.words import is_name
 from budgetsim.errors import InputError
 
 PAPER_GPU_USD_PER_HOUR: Final = 1.875  # what the paper paid for an A100-hour
@@ -257,7 +257,7 @@ class _Fields:
         return None if value is None else self._readable(column, value)
 
     def _readable(self, column: str, value: str) -> str:
-        if not is_readable(value) or len(value) > _MOST_CHARACTERS:
+        if not is_name(value) or len(value) > _MOST_CHARACTERS:
             raise InputError(f"{self.place}, {column}: found {shorten(repr(value))}, wanted text that can be read.")
         return value
 
