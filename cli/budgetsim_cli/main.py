@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Annotated
@@ -24,10 +25,11 @@ from budgetsim_cli import (
     store,
     tasks,
 )
+from budgetsim_cli.console import say
 
 EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 infeasible budget, 4 no evidence for that task, "
-    "5 store locked, 130 interrupted."
+    "5 store locked, 130 interrupted, 129 and 143 ended by the terminal or the system."
 )
 
 app = typer.Typer(
@@ -78,7 +80,8 @@ def main() -> None:
     try:
         app()
     except BudgetsimError as error:
-        typer.echo(str(error), err=True)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            say(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

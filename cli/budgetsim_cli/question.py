@@ -37,7 +37,13 @@ MaxLabels = Annotated[
     ),
 ]
 PoolSize = Annotated[
-    int | None, typer.Option("--pool", min=0, help="Number of unlabelled texts available.", show_default="the card's")
+    int | None,
+    typer.Option(
+        "--pool",
+        min=0,
+        help="Number of unlabelled texts available.",
+        show_default="the card's, or what your own task has",
+    ),
 ]
 Deadline = Annotated[
     float | None,

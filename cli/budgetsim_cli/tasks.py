@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from budgetsim_cli.console import Json, Store, print_json, print_page
+from budgetsim_cli.console import Json, Store, print_json, print_page, say
 
 if TYPE_CHECKING:
-    from budgetsim.data.custom import Findings
     from budgetsim.data.tasks import Task
-    from budgetsim.report.table import Page
 
-app = typer.Typer(help="Tasks: list and show them, add your own.", no_args_is_help=True)
+app = typer.Typer(help="Tasks: list and show them, add and remove your own.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Task name.")]
 
 
 @app.command("list")
@@ -31,41 +31,100 @@ def list_(store: Store = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="Task name.")], store: Store = None, as_json: Json = False) -> None:
-    """Show one task."""
+def show(name: Name, store: Store = None, as_json: Json = False) -> None:
+    """Show one task; of your own, also what its files hold and whether they have changed."""
     from budgetsim.data.tasks import get_task
+    from budgetsim.report.listing import labels_table, task_page
 
     _all_tasks(store)
     task = get_task(name)
-    if as_json:
-        print_json({"task": asdict(task)})
-    else:
-        print_page([f"{key}: {value}" for key, value in asdict(task).items()])
+    data: dict[str, Any] = {"task": asdict(task)}
+    page = task_page(task)
+    if task.origin == "custom":
+        from budgetsim.data.custom import describe_custom
+
+        described, changed = describe_custom(name)
+        data |= {"findings": asdict(described.found), "files": described.files.model_dump(mode="json")}
+        data |= {"changed": changed}
+        page += [labels_table(described.found)] if described.found.labels else []
+        for words in changed:
+            say(f"Warning: {words}")
+    print_json(data) if as_json else print_page(page)
 
 
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="Name of the new task.")],
-    train: Annotated[Path, typer.Option(help="Labelled rows: CSV or JSONL.")],
+    train: Annotated[Path, typer.Option(help="Labelled rows: CSV, TSV, JSONL, CoNLL, or lines of a label and a text.")],
     test: Annotated[Path, typer.Option(help="Labelled rows that are never trained on.")],
-    unlabeled: Annotated[Path | None, typer.Option(help="Texts without labels: a text a line, CSV or JSONL.")] = None,
-    metric: Annotated[str, typer.Option(help="accuracy, f1, macro_f1, squad_f1 or self_ibleu.")] = "accuracy",
-    text_column: Annotated[str, typer.Option(help="Column that holds the text.")] = "text",
-    label_column: Annotated[str, typer.Option(help="Column that holds the label.")] = "label",
+    unlabeled: Annotated[
+        Path | None, typer.Option(help="Texts without labels: a text a line, or a table.", show_default=False)
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="single, pair, tagging, generation or qa.", show_default="told by the files and the metric"),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="accuracy, f1, macro_f1, micro_f1, matthews; entity_f1; rouge_l, exact_match, squad_f1, self_ibleu.",
+            show_default="accuracy, entity_f1, rouge_l or squad_f1, by kind",
+        ),
+    ] = None,
+    positive: Annotated[str | None, typer.Option(help="The label that --metric f1 is of.", show_default=False)] = None,
+    about: Annotated[
+        str | None,
+        typer.Option(help="What is asked of a text, in words; an LLM that labels is told so.", show_default=False),
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="Column that holds the text.", show_default="text, or the only one left")
+    ] = None,
+    pair_columns: Annotated[
+        str | None, typer.Option(help="The two columns of a pair: a,b.", metavar="A,B", show_default=False)
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Column that holds the label.", show_default="label, or the only one left")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, tsv, jsonl, conll or lines.", show_default="told by name or content"),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="utf-8, latin-1, cp1252 or utf-16.")] = "utf-8",
+    yes: Annotated[bool, typer.Option("--yes", help="Go on in spite of what may be a slip.")] = False,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
     """Check files of your own, say what is in them, and remember them as a task."""
     from budgetsim.data.custom import TaskFiles, add_task
+    from budgetsim.report.listing import findings_page
     from budgetsim.store.location import locate
 
-    files = TaskFiles(train=train, test=test, unlabeled=unlabeled, text_column=text_column, label_column=label_column)
-    _all_tasks(store)
-    task, findings = add_task(locate(store).folder / "tasks", name, files, metric)
+    files = TaskFiles(
+        train=train,
+        test=test,
+        unlabeled=unlabeled,
+        text_column=text_column,
+        pair_columns=None if pair_columns is None else tuple(c.strip() for c in pair_columns.split(",")),
+        label_column=label_column,
+        form=form,
+        encoding=encoding,
+    )
+    folder = locate(store).folder / "tasks"
+    task, findings = add_task(folder, name, files, metric, kind=kind, positive=positive, about=about, accept=yes)
     if as_json:
         print_json({"task": asdict(task), "findings": asdict(findings)})
     else:
-        print_page(_findings_page(task, findings))
+        print_page(findings_page(task, findings))
+
+
+@app.command()
+def remove(name: Name, store: Store = None) -> None:
+    """Forget a task of your own; its files and the runs on it stay."""
+    from budgetsim.data.custom import remove_task
+    from budgetsim.store.location import locate
+
+    remove_task(locate(store).folder / "tasks", name)
+    print_page([f"{name} is forgotten. Its files stay where they are, and runs on it stay in the store."])
 
 
 def _all_tasks(store: Path | None) -> list[Task]:
@@ -73,49 +132,5 @@ def _all_tasks(store: Path | None) -> list[Task]:
     from budgetsim.data.tasks import known_tasks
     from budgetsim.store.location import locate
 
-    register_custom_tasks(locate(store).folder / "tasks")
+    register_custom_tasks(locate(store).folder / "tasks", say)
     return list(known_tasks())
-
-
-def _findings_page(task: Task, findings: Findings) -> Page:
-    labels = ", ".join(f"{label} {n}" for label, n in list(findings.labels.items())[:10])
-    lines: Page = [
-        f"{task.name}: {findings.n_train:,} train, {findings.n_test:,} test, {findings.n_unlabeled:,} unlabelled; "
-        f"metric {task.metric}.",
-    ]
-    if task.labels:
-        lines.append(
-            f"Labels of train: {labels}. "
-            f"Always answering {findings.majority_label} scores {100 * findings.majority_share:.1f}."
-        )
-    lines += [text for count, text in _worries(findings) if count]
-    lines.append(f"Next: budgetsim measure --task {task.name}")
-    return lines
-
-
-def _worries(findings: Findings) -> list[tuple[float, str]]:
-    from budgetsim.data.custom import PRESET_TOKENS, RARE
-
-    shared, double, torn = findings.shared_texts, findings.duplicate_train_texts, findings.contradicting_texts
-    rare = (
-        findings.rare_labels if len(findings.labels) < findings.n_train / 2 else ()
-    )  # free text has no labels to balance
-    cut = [
-        (
-            share >= 0.01,
-            f"About {100 * share:.0f} % of the texts are cut at {PRESET_TOKENS[preset]} tokens (preset {preset}).",
-        )
-        for preset, share in findings.long_shares.items()
-    ]
-    return [
-        (shared, f"Texts of train that stand in test too, and are not trained on: {shared:,}."),
-        (double, f"Duplicate texts of train, of which one is kept: {double:,}."),
-        (torn, f"Texts of train with two labels, of which the first is kept: {torn:,}."),
-        (
-            findings.unlabeled_in_test,
-            f"Unlabelled texts that stand in test, and are left out: {findings.unlabeled_in_test:,}.",
-        ),
-        (len(findings.unknown_test_labels), f"Labels only in test: {', '.join(findings.unknown_test_labels[:5])}."),
-        (len(rare), f"Labels of fewer than {RARE} train rows, hardly to be learned: {', '.join(rare[:5])}."),
-        *cut,
-    ]

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from budgetsim.data import pins
-from budgetsim.data.custom import CustomData, TaskFiles, add_task, inspect_rows
+from budgetsim.data.custom import TaskFiles, add_task
 from budgetsim.data.formats import leak_groups, paraphrase_rows, typing_rows
+from budgetsim.data.inspection import CustomData, inspect_rows
 from budgetsim.data.loading import Access, TaskData, load_task
 from budgetsim.data.rows import Row, TextFile, data_hash, nfc
 from budgetsim.data.splits import SplitRule, nested_order, split_task
@@ -167,12 +168,12 @@ def test_a_task_of_ones_own_lists_the_commonest_label_first_and_prices_its_lengt
     for name in ("train", "test"):
         (tmp_path / f"{name}.csv").write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
     files = TaskFiles(train=tmp_path / "train.csv", test=tmp_path / "test.csv")
-    task, _ = add_task(tmp_path / "tasks", "rows_accuracy", files, "accuracy")
+    task, _ = add_task(tmp_path / "tasks", "rows_accuracy", files, "accuracy", accept=True)  # test is train
     assert task.labels == ("often", "rare")
     assert task.source_tokens == pytest.approx((9 + 14 + 1 + 3) / 4 / 4, abs=0.05)  # four characters a token
     assert (task.constant_score, task.constant_answer) == (0.75, "often")
-    macro, _ = add_task(tmp_path / "tasks", "rows_macro", files, "macro_f1")
-    assert macro.constant_score == 0.0  # a constant's macro F1 is not its share, so none is claimed
+    macro, _ = add_task(tmp_path / "tasks", "rows_macro", files, "macro_f1", accept=True)
+    assert macro.constant_score == pytest.approx(2 * 0.75 / 1.75 / 2, abs=1e-4)  # precision 3/4, recall 1; the other: 0
 
 
 # Answers that cost nothing

@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from budgetsim.costs.hours import MeasuredStage, ModelledSpeed, PublishedHours, distill_hours, measured_hours
 from budgetsim.data import metrics
-from budgetsim.data.custom import CustomData, TaskFiles, add_task, inspect_rows, load_custom
+from budgetsim.data.custom import TaskFiles, add_task, load_custom
 from budgetsim.data.formats import leak_groups, split_fields, typing_rows
+from budgetsim.data.inspection import CustomData, inspect_rows
 from budgetsim.data.loading import Access, TaskData, load_task
+from budgetsim.data.metrics.tagging import listed_entities
+from budgetsim.data.metrics.text import paraphrase_scores, squad_f1
 from budgetsim.data.pins import AuthorFile, fetch
 from budgetsim.data.rows import Row, parse_pairs, read_text
 from budgetsim.data.splits import SplitRule, nested_order, split_task
@@ -24,7 +27,7 @@ from budgetsim.data.tasks import get_task
 from budgetsim.data.unlabeled import load_pool
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.errors import BudgetsimError, InputError
-from budgetsim.labelers import get_labeler
+from budgetsim.labelers import Brief, get_labeler
 from budgetsim.learners import overlap as baselines
 from budgetsim.learners.schedule import batch_order
 from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
@@ -103,14 +106,14 @@ def test_metrics_against_closed_forms() -> None:
     task = get_task("stance")
     found = metrics.score(task, [], ["Discussing", "nonsense"], ["Discussing", "Irrelevant"])
     assert found["f1"] == 100.0  # an answer that is no label counts as Irrelevant
-    assert metrics.entity_f1([""], ["A [Reagent] 5 mL [Amount]"])["f1"] == 50.0  # missing counts as Amount
-    assert metrics.squad_f1("the big river", "big river!") == 100.0
-    assert metrics.squad_f1("river", "lake") == 0.0
+    assert listed_entities([""], ["A [Reagent] 5 mL [Amount]"])["f1"] == 50.0  # missing counts as Amount
+    assert squad_f1("the big river", "big river!") == 100.0
+    assert squad_f1("river", "lake") == 0.0
 
 
 def test_a_copy_is_no_paraphrase() -> None:
     pytest.importorskip("sacrebleu")
-    copy = metrics.paraphrase_scores(["a b c d"], ["a b c d"])
+    copy = paraphrase_scores(["a b c d"], ["a b c d"])
     assert copy["self_ibleu"] == pytest.approx(0.0, abs=1e-6)
     assert "bert_ibleu" not in copy
 
@@ -131,12 +134,13 @@ def test_simulated_labels_have_their_accuracy_and_spread_their_errors() -> None:
     labels = ("a", "b", "c")
     rows = [Row(str(i), labels[i % 3], "") for i in range(6000)]
     labeler = get_labeler("simulated:accuracy=0.8")
-    said = labeler.label(rows, labels, seed=0)
+    brief = Brief(task=replace(get_task("fever"), labels=labels))
+    said = labeler.label(rows, brief).answers
     right = np.mean([s == r.target for s, r in zip(said, rows, strict=True)])
     assert right == pytest.approx(0.8, abs=0.02)
     shift = Counter((labels.index(s) - labels.index(r.target)) % 3 for s, r in zip(said, rows, strict=True))
     assert shift[1] == pytest.approx(shift[2], rel=0.15)
-    assert said == labeler.label(rows, labels, seed=0)
+    assert said == labeler.label(rows, brief).answers
     for bad in ("gpt:accuracy=0.8", "simulated:accuracy=1.2", "simulated"):
         with pytest.raises(InputError, match=r"simulated:accuracy=0\.8"):
             get_labeler(bad)
@@ -197,7 +201,7 @@ def test_grids_that_ship_expand() -> None:
     [
         ("[1, 2]", "blocks"),
         ("{blocks: [{n_labels: 3}]}", "no strategy"),
-        ("{blocks: [{strategy: annotate, n_labels: [-3]}]}", "positive whole"),
+        ("{blocks: [{strategy: annotate, n_labels: [-3]}]}", "a whole number from 1"),
         ("{blocks: [{strategy: annotate, labels: 3}]}", "unknown keys labels"),
         ("{blocks: [], tusks: []}", "unknown keys tusks"),
         ("{blocks: [", "not YAML"),

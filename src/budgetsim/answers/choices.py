@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from budgetsim.answers.evidence import Evidence, Say, task_fit
 from budgetsim.answers.notes import (
+    BeyondPool,
     ChoiceNote,
     DaysInSequence,
     ImpliedLlmLabels,
@@ -17,7 +18,8 @@ from budgetsim.answers.notes import (
     NeverRun,
     NoCost,
     OwnedTeacherLabels,
-    Refusal,
+    OwnPool,
+    PointNote,
 )
 from budgetsim.answers.pricing import (
     Pricing,
@@ -29,11 +31,12 @@ from budgetsim.answers.pricing import (
 from budgetsim.choosing.options import Option
 from budgetsim.costs.model import llm_usd_per_label
 from budgetsim.costs.rates import RateCard
-from budgetsim.costs.terms import Terms
+from budgetsim.costs.terms import Terms, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface, TaskFit
+from budgetsim.economics.levers import POOLED
 from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
 from budgetsim.store.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
 
@@ -90,34 +93,52 @@ def answer_points(
 ) -> list[PointAnswer]:
     """Answer points in their order; one that no evidence covers says so in its notes."""
     fits: dict[str, TaskFit] = {}  # a stale fit is made again once, not once a point
-    return [_answer_point(evidence, point, pricing, fits, say) for point in points]
+    by_route: dict[tuple[str, Route], list[Point]] = {}
+    for point in points:
+        by_route.setdefault((point.design.task, point.design.route), []).append(point)
+    answers = {
+        id(answer.point): answer
+        for same in by_route.values()
+        for answer in _answer_route(evidence, same, pricing, fits, say)
+    }
+    return [answers[id(point)] for point in points]
 
 
-def _answer_point(
-    evidence: Evidence, point: Point, pricing: Pricing, fits: dict[str, TaskFit], say: Say
-) -> PointAnswer:
+def _answer_route(
+    evidence: Evidence, points: Sequence[Point], pricing: Pricing, fits: dict[str, TaskFit], say: Say
+) -> list[PointAnswer]:
+    """Answer points of one route on one task."""
     from budgetsim.answers.points import (  # only `simulate` needs it
-        PointAnswer,
         answer_constant,
-        answer_point,
+        answer_surface,
         find_surface,
+        refuse_points,
     )
 
+    name = points[0].design.task
     try:
-        if not point.design.route.kind.is_trained:
-            return answer_constant(point, get_task(point.design.task))
-        if point.design.task not in fits:
-            fits[point.design.task] = task_fit(evidence, point.design.task, say)
-        surface = find_surface(fits[point.design.task], point)
+        if not points[0].design.route.kind.is_trained:
+            return [answer_constant(point, get_task(name)) for point in points]
+        if name not in fits:
+            fits[name] = task_fit(evidence, name, say)
+        surface = find_surface(fits[name], points[0])
     except NoEvidenceError as error:
-        return PointAnswer(point=point, notes=(Refusal(message=str(error)),))
-    note = evidence_note(evidence, surface, point.design.task)
+        return refuse_points(points, str(error))
+    note = evidence_note(evidence, surface, name)
     try:
-        option = priced_option(evidence, surface, get_task(point.design.task), pricing)
+        option = priced_option(evidence, surface, get_task(name), pricing)
     except MissingPriceError as error:
-        return answer_point(point, surface, note, None, [NoCost(reason=str(error))])
+        return answer_surface(points, surface, note, None, [NoCost(reason=str(error))])
     uncharged = uncharged_training(option, pricing.card)
-    return answer_point(point, surface, note, option.cost, [uncharged] if uncharged else [])
+    notes: list[PointNote] = [uncharged] if uncharged else []
+    n_texts = own_pool(pricing.terms, pricing.card, get_task(name))
+    return answer_surface(points, surface, note, option.cost, notes, lambda point: _beyond_pool(point, n_texts))
+
+
+def _beyond_pool(point: Point, n: int | None) -> list[PointNote]:
+    """That a point asks for more texts than a user's own task has."""
+    inputs = [] if n is None else [name for name in POOLED if getattr(point.design, name) > n]
+    return [BeyondPool(name=name, n=n) for name in inputs if n is not None]
 
 
 def open_choices(
@@ -185,6 +206,9 @@ def choices(
         raise refusal  # nothing at all has a price: no answer is better than a wrong one
     notes += [] if selection.strategies else _never_run(evidence, fit)
     notes += _assumptions(evidence, facts, pricing.card, options) + _term_notes(pricing.terms)
+    n_texts = own_pool(pricing.terms, pricing.card, facts)
+    if n_texts is not None and any({*POOLED} & {*o.surface.inputs} for o in options):
+        notes.append(OwnPool(task=task, n=n_texts))
     return Choices(
         task=facts,
         fit=fit,

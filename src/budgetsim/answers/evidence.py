@@ -90,7 +90,7 @@ def load_evidence(
     if (paths.folder / "tasks").is_dir():
         from budgetsim.data.custom import register_custom_tasks  # tasks of one's own, where there are any
 
-        register_custom_tasks(paths.folder / "tasks")
+        register_custom_tasks(paths.folder / "tasks", say)
     with open_reader(paths.database) as connection:
         catalogue = load_catalogue(connection, CHEAP_STUDENTS)
         sets = choose_evidence(catalogue, name)

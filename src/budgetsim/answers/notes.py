@@ -74,6 +74,22 @@ class DaysInSequence:
     gpus: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPool:
+    """The pool is what a user's own task has of unlabelled texts."""
+
+    task: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeyondPool:
+    """A point asks for more texts than the pool of its task holds."""
+
+    name: str  # of the input
+    n: float  # that there are
+
+
 @dataclass(frozen=True, slots=True)
 class PlateauRule:
     """A student scores at most what its teacher does."""
@@ -129,8 +145,8 @@ class TableEnd:
     n: float
 
 
-Assumption = TrainingNotCharged | ImpliedLlmLabels | ImpliedTexts | OwnedTeacherLabels | DaysInSequence
+Assumption = TrainingNotCharged | ImpliedLlmLabels | ImpliedTexts | OwnedTeacherLabels | DaysInSequence | OwnPool
 ChoiceNote = LeftOut | NeverRun | Assumption
 CaseNote = LeftOut | PlateauRule | LlmRule | ImpliedLabeler | NoTeacher | NoAnnotation | NoAccuracyScale | Refusal
-PointNote = Refusal | NoCost | TrainingNotCharged | TableEnd
+PointNote = Refusal | NoCost | TrainingNotCharged | TableEnd | BeyondPool
 Note = ChoiceNote | CaseNote | PointNote

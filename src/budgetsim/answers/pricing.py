@@ -20,7 +20,7 @@ from budgetsim.costs.hours import (
 )
 from budgetsim.costs.model import cost_model
 from budgetsim.costs.rates import RateCard
-from budgetsim.costs.terms import NO_TERMS, Terms, apply
+from budgetsim.costs.terms import NO_TERMS, Terms, apply, own_pool
 from budgetsim.data.tasks import Task
 from budgetsim.design.points import Route
 from budgetsim.design.surface import Surface
@@ -60,10 +60,16 @@ def priced_option(evidence: Evidence, surface: Surface, task: Task, pricing: Pri
     cost = cost_model(route.kind, task, card, hours)
     return Option(
         surface=surface,
-        cost=apply(cost, card, hours, pricing.terms, route),
+        cost=apply(cost, card, hours, bounded(pricing, task), route),
         evidence=evidence_note(evidence, surface, task.name),
         hours=hours,
     )
+
+
+def bounded(pricing: Pricing, task: Task) -> Terms:
+    """The terms of a project, its pool bounded by the texts that a task has."""
+    n = own_pool(pricing.terms, pricing.card, task)
+    return pricing.terms if n is None else pricing.terms._replace(pool=n)
 
 
 def priced_options(evidence: Evidence, surface: Surface, task: Task, pricing: Pricing) -> list[Option]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from budgetsim.costs.hours import Hours, Steps
 from budgetsim.costs.model import CostModel, compute_per_unit, teacher_steps
 from budgetsim.costs.rates import RateCard
+from budgetsim.data.tasks import Task
 from budgetsim.design.points import Route
 from budgetsim.design.stages import DEV_AND_TEST_LABELS, LABELS, STUDENT
 from budgetsim.design.strategies import Strategy
@@ -23,7 +24,7 @@ class Terms(NamedTuple):
     owned_labels : labels already paid for
     owned_teacher : a model that is already tuned, and on how many labels
     max_labels : labels people can give besides the owned ones; None takes the card's, else no bound
-    pool : unlabelled texts there are; None takes the card's
+    pool : unlabelled texts there are; None takes the card's, or what the task itself has where that is less
     labels_per_day : labels people give in a day; None leaves time out
     gpus : devices that share the device-hours
     deadline_days : may only be finite where there are `labels_per_day`
@@ -43,6 +44,14 @@ class Terms(NamedTuple):
 
 
 NO_TERMS = Terms()
+
+
+def own_pool(terms: Terms, card: RateCard, task: Task) -> int | None:
+    """Texts of a user's own task, where they bound its pool: nothing else was said, and the card has no fewer."""
+    named = card.pool(task.name)
+    if terms.pool is not None or task.n_unlabeled is None or (named is not None and named.size <= task.n_unlabeled):
+        return None
+    return task.n_unlabeled
 
 
 def apply(cost: CostModel, card: RateCard, hours: Hours | None, terms: Terms, route: Route) -> CostModel:

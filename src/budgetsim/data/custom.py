@@ -2,102 +2,177 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from budgetsim.data.rows import TextFile, data_hash, nfc, parse_pairs, parse_texts, read_text
-from budgetsim.data.tasks import Task, TaskKind, register_task
-from budgetsim.errors import InputError
+from budgetsim.data.concerns import blank_rows, find_concerns
+from budgetsim.data.conll import OUTSIDE
+from budgetsim.data.description import (
+    Definition,
+    Description,
+    describe_parts,
+    read_description,
+    unwritable,
+    write_description,
+)
+from budgetsim.data.inspection import LABELLED_KINDS, CustomData, Findings, inspect_rows
+from budgetsim.data.metrics import METRICS, USUAL, constant_score
+from budgetsim.data.rows import ENCODINGS, TextFile, read_bytes, read_text
+from budgetsim.data.tables import (
+    Example,
+    Format,
+    Layout,
+    as_format,
+    columns_of,
+    guess_format,
+    read_examples,
+    read_unlabeled,
+)
+from budgetsim.data.tasks import Task, TaskKind, forget_task, get_task, known_tasks, register_damaged, register_task
+from budgetsim.errors import BudgetsimError, InputError
 
-METRICS: Final = ("accuracy", "f1", "macro_f1", "squad_f1", "self_ibleu")
-TASK_SCHEMA_VERSION: Final = 1
-PRESET_TOKENS: Final = {"cpu": 64, "paper": 128}  # where each preset cuts a source
-CHARACTERS: Final = 4  # a token, about
-RARE: Final = 10  # rows; a label with fewer in train is hardly learned
+KINDS: Final[dict[str, TaskKind]] = {
+    "single": "classification", "pair": "classification", "tagging": "tagging", "generation": "generation", "qa": "qa",
+}  # fmt: skip
+SUGGESTS: Final[dict[str, TaskKind]] = {
+    "entity_f1": "tagging", "rouge_l": "generation", "self_ibleu": "generation", "squad_f1": "qa", "exact_match": "qa",
+}  # fmt: skip
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_COLUMN: Final = re.compile(r"\w(?:[\w .-]*\w)?")  # of a pair; its name is written before its text
 _folders: dict[str, Path] = {}  # where each registered task's description lies
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomData:
-    """Rows of a user's task, as they stand in its files."""
-
-    train: list[tuple[str, str]]
-    test: list[tuple[str, str]]
-    unlabeled: list[str]
-    data_hash: str
+_loaded: dict[tuple[str, str, Layout], CustomData] = {}  # rows that were read; used again while files are the same
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFiles:
-    """Where the rows of a user's task lie, and the columns that hold text and label."""
+    """Where the rows of a user's task lie, and what holds text and label; None for what can be told by looking."""
 
     train: Path
     test: Path
     unlabeled: Path | None = None
-    text_column: str = "text"
-    label_column: str = "label"
+    text_column: str | None = None
+    pair_columns: tuple[str, ...] | None = None
+    label_column: str | None = None
+    form: str | None = None
+    encoding: str = "utf-8"
+
+    @property
+    def places(self) -> dict[str, Path]:
+        """Files by part."""
+        named = {"train": self.train, "test": self.test, "unlabeled": self.unlabeled}
+        return {part: place for part, place in named.items() if place is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What the check of a user's files found; shares are fractions."""
+class _Looked:
+    """Files as they were read and understood."""
 
-    n_train: int
-    n_test: int
-    n_unlabeled: int
-    labels: dict[str, int]
-    unknown_test_labels: tuple[str, ...]
-    shared_texts: int  # texts of test that also stand in train; such train rows are not trained on
-    duplicate_train_texts: int
-    contradicting_texts: int  # texts of train with two labels
-    unlabeled_in_test: int
-    long_shares: dict[str, float]  # by preset: sources that it would cut
-    rare_labels: tuple[str, ...]  # labels of fewer than 10 train rows
-    majority_share: float  # of the test labels: what a constant answer scores
-    majority_label: str
+    texts: dict[str, TextFile]
+    forms: dict[str, Format | None]
+    layout: Layout
+    understood: tuple[str, ...]
 
 
-def add_task(folder: Path, name: str, files: TaskFiles, metric: str) -> tuple[Task, Findings]:
+def add_task(
+    folder: Path,
+    name: str,
+    files: TaskFiles,
+    metric: str | None = None,
+    *,
+    kind: str | None = None,
+    positive: str | None = None,
+    about: str | None = None,
+    accept: bool = False,
+) -> tuple[Task, Findings]:
     """Check a user's files, remember them as `folder/NAME.json`, and register the task.
 
-    raises : InputError where a file, column, metric or name cannot be used
+    metric, kind : None for what the other and the files suggest; kind is one of `KINDS`
+    positive : label that the metric f1 is of
+    about : what is asked of a text, in words; LLMs that label are told so
+    accept : go on in spite of what may be a slip
+    raises : InputError where a file, column, metric or name cannot be used, or with all that may be a slip;
+        StoreError where the folder cannot be written
     """
-    if not name.replace("_", "").isalnum() or not name.isascii() or not name[:1].isalpha():
-        raise InputError(f"A task is named with letters, digits and _, beginning with a letter; found {name!r}.")
-    if metric not in METRICS:
-        raise InputError(f"There is no metric {metric!r}; known are {', '.join(METRICS)}.")
-    texts, data = _read(files)
-    findings = inspect_rows(data)
-    kind = _kind(metric)
-    if kind == "classification" and len(findings.labels) < 2:
-        raise InputError(f"{files.train.name} has {len(findings.labels)} label; a classification needs two or more.")
-    task = _task(name, kind, metric, data, findings)
-    register_task(task)
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_names(name, metric, kind)
+    looked = _look(files, metric, kind)
+    chosen = _metric(looked.layout.kind, metric, positive)
+    definition = Definition(
+        kind=looked.layout.kind, n_texts=len(looked.layout.text_columns), metric=chosen, positive=positive or "",
+        formats=tuple(form for form in looked.forms.values() if form), encoding=files.encoding,
+    )  # fmt: skip
+    data, findings, concerns = _inspect(looked, definition)
+    task = _task(name, looked.layout, chosen, positive, data, findings)
+    task = replace(task, description=" ".join(about.split())) if about and about.strip() else task
     place = folder / f"{name}.json"
-    description = _description(task, files, texts, findings, place.parent)
-    temporary = place.with_suffix(".tmp")
-    temporary.write_text(json.dumps(description, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(place)
+    concerns += _overwrites(place, task, data.data_hash)
+    if concerns and not accept:
+        raise InputError(f"{name} was not added: {'; '.join(concerns)}. Mend the files, or add --yes to go on.")
+    register_task(task)
+    parts = {part: (files.places[part], text.sha256, looked.forms[part]) for part, text in looked.texts.items()}
+    write_description(place, task, looked.layout, files.encoding, describe_parts(parts, folder), findings)
     _folders[name] = place
     return task, findings
 
 
-def register_custom_tasks(folder: Path) -> list[Task]:
-    """Register every task described in a folder; files are read only when a task is used."""
+def remove_task(folder: Path, name: str) -> Path:
+    """Forget a task of a user; its files and the runs on it stay.
+
+    returns : where its description was
+    raises : InputError where there is none; StoreError where it cannot be taken away
+    """
+    place = folder / f"{name}.json"
+    if not _NAME.fullmatch(name) or not place.is_file():
+        own = sorted(found.stem for found in folder.glob("*.json")) if folder.is_dir() else []
+        raise InputError(f"There is no task {name!r} of your own; there is {', '.join(own) or 'none'}.")
+    try:
+        place.unlink()
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    forget_task(name)
+    _folders.pop(name, None)
+    return place
+
+
+def register_custom_tasks(folder: Path, say: Say = lambda _: None) -> list[Task]:
+    """Register every task described in a folder; a damaged description is named and passed over.
+
+    Files of rows are read only when a task is used.
+    """
     tasks = []
     for place in sorted(folder.glob("*.json")):
-        description = _load(place)
-        task = Task(**{**description["task"], **_tuples(description["task"])})
-        register_task(task)
+        try:
+            task = read_description(place).facts
+            register_task(task)
+        except BudgetsimError as error:
+            register_damaged(place.stem, str(error))
+            say(f"{place.stem} passed over: {error}")
+            continue
         _folders[task.name] = place
         tasks.append(task)
     return tasks
+
+
+def describe_custom(name: str) -> tuple[Description, list[str]]:
+    """The description of a registered task, and which of its files have changed or gone since.
+
+    raises : InputError where it is damaged, or none of the user's
+    """
+    place = _place(name)
+    described = read_description(place)
+    changed = []
+    for part, spec in described.files.parts.items():
+        try:
+            sha256 = hashlib.sha256(read_bytes(_resolve(place, spec.path))).hexdigest()
+        except InputError as error:
+            changed.append(f"{part}: {error}")
+        else:
+            changed += [] if sha256 == spec.sha256 else [f"{part}: {spec.path} has changed since it was added."]
+    return described, changed
 
 
 def load_custom(name: str) -> CustomData:
@@ -105,132 +180,263 @@ def load_custom(name: str) -> CustomData:
 
     raises : InputError naming the file that changed or is missing
     """
-    place = _folders[name]
-    files = _load(place)["files"]
-    found = {part: read_text(_resolve(place, spec["path"])) for part, spec in files["parts"].items()}
-    for part, file in found.items():
-        if file.sha256 != files["parts"][part]["sha256"]:
+    place = _place(name)
+    described = read_description(place)
+    parts = described.files.parts
+    texts = {part: read_text(_resolve(place, spec.path), described.files.encoding) for part, spec in parts.items()}
+    for part, file in texts.items():
+        if file.sha256 != parts[part].sha256:
             raise InputError(
-                f"{files['parts'][part]['path']} ({part}) has changed since `budgetsim tasks add {name}`. Runs on the "
-                f"old rows stay in the store; run `budgetsim tasks add` again to measure on the new ones, which get "
-                f"a split id of their own."
+                f"{parts[part].path} ({part}) has changed since `budgetsim tasks add {name}`. Runs on the "
+                f"old rows stay in the store; run `budgetsim tasks add ... --yes` again to measure on the new ones, "
+                f"which get a split id of their own."
             )
-    columns = (files["text_column"], files["label_column"])
-    return _data(found, columns)
-
-
-def inspect_rows(data: CustomData) -> Findings:
-    """What a careful reader would want to know of the rows before paying for anything."""
-    test_texts = {nfc(text) for text, _ in data.test}
-    train_texts = Counter(nfc(text) for text, _ in data.train)
-    labels = Counter(label for _, label in data.train)
-    answers = Counter(label for _, label in data.test)
-    by_text: dict[str, set[str]] = {}
-    for text, label in data.train:
-        by_text.setdefault(nfc(text), set()).add(label)
-    majority, n_majority = answers.most_common(1)[0] if answers else ("", 0)
-    sources = [text for text, _ in (*data.train, *data.test)]
-    return Findings(
-        n_train=len(data.train),
-        n_test=len(data.test),
-        n_unlabeled=len(data.unlabeled),
-        labels=dict(labels.most_common()),
-        unknown_test_labels=tuple(sorted(set(answers) - set(labels))),
-        shared_texts=sum(text in test_texts for text in train_texts),
-        duplicate_train_texts=sum(n - 1 for n in train_texts.values()),
-        contradicting_texts=sum(len(found) > 1 for found in by_text.values()),
-        unlabeled_in_test=sum(nfc(text) in test_texts for text in data.unlabeled),
-        long_shares={
-            preset: sum(len(s) > CHARACTERS * tokens for s in sources) / max(1, len(sources))
-            for preset, tokens in PRESET_TOKENS.items()
-        },
-        rare_labels=tuple(label for label, n in labels.most_common() if n < RARE),
-        majority_share=n_majority / max(1, len(data.test)),
-        majority_label=majority,
+    layout = described.layout
+    key = (name, described.data_hash, layout)
+    if key in _loaded:
+        return _loaded[key]
+    read = {
+        part: read_examples(texts[part], parts[part].format or guess_format(texts[part]), layout).examples
+        for part in ("train", "test")
+    }
+    rows = {
+        part: _without(found, blank_rows(found, layout)) if described.skips_blank else found
+        for part, found in read.items()
+    }
+    unlabeled = texts.get("unlabeled")
+    _loaded[key] = CustomData(
+        train=_pairs(rows["train"]),
+        test=_pairs(rows["test"]),
+        unlabeled=described.read_texts(unlabeled) if unlabeled else [],
+        data_hash=described.data_hash,
     )
+    return _loaded[key]
 
 
-def _kind(metric: str) -> TaskKind:
-    return {"squad_f1": "qa", "self_ibleu": "generation"}.get(metric, "classification")  # type: ignore[return-value]
+def _place(name: str) -> Path:
+    get_task(name)
+    if name not in _folders:
+        raise InputError(f"{name} is no task of your own.")
+    return _folders[name]
 
 
-def _task(name: str, kind: TaskKind, metric: str, data: CustomData, findings: Findings) -> Task:
-    classes = tuple(sorted(findings.labels, key=lambda label: (-findings.labels[label], label)))
-    sources = [text for text, _ in data.train]
-    targets = [label for _, label in data.train]
-    constant = findings.majority_share if kind == "classification" and metric != "macro_f1" else 0.0
-    return Task(
+def _check_names(name: str, metric: str | None, kind: str | None) -> None:
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"A task is named with letters, digits and _, beginning with a letter, up to 100; found {name[:120]!r}."
+        )
+    if any(task.name == name and task.origin != "custom" for task in known_tasks()):
+        raise InputError(f"{name!r} is a task that ships with budgetsim; choose another name.")
+    if metric is not None and metric not in METRICS:
+        raise InputError(f"There is no metric {metric!r}; known are {', '.join(METRICS)}.")
+    if kind is not None and kind not in KINDS:
+        raise InputError(f"--kind: found {kind!r}, wanted {', '.join(KINDS)}.")
+
+
+def _look(files: TaskFiles, metric: str | None, kind: str | None) -> _Looked:
+    """Read the files and find out what they are."""
+    if files.encoding not in ENCODINGS:
+        raise InputError(f"--encoding: found {files.encoding!r}, wanted {', '.join(ENCODINGS)}.")
+    texts = {part: read_text(place, files.encoding) for part, place in files.places.items()}
+    forms: dict[str, Format | None] = {
+        part: None if part == "unlabeled" else as_format(files.form) if files.form else guess_format(text)
+        for part, text in texts.items()
+    }
+    form = forms["train"] or "csv"
+    suggested = None if metric is None else SUGGESTS.get(metric)
+    found: TaskKind = KINDS[kind] if kind else "tagging" if form == "conll" else suggested or "classification"
+    if form == "conll" and found != "tagging":
+        raise InputError(f"{texts['train'].name} holds a tag a word, which is --kind tagging; found --kind {kind}.")
+    columns, said = _columns(files, columns_of(texts["train"], form), kind)
+    layout = Layout(kind=found, text_columns=columns[:-1], label_column=columns[-1])
+    guessed = (
+        [] if kind else [f"Kind {_kind_words(layout)}, as the files{' and the metric' * bool(suggested)} suggest."]
+    )
+    return _Looked(texts=texts, forms=forms, layout=layout, understood=(*guessed, *said))
+
+
+def _kind_words(layout: Layout) -> str:
+    if layout.kind != "classification":
+        return layout.kind
+    return "pair" if len(layout.text_columns) > 1 else "single"
+
+
+def _columns(files: TaskFiles, there: Sequence[str], kind: str | None) -> tuple[tuple[str, ...], list[str]]:
+    """Text columns and last the label's, where they are not named what is left of those there are; what is said."""
+    texts, label = _named(files), files.label_column
+    if not there:
+        return (*(texts or ("text",)), label or "label"), []
+    said = []
+    if not texts and "text" in there and kind != "pair":
+        texts = ("text",)
+    if not label:
+        rest = [name for name in there if name not in texts]
+        label = "label" if "label" in there or not texts or len(rest) != 1 else rest[0]
+        said += [f"Labels are read from the column {label!r}."] if label != "label" else []
+    if not texts:
+        rest = [name for name in there if name != label]
+        pairs = (2,) if kind == "pair" else (1,) if kind == "single" else (1, 2)
+        if len(rest) not in pairs:
+            raise InputError(
+                f"{files.train.name} has no column 'text'; it has {', '.join(map(repr, there))}. Name the columns with "
+                f"--text-column or --pair-columns, and --label-column."
+            )
+        texts = tuple(rest)
+        said.append(f"Texts are read from the column{'s' * (len(rest) > 1)} {' and '.join(map(repr, rest))}.")
+    if kind == "pair" and len(texts) != 2:
+        raise InputError("--kind pair needs the two columns: add --pair-columns a,b.")
+    if len(texts) == 2:
+        _check_pair(texts)
+    return (*texts, label), said
+
+
+def _named(files: TaskFiles) -> tuple[str, ...]:
+    if files.pair_columns is None:
+        return (files.text_column,) if files.text_column else ()
+    if files.text_column:
+        raise InputError("--text-column and --pair-columns were both given; choose one of them.")
+    _check_pair(files.pair_columns)
+    return files.pair_columns
+
+
+def _check_pair(columns: Sequence[str]) -> None:
+    """Two names that can stand before their texts."""
+    if len({*columns}) != 2 or len(columns) != 2 or not all(_COLUMN.fullmatch(name) for name in columns):
+        found = ",".join(columns)
+        raise InputError(
+            f"--pair-columns: found {found!r}, wanted two names of letters, digits, blanks, _, - and ., as a,b."
+        )
+
+
+def _metric(kind: TaskKind, metric: str | None, positive: str | None) -> str:
+    chosen = metric or USUAL[kind]
+    if kind not in METRICS[chosen].kinds:
+        able = ", ".join(m.name for m in METRICS.values() if kind in m.kinds)
+        raise InputError(f"--metric: {chosen} is none of a {kind}; wanted {able}.")
+    if chosen == "f1" and not positive:
+        raise InputError(
+            "--metric f1 is the F1 of one label: add --positive LABEL, or take macro_f1 or micro_f1 (accuracy)."
+        )
+    if positive and chosen != "f1":
+        raise InputError(f"--positive belongs to --metric f1, not to {chosen}; leave it out.")
+    return chosen
+
+
+def _inspect(looked: _Looked, definition: Definition) -> tuple[CustomData, Findings, list[str]]:
+    layout = looked.layout
+    read = {part: read_examples(looked.texts[part], looked.forms[part] or "csv", layout) for part in ("train", "test")}
+    blank = {part: blank_rows(found.examples, layout) for part, found in read.items()}
+    rows = {part: _without(found.examples, blank[part]) for part, found in read.items()}
+    names = {part: f"{part} ({looked.texts[part].name})" for part in rows}
+    if not rows["train"] or not rows["test"]:
+        counts = " and ".join(f"{names[part]} has {len(found)} rows" for part, found in rows.items())
+        raise InputError(f"{counts} with a text and a label: both need some.")
+    said = [
+        f"{found.n_converted:,} tags of {names[part]} were written as BIO."
+        for part, found in read.items()
+        if found.n_converted
+    ]
+    n_blank = sum(map(len, blank.values()))
+    texts = looked.texts.get("unlabeled")
+    data = CustomData(
+        train=_pairs(rows["train"]),
+        test=_pairs(rows["test"]),
+        unlabeled=read_unlabeled(texts, layout) if texts else [],
+        data_hash=definition.hash_with([text.sha256 for text in looked.texts.values()], n_blank),
+    )
+    findings = inspect_rows(data, layout.kind, n_blank=n_blank, understood=(*looked.understood, *said))
+    return data, findings, find_concerns(names, rows, blank, layout)
+
+
+def _without(rows: list[Example], blank: Sequence[Example]) -> list[Example]:
+    gone = {row.line for row in blank}
+    return [row for row in rows if row.line not in gone] if gone else rows
+
+
+def _pairs(rows: Sequence[Example]) -> list[tuple[str, str]]:
+    return [(row.source, row.target) for row in rows]
+
+
+def _overwrites(place: Path, task: Task, digest: str) -> list[str]:
+    """That another task of this name would go; nothing where it is the same one."""
+    if not place.exists():
+        return []
+    try:
+        there = read_description(place)
+    except InputError:
+        return [f"a damaged description of {task.name} lies there and would be overwritten"]
+    same_rows = there.data_hash == digest
+    if same_rows and replace(there.facts, n_unlabeled=task.n_unlabeled) == task:
+        return []
+    what = "another definition on the same files" if same_rows else "other files"
+    return [
+        f"there is a task {task.name} ({what}, metric {there.task.metric}, {there.findings.n_train:,} train rows), "
+        f"which would be overwritten; runs on it stay, scored as they were"
+    ]
+
+
+def _task(name: str, layout: Layout, metric: str, positive: str | None, data: CustomData, findings: Findings) -> Task:
+    labels = _label_names(layout.kind, findings)
+    if layout.kind == "classification" and len(labels) < 2:
+        raise InputError(f"{name} has {len(labels)} label in train; a classification needs two or more.")
+    if layout.kind == "tagging" and len(labels) < 2:
+        raise InputError(f"{name} has no entity in train; a tagging needs tags besides O.")
+    if positive and positive not in labels:
+        raise InputError(
+            f"--positive: found {positive!r}, wanted a label of train: {', '.join(map(repr, labels[:20]))}."
+        )
+    what = f"{name}: a task of your own, {len(labels)} labels" if labels else name
+    bare = Task(
         name=name,
-        kind=kind,
+        kind=layout.kind,
         metric=metric,
-        constant_score=round(constant, 4),
-        constant_answer=findings.majority_label if kind == "classification" else "no answer",
-        floors=(round(constant, 4),),
+        constant_score=0.0,
+        constant_answer="no answer",
+        floors=(0.0,),
         n_test=findings.n_test,
-        source_tokens=round(_tokens(sources), 1),
-        target_tokens=round(max(2.0, _tokens(targets)), 1),
-        description=f"{name}: a task of your own, {len(classes)} labels" if kind == "classification" else name,
-        labels=classes if kind == "classification" else (),
+        source_tokens=round(_tokens([text for text, _ in data.train]), 1),
+        target_tokens=round(max(2.0, _tokens([label for _, label in data.train])), 1),
+        description=f"{what}, F1 of {positive}" if positive else what,
+        labels=labels,
+        fields=layout.text_columns if len(layout.text_columns) > 1 else (),
         origin="custom",
+        positive=positive or "",
+        n_unlabeled=findings.n_usable_texts,
     )
+    return _with_floors(bare, data, findings)
+
+
+def _label_names(kind: TaskKind, findings: Findings) -> tuple[str, ...]:
+    """Commonest first; a tagging has O and both tags of every type, whichever of them stand in train."""
+    counts = dict(findings.labels)
+    if kind == "tagging":
+        types = {tag[2:] for tag in counts} - {""}
+        counts = {OUTSIDE: 0} | {f"{at}-{kind}": 0 for kind in types for at in "BI"} | counts
+    if kind not in LABELLED_KINDS:
+        return ()
+    return tuple(sorted(counts, key=lambda label: (-counts[label], label)))
+
+
+def _with_floors(task: Task, data: CustomData, findings: Findings) -> Task:
+    """The task with the scores of answers that never look at the text, under its own metric, the best of them last."""
+    truth = [target for _, target in data.test]
+    majority = findings.majority_label
+    if task.kind == "tagging":
+        answers = {"": f"{OUTSIDE} for every word"}
+    elif task.kind == "classification":
+        answers = {answer: answer for answer in dict.fromkeys((majority, task.positive)) if answer}
+    else:
+        answers = {majority: majority[:100]} if task.metric in ("exact_match", "squad_f1") else {}
+    scores = {said: round(constant_score(task, answer, truth) / 100, 4) for answer, said in answers.items()}
+    if not scores:
+        return task
+    best = max(scores, key=lambda said: scores[said])
+    return replace(task, constant_score=scores[best], constant_answer=best, floors=tuple(sorted({*scores.values()})))
 
 
 def _tokens(texts: Sequence[str]) -> float:
     return sum(min(128.0, len(t) / 4) for t in texts) / max(1, len(texts))
 
 
-def _read(files: TaskFiles) -> tuple[dict[str, TextFile], CustomData]:
-    places = {"train": files.train, "test": files.test, "unlabeled": files.unlabeled}
-    texts = {part: read_text(place) for part, place in places.items() if place is not None}
-    data = _data(texts, (files.text_column, files.label_column))
-    if not data.train or not data.test:
-        counts = f"{files.train.name} has {len(data.train)} rows, {files.test.name} {len(data.test)}"
-        raise InputError(f"{counts}: both need some.")
-    return texts, data
-
-
-def _data(texts: dict[str, TextFile], columns: tuple[str, str]) -> CustomData:
-    unlabeled = texts.get("unlabeled")
-    return CustomData(
-        train=parse_pairs(texts["train"], columns),
-        test=parse_pairs(texts["test"], columns),
-        unlabeled=parse_texts(unlabeled, columns[0]) if unlabeled else [],
-        data_hash=data_hash(list(texts.values())),
-    )
-
-
-def _description(
-    task: Task, files: TaskFiles, texts: dict[str, TextFile], findings: Findings, home: Path
-) -> dict[str, Any]:
-    places = {"train": files.train, "test": files.test, "unlabeled": files.unlabeled}
-    parts = {
-        part: {"path": os.path.relpath(place.resolve(), home.resolve()), "sha256": texts[part].sha256}
-        for part, place in places.items()
-        if place is not None
-    }
-    return {
-        "schema_version": TASK_SCHEMA_VERSION,
-        "task": asdict(task),
-        "files": {"parts": parts, "text_column": files.text_column, "label_column": files.label_column},
-        "findings": asdict(findings),
-    }
-
-
-def _tuples(task: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(task[name]) for name in ("floors", "labels", "fields")}
-
-
 def _resolve(place: Path, path: str) -> Path:
     return (place.parent / path).resolve()
-
-
-def _load(place: Path) -> dict[str, Any]:
-    try:
-        description: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
-        if description["schema_version"] != TASK_SCHEMA_VERSION:
-            raise ValueError(f"schema {description['schema_version']}")
-        return description
-    except (ValueError, KeyError) as error:
-        raise InputError(
-            f"{place} is no task description of schema {TASK_SCHEMA_VERSION} ({error}); add the task again."
-        ) from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from budgetsim.data import pins
 from budgetsim.data.custom import load_custom
 from budgetsim.data.formats import leak_groups, paraphrase_rows, typing_rows
-from budgetsim.data.rows import Row, TextFile, data_hash, parse_pairs
+from budgetsim.data.rows import Row, TextFile, data_hash, nfc, parse_pairs
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.data.toy import TOY_TASK, toy_rows
 from budgetsim.errors import InputError
@@ -101,15 +101,15 @@ def _rows(task: Task, file: TextFile | None) -> list[Row]:
 
 def _custom(task: Task) -> TaskData:
     custom = load_custom(task.name)
-    train, test = (_grouped(task, pairs) for pairs in (custom.train, custom.test))
+    train, test = (_grouped(pairs) for pairs in (custom.train, custom.test))
     return TaskData(
         task=task, train=train, test=test, unlabeled=tuple(custom.unlabeled), data_hash=custom.data_hash
     )  # fmt: skip
 
 
-def _grouped(task: Task, pairs: Sequence[tuple[str, str]]) -> tuple[Row, ...]:
-    groups = leak_groups([source for source, _ in pairs], task.fields)
-    return tuple(Row(source, target, group) for (source, target), group in zip(pairs, groups, strict=True))
+def _grouped(pairs: Sequence[tuple[str, str]]) -> tuple[Row, ...]:
+    """Rows whose own text is what leaks; of a pair both texts are, since one of them may stand in many pairs."""
+    return tuple(Row(source, target, nfc(source)) for source, target in pairs)
 
 
 def _data(task: Task, train: list[Row], test: list[Row], digest: str) -> TaskData:

@@ -6,12 +6,21 @@ import csv
 import hashlib
 import io
 import json
+import math
+import re
+import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import Final
 
 from budgetsim.errors import InputError
+
+MOST_BYTES: Final = 256 * 2**20  # of a file of rows
+_HALF: Final = re.compile("[\ud800-\udfff]")
+ENCODINGS: Final = ("utf-8", "latin-1", "cp1252", "utf-16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +47,47 @@ def nfc(text: str) -> str:
     >>> nfc("cafe\\u0301  au lait") == "caf\\u00e9 au lait"
     True
     """
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(text.split() if text.isascii() else unicodedata.normalize("NFC", text).split())
 
 
-def read_text(path: Path) -> TextFile:
-    """Read a UTF-8 file (a byte order mark is accepted).
+def read_text(path: Path, encoding: str = "utf-8") -> TextFile:
+    """Read a file of text (a byte order mark is accepted).
 
-    raises : InputError where it is missing, unreadable or not UTF-8
+    raises : InputError where it is missing, no file, unreadable, too large or not of the encoding
+    """
+    data = read_bytes(path)
+    try:
+        text = data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not {encoding.upper()} (byte {error.start} is wrong); save it as UTF-8, or name its --encoding."
+        ) from None
+    return TextFile(path.name, text, hashlib.sha256(data).hexdigest())
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Bytes of a plain file of at most so many.
+
+    raises : InputError
     """
     try:
-        data = path.read_bytes()
-        return TextFile(path.name, data.decode("utf-8-sig"), hashlib.sha256(data).hexdigest())
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise InputError(f"{path} is a folder; name the file in it.")
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path} is no plain file; name a CSV, JSONL or text file.")
+        with path.open("rb") as file:
+            data = file.read(most + 1)
     except FileNotFoundError:
         raise InputError(f"There is no file {path}; name an existing CSV, JSONL or text file.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start} is wrong); save it as UTF-8.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}).") from None
+    if len(data) > most:
+        raise InputError(
+            f"{path} has {found.st_size / 2**20:,.0f} MiB, wanted {most / 2**20:,.0f} or fewer; take a sample of its "
+            f"rows."
+        )
+    return data
 
 
 def parse_pairs(file: TextFile, columns: tuple[str, str]) -> list[tuple[str, str]]:
@@ -62,15 +95,15 @@ def parse_pairs(file: TextFile, columns: tuple[str, str]) -> list[tuple[str, str
 
     raises : InputError naming the line that is malformed, or the columns there are
     """
-    lines = _csv_rows(file) if file.name.lower().endswith(".csv") else _json_rows(file)
-    return [_pair(file, number, row, columns) for number, row in lines]
+    lines = csv_rows(file) if file.name.lower().endswith(".csv") else json_rows(file)
+    return [(cell(file, number, row, columns[0]), cell(file, number, row, columns[1])) for number, row in lines]
 
 
 def parse_texts(file: TextFile, column: str) -> list[str]:
     """Unlabelled texts: one a line of a `.txt` file, or a column of JSONL or CSV."""
     if file.name.lower().endswith((".csv", ".json", ".jsonl")):
-        lines = _csv_rows(file) if file.name.lower().endswith(".csv") else _json_rows(file)
-        return [_cell(file, number, row, column) for number, row in lines]
+        lines = csv_rows(file) if file.name.lower().endswith(".csv") else json_rows(file)
+        return [cell(file, number, row, column) for number, row in lines]
     return [line.strip() for line in file.text.splitlines() if line.strip()]
 
 
@@ -79,40 +112,58 @@ def data_hash(files: Sequence[TextFile]) -> str:
     return hashlib.sha256("\n".join(f.sha256 for f in files).encode("ascii")).hexdigest()
 
 
-def _json_rows(file: TextFile) -> Iterator[tuple[int, dict[str, object]]]:
-    for number, line in enumerate(file.text.splitlines(), start=1):
+def json_rows(file: TextFile) -> Iterator[tuple[int, dict[str, object]]]:
+    """Objects of a file that has one a line, with their lines.
+
+    raises : InputError
+    """
+    for number, line in enumerate(file.text.split("\n"), start=1):  # a text may hold other ends of lines
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{file.name}, line {number}: not JSON ({error}); write one object a line.") from None
         if not isinstance(row, dict):
             raise InputError(f"{file.name}, line {number}: found {type(row).__name__}, wanted a JSON object.")
         yield number, row
 
 
-def _csv_rows(file: TextFile) -> Iterator[tuple[int, dict[str, object]]]:
-    reader = csv.DictReader(io.StringIO(file.text), strict=True)
+def csv_rows(file: TextFile) -> Iterator[tuple[int, dict[str, object]]]:
+    """Rows of a CSV file with a header, with the lines they end in.
+
+    raises : InputError
+    """
+    reader = csv.reader(io.StringIO(file.text, newline=""), strict=True)
     try:
-        for row in reader:
-            yield reader.line_num, dict(row)
+        header = next((cells for cells in reader if cells), [])
+        if len({*header}) < len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            raise InputError(f"{file.name}, line 1: column {twice!r} stands twice; keep one of them.")
+        for cells in reader:
+            if cells:  # what a row lacks of the header is nothing, which `cell` refuses
+                yield reader.line_num, dict(zip_longest(header, cells[: len(header)]))
     except csv.Error as error:
         raise InputError(f"{file.name}, line {reader.line_num}: not CSV ({error}).") from None
 
 
-def _pair(file: TextFile, number: int, row: dict[str, object], columns: tuple[str, str]) -> tuple[str, str]:
-    text, label = (_cell(file, number, row, column) for column in columns)
-    return text, label
+def cell(file: TextFile, number: int, row: dict[str, object], column: str) -> str:
+    """Text of a column; whole and decimal numbers become text.
 
-
-def _cell(file: TextFile, number: int, row: dict[str, object], column: str) -> str:
+    raises : InputError where the column is missing, or holds something else
+    """
     value = row.get(column)
-    if column not in row:
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        text = str(value)
+    elif column in row:
+        raise InputError(f"{file.name}, line {number}: {column} is {value!r}, wanted a text.")
+    else:
         raise InputError(
             f"{file.name}, line {number}: no column {column!r}; it has {', '.join(map(str, row))}. "
             f"Name the columns with --text-column and --label-column."
         )
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
-        raise InputError(f"{file.name}, line {number}: {column} is {value!r}, wanted a text.")
-    return str(value)
+    if _HALF.search(text):
+        raise InputError(f"{file.name}, line {number}: {column} holds half a character (a surrogate); write it whole.")
+    return text

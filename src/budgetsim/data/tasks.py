@@ -32,6 +32,8 @@ class Task:
     labels: tuple[str, ...] = ()  # of a classification; an output that is none of them counts as the first
     fields: tuple[str, ...] = ()  # parts of the source, written `name: text`; empty for one text
     origin: str = "authors"  # authors, derived (from their files), generated (by this project), custom
+    positive: str = ""  # label that the metric f1 is of; "" for an f1 over all labels, as the paper's tasks have it
+    n_unlabeled: int | None = None  # texts without labels that a user's task has; None where a card says how many
 
 
 _TASKS = (
@@ -151,6 +153,7 @@ _EXTRA_TASKS = (
 
 TASKS: dict[str, Task] = {task.name: task for task in _TASKS}  # the six tasks of the paper
 _registry: dict[str, Task] = {task.name: task for task in (*_TASKS, *_EXTRA_TASKS)}
+_damaged: dict[str, str] = {}  # name -> what is wrong with the description of that task
 
 
 def register_task(task: Task) -> None:
@@ -162,6 +165,20 @@ def register_task(task: Task) -> None:
     if known is not None and known.origin != "custom":
         raise InputError(f"{task.name!r} is a task that ships with budgetsim; choose another name.")
     _registry[task.name] = task
+    _damaged.pop(task.name, None)
+
+
+def register_damaged(name: str, reason: str) -> None:
+    """Make known that a task was described and cannot be read; whoever asks for it is told why."""
+    if name not in _registry:
+        _damaged[name] = reason
+
+
+def forget_task(name: str) -> None:
+    """Take a user's own task out of the registry of this process."""
+    if name in _registry and _registry[name].origin == "custom":
+        del _registry[name]
+    _damaged.pop(name, None)
 
 
 def known_tasks() -> tuple[Task, ...]:
@@ -177,6 +194,8 @@ def get_task(name: str) -> Task:
     >>> get_task("stance").constant_score
     0.455
     """
+    if name in _damaged:
+        raise InputError(_damaged[name])
     if name not in _registry:
         raise InputError(f"There is no task {name!r}; known are {', '.join(sorted(_registry))}.")
     return _registry[name]

@@ -43,6 +43,8 @@ class Causal:
     gives: frozenset[Signal] = SOFT
     kinds: frozenset[TaskKind] = frozenset({"classification"})
     is_cheap: bool = False
+    usual_l2: float = 0.0
+    encoders: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -89,7 +91,7 @@ class Causal:
 
         return tune(self, task, examples, how, desk) if self.rank else calibrate(self, task, examples, how)
 
-    def load(self, task: Task, folder: Path) -> Fitted:
+    def load(self, task: Task, folder: Path, cache: Path | None = None) -> Fitted:
         from budgetsim.learners.prompting import load_prompted
 
         return load_prompted(self, task, folder)

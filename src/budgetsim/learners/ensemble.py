@@ -26,6 +26,7 @@ from budgetsim.learners.protocol import (
     Signal,
     Stateless,
     Training,
+    settled,
     softmax,
 )  # fmt: skip
 from budgetsim.learners.registry import parse_learner
@@ -58,6 +59,8 @@ class Ensemble:
 
     members: tuple[Learner, ...]
     gives: frozenset[Signal] = SOFT
+    usual_lr: float = 0.0  # of each member its own
+    usual_l2: float = 0.0
 
     @property
     def name(self) -> str:
@@ -76,12 +79,11 @@ class Ensemble:
         return all(member.is_cheap for member in self.members)
 
     @property
-    def usual_lr(self) -> float:
-        rates = [member.usual_lr for member in self.members if member.usual_lr]
-        return min(rates, default=0.0)
+    def encoders(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(model for member in self.members for model in member.encoders))
 
     def identity(self, how: Training) -> dict[str, object]:
-        return {f"{i}:{member.name}": member.identity(how) for i, member in enumerate(self.members)}
+        return {f"{i}:{m.name}": m.identity(settled(m, how)) for i, m in enumerate(self.members)}
 
     def check(self, task: Task) -> None:
         check_kind(self, task)
@@ -107,12 +109,12 @@ class Ensemble:
         fitted = []
         for i, member in enumerate(self.members):
             own = replace(desk, folder=desk.folder / f"member-{i}")
-            fitted.append(member.fit(task, examples, replace(how, seed=how.seed + i), own))
+            fitted.append(member.fit(task, examples, settled(member, replace(how, seed=how.seed + i)), own))
         return EnsembleFitted(self.name, task, tuple(fitted), _total([f.effort for f in fitted]))
 
-    def load(self, task: Task, folder: Path) -> EnsembleFitted:
+    def load(self, task: Task, folder: Path, cache: Path | None = None) -> EnsembleFitted:
         notes = read_notes(folder, self.name, task)
-        fitted = tuple(member.load(task, folder / f"member-{i}") for i, member in enumerate(self.members))
+        fitted = tuple(member.load(task, folder / f"member-{i}", cache) for i, member in enumerate(self.members))
         return EnsembleFitted(self.name, task, fitted, effort_of(notes))
 
 

@@ -32,17 +32,23 @@ def encode(
 
     returns : (sources, width) or (sources, 4 * width + 1)
     """
-    parts = [split_fields(source, fields) for source in sources]
-    paired = len(fields) == 2 and all(len(part) == 2 for part in parts)
-    rows = parts if paired else [[source] for source in sources]
-    vectors = embed(weights, sorted({text for row in rows for text in row}), max_tokens, cache)
+    rows, paired = _parts(sources, fields)
+    vectors = embed(weights, _texts(rows), max_tokens, cache)
     columns = [np.stack([vectors[row[k]] for row in rows]) for k in range(2 if paired else 1)]
     return pair_features(columns[0], columns[1]) if paired else columns[0]
 
 
+def shelve(weights: Weights, sources: Sequence[str], fields: Sequence[str], max_tokens: int, cache: Path) -> int:
+    """Put the vectors of sources on the shelf, where `encode` will look for them; how many were not there."""
+    texts = _texts(_parts(sources, fields)[0])
+    held = _shelf(weights, max_tokens, cache).read(texts)
+    embed(weights, [text for text in texts if text not in held], max_tokens, cache)
+    return len(texts) - len(held)
+
+
 def embed(weights: Weights, texts: Sequence[str], max_tokens: int, cache: Path | None) -> dict[str, Features]:
     """Mean-pooled, unit-length vector of each text, (width,), read from the cache where it is there."""
-    shelf = Shelf(cache / "features" / f"{identity(weights)}-{max_tokens}") if cache is not None else None
+    shelf = _shelf(weights, max_tokens, cache) if cache is not None else None
     vectors = shelf.read(texts) if shelf is not None else {}
     absent = sorted((text for text in texts if text not in vectors), key=lambda text: (len(text), text))
     if absent:
@@ -54,6 +60,21 @@ def embed(weights: Weights, texts: Sequence[str], max_tokens: int, cache: Path |
             if shelf is not None:
                 shelf.write(chunk, found)
     return vectors
+
+
+def _parts(sources: Sequence[str], fields: Sequence[str]) -> tuple[list[list[str]], bool]:
+    """The texts of each source, and whether all of them are pairs; a mixture is read as single texts."""
+    parts = [split_fields(source, fields) for source in sources]
+    paired = len(fields) == 2 and all(len(part) == 2 for part in parts)
+    return (parts if paired else [[source] for source in sources]), paired
+
+
+def _texts(rows: Sequence[Sequence[str]]) -> list[str]:
+    return sorted({text for row in rows for text in row})
+
+
+def _shelf(weights: Weights, max_tokens: int, cache: Path) -> Shelf:
+    return Shelf(cache / "features" / f"{identity(weights)}-{max_tokens}")
 
 
 def identity(weights: Weights) -> str:

@@ -51,6 +51,8 @@ class Finetuned:
     gives: frozenset[Signal] = SOFT
     kinds: frozenset[TaskKind] = frozenset(HEADS)
     is_cheap: bool = False
+    usual_l2: float = 0.0
+    encoders: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -105,7 +107,7 @@ class Finetuned:
 
         return tune(self, task, examples, how, desk)
 
-    def load(self, task: Task, folder: Path) -> Fitted:
+    def load(self, task: Task, folder: Path, cache: Path | None = None) -> Fitted:
         from budgetsim.learners.tuning import load_tuned
 
         return load_tuned(self, task, folder)

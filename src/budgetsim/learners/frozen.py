@@ -57,6 +57,11 @@ class Frozen:
     kinds: frozenset[TaskKind] = frozenset({"classification"})
     is_cheap: bool = True
     usual_lr: float = 0.0
+    usual_l2: float = 1e-3
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        return (self.model,)
 
     def identity(self, how: Training) -> dict[str, object]:
         return {"l2": how.l2, "temperature": how.temperature, "max_tokens": how.max_tokens}
@@ -98,10 +103,10 @@ class Frozen:
         head = fit_head(reader.features(examples.sources), examples, task.labels, how)
         return FrozenFitted(task, self.name, reader, head, Effort(examples=len(examples)))
 
-    def load(self, task: Task, folder: Path) -> FrozenFitted:
+    def load(self, task: Task, folder: Path, cache: Path | None = None) -> FrozenFitted:
         notes = read_notes(folder, self.name, task)
         head, _ = load_head(folder / "head.safetensors")
-        reader = self._reader(task, notes["max_tokens"], None)
+        reader = self._reader(task, notes["max_tokens"], cache)
         return FrozenFitted(task, self.name, reader, head, effort_of(notes))
 
     def _reader(self, task: Task, max_tokens: int, cache: Path | None) -> Reader:

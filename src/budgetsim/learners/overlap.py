@@ -53,6 +53,8 @@ class Overlap:
     kinds: frozenset[TaskKind] = frozenset({"classification"})
     is_cheap: bool = True
     usual_lr: float = 0.0
+    usual_l2: float = 0.0
+    encoders: tuple[str, ...] = ()
 
     def identity(self, how: Training) -> dict[str, object]:
         return {}
@@ -78,7 +80,7 @@ class Overlap:
         threshold, above = _best_threshold(values, examples.classes(task.labels) == 1)
         return OverlapFitted(task, threshold, above, Effort(examples=len(examples)))
 
-    def load(self, task: Task, folder: Path) -> OverlapFitted:
+    def load(self, task: Task, folder: Path, cache: Path | None = None) -> OverlapFitted:
         notes = read_notes(folder, NAME, task)
         return OverlapFitted(task, float(notes["threshold"]), bool(notes["above"]), effort_of(notes))
 

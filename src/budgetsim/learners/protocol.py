@@ -7,7 +7,7 @@ the conductor asks what a learner can be taught by, what it gives, and hands it 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -76,7 +76,8 @@ class Training:
     """How to train: everything that decides what is learnt, given the examples; a kind reads what it uses.
 
     max_tokens, target_tokens : of a source, of an answer that is text; longer ones are cut
-    l2 : penalty of linear learners; lora_rank : 0 trains every weight
+    lr, l2 : learning rate, and penalty of linear learners; `settled` puts a learner's usual ones in the place of 0
+    lora_rank : 0 trains every weight
     """
 
     steps: int
@@ -195,6 +196,14 @@ class Learner(Protocol):
     def usual_lr(self) -> float:
         """The learning rate to begin with; 0 where it reads none."""
 
+    @property
+    def usual_l2(self) -> float:
+        """The penalty to begin with; 0 where it reads none."""
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """Models whose frozen features it is taught on: they are made once for a text, before any fit."""
+
     def identity(self, how: Training) -> dict[str, object]:
         """The options of training that decide what it learns: what a recipe id hashes."""
 
@@ -210,11 +219,16 @@ class Learner(Protocol):
     def fit(self, task: Task, examples: Examples, how: Training, desk: Desk) -> Fitted:
         """Teach a fresh one; the same examples and options give the same learner, to the bit on one thread."""
 
-    def load(self, task: Task, folder: Path) -> Fitted:
-        """One that was saved.
+    def load(self, task: Task, folder: Path, cache: Path | None = None) -> Fitted:
+        """One that was saved; cache : as `Desk.cache`.
 
         raises : InputError where the folder does not hold one
         """
+
+
+def settled(learner: Learner, how: Training) -> Training:
+    """The options of training with the learner's usual learning rate and penalty where 0 leaves them to it."""
+    return replace(how, lr=how.lr or learner.usual_lr, l2=how.l2 or learner.usual_l2)
 
 
 class Stateless:

@@ -81,6 +81,15 @@ def parse_learner(name: str) -> Learner:
     return _parsed(name.strip())
 
 
+def is_seq2seq(name: str) -> bool:
+    """Whether a name is a T5's: no word of another kind stands before it.
+
+    >>> is_seq2seq("pico"), is_seq2seq("ft:minilm")
+    (True, False)
+    """
+    return name.split(":", 1)[0] not in {kind.word for kind in KINDS}
+
+
 def grammar() -> str:
     """How learners are named, in one line."""
     return f"{', '.join(kind.grammar for kind in KINDS)}, {', '.join(CPU_FAMILY)}, t5-v1_1-SIZE, or a T5's folder"

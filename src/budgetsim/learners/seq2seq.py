@@ -42,6 +42,8 @@ class Seq2Seq:
     gives: frozenset[Signal] = frozenset({"labels", "probabilities", "texts", "states"})
     kinds: frozenset[TaskKind] = frozenset({"classification", "tagging", "generation", "qa"})
     is_cheap: bool = False
+    usual_l2: float = 0.0
+    encoders: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -105,7 +107,7 @@ class Seq2Seq:
         lengths = (how.max_tokens, how.target_tokens)
         return Seq2SeqFitted(self.name, task, lora.merge(model).eval(), codec, lengths, effort)
 
-    def load(self, task: Task, folder: Path) -> Seq2SeqFitted:
+    def load(self, task: Task, folder: Path, cache: Path | None = None) -> Seq2SeqFitted:
         from budgetsim.learners import models
         from budgetsim.learners.codec import PieceCodec, checkpoint_codec
 

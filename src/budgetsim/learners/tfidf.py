@@ -51,6 +51,8 @@ class Tfidf:
     kinds: frozenset[TaskKind] = frozenset({"classification"})
     is_cheap: bool = True
     usual_lr: float = 0.0
+    usual_l2: float = 1e-4
+    encoders: tuple[str, ...] = ()
 
     def identity(self, how: Training) -> dict[str, object]:
         return {"l2": how.l2, "temperature": how.temperature}
@@ -77,7 +79,7 @@ class Tfidf:
         head = fit_head(features, examples, task.labels, how)
         return TfidfFitted(task, vectorizer, head, Effort(examples=len(examples)))
 
-    def load(self, task: Task, folder: Path) -> TfidfFitted:
+    def load(self, task: Task, folder: Path, cache: Path | None = None) -> TfidfFitted:
         notes = read_notes(folder, NAME, task)
         head, more = load_head(folder / "head.safetensors")
         words = json.loads((folder / "words.json").read_text(encoding="utf-8"))

@@ -13,6 +13,9 @@ from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
 from budgetsim.learners.names import is_cheap, is_encoder
+from budgetsim.learners.protocol import Learner, Training, settled
+from budgetsim.learners.registry import parse_learner
+from budgetsim.measure.lineage import is_taught
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +47,15 @@ class Recipe:
     encoder_l2: float = 1e-3
     cheap_l2: float = 1e-4
     lora_rank: int = 0
+    teacher_steps: int = 0  # 0: as many as the student's
     split: SplitRule
 
     def identity(self, route: Route) -> dict[str, Any]:
         """The hyper-parameters that a run of this route depends on: what recipe_id hashes."""
         common = {"preset": self.preset, "version": self.version}
         student = route.student
+        if is_taught(route):
+            return {**common, **self._taught_identity(route)}
         if is_cheap(student):
             return {**common, "l2": self.cheap_l2 if student == "tfidf-lr" else self.encoder_l2, "kind": student}
         own: dict[str, Any] = {**common, **self._training(self.epochs(route.kind)), "lr": self.lr}
@@ -63,10 +69,58 @@ class Recipe:
         return own
 
     def teacher_identity(self, teacher: str) -> dict[str, Any]:
-        """The hyper-parameters that a teacher depends on."""
+        """The hyper-parameters that a T5 teacher, or one on frozen features, depends on."""
         if is_encoder(teacher):
             return {"l2": self.encoder_l2}
         return {**self._training(self.epochs_teacher), "lr": self.teacher_lr, "lora_rank": self.lora_rank}
+
+    def learner_identity(self, name: str, steps: int, epochs: int) -> dict[str, Any]:
+        """The hyper-parameters that a learner of any kind depends on.
+
+        steps : optimiser steps where they are fixed, 0 where epochs count
+        """
+        learner = parse_learner(name)
+        own = learner.identity(self.training(learner, steps=steps, target_tokens=self.target_tokens))
+        length = {} if steps or "steps" not in own else {"steps": None, "epochs": epochs}
+        return {**own, **length, "prefix": self.prefix}
+
+    def training(
+        self, learner: Learner, *, steps: int, target_tokens: int, seed: int = 0, precision: str | None = None
+    ) -> Training:
+        """The recipe as options of a learner, its usual learning rate and penalty where the recipe has none."""
+        how = Training(
+            steps=steps,
+            batch=self.batch,
+            lr=self.lr,
+            warmup_share=self.warmup_share,
+            optimizer=self.optimizer,
+            scheduler=self.scheduler,
+            precision=precision or self.precision,
+            temperature=self.temperature,
+            max_tokens=self.source_tokens,
+            target_tokens=target_tokens,
+            l2=0.0,
+            lora_rank=self.lora_rank,
+            seed=seed,
+        )
+        return settled(learner, how)
+
+    def steps_of_teacher(self, n_labels: int) -> int:
+        """Optimiser steps of a teacher of any kind."""
+        return self.teacher_steps or self.steps_for(n_labels, self.epochs_teacher)
+
+    def steps_of_student(self, n_examples: int, strategy: Strategy) -> int:
+        """Optimiser steps of a student."""
+        return self.steps_for(n_examples, self.epochs(strategy))
+
+    def _taught_identity(self, route: Route) -> dict[str, Any]:
+        own = {"student": self.learner_identity(route.student, self.steps, self.epochs(route.kind))}
+        if not route.kind.teacher_stage:
+            return own
+        teacher = self.learner_identity(
+            route.teacher or route.student, self.teacher_steps or self.steps, self.epochs_teacher
+        )
+        return {**own, "gold": self.gold, "teacher": teacher}
 
     def steps_for(self, n_examples: int, epochs: int) -> int:
         """Optimiser steps over a training set: fixed, or whole epochs."""
@@ -100,6 +154,23 @@ PRESETS: Final[dict[str, Recipe]] = {
         steps=400,
         lr=1e-3,
         teacher_lr=1e-3,
+        split=SplitRule(kind="pooled"),
+    ),
+    # Learners of today on a CPU: pretrained encoders, each with its usual learning rate (see docs/measured.md).
+    "modern": Recipe(
+        preset="modern",
+        version=2,
+        family="modern",
+        student="ft:minilm:layers=2",
+        teacher="encoder-lr:minilm",
+        source_tokens=128,
+        target_tokens=16,
+        prefix=False,
+        vocabulary=4000,
+        batch=32,
+        steps=200,
+        lr=0.0,
+        teacher_lr=0.0,
         split=SplitRule(kind="pooled"),
     ),
     # The paper's recipe (evidence README), in bf16 where a GPU is there.

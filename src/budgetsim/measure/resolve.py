@@ -13,9 +13,12 @@ from budgetsim.data.unlabeled import LABELLED, TextPool
 from budgetsim.design.points import Design, Route
 from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
-from budgetsim.labelers import get_labeler
+from budgetsim.labelers import Brief, Labeler, get_labeler
 from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, is_encoder
 from budgetsim.learners.overlap import has_overlap_rule
+from budgetsim.learners.protocol import Signal
+from budgetsim.learners.registry import parse_learner
+from budgetsim.measure.lineage import is_taught
 from budgetsim.measure.recipe import TARGET_TOKENS, Recipe
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.workspace import Workspace
@@ -88,12 +91,16 @@ class Run:
         return self.pool
 
     @property
-    def text_order(self) -> list[int]:
-        """Places in the pool of the texts that the student sees: a nested prefix of the seed's order."""
+    def pool_order(self) -> list[int]:
+        """Places in the pool of all its texts, in the seed's order."""
         if self.pool is None:
             return []
-        n = self.design.n_unlabeled or self.design.n_llm_labels
-        return [int(i) for i in nested_order(len(self.pool.rows), self.spec.seed, "texts")[:n]]
+        return [int(i) for i in nested_order(len(self.pool.rows), self.spec.seed, "texts")]
+
+    @property
+    def text_order(self) -> list[int]:
+        """Places in the pool of the texts that the student sees: a nested prefix of the seed's order."""
+        return self.pool_order[: self.design.n_unlabeled or self.design.n_llm_labels]
 
     def part(self, name: str) -> Sequence[Row]:
         """Rows of `train`, `dev`, `test` or `pool`."""
@@ -104,6 +111,21 @@ class Run:
     def evaluated(self) -> Sequence[Row]:
         """The rows that scores are computed on."""
         return self.part(self.workspace.part)
+
+    # Who labels besides people
+
+    @property
+    def labeler(self) -> Labeler:
+        """The labeler of a run that has one."""
+        assert self.route.labeler is not None
+        return get_labeler(self.route.labeler)
+
+    @property
+    def brief(self) -> Brief:
+        """What the labeler is given: as many rows of the seed's order of labels as it may use, whatever N is."""
+        order = nested_order(len(self.split.train), self.spec.seed, "labels")[: self.labeler.n_owned]
+        owned = [self.split.train[int(i)] for i in order]
+        return Brief(task=self.task, owned=owned, seed=self.spec.seed, desk=self.workspace.desk)
 
     # What models read and write
 
@@ -143,21 +165,24 @@ def check_spec(spec: RunSpec, workspace: Workspace) -> None:
             raise InputError(f"{spec.title}: {name} is {count}, but {spec.task} has {have} {what} in this split.")
     _check_models(spec, get_task(spec.task))
     if pool is not None:
-        _check_pool(spec, pool, get_task(spec.task))
+        _check_pool(spec, pool, Run(spec, workspace))
 
 
-def _check_pool(spec: RunSpec, pool: TextPool, task: Task) -> None:
+def _check_pool(spec: RunSpec, pool: TextPool, run: Run) -> None:
     if pool.source == LABELLED and spec.design.n_labels:
         raise InputError(
             f"{spec.title}: the texts of --unlabeled {LABELLED} are the ones people labelled, so it serves "
             f"llm_annotate alone; {spec.strategy.name} needs texts of its own."
         )
     if spec.route.labeler is not None:
-        get_labeler(spec.route.labeler).check(pool.rows, task.labels)
+        run.labeler.check(run.task, pool.rows, run.brief.owned)
 
 
 def _check_models(spec: RunSpec, task: Task) -> None:
     student, strategy = spec.route.student, spec.strategy
+    if is_taught(spec.route):
+        _check_learners(spec, task)
+        return
     if is_cheap(student) and (task.kind != "classification" or strategy.teacher_stage):
         raise InputError(
             f"{student} learns hard labels of a classification; {task.name} is {task.kind}, the strategy "
@@ -174,6 +199,25 @@ def _check_models(spec: RunSpec, task: Task) -> None:
             )
     elif (spec.teacher in CPU_FAMILY) != (student in CPU_FAMILY):
         raise vocabulary_mismatch(spec)
+
+
+def _check_learners(spec: RunSpec, task: Task) -> None:
+    """Refuse learners that cannot do the task, are not there, or cannot teach each other."""
+    student = parse_learner(spec.route.student)
+    student.check(task)
+    if not spec.strategy.teacher_stage:
+        return
+    teacher = parse_learner(spec.teacher)
+    teacher.check(task)
+    signals: set[Signal] = {"probabilities"} if task.labels else {"texts"}
+    if not signals & teacher.gives & student.learns:
+        wanted = " or ".join(sorted(signals))
+        silent = teacher.name if not signals & teacher.gives else student.name
+        verb = "gives" if silent == teacher.name else "learns from"
+        raise InputError(
+            f"{teacher.name} cannot teach {student.name} {task.name}: that needs {wanted}, which {silent} {verb} none "
+            f"of. Choose another, or use its hard labels through llm_annotate."
+        )
 
 
 def vocabulary_mismatch(spec: RunSpec) -> InputError:

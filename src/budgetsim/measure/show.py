@@ -39,8 +39,10 @@ def _baselines(spec: RunSpec, workspace: Workspace) -> dict[str, float]:
 
     if task.kind not in ("classification", "tagging"):
         return {"copy": main_score(sources)}
-    constant = baselines.constant_answer(split.train) if task.labels else ""
-    scores = {f"constant ({constant or 'Amount'})": main_score([constant] * len(truth))}
+    is_words = task.kind == "tagging"
+    constant = "" if is_words else baselines.constant_answer(split.train)
+    word = ("O" if task.labels else "Amount") if is_words else constant
+    scores = {f"constant ({word})": main_score([constant] * len(truth))}
     if baselines.has_overlap_rule(task):
         labelled = split.train[:OVERLAP_LABELS]
         scores[f"overlap (N={OVERLAP_LABELS})"] = main_score(baselines.overlap_answers(task, labelled, sources))
@@ -50,7 +52,7 @@ def _baselines(spec: RunSpec, workspace: Workspace) -> dict[str, float]:
 def outcome_page(outcome: Outcome, beside: Mapping[str, Mapping[str, float]], campaign: Campaign) -> Page:
     """The runs of a campaign, by design, with what is beside them."""
     page: Page = []
-    records = {run.point.run_id: run for run in read_shards(campaign.paths.runs)[0]}
+    records = {run.point.run_id: run for run in read_shards(campaign.paths.runs, [])[0]}
     run_ids = _run_ids(campaign)
     for task, trivial in beside.items():
         runs = [records[i] for i in run_ids.get(task, ()) if i in records]

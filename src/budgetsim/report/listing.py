@@ -1,12 +1,18 @@
-"""What a card and the registry hold, as tables."""
+"""What a card and the registry hold, as tables; what was found in files of one's own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final
 
 from budgetsim.costs.rates import RateCard
+from budgetsim.data.inspection import PRESET_TOKENS, RARE, Findings
+from budgetsim.data.metrics import METRICS
 from budgetsim.data.tasks import Task
-from budgetsim.report.table import Table
+from budgetsim.report.table import Page, Table
+
+MOST_LABELS: Final = 100  # that are shown with their counts
 
 
 def rates_table(card: RateCard) -> Table:
@@ -38,10 +44,87 @@ def cards_table(cards: Sequence[RateCard]) -> Table:
 
 def tasks_table(tasks: Sequence[Task]) -> Table:
     """The tasks of the registry."""
-    rows = tuple((t.name, t.metric, f"{100 * t.constant_score:.1f}", f"{t.n_test:,}", t.description) for t in tasks)
+    rows = tuple(
+        (t.name, t.metric, f"{100 * t.constant_score:.1f}", f"{t.n_test:,}", shown(t.description)) for t in tasks
+    )
     return Table(
         title="",
         headings=("task", "metric", "constant", "test items", "what"),
         rows=rows,
         text_columns=frozenset({0, 1, 4}),
     )
+
+
+def task_page(task: Task) -> Page:
+    """One task, a fact a line."""
+    page: Page = [f"{key}: {shown(str(value))}" for key, value in asdict(task).items()]
+    if task.metric in METRICS and (task.metric != "f1" or task.positive):
+        page.append(f"The metric: {METRICS[task.metric].meaning}.")
+    return page
+
+
+def labels_table(findings: Findings) -> Table:
+    """Counts of labels by part, the commonest first."""
+    names = list(dict.fromkeys((*findings.labels, *findings.test_labels)))
+    cut = f", the first {MOST_LABELS} of {len(names):,}" if len(names) > MOST_LABELS else ""
+    rows = tuple(
+        (shown(name), f"{findings.labels.get(name, 0):,}", f"{findings.test_labels.get(name, 0):,}")
+        for name in names[:MOST_LABELS]
+    )
+    return Table(title=f"Labels{cut}", headings=("label", "train", "test"), rows=rows)
+
+
+def findings_page(task: Task, findings: Findings) -> Page:
+    """What was found in the files of a task, and what to do next."""
+    lines: Page = [
+        f"{task.name}: {findings.n_train:,} train, {findings.n_test:,} test, {findings.n_unlabeled:,} unlabelled; "
+        f"metric {task.metric}{f' of {shown(task.positive)}' if task.positive else ''}.",
+        *map(shown, findings.understood),
+    ]
+    if findings.labels:
+        labels = ", ".join(f"{shown(label)} {n}" for label, n in list(findings.labels.items())[:10])
+        lines.append(
+            f"Labels of train: {labels}. "
+            f"Always answering {shown(task.constant_answer)} scores {100 * task.constant_score:.1f}."
+        )
+    lines += [text for count, text in _worries(findings) if count]
+    lines.append(f"Next: budgetsim measure --task {task.name}")
+    return lines
+
+
+def shown(text: str) -> str:
+    """A text with whatever a terminal would act on written out.
+
+    >>> shown(chr(27) + "]0;b") == chr(92) + "x1b]0;b"
+    True
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _worries(findings: Findings) -> list[tuple[float, str]]:
+    shared, double, torn = findings.shared_texts, findings.duplicate_train_texts, findings.contradicting_texts
+    rare, unknown = [shown(x) for x in findings.rare_labels], [shown(x) for x in findings.unknown_test_labels]
+    cut = [
+        (
+            share >= 0.01,
+            f"About {100 * share:.0f} % of the texts are cut at {PRESET_TOKENS[preset]} tokens (preset {preset}).",
+        )
+        for preset, share in findings.long_shares.items()
+    ]
+    return [
+        (findings.n_blank, f"Rows without a text or a label, which are left out: {findings.n_blank:,}."),
+        (shared, f"Texts of train that stand in test too, and are not trained on: {shared:,}."),
+        (double, f"Duplicate texts of train, of which one is kept: {double:,}."),
+        (torn, f"Texts of train with two labels, of which the first is kept: {torn:,}."),
+        (
+            findings.unlabeled_in_test,
+            f"Unlabelled texts that stand in test, and are left out: {findings.unlabeled_in_test:,}.",
+        ),
+        (
+            findings.n_unlabeled,
+            f"Unlabelled texts that may be used, which bound the pool of every answer: {findings.n_usable_texts:,}.",
+        ),
+        (len(unknown), f"Labels only in test: {', '.join(unknown[:5])}."),
+        (len(rare), f"Labels of fewer than {RARE} train rows, hardly to be learned: {', '.join(rare[:5])}."),
+        *cut,
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from budgetsim.answers.notes import (
+    BeyondPool,
     DaysInSequence,
     ImpliedLabeler,
     ImpliedLlmLabels,
@@ -16,6 +17,7 @@ from budgetsim.answers.notes import (
     Note,
     NoTeacher,
     OwnedTeacherLabels,
+    OwnPool,
     PlateauRule,
     Refusal,
     TableEnd,
@@ -54,6 +56,15 @@ def note_words(note: Note) -> str:
                 f"the other; device-hours are taken to divide by the devices, {note.gpus} of them day and night; LLM "
                 f"labels take no time."
             )
+        case OwnPool(task=task, n=0):
+            return (
+                f"the pool is empty, since {task} has no unlabelled texts; --pool N says that there are some, "
+                f"`budgetsim tasks add {task} ... --unlabeled FILE` gives them."
+            )
+        case OwnPool(task=task, n=n):
+            return f"the pool is the {n:,} unlabelled texts that {task} has; --pool N says that there are more."
+        case BeyondPool(name=name, n=n):
+            return f"{name} is more than the {n:,.0f} unlabelled texts that the task has"
         case PlateauRule():
             return "the rule: a student scores at most what its teacher does, and below that as before."
         case LlmRule():

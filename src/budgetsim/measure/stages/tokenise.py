@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budgetsim.learners.names import CPU_FAMILY, is_encoder
+from budgetsim.measure.lineage import is_taught
 from budgetsim.measure.resolve import Run, vocabulary_mismatch
 from budgetsim.measure.stages.planned import Done, PlannedStage
 from budgetsim.measure.stagestore import Work
@@ -58,7 +59,7 @@ def check_vocabulary(run: Run) -> None:
     """
     teacher, student = run.spec.teacher, run.route.student
     of_one_kind = teacher == student or is_encoder(teacher) or {teacher, student} <= set(CPU_FAMILY)
-    if not run.strategy.teacher_stage or of_one_kind:
+    if not run.strategy.teacher_stage or of_one_kind or is_taught(run.route):
         return
     from budgetsim.learners.codec import checkpoint_codec
     from budgetsim.learners.models import hub_name

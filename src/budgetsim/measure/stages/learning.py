@@ -1,0 +1,76 @@
+"""What stages of learners share: options of training, where they work, and features of frozen encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from budgetsim.data.rows import Row
+from budgetsim.design.identity import canonical_hash
+from budgetsim.learners.protocol import Desk, Effort, Learner, Training
+from budgetsim.learners.weights import model_name, resolve
+from budgetsim.measure.resolve import Run
+from budgetsim.measure.stages.planned import Done, PlannedStage
+from budgetsim.measure.stagestore import Work
+
+LEARNER: Final = "learner"  # folder of a stage that a learner is saved in
+
+
+def training(run: Run, learner: Learner, steps: int) -> Training:
+    """How a learner of a run is trained; in the recipe's precision on a GPU alone."""
+    precision = run.recipe.precision if run.workspace.stages.device.kind == "gpu" else "fp32"
+    return run.recipe.training(
+        learner, steps=steps, target_tokens=run.target_tokens, seed=run.spec.seed, precision=precision
+    )
+
+
+def desk(run: Run, folder: Path, role: str) -> Desk:
+    """Where a learner of a run works."""
+    return Desk(folder, run.workspace.checkpoint_every, run.report(role), shelves(run))
+
+
+def shelves(run: Run) -> Path:
+    """Folder of the frozen features of a split's texts, shared by its runs."""
+    return run.workspace.stages.folder / "shelves" / run.split.split_id[:24]
+
+
+def plan_features(run: Run, learner: Learner, rows: Sequence[Row], what: tuple[str, ...]) -> tuple[PlannedStage, ...]:
+    """Features of some rows by every frozen encoder that a learner reads with; none for most learners.
+
+    what : names the rows within the run's split, so that their texts are hashed once a process
+    """
+    if not learner.encoders or not rows:
+        return ()
+    texts = run.workspace.remember(
+        (run.split.split_id, run.spec.unlabeled, *what), lambda: canonical_hash({"texts": run.prefixed(rows)})
+    )
+    return tuple(
+        PlannedStage(
+            kind="encode",
+            depends_on={
+                "texts": texts, "fields": list(run.task.fields), "encoder": model_name(model),
+                "max_tokens": run.recipe.source_tokens, "split": run.split.split_id,
+            },
+            about=run.about(model_name(model)),
+            examples=len(rows),
+            build=partial(_shelve, run, model, rows),
+        )
+        for model in learner.encoders
+    )  # fmt: skip
+
+
+def work_of(effort: Effort) -> Work:
+    """What a stage reports of a learner's training."""
+    return Work(
+        examples=effort.examples, tokens=effort.tokens or None, flops=effort.flops,
+        provenance={"resumed_at": effort.resumed_at},
+    )  # fmt: skip
+
+
+def _shelve(run: Run, model: str, rows: Sequence[Row], folder: Path, done: Done) -> Work:
+    from budgetsim.learners.features import shelve
+
+    n = shelve(resolve(model), run.prefixed(rows), run.task.fields, run.recipe.source_tokens, shelves(run))
+    return Work(examples=n, provenance={"texts": len(rows)})
