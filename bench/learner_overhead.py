@@ -5,8 +5,8 @@ OMP_NUM_THREADS=1 python bench/learner_overhead.py SOURCE [--steps 30] [--repeat
 SOURCE holds `sentconv` (SST-2) and `banking77` as their authors publish them. First: CPU seconds of loading, reading
 texts and training, the same rows in the same order, once each way and then the other way round. Then, for 64 texts a
 class: score on held-out texts and CPU seconds beside the recipe of the library's own documentation (Trainer, padding
-by batch, random order, 5e-5, linear decay, no warmup), equal in steps, batch and learning rate. All 77 intents take long; by
-default the first 10 by name are told apart. About 6 CPU minutes.
+by batch, random order, 5e-5, linear decay, no warmup), equal in steps, batch and learning rate. All 77 intents take
+long; by default the first 10 by name are told apart. About 6 CPU minutes.
 """
 
 from __future__ import annotations
