@@ -28,6 +28,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     DataCollatorWithPadding,
+    PrinterCallback,
     Trainer,
     TrainingArguments,
     get_linear_schedule_with_warmup,
@@ -132,7 +133,10 @@ def recipe(data: Data, how: Training) -> Callable[[Sequence[str]], list[str]]:
             output_dir=folder, max_steps=how.steps, per_device_train_batch_size=how.batch, learning_rate=how.lr,
             save_strategy="no", logging_strategy="no", report_to=[], disable_tqdm=True, use_cpu=True, seed=how.seed,
         )  # fmt: skip
-        Trainer(model, arguments, data_collator=DataCollatorWithPadding(tokenizer), train_dataset=rows).train()
+        collate = DataCollatorWithPadding(tokenizer)
+        at_work = Trainer(model, arguments, data_collator=collate, train_dataset=rows)
+        at_work.remove_callback(PrinterCallback)
+        at_work.train()
     return lambda sources: answers(model, tokenizer, data.task, sources, how.max_tokens)
 
 
