@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu,plot]' torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,measure,cpu,plot,llm]' torch==2.13.0
 	touch $@
 
 demo: $(VENV)/.ready  ## set up, answer the question, train on a generated task and answer from that, in a store of its own

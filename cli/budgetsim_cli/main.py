@@ -15,6 +15,7 @@ from budgetsim_cli import (
     fit,
     frontier,
     measure,
+    models,
     next_run,
     optimize,
     rates,
@@ -52,6 +53,7 @@ app.command("run-one")(run_one.run_one)
 app.add_typer(store.app, name="store")
 app.add_typer(rates.app, name="rates")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:

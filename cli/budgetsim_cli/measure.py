@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +14,8 @@ from budgetsim_cli.console import Json, Rates, Store, print_json, print_page, re
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from budgetsim.measure import Campaign, Recipe, RunSpec
+    from budgetsim.costs.rates import RateCard
+    from budgetsim.measure import Campaign, Limits, Recipe, RunSpec
     from budgetsim.measure.events import Notice, RunFailed, RunLost
 
 Task = Annotated[
@@ -35,7 +35,19 @@ def measure(
     ] = None,
     student: Annotated[str | None, typer.Option(help="Student; with --strategy.")] = None,
     teacher: Annotated[str | None, typer.Option(help="Teacher; with --strategy.")] = None,
-    llm: Annotated[str | None, typer.Option(help="Who labels, e.g. simulated:accuracy=0.8; with --strategy.")] = None,
+    llm: Annotated[
+        str | None,
+        typer.Option(help="Who labels: chat:MODEL, decide:MODEL or simulated:accuracy=0.8; with --strategy."),
+    ] = None,
+    llm_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the LLM's server, e.g. http://127.0.0.1:8000/v1; its key stands in OPENAI_API_KEY.",
+            show_default="BUDGETSIM_LLM_URL, OPENAI_BASE_URL or OpenAI",
+        ),
+    ] = None,
+    llm_concurrency: Annotated[int, typer.Option(min=1, max=256, help="Requests to the LLM at once.")] = 8,
+    llm_per_minute: Annotated[float | None, typer.Option(help="Requests to the LLM a minute, at most.")] = None,
     n_labels: Annotated[list[int] | None, typer.Option(help="Labels; with --strategy.")] = None,
     n_llm_labels: Annotated[list[int] | None, typer.Option(help="LLM labels; with --strategy.")] = None,
     n_unlabeled: Annotated[list[int] | None, typer.Option(help="Texts; with --strategy.")] = None,
@@ -47,7 +59,9 @@ def measure(
         int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one a core, two at most")
     ] = None,
     max_hours: Annotated[float | None, typer.Option(help="Stop before this many hours have passed.")] = None,
-    max_cost: Annotated[float | None, typer.Option(help="Stop before this many US dollars are spent.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop before this many US dollars are spent on devices and LLM requests.")
+    ] = None,
     rates: Rates = None,
     dry_run: Annotated[
         bool,
@@ -63,8 +77,10 @@ def measure(
     began = time.monotonic()
     from budgetsim.data.custom import register_custom_tasks
     from budgetsim.data.loading import Access
+    from budgetsim.labelers.server import Server
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
     from budgetsim.measure.conductor import cut_to_tasks
+    from budgetsim.measure.desks import open_purse
     from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
@@ -87,13 +103,18 @@ def measure(
         estimate = estimate_paper(tasks, read_rates(rates), specs, progress=say)
         print_json(estimate_json(estimate)) if as_json else print_page(estimate_page(estimate))
         return
+    card = read_rates(rates)
+    capped = None if max_cost is None and rates is None else card
+    limits, n_workers = _limits(max_hours, max_cost, capped, recipe), workers or min(2, os.cpu_count() or 1)
     campaign = Campaign(
         specs=specs,
         paths=paths,
         cache=default_cache(),
-        workers=workers or min(2, os.cpu_count() or 1),
+        workers=n_workers,
         leave_out=strategy is None,
-        limits=_limits(max_hours, max_cost, rates, recipe),
+        limits=limits,
+        server=Server.at(llm_url, concurrency=llm_concurrency, per_minute=llm_per_minute),
+        purse=open_purse(card, max_cost, limits.usd_per_hour, n_workers),
         access=Access(trust_first_use=trust_first_use),
     )
     if strategy is None:
@@ -141,12 +162,12 @@ def _points(
     return grid.specs((), recipe)
 
 
-def _limits(max_hours: float | None, max_cost: float | None, rates: Path | None, recipe: Recipe) -> Any:
+def _limits(max_hours: float | None, max_cost: float | None, card: RateCard | None, recipe: Recipe) -> Limits:
     from budgetsim.measure import Limits
 
-    if max_cost is None and rates is None:
+    if card is None:
         return Limits(max_hours=max_hours)
-    device = read_rates(rates).device("cpu" if recipe.preset == "cpu" else "gpu")
+    device = card.device("cpu" if recipe.preset == "cpu" else "gpu")
     return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=float(device.usd_per_device_hour))
 
 

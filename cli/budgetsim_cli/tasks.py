@@ -72,6 +72,10 @@ def add(
         ),
     ] = None,
     positive: Annotated[str | None, typer.Option(help="The label that --metric f1 is of.", show_default=False)] = None,
+    about: Annotated[
+        str | None,
+        typer.Option(help="What is asked of a text, in words; an LLM that labels is told so.", show_default=False),
+    ] = None,
     text_column: Annotated[
         str | None, typer.Option(help="Column that holds the text.", show_default="text, or the only one left")
     ] = None,
@@ -106,7 +110,7 @@ def add(
         encoding=encoding,
     )
     folder = locate(store).folder / "tasks"
-    task, findings = add_task(folder, name, files, metric, kind=kind, positive=positive, accept=yes)
+    task, findings = add_task(folder, name, files, metric, kind=kind, positive=positive, about=about, accept=yes)
     if as_json:
         print_json({"task": asdict(task), "findings": asdict(findings)})
     else:

@@ -8,6 +8,7 @@ BudgetsimError                1  failure
 ├── NoEvidenceError           4  nothing was measured or published for the question
 ├── StoreError                1  the store is damaged or of another version
 │   └── StoreLockedError      5  another process holds the store
+├── EndpointError             1  a server of labels fails, or is not there
 ├── DiskFullError             1  a disk has no room for what a run writes
 ├── StoppedError            130  somebody interrupted the work (Ctrl-C)
 │   ├── TerminatedError     143  the system, or another program, ended it
@@ -60,6 +61,10 @@ class StoreLockedError(StoreError):
     """Another process holds the store."""
 
     exit_code = 5
+
+
+class EndpointError(BudgetsimError):
+    """A server of labels fails, or is not there."""
 
 
 class DiskFullError(BudgetsimError):

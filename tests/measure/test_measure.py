@@ -27,7 +27,7 @@ from budgetsim.data.tasks import get_task
 from budgetsim.data.unlabeled import load_pool
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.errors import BudgetsimError, InputError
-from budgetsim.labelers import get_labeler
+from budgetsim.labelers import Brief, get_labeler
 from budgetsim.learners import overlap as baselines
 from budgetsim.learners.schedule import batch_order
 from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
@@ -134,12 +134,13 @@ def test_simulated_labels_have_their_accuracy_and_spread_their_errors() -> None:
     labels = ("a", "b", "c")
     rows = [Row(str(i), labels[i % 3], "") for i in range(6000)]
     labeler = get_labeler("simulated:accuracy=0.8")
-    said = labeler.label(rows, labels, seed=0)
+    brief = Brief(task=replace(get_task("fever"), labels=labels))
+    said = labeler.label(rows, brief).answers
     right = np.mean([s == r.target for s, r in zip(said, rows, strict=True)])
     assert right == pytest.approx(0.8, abs=0.02)
     shift = Counter((labels.index(s) - labels.index(r.target)) % 3 for s, r in zip(said, rows, strict=True))
     assert shift[1] == pytest.approx(shift[2], rel=0.15)
-    assert said == labeler.label(rows, labels, seed=0)
+    assert said == labeler.label(rows, brief).answers
     for bad in ("gpt:accuracy=0.8", "simulated:accuracy=1.2", "simulated"):
         with pytest.raises(InputError, match=r"simulated:accuracy=0\.8"):
             get_labeler(bad)

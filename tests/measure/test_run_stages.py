@@ -15,13 +15,14 @@ from budgetsim.data.custom import TaskFiles, add_task
 from budgetsim.data.loading import Access
 from budgetsim.data.rows import Row
 from budgetsim.data.splits import nested_order
+from budgetsim.data.tasks import get_task
 from budgetsim.data.unlabeled import load_pool
 from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import Route
 from budgetsim.design.strategies import ANNOTATE
 from budgetsim.design.strategies import DISTILL as DISTILLING
 from budgetsim.errors import InputError
-from budgetsim.labelers import get_labeler
+from budgetsim.labelers import Brief, get_labeler
 from budgetsim.measure import execute
 from budgetsim.measure.grid import parse_grid
 from budgetsim.measure.recipe import PRESETS, Recipe
@@ -228,7 +229,8 @@ def test_a_pool_is_told_by_its_whole_texts(workspace: Workspace, tmp_path: Path)
 def test_a_simulated_labeler_errs_elsewhere_with_another_seed() -> None:
     rows = [Row(str(i), "a", "") for i in range(200)]
     labeler = get_labeler("simulated:accuracy=0.7")
-    said = [labeler.label(rows, ("a", "b"), seed) for seed in (0, 1)]
+    task = replace(get_task("fever"), labels=("a", "b"))
+    said = [labeler.label(rows, Brief(task=task, seed=seed)).answers for seed in (0, 1)]
     assert said[0] != said[1]
 
 

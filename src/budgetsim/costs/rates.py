@@ -127,6 +127,7 @@ class LlmPrice(_Sourced):
     model: Name  # provider/model
     usd_per_mtok_input: Usd
     usd_per_mtok_output: Usd
+    usd_per_mtok_cached: Usd | None = None  # input that the server kept from an earlier request; None: as other input
     prompt_examples: Count = 0  # labelled examples in the prompt
     note: Text | None = None
 

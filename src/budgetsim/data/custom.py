@@ -86,12 +86,14 @@ def add_task(
     *,
     kind: str | None = None,
     positive: str | None = None,
+    about: str | None = None,
     accept: bool = False,
 ) -> tuple[Task, Findings]:
     """Check a user's files, remember them as `folder/NAME.json`, and register the task.
 
     metric, kind : None for what the other and the files suggest; kind is one of `KINDS`
     positive : label that the metric f1 is of
+    about : what is asked of a text, in words; LLMs that label are told so
     accept : go on in spite of what may be a slip
     raises : InputError where a file, column, metric or name cannot be used, or with all that may be a slip;
         StoreError where the folder cannot be written
@@ -105,6 +107,7 @@ def add_task(
     )  # fmt: skip
     data, findings, concerns = _inspect(looked, definition)
     task = _task(name, looked.layout, chosen, positive, data, findings)
+    task = replace(task, description=" ".join(about.split())) if about and about.strip() else task
     place = folder / f"{name}.json"
     concerns += _overwrites(place, task, data.data_hash)
     if concerns and not accept:

@@ -59,8 +59,17 @@ class Labeler:
             accuracy = float(number) if found else np.nan
         except ValueError:
             accuracy = np.nan
-        if not 0.0 <= accuracy <= 1.0:
-            return cls()
+        return cls.of_accuracy(accuracy, guess) if 0.0 <= accuracy <= 1.0 else cls()
+
+    @classmethod
+    def of_accuracy(cls, accuracy: float, guess: float) -> Labeler:
+        """A labeler whose accuracy is stated, or was measured on labels of people.
+
+        accuracy, guess : fractions
+
+        >>> Labeler.of_accuracy(0.75, 0.5).beyond_guess
+        0.5
+        """
         return cls(float(np.clip((accuracy - guess) / (1.0 - guess), LEAST_BEYOND_GUESS, 1.0)))
 
     @property

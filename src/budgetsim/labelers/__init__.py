@@ -7,11 +7,15 @@ from types import MappingProxyType
 from typing import Final
 
 from budgetsim.errors import InputError
-from budgetsim.labelers.labeler import Labeler
+from budgetsim.labelers.chat import parse_chat
+from budgetsim.labelers.decide import parse_decide
+from budgetsim.labelers.labeler import Brief, Desk, Labeler, Labels
 from budgetsim.labelers.simulated import SimulatedLabeler
 
 # What a labeler's name begins with -> how the whole name is read.
-LABELERS: Final[Mapping[str, Callable[[str], Labeler]]] = MappingProxyType({"simulated": SimulatedLabeler.parse})
+LABELERS: Final[Mapping[str, Callable[[str], Labeler]]] = MappingProxyType(
+    {"simulated": SimulatedLabeler.parse, "chat": parse_chat, "decide": parse_decide}
+)
 
 
 def get_labeler(name: str) -> Labeler:
@@ -24,8 +28,11 @@ def get_labeler(name: str) -> Labeler:
     """
     kind = name.partition(":")[0]
     if kind not in LABELERS:
-        raise InputError(f"There is no labeler {name!r}; write simulated:accuracy=0.8 (0 to 1).")
+        raise InputError(
+            f"There is no labeler {name!r}; write simulated:accuracy=0.8 (0 to 1), or an LLM behind a server: "
+            f"chat:MODEL or decide:MODEL with --llm-url."
+        )
     return LABELERS[kind](name)
 
 
-__all__ = ["LABELERS", "Labeler", "SimulatedLabeler", "get_labeler"]
+__all__ = ["LABELERS", "Brief", "Desk", "Labeler", "Labels", "SimulatedLabeler", "get_labeler"]

@@ -1,15 +1,20 @@
-"""A labeler of a stated accuracy, made of answers that are known: it costs nothing, and no endpoint is asked."""
+"""A labeler of a stated accuracy, made of answers that are known: it costs nothing, and no server is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from budgetsim.data.rows import Row
+from budgetsim.data.tasks import Task
 from budgetsim.data.unlabeled import LABELLED
+from budgetsim.design.arrays import Floats
 from budgetsim.errors import InputError
+from budgetsim.labelers.labeler import Brief, Labels
+from budgetsim.labelers.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +41,71 @@ class SimulatedLabeler:
             raise InputError(f"There is no labeler {name!r}; write simulated:accuracy=0.8 (0 to 1).")
         return cls(accuracy)
 
-    def check(self, rows: Sequence[Row], labels: Sequence[str]) -> None:
+    @property
+    def name(self) -> str:
+        """As it is written in a run."""
+        return f"simulated:accuracy={self.accuracy}"
+
+    @property
+    def n_owned(self) -> int:
+        """It looks at no labels but those it changes."""
+        return 0
+
+    @property
+    def asks(self) -> bool:
+        """It asks nobody."""
+        return False
+
+    def check(self, task: Task, rows: Sequence[Row], owned: Sequence[Row] = ()) -> None:
         """Refuse texts whose answers are not known.
 
         raises : InputError with the way out
         """
-        if not labels:
+        if not task.labels:
             raise InputError("A simulated labeler works for classifications, and this task is none.")
-        unknown = sum(row.target not in labels for row in rows)
+        unknown = sum(row.target not in task.labels for row in rows)
         if unknown:
             raise InputError(
                 f"A simulated labeler changes known answers, and {unknown:,} of the {len(rows):,} texts have none. For "
                 f"llm_annotate, pass --unlabeled {LABELLED}: it labels the texts of your labelled training rows anew."
             )
 
-    def label(self, rows: Sequence[Row], labels: Sequence[str], seed: int) -> list[str]:
+    def knock(self, rows: Sequence[Row], brief: Brief) -> None:
+        """There is no server."""
+
+    def identity(self, brief: Brief) -> Mapping[str, Any]:
+        """Its name and the seed say all."""
+        return {}
+
+    def examine(self, brief: Brief) -> Trial | None:
+        """Its answers on the owned labels beside them."""
+        said = self.label(brief.owned, brief).answers
+        right = sum(answer == row.target for answer, row in zip(said, brief.owned, strict=True))
+        return Trial(n_asked=len(said), n_answered=len(said), n_right=right) if said else None
+
+    def label(self, rows: Sequence[Row], brief: Brief) -> Labels:
         """A label for each row.
 
         raises : InputError as `check`
         """
-        self.check(rows, labels)
-        rng = np.random.default_rng([seed, 4])
+        self.check(brief.task, rows)
+        labels, rng = brief.task.labels, np.random.default_rng([brief.seed, 4])
         wrong = rng.random(len(rows)) >= self.accuracy
         shift = rng.integers(1, len(labels), size=len(rows))
         place = {label: i for i, label in enumerate(labels)}
-        return [
-            labels[(place[row.target] + int(s)) % len(labels)] if w else row.target
-            for row, w, s in zip(rows, wrong, shift, strict=True)
-        ]
+        return Labels(
+            answers=tuple(
+                labels[(place[row.target] + int(s)) % len(labels)] if w else row.target
+                for row, w, s in zip(rows, wrong, shift, strict=True)
+            )
+        )
+
+    def probabilities(self, rows: Sequence[Row], brief: Brief) -> Floats:
+        """It has none.
+
+        raises : InputError with the ways out
+        """
+        raise InputError(
+            "A simulated labeler gives hard labels alone. For soft ones take a teacher that is trained (--teacher), or "
+            "an LLM: chat:MODEL or decide:MODEL."
+        )

@@ -11,7 +11,10 @@ from typing import Final
 from budgetsim.data.loading import Access
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError, StoreLockedError
+from budgetsim.labelers.purse import Purse
+from budgetsim.labelers.server import Server
 from budgetsim.measure.crew import CampaignPlan, Crew
+from budgetsim.measure.desks import desk_at, desk_values
 from budgetsim.measure.estimate import Estimator, Timed, prediction_error
 from budgetsim.measure.events import (
     CutToTexts,
@@ -30,6 +33,7 @@ from budgetsim.measure.resolve import check_spec
 from budgetsim.measure.signals import SignalReceived, stop_on_signals
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import plan_stages
+from budgetsim.measure.stages.llm_labels import knock_at_servers
 from budgetsim.measure.stagestore import Device, StageStore
 from budgetsim.measure.workspace import CHECKPOINT_EVERY, Workspace
 from budgetsim.store.location import StorePaths
@@ -51,6 +55,8 @@ class Campaign:
     limits: Limits = field(default_factory=Limits)
     access: Access = field(default_factory=Access)
     checkpoint_every: int = CHECKPOINT_EVERY  # steps
+    server: Server = field(default_factory=Server)  # that labelers ask
+    purse: Purse = field(default_factory=Purse)  # that their requests are paid from
     leave_out: bool = False  # whether runs that the task cannot give are left out instead of refused
 
 
@@ -88,7 +94,7 @@ def find_missing(campaign: Campaign, listen: Listener = ignore) -> tuple[list[Ru
     """The runs that are in the store's files already, and those that are not.
 
     raises : InputError where a run asks for what the task cannot give (of a grid such runs are left
-        out, and said)
+        out, and said), EndpointError where a server that must be asked is not there
     """
     refuse_toys(campaign)
     done = {run.point.run_id for run in read_shards(campaign.paths.runs, [])[0]}  # damaged ones are run again
@@ -108,6 +114,7 @@ def find_missing(campaign: Campaign, listen: Listener = ignore) -> tuple[list[Ru
         (stored if workspace.point(spec).run_id in done else missing).append(spec)
     for why, specs in refused.items():
         listen(LeftOut(len(specs), why))
+    knock_at_servers(missing, workspace)
     if campaign.specs and not stored and not missing:
         raise InputError(f"Nothing of the grid can be run: {next(iter(refused))}")
     return stored, missing
@@ -202,6 +209,7 @@ def _plan(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Campa
             "cache": str(campaign.cache),
             "threads": campaign.threads,
             "checkpoint_every": campaign.checkpoint_every,
+            "desk": desk_values(campaign.server, campaign.purse),
             "access": asdict(campaign.access),
         },
         workers=campaign.workers,
@@ -212,7 +220,8 @@ def _plan(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Campa
 
 def open_view(campaign: Campaign) -> Workspace:
     """A workspace to look into, not to work in: splits, pools and which stages are there."""
-    return Workspace(StageStore(campaign.cache, Device("cpu", "")), campaign.access)
+    desk = desk_at(campaign.cache, campaign.server, campaign.purse)
+    return Workspace(StageStore(campaign.cache, Device("cpu", "")), campaign.access, desk=desk)
 
 
 def _outcome(crew: Crew, estimator: Estimator, campaign: Campaign, stored: int, missing: int) -> Outcome:

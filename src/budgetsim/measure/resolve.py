@@ -13,7 +13,7 @@ from budgetsim.data.unlabeled import LABELLED, TextPool
 from budgetsim.design.points import Design, Route
 from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
-from budgetsim.labelers import get_labeler
+from budgetsim.labelers import Brief, Labeler, get_labeler
 from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, is_encoder
 from budgetsim.learners.overlap import has_overlap_rule
 from budgetsim.learners.protocol import Signal
@@ -112,6 +112,21 @@ class Run:
         """The rows that scores are computed on."""
         return self.part(self.workspace.part)
 
+    # Who labels besides people
+
+    @property
+    def labeler(self) -> Labeler:
+        """The labeler of a run that has one."""
+        assert self.route.labeler is not None
+        return get_labeler(self.route.labeler)
+
+    @property
+    def brief(self) -> Brief:
+        """What the labeler is given: as many rows of the seed's order of labels as it may use, whatever N is."""
+        order = nested_order(len(self.split.train), self.spec.seed, "labels")[: self.labeler.n_owned]
+        owned = [self.split.train[int(i)] for i in order]
+        return Brief(task=self.task, owned=owned, seed=self.spec.seed, desk=self.workspace.desk)
+
     # What models read and write
 
     @property
@@ -150,17 +165,17 @@ def check_spec(spec: RunSpec, workspace: Workspace) -> None:
             raise InputError(f"{spec.title}: {name} is {count}, but {spec.task} has {have} {what} in this split.")
     _check_models(spec, get_task(spec.task))
     if pool is not None:
-        _check_pool(spec, pool, get_task(spec.task))
+        _check_pool(spec, pool, Run(spec, workspace))
 
 
-def _check_pool(spec: RunSpec, pool: TextPool, task: Task) -> None:
+def _check_pool(spec: RunSpec, pool: TextPool, run: Run) -> None:
     if pool.source == LABELLED and spec.design.n_labels:
         raise InputError(
             f"{spec.title}: the texts of --unlabeled {LABELLED} are the ones people labelled, so it serves "
             f"llm_annotate alone; {spec.strategy.name} needs texts of its own."
         )
     if spec.route.labeler is not None:
-        get_labeler(spec.route.labeler).check(pool.rows, task.labels)
+        run.labeler.check(run.task, pool.rows, run.brief.owned)
 
 
 def _check_models(spec: RunSpec, task: Task) -> None:

@@ -17,7 +17,10 @@ from typing import IO
 from budgetsim.data.custom import register_custom_tasks
 from budgetsim.data.loading import Access
 from budgetsim.errors import BudgetsimError, DiskFullError
+from budgetsim.labelers.purse import Purse
+from budgetsim.labelers.server import Server
 from budgetsim.learners.device import find_device, prepare
+from budgetsim.measure.desks import desk_at, desk_from
 from budgetsim.measure.events import (
     Done,
     Failed,
@@ -51,6 +54,7 @@ def main() -> None:
     except BudgetsimError as error:
         _send(events, Refused(str(error)))
         return
+    workspace.desk = desk_from(settings["desk"], Path(settings["cache"]))
     workspace.checkpoint_every = settings["checkpoint_every"]
     workspace.progress = lambda what, done, of: _send(events, Progress(what, done, of))
     _send(events, Ready(workspace.stages.device.name, workspace.stages.device.kind))
@@ -61,12 +65,14 @@ def main() -> None:
 def open_workspace(paths: StorePaths, cache: Path, access: Access, *, threads: int = 1) -> Workspace:
     """What a process needs to run specs: stages on disk, the device, threads, the user's own tasks.
 
-    raises : MissingExtraError where torch or transformers is not installed
+    raises : MissingExtraError where torch or transformers is not installed, InputError where the environment names an
+        address of a server that is none
     """
     prepare(threads)
     register_custom_tasks(paths.folder / "tasks")
     recorded = {stage.stage_id: stage for stage in read_shards(paths.runs, [])[1]}
-    return Workspace(StageStore(cache, Device(*find_device()), recorded), access)
+    desk = desk_at(cache, Server.at(), Purse())
+    return Workspace(StageStore(cache, Device(*find_device()), recorded), access, desk=desk)
 
 
 def _serve(spec: RunSpec, workspace: Workspace, paths: StorePaths, events: IO[str]) -> None:

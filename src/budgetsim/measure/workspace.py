@@ -11,6 +11,7 @@ from budgetsim.data.splits import Split, split_task
 from budgetsim.data.unlabeled import TextPool, load_pool
 from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import DesignPoint
+from budgetsim.labelers import Desk
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stagestore import StageStore
 
@@ -26,6 +27,7 @@ class Workspace:
     progress: Callable[[str, int, int], None] | None = None
     part: str = "test"  # dev where a choice is being made
     checkpoint_every: int = CHECKPOINT_EVERY
+    desk: Desk = field(default_factory=Desk)  # of labelers
     _splits: dict[str, Split] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)
     _pools: dict[tuple[str, str], TextPool] = field(default_factory=dict)

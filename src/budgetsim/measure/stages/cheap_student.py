@@ -12,7 +12,7 @@ from budgetsim.data.rows import Row
 from budgetsim.measure.resolve import Run
 from budgetsim.measure.stages.encode import load_features, plan_encoding
 from budgetsim.measure.stages.evaluate import score_answers
-from budgetsim.measure.stages.llm_labels import hard_labels, plan_llm_labels
+from budgetsim.measure.stages.llm_labels import hard_labels, labelled_texts, plan_llm_labels
 from budgetsim.measure.stages.planned import Done, PlannedStage
 from budgetsim.measure.stages.student import about_student
 from budgetsim.measure.stagestore import Work
@@ -44,7 +44,8 @@ def _build(run: Run, encoded: Sequence[PlannedStage], folder: Path, done: Done) 
     elif run.route.student == "tfidf-lr":
         answers = _tfidf_answers(run, rows, labels)
     else:
-        answers = _encoder_answers(run, labels, [load_features(stage, done) for stage in encoded])
+        order = labelled_texts(run, done)
+        answers = _encoder_answers(run, labels, order, [load_features(stage, done) for stage in encoded])
     metric, value = score_answers(run, answers, folder)
     return Work(examples=len(rows), metric=metric, score=value)
 
@@ -64,12 +65,14 @@ def _tfidf_answers(run: Run, rows: Sequence[Row], labels: Sequence[str]) -> list
     return [run.task.labels[i] for i in head.logits(test).argmax(1)]
 
 
-def _encoder_answers(run: Run, labels: Sequence[str], features: Sequence[np.ndarray]) -> list[str]:
+def _encoder_answers(
+    run: Run, labels: Sequence[str], order: Sequence[int], features: Sequence[np.ndarray]
+) -> list[str]:
     from budgetsim.learners.encoder import fit_logistic
 
     train, test, *pool = features
     people = [train[run.label_order]] if "n_labels" in run.strategy.trains_on else []
-    rows = np.concatenate([*people, *(part[run.text_order] for part in pool)])
+    rows = np.concatenate([*people, *(part[order] for part in pool)])
     head = fit_logistic(rows, _classes(run, labels), len(run.task.labels), run.recipe.encoder_l2)
     return [run.task.labels[i] for i in head.logits(test).argmax(1)]
 
