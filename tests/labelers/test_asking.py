@@ -324,6 +324,13 @@ def test_a_server_that_is_gone_is_given_up_soon(fake: Fake, tmp_path: Path) -> N
     assert fake.requests <= 2 * (3 + 1)
 
 
+@pytest.mark.parametrize("always", ["", "no list"])
+def test_a_server_that_answers_is_there(always: str, fake: Fake, tmp_path: Path) -> None:
+    fake.always = always
+    BARE.knock(ROWS, brief_of(fake, tmp_path))
+    assert fake.requests == 0  # nothing was asked
+
+
 # Batches
 
 
