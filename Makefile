@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-train check lint types imports test-slow mutate docs paper rebuild bad-input clean
+.PHONY: demo test test-train check lint types imports test-slow mutate docs paper rebuild bad-input fuzz clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -55,6 +55,9 @@ rebuild: $(VENV)/.ready  ## the database and the fits anew from the text files
 
 bad-input: $(VENV)/.ready  ## the table of bad inputs with messages and exit codes
 	$(BIN)/python tests/bad_input.py
+
+fuzz: $(VENV)/.ready  ## seeded attacks on every door, 15,000 each: CASES=..., SEED=...
+	$(BIN)/python tests/fuzzing.py --cases $(or $(CASES),15000) --seed $(or $(SEED),0) --keep build/fuzz
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -249,7 +249,7 @@ def data(home: Path, _: dict[str, float]) -> list[tuple[str, str, str]]:
     add_task(home / "store" / "tasks", "made_task", files, "accuracy", accept=True)
     again = finish(home, "made_task")
     both = len(scores(home)) == 2 * len(before) and check(paths_of(home)) == []
-    words = f"old runs untouched: {untouched}; after `tasks add`: exit {again}, old and new side by side: {both}"
+    words = f"old runs untouched: {untouched}; after `tasks add --yes`: exit {again}, old and new side by side: {both}"
     return [(f"data file changed: exit {code}", words, said)]
 
 

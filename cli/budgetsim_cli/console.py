@@ -37,31 +37,15 @@ Tasks = Annotated[
 MOST_USD = 1e12  # of any amount on the command line
 
 
-def read_text(path: Path, what: str) -> str:
-    """Text of a file somebody named.
-
-    raises : InputError where it is missing, a folder, unreadable or not UTF-8
-    """
-    from budgetsim.errors import InputError
-
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"There is no {what} {path}; check the name.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder; name the {what} in it.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
-
-
 def read_rates(path: Path | None) -> RateCard:
     """The rate card somebody named (a file, else an example), else ./rates.yaml, else the paper's."""
+    from datetime import date
+
     from budgetsim.costs.rates import parse_rates
+    from budgetsim.doors.files import MOST_DOCUMENT_BYTES, read_file
 
     path = find_rates(path)
-    return parse_rates(read_text(path, "rate card"), path.name)
+    return parse_rates(read_file(path, "rate card", MOST_DOCUMENT_BYTES), path.name, today=date.today())
 
 
 def find_rates(path: Path | None) -> Path:
@@ -86,9 +70,10 @@ def find_rates(path: Path | None) -> Path:
 def read_examples() -> list[RateCard]:
     """The example cards."""
     from budgetsim.costs.rates import parse_rates
+    from budgetsim.doors.files import read_file
     from budgetsim.store.location import example_cards
 
-    return [parse_rates(read_text(path, "rate card"), path.name) for path in example_cards().values()]
+    return [parse_rates(read_file(path, "rate card"), path.name) for path in example_cards().values()]
 
 
 def check_amount(value: float, option: str, *, above_zero: bool = False) -> float:
@@ -117,30 +102,58 @@ def check_percent(value: float, option: str) -> float:
 
 
 def say(text: str) -> None:
-    """Progress and warnings: one line on stderr."""
-    typer.echo(text, err=True)
+    """Progress and warnings: one line on stderr, with nothing in it that a terminal obeys."""
+    from budgetsim.doors.words import show
+
+    typer.echo(show(text), err=True)
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """One JSON object on stdout, with its schema version first."""
+    """One JSON object on stdout, with its schema version first.
+
+    raises : BudgetsimError where it holds a number that is none
+    """
+    from budgetsim.doors.words import show_json
     from budgetsim.report.table import ANSWER_SCHEMA_VERSION
 
-    typer.echo(
-        json.dumps({"schema_version": ANSWER_SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False)
-    )
+    check_finite(data)
+    text = json.dumps({"schema_version": ANSWER_SCHEMA_VERSION, **data}, indent=2, ensure_ascii=False, allow_nan=False)
+    typer.echo(show_json(text))
+
+
+def check_finite(data: object, key: str = "") -> None:
+    """Refuse an answer that holds NaN or infinity: it is none.
+
+    raises : BudgetsimError naming where
+    """
+    if isinstance(data, Mapping):
+        for name, value in data.items():
+            check_finite(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(data, list | tuple):
+        for value in data:
+            check_finite(value, key)
+    elif isinstance(data, float) and not math.isfinite(data):
+        from budgetsim.errors import BudgetsimError
+
+        raise BudgetsimError(
+            f"There is no finite answer: {key} came out as {data}. A price or a count of the question is beyond what "
+            f"can be computed; make it smaller."
+        )
 
 
 def print_page(page: Page) -> None:
-    """Paragraphs and tables on stdout: rich on a terminal, plain text in a pipe."""
+    """Paragraphs and tables on stdout: rich on a terminal, plain text in a pipe; neither obeys what others wrote."""
+    from budgetsim.doors.words import show
+
     if not sys.stdout.isatty():
         for part in page:
-            typer.echo(part if isinstance(part, str) else "\n" + "\n".join(part.lines()) + "\n")
+            typer.echo(show(part) if isinstance(part, str) else "\n" + "\n".join(part.lines()) + "\n")
         return
     from rich.console import Console
 
     console = Console(highlight=False)
     for part in page:
         if isinstance(part, str):
-            console.print(part, markup=False)
+            console.print(show(part), markup=False)
         else:
             console.print(part.rich())

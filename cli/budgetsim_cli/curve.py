@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from budgetsim_cli.console import Json, print_json, print_page, read_text, say
+from budgetsim_cli.console import Json, check_finite, print_json, print_page, say
 
 TERMINAL = Path("-")
+MOST_CURVE_BYTES = 4_000_000
 
 
 def curve(
@@ -47,6 +48,7 @@ def curve(
     """Carry on the learning curve of any learner: scores at larger sizes, and how many labels a target takes."""
     from budgetsim.answers.curves import answer_curve
     from budgetsim.data.curvefile import parse_curve
+    from budgetsim.doors.files import read_file
     from budgetsim.errors import InputError
     from budgetsim.report.curve import curve_json, curve_page, curve_picture
     from budgetsim.report.plot import save_plot, text_plot
@@ -55,13 +57,15 @@ def curve(
         raise InputError(f"--metric-kind: found {metric_kind!r}, wanted score or error.")
     if n_test is not None and n_test < 1:
         raise InputError(f"--n-test: found {n_test}, wanted how many items each score was counted on, 1 or more.")
-    table = parse_curve(read_text(file, "curve"), file.name, metric_kind)  # type: ignore[arg-type]
+    table = parse_curve(read_file(file, "curve", MOST_CURVE_BYTES), file.name, metric_kind)  # type: ignore[arg-type]
     answer = answer_curve(table, at=at or (), target=target, n_test=n_test, floor=floor, ceiling=ceiling)
     picture = curve_picture(answer)
     if plot is not None and plot != TERMINAL:
         say(f"Drew {save_plot([picture], table.value_column, plot)}")
+    data = curve_json(answer, file.name)
+    check_finite(data)
     if as_json:
-        print_json(curve_json(answer, file.name))
+        print_json(data)
         return
     print_page(curve_page(answer, file.name))
     if plot == TERMINAL:

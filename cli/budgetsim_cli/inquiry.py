@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from budgetsim_cli.console import check_amount, print_json, print_page, read_rates, say
+from budgetsim_cli.console import check_amount, check_finite, print_json, print_page, read_rates, say
 
 if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices, Rival, Selection
@@ -88,6 +88,7 @@ def report_tasks(inquiry: Inquiry, answer: Callable[[Choices], TaskReport], **he
     head : what stands before the tasks in JSON
     """
     reports = {open_to.task.name: answer(open_to) for open_to in inquiry.tasks}
+    check_finite([report.data for report in reports.values()])
     if inquiry.question.as_json:
         print_json({**head, "tasks": {task: report.data for task, report in reports.items()}})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Annotated
@@ -14,6 +15,7 @@ from budgetsim_cli import (
     fit,
     frontier,
     measure,
+    models,
     next_run,
     optimize,
     rates,
@@ -23,10 +25,11 @@ from budgetsim_cli import (
     store,
     tasks,
 )
+from budgetsim_cli.console import say
 
 EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 infeasible budget, 4 no evidence for that task, "
-    "5 store locked, 130 interrupted."
+    "5 store locked, 130 interrupted, 129 and 143 ended by the terminal or the system."
 )
 
 app = typer.Typer(
@@ -50,6 +53,7 @@ app.command("run-one")(run_one.run_one)
 app.add_typer(store.app, name="store")
 app.add_typer(rates.app, name="rates")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:
@@ -76,7 +80,8 @@ def main() -> None:
     try:
         app()
     except BudgetsimError as error:
-        typer.echo(str(error), err=True)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            say(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

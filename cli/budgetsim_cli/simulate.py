@@ -12,10 +12,10 @@ from budgetsim_cli.console import (
     Json,
     Rates,
     Store,
+    check_finite,
     print_json,
     print_page,
     read_rates,
-    read_text,
     say,
 )
 from budgetsim_cli.inquiry import check_compute
@@ -23,6 +23,8 @@ from budgetsim_cli.question import Compute
 
 if TYPE_CHECKING:
     from budgetsim.answers.points import Point
+
+MOST_POINTS_BYTES = 16_000_000
 
 Count = Annotated[str | None, typer.Option(show_default=False)]
 
@@ -78,8 +80,10 @@ def simulate(
         raise NoEvidenceError(point_words(silent[0]) or "nothing is known of these points")
     for a in silent:
         say(f"No answer: {point_words(a)}")
+    data = points_json(answers)
+    check_finite(data)
     if as_json:
-        print_json({"rates": pricing.card.name, "points": points_json(answers)})
+        print_json({"rates": pricing.card.name, "points": data})
     else:
         notes = [point_words(a) for a in answers if a.score is not None]
         print_page([points_table(answers), *(f"Note: {words}." for words in notes if words)])
@@ -87,6 +91,7 @@ def simulate(
 
 def _read_points(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:
     from budgetsim.answers.points import make_point, parse_points
+    from budgetsim.doors.files import read_file
     from budgetsim.errors import InputError
 
     if file is None:
@@ -94,4 +99,4 @@ def _read_points(one: dict[str, str | None], file: Path | None, task: str | None
     named = [f"--{name.replace('_', '-')}" for name, value in one.items() if value is not None]
     if named:
         raise InputError(f"--points FILE and {named[0]} were both given; the file says it all, leave {named[0]} out.")
-    return parse_points(read_text(file, "points file"), file.name, task=task)
+    return parse_points(read_file(file, "points file", MOST_POINTS_BYTES), file.name, task=task)

@@ -11,7 +11,10 @@ import typer
 
 from budgetsim_cli.console import Json, Store, print_json, print_page, say
 
+MOST_TOLD = 20  # lines about what was left out
+
 if TYPE_CHECKING:
+    from budgetsim.store.location import StorePaths
     from budgetsim.store.merge import MergeReport
     from budgetsim.store.query import QueryResult
 
@@ -22,6 +25,7 @@ app = typer.Typer(help="The evidence store: query, describe, import, merge, rebu
 def query(
     sql: Annotated[str, typer.Argument(help="One SQL statement; reads the store only.")],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, max=86400, help="Seconds it may take.")] = 60,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
@@ -34,11 +38,11 @@ def query(
     paths = locate(store)
     seed(paths)
     with open_reader(paths.database, locked_down=True) as connection:
-        table = run_sql(connection, sql)
+        table = run_sql(connection, sql, timeout=timeout)
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(table.columns)
-        writer.writerows(table.rows)
+        rows = [table.columns, *table.rows]
+        writer.writerows([[_cell(value) for value in row] for row in rows] if sys.stdout.isatty() else rows)
     else:
         _print(table, as_json)
 
@@ -86,7 +90,7 @@ def import_(
 
     paths = locate(store)
     seed(paths)
-    _report(import_published(paths, file), as_json)
+    _report(paths, import_published(paths, file), as_json)
 
 
 @app.command()
@@ -101,7 +105,7 @@ def merge(
 
     paths = locate(store)
     seed(paths)
-    _report(merge_folder(paths, folder), as_json)
+    _report(paths, merge_folder(paths, folder), as_json)
 
 
 @app.command()
@@ -113,7 +117,7 @@ def rebuild(store: Store = None, as_json: Json = False) -> None:
     paths = locate(store)
     report = rebuild_store(paths)
     say(f"Built {paths.database}")
-    _report(report, as_json)
+    _report(paths, report, as_json)
 
 
 @app.command()
@@ -162,6 +166,13 @@ def _print(table: QueryResult, as_json: bool) -> None:
     print_page([Table(title="", headings=tuple(table.columns), rows=rows, text_columns=text)])
 
 
+def _cell(value: Any) -> Any:
+    """A value of a CSV that goes to a terminal; in a pipe it stays exact."""
+    from budgetsim.doors.words import show
+
+    return show(value, one_line=True) if isinstance(value, str) else value
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON has it; what JSON lacks becomes text."""
     if isinstance(value, float):
@@ -171,9 +182,23 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _report(report: MergeReport, as_json: bool) -> None:
+def _report(paths: StorePaths, report: MergeReport, as_json: bool) -> None:
+    """Print what a merge brought in, and end with an error where something was left out."""
+    from budgetsim.errors import InputError
+
+    if report.kept is not None:
+        say(
+            f"{report.dropped} runs of the database are in no text file and were left out; the database with them is "
+            f"kept as {report.kept}."
+        )
     if as_json:
-        print_json({"added": report.added})
+        print_json({"added": report.added, "refused": list(report.refused)})
     else:
-        added = ", ".join(f"{n} {table}" for table, n in report.added.items() if n)
+        added = ", ".join(f"{n} {table}" for table, n in report.added.items() if n > 0)
         print_page([f"Added {added}." if added else "Nothing new: the store has it all."])
+    if report.refused:
+        shown = [
+            *report.refused[:MOST_TOLD],
+            *([f"and {len(report.refused) - MOST_TOLD} more"] * (len(report.refused) > MOST_TOLD)),
+        ]
+        raise InputError("\n".join(["Left out, the rest went in:", *shown]))

@@ -10,6 +10,9 @@ BudgetsimError                1  failure
 │   └── StoreLockedError      5  another process holds the store
 ├── EndpointError             1  a server of labels fails, or is not there
 ├── DiskFullError             1  a disk has no room for what a run writes
+├── StoppedError            130  somebody interrupted the work (Ctrl-C)
+│   ├── TerminatedError     143  the system, or another program, ended it
+│   └── HungUpError         129  the terminal it ran in went away
 └── MissingExtraError         1  a part of the tool that is not installed
 """
 
@@ -66,6 +69,24 @@ class EndpointError(BudgetsimError):
 
 class DiskFullError(BudgetsimError):
     """A disk has no room for what a run writes."""
+
+
+class StoppedError(BudgetsimError):
+    """Somebody interrupted the work; what was done is kept."""
+
+    exit_code = 130
+
+
+class TerminatedError(StoppedError):
+    """The system, or another program, ended the work."""
+
+    exit_code = 143
+
+
+class HungUpError(StoppedError):
+    """The terminal went away that the work was started in."""
+
+    exit_code = 129
 
 
 class MissingExtraError(BudgetsimError):

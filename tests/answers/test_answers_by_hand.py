@@ -11,7 +11,14 @@ from typer.testing import CliRunner
 from budgetsim.answers.choices import Choices, Selection, _assumptions, _check_teacher, _term_notes, rivals
 from budgetsim.answers.evidence import Evidence
 from budgetsim.answers.notes import ImpliedLabeler, LeftOut, LlmRule, NoCost, PlateauRule, TableEnd
-from budgetsim.answers.points import PointAnswer, answer_constant, answer_point, find_surface, make_point, parse_points
+from budgetsim.answers.points import (
+    PointAnswer,
+    answer_constant,
+    answer_surface,
+    find_surface,
+    make_point,
+    parse_points,
+)
 from budgetsim.answers.pricing import Pricing, modelled_speed, priced_option, priced_options, uncharged_training
 from budgetsim.answers.sensitivity import _implied_notes, _rule, llm_case, plateau_case, trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
@@ -28,6 +35,7 @@ from budgetsim.design.surface import TaskFit
 from budgetsim.economics.whatif import ImpliedAccuracy, llm_surface
 from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
 from budgetsim.measure import get_preset
+from budgetsim.report.listing import findings_page
 from budgetsim.report.points import point_words
 from budgetsim.report.wording import note_words
 from budgetsim.store.location import StorePaths
@@ -38,7 +46,6 @@ from budgetsim_cli.main import app, main
 from budgetsim_cli.measure import _limits
 from budgetsim_cli.next_run import budget_range
 from budgetsim_cli.question import Question
-from budgetsim_cli.tasks import _findings_page
 from made import NOTE, ROOT, make_option, make_row, make_surface
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))
@@ -240,12 +247,12 @@ def test_a_point_is_told_in_percent_with_its_cost_and_where_its_table_ends():
         make_surface(np.concatenate([table, table]), (N, N), strategy="distill"), run_noise=np.array([-0.02, 0.02])
     )
     cost = CostModel(fixed={"fixed": 5.0}, per_unit={"n_labels": {"labels": 2.0}, "n_unlabeled": {"texts": 0.1}})
-    found = answer_point(make_point(DISTILLED, "here"), s, NOTE, cost)
+    (found,) = answer_surface([make_point(DISTILLED, "here")], s, NOTE, cost)
     mean = 100 * table[0, 1, 2]
     assert (found.score, found.lower, found.upper) == pytest.approx((mean, mean - 1.8, mean + 1.8))
     assert (found.cost_usd, found.kind, found.notes) == (5 + 20 + 10, "interpolated", ())
     end, beyond = (
-        answer_point(make_point(DISTILLED | {"n_unlabeled": n}, "here"), s, NOTE, None, [NoCost(reason="why")])
+        answer_surface([make_point(DISTILLED | {"n_unlabeled": n}, "here")], s, NOTE, None, [NoCost(reason="why")])[0]
         for n in ("1000", "1001")
     )
     assert (end.notes, end.cost_usd) == ((NoCost(reason="why"),), None)
@@ -552,7 +559,7 @@ def test_what_is_in_a_task_of_ones_own_is_told_in_percent():
         shared_texts=3, duplicate_train_texts=0, contradicting_texts=1, unlabeled_in_test=0, unknown_test_labels=(),
         rare_labels=(), long_shares={"cpu": 0.25},
     )  # fmt: skip
-    page = "\n".join(_findings_page(STANCE, found))
+    page = "\n".join(findings_page(STANCE, found))
     assert "Always answering yes scores 90.0." in page
     assert "and are not trained on: 3." in page
     assert "Duplicate texts" not in page

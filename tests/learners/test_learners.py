@@ -164,7 +164,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "index of a pickle": (lambda f: _index(f, "pytorch_model.bin"), "names 'pytorch_model.bin'; budgetsim reads safetensors"),
     "index of elsewhere": (lambda f: _index(f, "../x.safetensors"), "reads safetensors beside the index alone"),
     "index of nothing": (lambda f: _index(f, "gone.safetensors"), "which is not there"),
-    "torn index": (lambda f: (_index(f, "a"), (f / "model.safetensors.index.json").write_text("{")), "is no index"),
+    "torn index": (lambda f: (_index(f, "a"), (f / "model.safetensors.index.json").write_text("{")), "cannot be read"),
     "no config": (lambda f: (f / "config.json").unlink(), "config.json cannot be read"),
     "torn config": (lambda f: (f / "config.json").write_text("{"), "config.json cannot be read"),
     "list config": (lambda f: (f / "config.json").write_text("[]"), "is no JSON object"),

@@ -201,7 +201,7 @@ def test_grids_that_ship_expand() -> None:
     [
         ("[1, 2]", "blocks"),
         ("{blocks: [{n_labels: 3}]}", "no strategy"),
-        ("{blocks: [{strategy: annotate, n_labels: [-3]}]}", "positive whole"),
+        ("{blocks: [{strategy: annotate, n_labels: [-3]}]}", "a whole number from 1"),
         ("{blocks: [{strategy: annotate, labels: 3}]}", "unknown keys labels"),
         ("{blocks: [], tusks: []}", "unknown keys tusks"),
         ("{blocks: [", "not YAML"),

@@ -186,7 +186,7 @@ def test_a_moment_is_written_in_utc_whatever_the_clock_of_the_machine(tmp_path: 
 @pytest.mark.parametrize("value", [100.0001, -0.0001])
 def test_a_score_is_a_percentage(value: float, tmp_path: Path) -> None:
     write_shard(tmp_path, measured(scores=(Score(metric="accuracy", value=value),)), [])
-    with pytest.raises(StoreError, match="not a percentage"):
+    with pytest.raises(StoreError, match=r"wanted (0 or more|100 or less)"):
         read_shards(tmp_path)
 
 
@@ -204,4 +204,15 @@ def test_one_run_has_one_result(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="stands in another file with other scores"):
         read_shards(tmp_path)
     write_shard(tmp_path / "b", measured(device="another"), []).rename(tmp_path / "b.jsonl")
-    assert read_shards(tmp_path)[0] == [measured()]  # the same result from elsewhere is no contradiction
+    (same,), _ = read_shards(tmp_path)  # the same result from elsewhere is no contradiction
+    assert same.scores == measured().scores
+
+
+def test_which_of_two_records_counts_does_not_hang_on_the_names_of_files(tmp_path: Path) -> None:
+    """The run, or stage, that was finished first: a file that comes later changes nothing by its name."""
+    late = measured(device="late", finished_at=datetime(2026, 1, 2, 9, tzinfo=UTC))
+    for early_name, late_name in (("a", "b"), ("b", "a")):
+        folder = tmp_path / early_name
+        write_shard(folder, measured(), []).rename(folder / f"{early_name}.jsonl")
+        write_shard(folder, late, []).rename(folder / f"{late_name}.jsonl")
+        assert read_shards(folder)[0] == [measured()]

@@ -315,9 +315,9 @@ def _refused(made: StorePaths, act: Callable[[Connection], None]) -> None:
         act(connection)
 
 
-def test_a_writer_waits_for_a_reader_that_soon_ends_and_not_for_ever(made: StorePaths) -> None:
+def test_a_writer_waits_for_another_that_soon_ends_and_not_for_ever(made: StorePaths) -> None:
     code = (
-        f"import duckdb, sys; c = duckdb.connect({str(made.database)!r}, read_only=True); print('open', flush=True); "
+        f"import duckdb, sys; c = duckdb.connect({str(made.database)!r}); print('open', flush=True); "
         "sys.stdin.readline()"
     )
     command = [sys.executable, "-c", code]
@@ -327,8 +327,8 @@ def test_a_writer_waits_for_a_reader_that_soon_ends_and_not_for_ever(made: Store
         holder.stdout.readline()
         start = time.monotonic()
         with pytest.raises(StoreLockedError):
-            database._connect(made.database, read_only=False, config={}, wait_seconds=0.4)
+            database.await_writer(made.database, wait_seconds=0.4)
         assert 0.4 <= time.monotonic() - start < 5
         holder.stdin.write("\n")
         holder.stdin.flush()  # it ends some time after this
-        database._connect(made.database, read_only=False, config={}, wait_seconds=20).close()
+        database.await_writer(made.database, wait_seconds=20)

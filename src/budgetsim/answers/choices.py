@@ -20,7 +20,6 @@ from budgetsim.answers.notes import (
     OwnedTeacherLabels,
     OwnPool,
     PointNote,
-    Refusal,
 )
 from budgetsim.answers.pricing import (
     Pricing,
@@ -94,40 +93,50 @@ def answer_points(
 ) -> list[PointAnswer]:
     """Answer points in their order; one that no evidence covers says so in its notes."""
     fits: dict[str, TaskFit] = {}  # a stale fit is made again once, not once a point
-    return [_answer_point(evidence, point, pricing, fits, say) for point in points]
+    by_route: dict[tuple[str, Route], list[Point]] = {}
+    for point in points:
+        by_route.setdefault((point.design.task, point.design.route), []).append(point)
+    answers = {
+        id(answer.point): answer
+        for same in by_route.values()
+        for answer in _answer_route(evidence, same, pricing, fits, say)
+    }
+    return [answers[id(point)] for point in points]
 
 
-def _answer_point(
-    evidence: Evidence, point: Point, pricing: Pricing, fits: dict[str, TaskFit], say: Say
-) -> PointAnswer:
+def _answer_route(
+    evidence: Evidence, points: Sequence[Point], pricing: Pricing, fits: dict[str, TaskFit], say: Say
+) -> list[PointAnswer]:
+    """Answer points of one route on one task."""
     from budgetsim.answers.points import (  # only `simulate` needs it
-        PointAnswer,
         answer_constant,
-        answer_point,
+        answer_surface,
         find_surface,
+        refuse_points,
     )
 
+    name = points[0].design.task
     try:
-        if not point.design.route.kind.is_trained:
-            return answer_constant(point, get_task(point.design.task))
-        if point.design.task not in fits:
-            fits[point.design.task] = task_fit(evidence, point.design.task, say)
-        surface = find_surface(fits[point.design.task], point)
+        if not points[0].design.route.kind.is_trained:
+            return [answer_constant(point, get_task(name)) for point in points]
+        if name not in fits:
+            fits[name] = task_fit(evidence, name, say)
+        surface = find_surface(fits[name], points[0])
     except NoEvidenceError as error:
-        return PointAnswer(point=point, notes=(Refusal(message=str(error)),))
-    note = evidence_note(evidence, surface, point.design.task)
+        return refuse_points(points, str(error))
+    note = evidence_note(evidence, surface, name)
     try:
-        option = priced_option(evidence, surface, get_task(point.design.task), pricing)
+        option = priced_option(evidence, surface, get_task(name), pricing)
     except MissingPriceError as error:
-        return answer_point(point, surface, note, None, [NoCost(reason=str(error))])
+        return answer_surface(points, surface, note, None, [NoCost(reason=str(error))])
     uncharged = uncharged_training(option, pricing.card)
     notes: list[PointNote] = [uncharged] if uncharged else []
-    return answer_point(point, surface, note, option.cost, [*notes, *_beyond_pool(point, pricing)])
+    n_texts = own_pool(pricing.terms, pricing.card, get_task(name))
+    return answer_surface(points, surface, note, option.cost, notes, lambda point: _beyond_pool(point, n_texts))
 
 
-def _beyond_pool(point: Point, pricing: Pricing) -> list[PointNote]:
+def _beyond_pool(point: Point, n: int | None) -> list[PointNote]:
     """That a point asks for more texts than a user's own task has."""
-    n = own_pool(pricing.terms, pricing.card, get_task(point.design.task))
     inputs = [] if n is None else [name for name in POOLED if getattr(point.design, name) > n]
     return [BeyondPool(name=name, n=n) for name in inputs if n is not None]
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 import numpy as np
 
-from budgetsim.answers.notes import PointNote, TableEnd
+from budgetsim.answers.notes import PointNote, Refusal, TableEnd
 from budgetsim.choosing.options import CLASS_SHARES, EvidenceNote
 from budgetsim.choosing.simulate import predict
 from budgetsim.costs.model import CostModel
@@ -19,10 +21,16 @@ from budgetsim.data.tasks import Task
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Design, Route
 from budgetsim.design.strategies import COUNTS, STRATEGIES
 from budgetsim.design.surface import Kind, Surface, TaskFit
+from budgetsim.doors.words import is_name
 from budgetsim.errors import InputError, NoEvidenceError
 
 COLUMNS: Final = ("task", "strategy", "teacher", "student", *COUNTS, "labeler")
 MOST_UNITS: Final = 1_000_000_000_000  # no count of examples is larger
+MOST_POINTS: Final = 100_000
+_AT_ONCE: Final = 1000  # points predicted together: memory is draws times points
+
+
+_COUNT: Final = re.compile(r"[0-9.+-]{1,40}(e[0-9+]{1,4})?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +69,9 @@ def make_point(values: Mapping[str, str | None], place: str, *, task: str | None
     """
     name = values.get("task") or task
     strategy = values.get("strategy")
+    for column in ("task", "teacher", "student", "labeler"):
+        if not is_name(values.get(column) or "x"):
+            raise InputError(f"{place}, {column}: found {values[column]!r}, wanted a name that can be read.")
     if not name:
         raise InputError(f"{place}: no task; give a column task, or --task.")
     if not strategy:
@@ -90,7 +101,7 @@ def _count(value: str | None, column: str, place: str) -> int:
     if not value:
         return 0
     try:
-        number = math.nan if "_" in value else float(value)
+        number = float(value) if _COUNT.fullmatch(value) else math.nan
         whole = int(number)
     except (ValueError, OverflowError):
         number, whole = math.nan, 0
@@ -104,7 +115,10 @@ def parse_points(text: str, name: str, *, task: str | None = None) -> list[Point
 
     raises : InputError naming file, line and column
     """
-    return [make_point(values, place, task=task) for place, values in _rows(text, name)]
+    points = [make_point(values, place, task=task) for place, values in islice(_rows(text, name), MOST_POINTS + 1)]
+    if len(points) > MOST_POINTS:
+        raise InputError(f"{name} has more than {MOST_POINTS:,} points; split it.")
+    return points
 
 
 def _rows(text: str, name: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -149,27 +163,51 @@ def find_surface(fit: TaskFit, point: Point) -> Surface:
     )
 
 
-def answer_point(
-    point: Point, surface: Surface, evidence: EvidenceNote, cost: CostModel | None, notes: Sequence[PointNote] = ()
-) -> PointAnswer:
-    """Predict one new run at a point; `notes` say why there is no cost or what it lacks."""
-    counts = point.design.inputs
-    (p,) = predict(surface, np.array([counts], dtype=np.float64))
-    named = dict(zip(surface.inputs, counts, strict=True))
+def answer_surface(
+    points: Sequence[Point],
+    surface: Surface,
+    evidence: EvidenceNote,
+    cost: CostModel | None,
+    notes: Sequence[PointNote] = (),
+    note_point: Callable[[Point], Sequence[PointNote]] = lambda _: (),
+) -> list[PointAnswer]:
+    """Predict one new run at each point of a surface.
+
+    notes : why there is no cost or what it lacks
+    note_point : what there is to say of one point alone
+    """
     ends = {name: float(knots[-1]) for name, knots in zip(surface.inputs, surface.knots, strict=True)}
-    beyond = [TableEnd(name=name, n=ends[name]) for name, n in named.items() if n > ends[name]]
-    return PointAnswer(
-        point=point,
-        score=100 * p.score,
-        lower=100 * p.lower,
-        upper=100 * p.upper,
-        kind=p.kind,
-        factor=p.factor,
-        source=evidence.source,
-        evidence_set=evidence.set,
-        cost_usd=None if cost is None else float(cost.total(named)),
-        notes=(*notes, *beyond),
-    )
+    answers = []
+    for start in range(0, len(points), _AT_ONCE):
+        some = points[start : start + _AT_ONCE]
+        predictions = predict(surface, np.array([point.design.inputs for point in some], dtype=np.float64))
+        for point, p in zip(some, predictions, strict=True):
+            named = dict(zip(surface.inputs, point.design.inputs, strict=True))
+            beyond = [TableEnd(name=name, n=ends[name]) for name, n in named.items() if n > ends[name]]
+            answers.append(
+                PointAnswer(
+                    point=point,
+                    score=100 * p.score,
+                    lower=100 * p.lower,
+                    upper=100 * p.upper,
+                    kind=p.kind,
+                    factor=p.factor,
+                    source=evidence.source,
+                    evidence_set=evidence.set,
+                    cost_usd=None if cost is None else float(cost.total(named)),
+                    notes=(*notes, *note_point(point), *beyond),
+                )
+            )
+    return answers
+
+
+def refuse_points(points: Sequence[Point], message: str) -> list[PointAnswer]:
+    """No answer to points of one route; a message that begins with the place of the first gets each one's own."""
+    first = points[0].place
+    rest = message.removeprefix(first)
+    return [
+        PointAnswer(point=p, notes=(Refusal(message=message if rest == message else p.place + rest),)) for p in points
+    ]
 
 
 def answer_constant(point: Point, task: Task) -> PointAnswer:

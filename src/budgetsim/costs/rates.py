@@ -8,38 +8,58 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from budgetsim.errors import MissingPriceError, RateCardError
+from budgetsim.doors.documents import load_yaml
+from budgetsim.doors.values import Count, Name, Number, Text, found, shorten, wanted
+from budgetsim.errors import InputError, MissingPriceError, RateCardError
 
 
-def _number(value: object) -> object:
-    """Refuse what YAML or Python would quietly read as a number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError("a number, without quotes")
-    return value
-
-
-def _day(value: object) -> str:
+def _day(value: object, info: ValidationInfo) -> str:
     text = str(value)
-    if not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text):
+    parts = re.fullmatch(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", text, re.ASCII)
+    try:
+        day = date(*(int(part or 1) for part in parts.groups())) if parts else None
+    except ValueError:
+        day = None
+    if day is None:
         raise ValueError("the day the source was read, as YYYY, YYYY-MM or YYYY-MM-DD")
+    today = (info.context or {}).get("today")
+    if today is not None and day > today + timedelta(days=1):  # somewhere it is tomorrow already
+        raise ValueError(f"a day that is past, up to {today}")
     return text
 
 
-Usd = Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
-Share = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1, allow_inf_nan=False)]
-Positive = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+def _money(amount: Decimal) -> Decimal:
+    if 0 < amount < Decimal("1e-12"):
+        raise ValueError("0, or 1e-12 or more")
+    return amount
+
+
+MOST_PROBLEMS = 20  # told at once
+
+Usd = Annotated[Decimal, Number, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), AfterValidator(_money)]
+Share = Annotated[float, Number, Field(ge=0, le=0.999, allow_inf_nan=False)]
+Positive = Annotated[float, Number, Field(ge=1e-6, le=1_000_000, allow_inf_nan=False)]
+Used = Annotated[float, Number, Field(ge=1e-6, le=1, allow_inf_nan=False)]  # share of a device's peak
+Few = Annotated[int, Number, Field(ge=1, le=10_000)]
 Day = Annotated[str, BeforeValidator(_day)]
-Text = Annotated[str, Field(min_length=1)]
 
 
 class _Part(BaseModel):
@@ -60,7 +80,7 @@ class LabelPrice(_Sourced):
     annotators_per_item: Positive = 1.0
     rejected_share: Share = 0.0  # share of labels paid for and thrown away
     available: Count | None = None  # labels people can give, besides those owned; None: no bound
-    note: str | None = None
+    note: Text | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> LabelPrice:
@@ -83,12 +103,12 @@ class LabelPrice(_Sourced):
 class DevicePrice(_Sourced):
     """What a rented machine costs an hour; `count` devices come with it."""
 
-    model: Text
+    model: Name
     usd_per_hour: Usd
-    count: Annotated[int, BeforeValidator(_number), Field(ge=1)] = 1
+    count: Few = 1
     scope: Literal["per device", "whole instance", "device only"] = "per device"
     price_type: Literal["on-demand", "spot", "reserved", "not stated"] = "not stated"
-    note: str | None = None
+    note: Text | None = None
 
     @model_validator(mode="after")
     def _one_meaning(self) -> DevicePrice:
@@ -104,12 +124,12 @@ class DevicePrice(_Sourced):
 class LlmPrice(_Sourced):
     """What an LLM costs, and how a prompt is built."""
 
-    model: Text  # provider/model
+    model: Name  # provider/model
     usd_per_mtok_input: Usd
     usd_per_mtok_output: Usd
     usd_per_mtok_cached: Usd | None = None  # input that the server kept from an earlier request; None: as other input
     prompt_examples: Count = 0  # labelled examples in the prompt
-    note: str | None = None
+    note: Text | None = None
 
 
 class Pool(_Sourced):
@@ -117,7 +137,7 @@ class Pool(_Sourced):
 
     size: Count
     usd_per_text: Usd = Decimal(0)
-    note: str | None = None
+    note: Text | None = None
 
 
 class Overheads(_Part):
@@ -125,33 +145,35 @@ class Overheads(_Part):
 
     dev_labels: Count = 0  # labels of the development split
     test_labels: Count = 0
-    runs_per_model: Annotated[int, BeforeValidator(_number), Field(ge=1)] = 1  # seeds, search
+    runs_per_model: Few = 1  # seeds, search
     fixed_usd: Usd = Decimal(0)
-    charge_student_training: bool = True  # the paper charges nothing for training the student on labels
+    charge_student_training: Annotated[bool, Field(strict=True)] = (
+        True  # the paper charges nothing for training the student on labels
+    )
 
 
 class Utilisation(_Sourced):
     """How well modelled compute uses the device; only `cached` and `modern` hours rest on it."""
 
     peak_tflops: Positive
-    teacher_training: Annotated[Positive, Field(le=1)]
-    labelling: Annotated[Positive, Field(le=1)]
-    student_training: Annotated[Positive, Field(le=1)]
-    seconds_per_step: Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)] = 0.0
+    teacher_training: Used
+    labelling: Used
+    student_training: Used
+    seconds_per_step: Annotated[float, Number, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 0.0
 
 
 class RateCard(_Part):
     """Prices that turn work into US dollars."""
 
-    schema_version: Literal[1]
-    name: Text
+    schema_version: Annotated[Literal[1], Number]
+    name: Name
     about: Text | None = None  # what the card is, in a line
     currency: Literal["USD"]
-    labels: Annotated[dict[str, LabelPrice], Field(min_length=1)]  # by task; `default` for the others
+    labels: Annotated[dict[Name, LabelPrice], Field(min_length=1)]  # by task; `default` for the others
     gpu: DevicePrice | None = None
     cpu: DevicePrice | None = None
     llm: LlmPrice | None = None
-    pools: dict[str, Pool] = {}  # by task; `default` for the others
+    pools: dict[Name, Pool] = {}  # by task; `default` for the others
     overheads: Overheads = Overheads()
     utilisation: Utilisation | None = None
 
@@ -185,9 +207,10 @@ class RateCard(_Part):
         return price
 
 
-def parse_rates(text: str, name: str = "rates.yaml") -> RateCard:
+def parse_rates(text: str, name: str = "rates.yaml", *, today: date | None = None) -> RateCard:
     """Read and check a rate card.
 
+    today : prices read after it are refused; None looks at no clock
     raises : RateCardError, one line a mistake, each with file, line, key, what was found and wanted
 
     >>> parse_rates("schema_version: 2", "my.yaml")
@@ -200,31 +223,33 @@ def parse_rates(text: str, name: str = "rates.yaml") -> RateCard:
     """
     data = _load(text, name)
     try:
-        return RateCard.model_validate(_plain(data))
+        return RateCard.model_validate(_plain(data), context={"today": today})
     except ValidationError as error:
-        lines = [_explain(problem, data, name) for problem in error.errors(include_url=False)]
-        raise RateCardError("\n".join(dict.fromkeys(lines))) from None
+        problems = error.errors(include_url=False)
+        lines = list(dict.fromkeys(_explain(problem, data, name) for problem in problems[:MOST_PROBLEMS]))
+        more = len(problems) - MOST_PROBLEMS
+        raise RateCardError("\n".join([*lines, f"{name}: {more} more"] if more > 0 else lines)) from None
 
 
 def _load(text: str, name: str) -> CommentedMap:
     try:
-        data = YAML(typ="rt").load(text)
+        data = load_yaml(text, name, with_lines=True)
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         key = re.search(r'found duplicate key "([^"]*)"', str(error))
-        found = key.group(1) if key else "a key"
-        raise RateCardError(f"{name}, line {line}, {found}: the key stands twice; keep one of them.") from None
+        twice = key.group(1) if key else "a key"
+        raise RateCardError(f"{name}, line {line}, {twice}: the key stands twice; keep one of them.") from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise RateCardError(f"{name}, line {line}: not YAML ({error.problem}); mend that line.") from None
-    except RecursionError:
-        raise RateCardError(f"{name}: nested too deep; start from `budgetsim rates init`.") from None
+    except InputError as error:
+        raise RateCardError(str(error)) from None
     except (YAMLError, ValueError) as error:
         problem = " ".join(str(error).split())
         raise RateCardError(f"{name}: not YAML ({problem}); start from `budgetsim rates init`.") from None
     if not isinstance(data, CommentedMap):
-        found = "nothing" if data is None else type(data).__name__.removeprefix("Commented").lower()
-        raise RateCardError(f"{name}: found {found}, wanted keys and values; start from `budgetsim rates init`.")
+        what = "nothing" if data is None else type(data).__name__.removeprefix("Commented").lower()
+        raise RateCardError(f"{name}: found {what}, wanted keys and values; start from `budgetsim rates init`.")
     return data
 
 
@@ -239,13 +264,13 @@ def _plain(node: object) -> object:
 def _explain(problem: Any, data: CommentedMap, name: str) -> str:
     """One mistake in words: file, line, key, what was found, what was wanted."""
     path = [str(part) for part in problem["loc"]]
-    key = ".".join(path)
+    key = shorten(".".join(path))
     line = _line_of(data, path)
-    found = "nothing" if problem["type"] == "missing" else _shown(problem["input"])
+    what = "nothing" if problem["type"] == "missing" else found(problem["input"])
     if problem["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(path[:-1]))
         return f"{name}, line {line}, {key}: found an unknown key, wanted one of {known}"
-    return f"{name}, line {line}, {key}: found {found}, wanted {_wanted(problem)}"
+    return f"{name}, line {line}, {key}: found {what}, wanted {wanted(problem)}"
 
 
 def _line_of(data: CommentedMap, path: list[str]) -> int:
@@ -261,44 +286,6 @@ def _line_of(data: CommentedMap, path: list[str]) -> int:
         line = node.lc.key(key)[0] + 1
         node = node[key]
     return line
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(str(k) for k in value) + "}"
-    return repr(value) if isinstance(value, str) else str(value)
-
-
-def _wanted(problem: Any) -> str:
-    context = problem.get("ctx") or {}
-    kind = problem["type"]
-    simple = {
-        "missing": "a value",
-        "finite_number": "a finite number",
-        "string_type": "text",
-        "string_too_short": "text",
-        "model_type": "keys and values",
-        "model_attributes_type": "keys and values",
-        "dict_type": "keys and values",
-        "bool_parsing": "true or false",
-        "bool_type": "true or false",
-        "int_from_float": "a whole number",
-        "decimal_parsing": "a number",
-        "too_short": "at least one entry",
-    }
-    if kind in simple:
-        return simple[kind]
-    if kind == "greater_than_equal":
-        return f"{context['ge']} or more"
-    if kind == "greater_than":
-        return f"more than {context['gt']}"
-    if kind == "less_than":
-        return f"less than {context['lt']}"
-    if kind == "less_than_equal":
-        return f"{context['le']} or less"
-    if kind == "literal_error":
-        return str(context["expected"])
-    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _known_keys(path: list[str]) -> Iterator[str]:

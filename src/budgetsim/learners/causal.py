@@ -11,7 +11,7 @@ from budgetsim.learners.checks import check_examples, check_kind
 from budgetsim.learners.finetuned import TRAINS, USUAL_RANK
 from budgetsim.learners.options import Option, split_options
 from budgetsim.learners.protocol import SOFT, Desk, Examples, Facts, Fitted, Signal, Training
-from budgetsim.learners.weights import check_model_name, check_weights, count_parameters, model_name, resolve
+from budgetsim.learners.weights import check_model_name, check_weights, model_name, resolve, weigh
 
 GRAMMAR: Final = "lm:MODEL[:shots=K][:lora[=RANK]]"
 USUAL_SHOTS: Final = 4
@@ -69,17 +69,15 @@ class Causal:
 
     def facts(self) -> Facts:
         weights = resolve(self.model)
-        counted = count_parameters(weights)
-        packed = weights.folder / weights.gguf if weights.folder and weights.gguf else None
-        size = packed.stat().st_size / 1e6 if packed else counted[1] if counted else None
+        held = weigh(weights)
         notes = ["its probabilities are of the label words after a prompt"]
         if not self.rank:
             notes.append(f"not trained: {self.shots} shots, one slope and an offset a class")
         return Facts(
             kind=GRAMMAR,
-            parameters=counted[0] if counted else None,
+            parameters=held.numbers if held else None,
             trainable=None,
-            megabytes=None if size is None else round(size, 1),
+            megabytes=round(held.megabytes, 1) if held else None,
             licence=weights.licence,
             place=weights.target if weights.folder else "the hub",
             notes=tuple(notes),

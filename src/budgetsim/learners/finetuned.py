@@ -85,7 +85,9 @@ class Finetuned:
     def facts(self) -> Facts:
         weights = resolve(self.model)
         model = self._blank("classification", 2)
-        n = sum(p.numel() for p in model.parameters())
+        from budgetsim.learners.flops import forward_per_token
+
+        n, flops = sum(p.numel() for p in model.parameters()), forward_per_token(model)
         trainable = n if not self.rank else self._adapted(model)
         return Facts(
             kind=GRAMMAR,
@@ -95,6 +97,7 @@ class Finetuned:
             licence=weights.licence,
             place=weights.target if weights.folder else "the hub",
             notes=tuple(self._notes()),
+            flops_per_token=flops,
         )
 
     def fit(self, task: Task, examples: Examples, how: Training, desk: Desk) -> Fitted:

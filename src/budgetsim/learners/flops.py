@@ -25,6 +25,16 @@ def count_step(model: Any, *, batch: int, source_tokens: int, target_tokens: int
     return int(counter.get_total_flops())
 
 
+def forward_per_token(model: Any, tokens: int = 128) -> float | None:
+    """FLOPs per token of reading one text, counted on a model without weights; None where it needs them to run."""
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model.eval()(input_ids=torch.zeros(1, tokens, dtype=torch.long, device="meta"))
+    except Exception:  # architectures that look at their numbers, each with an error of its own
+        return None
+    return counter.get_total_flops() / tokens
+
+
 def count_size(name: str, *, source_tokens: int, target_tokens: int, training: bool) -> int:
     """FLOPs of one example at a size of T5 v1.1, counted on one and on two layers.
 

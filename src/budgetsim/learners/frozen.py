@@ -28,7 +28,7 @@ from budgetsim.learners.protocol import (
     Training,
 )  # fmt: skip
 from budgetsim.learners.tfidf import need_sklearn
-from budgetsim.learners.weights import check_model_name, check_weights, count_parameters, model_name, resolve
+from budgetsim.learners.weights import check_model_name, check_weights, model_name, open_weights, resolve, weigh
 
 GRAMMAR: Final = "encoder-lr[:MODEL]"
 USUAL: Final = "minilm"
@@ -84,12 +84,12 @@ class Frozen:
 
     def facts(self) -> Facts:
         weights = resolve(self.model)
-        counted = count_parameters(weights)
+        held = weigh(weights)
         return Facts(
             kind=GRAMMAR,
-            parameters=counted[0] if counted else None,
+            parameters=held.numbers if held else None,
             trainable=None,
-            megabytes=round(counted[1], 1) if counted else None,
+            megabytes=round(held.megabytes, 1) if held else None,
             licence=weights.licence,
             place=weights.target if weights.folder else "the hub",
             notes=("its encoder is not trained: mean pooling, unit length, one weight a feature and class",),
@@ -126,7 +126,7 @@ class Reader:
         """(sources, width), of pairs (sources, 4 * width + 1)."""
         from budgetsim.learners.features import encode
 
-        return encode(resolve(self.model), sources, self.fields, self.max_tokens, self.cache)
+        return encode(open_weights(self.model), sources, self.fields, self.max_tokens, self.cache)
 
 
 @dataclass(frozen=True, slots=True)

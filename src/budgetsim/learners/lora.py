@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from budgetsim.errors import InputError
+from budgetsim.learners.tensors import check_tensors
 
 
 def wrap(model: Any, rank: int) -> Any:
@@ -31,6 +35,23 @@ def adapt(model: Any, rank: int, task_type: str, new: Sequence[str]) -> Any:
         modules_to_save=heads or None,
     )  # fmt: skip
     return get_peft_model(model, config)
+
+
+def load_adapters(model: Any, folder: Path, name: str) -> Any:
+    """The model with adapters that were saved, which never come from a pickle.
+
+    raises : InputError where the folder holds none, or not of this model
+    """
+    from peft import PeftModel
+
+    place = folder / "adapter_model.safetensors"
+    if not place.is_file():
+        raise InputError(f"{folder} holds no {place.name}; train {name} again.")
+    check_tensors([place])
+    try:
+        return PeftModel.from_pretrained(model, str(folder)).eval()
+    except Exception as error:  # on broken files the library raises errors of any class
+        raise InputError(f"{folder} holds no adapters of {name} ({type(error).__name__}); train it again.") from None
 
 
 def merge(model: Any) -> Any:

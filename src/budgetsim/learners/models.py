@@ -7,11 +7,15 @@ from typing import Any, Final
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, T5Config, T5ForConditionalGeneration
+from transformers import AutoConfig, T5Config, T5ForConditionalGeneration
 
 from budgetsim.design.models import CPU_SHAPES, SHAPES, T5_SHAPES, T5_VOCABULARY
 from budgetsim.errors import InputError
+from budgetsim.learners import pretrained
+from budgetsim.learners.pretrained import is_none, load_model
+from budgetsim.learners.weights import check_weights, open_weights
 
+SEQ2SEQ: Final = "AutoModelForSeq2SeqLM"
 EMBEDDING_STD: Final = 0.1  # with unscaled logits, std 1 starts at a loss far above ln(vocabulary)
 
 
@@ -78,21 +82,17 @@ def untie(model: T5ForConditionalGeneration) -> T5ForConditionalGeneration:
     return model
 
 
-def load_checkpoint(name: str, *, dtype: torch.dtype = torch.float32) -> Any:
-    """A seq2seq checkpoint by hub name or folder, safetensors only, never with code of its own.
+def load_checkpoint(name: str) -> Any:
+    """A seq2seq checkpoint by hub name or folder, safetensors only, whole, never with code of its own.
 
-    raises : InputError where it is not there or not a seq2seq model
+    raises : InputError where it is not there, not whole or not a seq2seq model
     """
-    target = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else hub_name(name)
+    weights = open_weights(hub_name(name))
+    check_weights(weights)
     try:
-        return AutoModelForSeq2SeqLM.from_pretrained(
-            target, dtype=dtype, use_safetensors=True, trust_remote_code=False
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{name} cannot be loaded as a seq2seq checkpoint with safetensors ({str(error).splitlines()[0]}). Name a "
-            f"folder, a hub model on a networked machine, or one of {', '.join(CPU_SHAPES)}."
-        ) from None
+        return load_model(weights, SEQ2SEQ, pretrained.load_config(weights), fresh=is_none)[0]
+    except InputError as error:
+        raise InputError(f"{error} A seq2seq checkpoint is wanted here, or one of {', '.join(CPU_SHAPES)}.") from None
 
 
 def load_config(name: str) -> Any:

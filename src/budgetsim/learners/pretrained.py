@@ -1,4 +1,8 @@
-"""Load checkpoints of any architecture: what a checkpoint lacks is refused, but for a head that is new."""
+"""Load checkpoints of any architecture: what a checkpoint lacks is refused, but for a head that is new.
+
+The libraries are made for checkpoints that are in order; on others they raise errors of any class. Where one of them is
+called on what may be broken, all of them are caught and said in one line.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,11 @@ import transformers
 from transformers import AutoConfig, AutoTokenizer
 
 from budgetsim.errors import InputError, MissingExtraError
-from budgetsim.learners.weights import Weights, count_parameters
+from budgetsim.learners.tensors import first_line
+from budgetsim.learners.weights import Weights, weigh
 
 Fresh = Callable[[Any, str], bool]
 
-_TROUBLE: Final = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
 _VOCABULARIES: Final = (
     "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "tokenizer.model",
     "sentencepiece.bpe.model",
@@ -34,7 +38,7 @@ def load_config(weights: Weights, layers: int = 0, **changes: Any) -> Any:
     """
     try:
         config = AutoConfig.from_pretrained(weights.target, **weights.options, **changes)
-    except _TROUBLE as error:
+    except Exception as error:
         raise _refused(weights, "config", error) from None
     return keep_layers(config, layers) if layers else config
 
@@ -66,7 +70,7 @@ def load_tokenizer(weights: Weights) -> Any:
         )
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights.target, **weights.options)
-    except (*_TROUBLE, ImportError) as error:
+    except Exception as error:
         raise _refused(weights, "tokenizer", error) from None
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
@@ -88,8 +92,8 @@ def load_model(weights: Weights, auto: str, config: Any, fresh: Fresh) -> tuple[
             ignore_mismatched_sizes=True, **_safely(weights),
         )  # fmt: skip
     except ImportError as error:
-        raise MissingExtraError(f"Loading {weights.model} needs more: {_first_line(error)}.") from None
-    except _TROUBLE as error:
+        raise MissingExtraError(f"Loading {weights.model} needs more: {first_line(error)}.") from None
+    except Exception as error:
         raise _refused(weights, "weights", error) from None
     new = {str(name) for name in found["missing_keys"]} | {_name(entry) for entry in found["mismatched_keys"]}
     lacking = sorted(name for name in new if not fresh(model, name))
@@ -101,6 +105,16 @@ def load_model(weights: Weights, auto: str, config: Any, fresh: Fresh) -> tuple[
     return model.eval(), sorted(new)
 
 
+def check_class(weights: Weights, auto: str, config: Any) -> None:
+    """Refuse an architecture that does not come as what is wanted.
+
+    raises : InputError
+    """
+    if type(config) not in getattr(transformers, auto)._model_mapping:
+        wanted = auto.removeprefix("AutoModelFor")
+        raise InputError(f"{weights.model} is a {config.model_type}, of which transformers has no {wanted}.")
+
+
 def blank_model(weights: Weights, auto: str, config: Any) -> Any:
     """The model without weights (meta device), to be counted.
 
@@ -109,7 +123,7 @@ def blank_model(weights: Weights, auto: str, config: Any) -> Any:
     try:
         with torch.device("meta"):
             return getattr(transformers, auto).from_config(config)
-    except _TROUBLE as error:
+    except Exception as error:
         raise _refused(weights, "config", error) from None
 
 
@@ -124,6 +138,22 @@ def check_size(weights: Weights, model: Any, held: int) -> None:
         raise InputError(
             f"The config of {weights.model} describes {described:,} parameters and its files hold {held:,}: one of "
             f"them is of another model."
+        )
+
+
+def check_vocabulary(weights: Weights, tokenizer: Any, model: Any) -> None:
+    """Refuse a tokenizer that gives ids which the model has no vector for; marks that were added to it may lie beyond.
+
+    model : with or without weights
+    raises : InputError with the id and the number of vectors
+    """
+    vectors = model.get_input_embeddings().weight.shape[0]
+    added = set(getattr(tokenizer, "added_tokens_decoder", {})) - {tokenizer.pad_token_id, tokenizer.eos_token_id}
+    largest = max((i for i in tokenizer.get_vocab().values() if i not in added), default=0)
+    if largest >= vectors:
+        raise InputError(
+            f"The tokenizer of {weights.model} gives ids up to {largest:,} and its model has {vectors:,} vectors: one "
+            f"of them is of another model."
         )
 
 
@@ -143,12 +173,15 @@ def check_checkpoint(weights: Weights, auto: str, fresh: Fresh, layers: int = 0,
 def _check_checkpoint(
     weights: Weights, auto: str, fresh: Fresh, layers: int, classes: int, state: tuple[tuple[str, int, int], ...]
 ) -> None:
-    load_tokenizer(weights)
+    tokenizer = load_tokenizer(weights)
     config = load_config(weights, layers, **({"num_labels": classes} if classes else {}))
-    counted = count_parameters(weights)
-    if counted is not None:
-        check_size(weights, blank_model(weights, auto, config), counted[0])
-    if counted is None or 1e6 * counted[1] <= _LOADED_BYTES:
+    check_class(weights, auto, config)
+    held = weigh(weights)
+    blank = blank_model(weights, auto, config)
+    check_vocabulary(weights, tokenizer, blank)
+    if held is not None:
+        check_size(weights, blank, held.numbers)
+    if held is None or 1e6 * held.megabytes <= _LOADED_BYTES:
         with torch.random.fork_rng():
             load_model(weights, auto, config, fresh)
 
@@ -186,9 +219,4 @@ def _name(entry: Any) -> str:
 
 
 def _refused(weights: Weights, what: str, error: BaseException) -> InputError:
-    return InputError(f"The {what} of {weights.model} cannot be loaded ({_first_line(error)[:200]}).")
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    return InputError(f"The {what} of {weights.model} cannot be loaded ({first_line(error)[:200]}).")

@@ -17,16 +17,15 @@ from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812
 
 from budgetsim.data.tasks import Task
-from budgetsim.errors import InputError
 from budgetsim.learners.causal import Causal
 from budgetsim.learners.features import longest
 from budgetsim.learners.heads import mixed_loss, soft_rows
-from budgetsim.learners.lora import adapt
+from budgetsim.learners.lora import adapt, load_adapters
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
 from budgetsim.learners.pretrained import device, is_none, load_config, load_model, load_tokenizer
 from budgetsim.learners.protocol import Desk, Effort, Examples, Probabilities, Stateless, Training
 from budgetsim.learners.trainer import Batch, Loss, Optimisation, train
-from budgetsim.learners.weights import resolve
+from budgetsim.learners.weights import open_weights
 
 BATCH: Final = 16
 MOST_CALIBRATED: Final = 256  # examples that the slope and offsets are fitted to, at most
@@ -168,7 +167,7 @@ def load_prompted(learner: Causal, task: Task, folder: Path) -> Prompted:
     shots = tuple((text, label) for text, label in notes["shots"])
     prompter = _prompter(tokenizer, model, task, shots, notes["max_tokens"])
     if learner.rank:
-        model = _with_adapters(model, folder, learner.name)
+        model = load_adapters(model, folder, learner.name)
     return Prompted(
         learner.name, task, model, prompter, notes["slope"], np.array(notes["offsets"]), learner.rank, effort_of(notes)
     )  # fmt: skip
@@ -282,7 +281,7 @@ def _loss(prompter: Prompter, temperature: float) -> Loss:
 
 
 def _load(learner: Causal) -> tuple[Any, Any]:
-    weights = resolve(learner.model)
+    weights = open_weights(learner.model)
     tokenizer = load_tokenizer(weights)
     model, _ = load_model(weights, "AutoModelForCausalLM", load_config(weights), fresh=is_none)
     return model.to(device()), tokenizer
@@ -290,15 +289,6 @@ def _load(learner: Causal) -> tuple[Any, Any]:
 
 def _prompter(tokenizer: Any, model: Any, task: Task, shots: tuple[tuple[str, str], ...], max_tokens: int) -> Prompter:
     return Prompter(tokenizer, task.labels, shots, max_tokens, longest(tokenizer, model.config))
-
-
-def _with_adapters(model: Any, folder: Path, name: str) -> Any:
-    from peft import PeftModel
-
-    try:
-        return PeftModel.from_pretrained(model, str(folder)).eval()
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise InputError(f"{folder} holds no adapters of {name} ({type(error).__name__}); train it again.") from None
 
 
 def _subset(examples: Examples, rows: Sequence[int]) -> Examples:

@@ -128,6 +128,7 @@ class Facts:
     parameters, trainable : None where they depend on the examples (a vocabulary of words)
     megabytes : of its weights as they are saved
     place : where the weights lie: a folder, a package, the hub, or nowhere for what is trained from nothing
+    flops_per_token : of answering, counted on a text of 128 tokens; None where it was not counted
     """
 
     kind: str
@@ -137,6 +138,7 @@ class Facts:
     licence: str | None
     place: str
     notes: tuple[str, ...] = field(default=())
+    flops_per_token: float | None = None
 
 
 class Fitted(Protocol):

@@ -24,12 +24,20 @@ class Kind:
     does : kinds of task
     module : file of this room whose `parse(name, rest)` makes a learner of what follows the colon, "" where nothing
         does
+    about : what it is, in a few words; example : a name of the kind, where the word alone is none
     """
 
     word: str
     grammar: str
     does: tuple[TaskKind, ...]
     module: str
+    about: str = ""
+    example: str = ""
+
+    @property
+    def takes_model(self) -> bool:
+        """Whether a name of the kind is `WORD:MODEL`, of any model that fits."""
+        return self.grammar.startswith((f"{self.word}:MODEL", f"{self.word}[:MODEL]"))
 
     def parse(self, name: str) -> Learner:
         """The learner of a name of this kind."""
@@ -39,15 +47,27 @@ class Kind:
 
 
 KINDS: Final = (
-    Kind("tfidf-lr", "tfidf-lr", ("classification",), "tfidf"),
-    Kind("overlap", "overlap", ("classification",), "overlap"),
-    Kind("encoder-lr", "encoder-lr[:MODEL]", ("classification",), "frozen"),
-    Kind("minilm-lr", "minilm-lr", ("classification",), "frozen"),
-    Kind("ft", "ft:MODEL[:layers=K][:lora[=RANK]]", ("classification", "tagging"), "finetuned"),
-    Kind("lm", "lm:MODEL[:shots=K][:lora[=RANK]]", ("classification",), "causal"),
-    Kind("ensemble", "ensemble:NAME+NAME", ("classification",), "ensemble"),
-)
-_SEQ2SEQ: Final = Kind("", "T5", ("classification", "tagging", "generation", "qa"), "seq2seq")
+    Kind("tfidf-lr", "tfidf-lr", ("classification",), "tfidf", "words and word pairs, logistic regression"),
+    Kind("overlap", "overlap", ("classification",), "overlap", "pairs by the words that they share"),
+    Kind("encoder-lr", "encoder-lr[:MODEL]", ("classification",), "frozen", "frozen encoder, logistic regression"),
+    Kind("minilm-lr", "minilm-lr", ("classification",), "frozen", "encoder-lr:minilm by its older name"),
+    Kind(
+        "ft", "ft:MODEL[:layers=K][:lora[=RANK]]", ("classification", "tagging"), "finetuned",
+        "encoder or decoder, fine-tuned", "ft:minilm",
+    ),
+    Kind(
+        "lm", "lm:MODEL[:shots=K][:lora[=RANK]]", ("classification",), "causal",
+        "language model asked for the label", "lm:smollm2",
+    ),
+    Kind(
+        "ensemble", "ensemble:NAME+NAME", ("classification",), "ensemble", "mean of the probabilities of learners",
+        "ensemble:tfidf-lr+encoder-lr",
+    ),
+)  # fmt: skip
+SEQ2SEQ: Final = Kind(
+    "", "T5", ("classification", "tagging", "generation", "qa"), "seq2seq", "encoder-decoder that writes its answer",
+    CPU_FAMILY[0],
+)  # fmt: skip
 
 
 def parse_learner(name: str) -> Learner:
@@ -88,7 +108,7 @@ def _parsed(name: str) -> Learner:
     if kind is not None:
         return kind.parse(name)
     if name in CPU_FAMILY or name in T5_SHAPES or folder_of(name) is not None or _is_hub_name(name):
-        return _SEQ2SEQ.parse(name)
+        return SEQ2SEQ.parse(name)
     raise InputError(
         f"There is no learner {name!r}{_nearest(name)}. Names are: {grammar()} (or OWNER/NAME of the hub)."
     )

@@ -17,7 +17,7 @@ from budgetsim.learners.finetuned import TRAINS
 from budgetsim.learners.names import CPU_FAMILY, model_id
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
 from budgetsim.learners.protocol import Desk, Effort, Examples, Facts, Probabilities, Signal, Training
-from budgetsim.learners.weights import check_weights, resolve
+from budgetsim.learners.weights import check_weights, resolve, weigh
 
 if TYPE_CHECKING:
     from budgetsim.learners.codec import Codec
@@ -60,9 +60,16 @@ class Seq2Seq:
     def check(self, task: Task) -> None:
         check_kind(self, task)
         if self.model not in CPU_FAMILY:
-            config = check_weights(resolve(_target(self.model)))
+            weights = resolve(_target(self.model))
+            if weights.gguf is not None:
+                raise InputError(f"{self.model} is a gguf, which is no encoder-decoder here; use lm:{self.model}.")
+            config = check_weights(weights)
             if not config.get("is_encoder_decoder", True):
                 raise InputError(f"{self.model} is no encoder-decoder; fine-tune it as ft:{self.model}.")
+            from budgetsim.learners.models import SEQ2SEQ
+            from budgetsim.learners.pretrained import check_checkpoint, is_none
+
+            check_checkpoint(weights, SEQ2SEQ, is_none)
 
     def facts(self) -> Facts:
         from budgetsim.learners.models import build_meta, parameters
@@ -71,11 +78,10 @@ class Seq2Seq:
             return self._facts(None, "trained from nothing", "parameters depend on the vocabulary that it learns")
         if self.model in T5_SHAPES:
             return self._facts(parameters(build_meta(self.model)), "the hub", "T5 v1.1, its output matrix of its own")
-        from budgetsim.learners.weights import count_parameters
-
-        counted = count_parameters(resolve(self.model))
-        place = resolve(self.model).target if counted else "the hub"
-        return self._facts(counted[0] if counted else None, place, "a seq2seq checkpoint")
+        weights = resolve(self.model)
+        held = weigh(weights)
+        place = weights.target if held else "the hub"
+        return self._facts(held.numbers if held else None, place, "a seq2seq checkpoint")
 
     def _facts(self, n: int | None, place: str, note: str) -> Facts:
         licence = "Apache-2.0" if self.model in T5_SHAPES else None

@@ -11,17 +11,16 @@ import numpy as np
 import torch
 
 from budgetsim.data.tasks import Task, TaskKind
-from budgetsim.errors import InputError
 from budgetsim.learners.features import longest
 from budgetsim.learners.finetuned import HEADS, Finetuned
 from budgetsim.learners.heads import TEXTS, Head, collate_rows, loss_of_rows, pad_inputs
-from budgetsim.learners.lora import adapt
+from budgetsim.learners.lora import adapt, load_adapters
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
 from budgetsim.learners.pretrained import device, is_head, is_none, load_config, load_model, load_tokenizer
 from budgetsim.learners.protocol import Desk, Effort, Examples, Probabilities, Stateless, Training
 from budgetsim.learners.tagger import WORDS
 from budgetsim.learners.trainer import Optimisation, train
-from budgetsim.learners.weights import Weights, resolve
+from budgetsim.learners.weights import Weights, check_weights, open_weights
 
 ASKS: Final[dict[TaskKind, Head]] = {"classification": TEXTS, "tagging": WORDS}
 BATCH: Final = 64
@@ -29,7 +28,7 @@ BATCH: Final = 64
 
 def tune(learner: Finetuned, task: Task, examples: Examples, how: Training, desk: Desk) -> TunedFitted:
     """A checkpoint taught by examples."""
-    head, weights = ASKS[task.kind], resolve(learner.model)
+    head, weights = ASKS[task.kind], open_weights(learner.model)
     tokenizer = load_tokenizer(weights)
     rank = learner.adapter_rank(how)
     model = build(learner, weights, tokenizer, task, rank, how.seed)
@@ -69,22 +68,12 @@ def load_tuned(learner: Finetuned, task: Task, folder: Path) -> TunedFitted:
     tokenizer = load_tokenizer(saved)
     rank = int(notes["rank"])
     if rank:
-        model = _adapted(learner, tokenizer, task, folder)
+        base = build(learner, open_weights(learner.model), tokenizer, task, rank=0, seed=0)
+        model = load_adapters(base, folder, learner.name)
     else:
+        check_weights(saved)
         model, _ = load_model(saved, HEADS[task.kind], load_config(saved), fresh=is_none)
     return TunedFitted(learner.name, task, model.to(device()), tokenizer, notes["max_tokens"], rank, effort_of(notes))
-
-
-def _adapted(learner: Finetuned, tokenizer: Any, task: Task, folder: Path) -> Any:
-    from peft import PeftModel
-
-    base = build(learner, resolve(learner.model), tokenizer, task, rank=0, seed=0)
-    try:
-        return PeftModel.from_pretrained(base, str(folder)).eval()
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise InputError(
-            f"{folder} holds no adapters of {learner.name} ({type(error).__name__}); train it again."
-        ) from None
 
 
 @dataclass(frozen=True, slots=True)

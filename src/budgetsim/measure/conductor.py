@@ -30,6 +30,7 @@ from budgetsim.measure.events import (
 )
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.resolve import check_spec
+from budgetsim.measure.signals import SignalReceived, stop_on_signals
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import plan_stages
 from budgetsim.measure.stages.llm_labels import knock_at_servers
@@ -93,10 +94,10 @@ def find_missing(campaign: Campaign, listen: Listener = ignore) -> tuple[list[Ru
     """The runs that are in the store's files already, and those that are not.
 
     raises : InputError where a run asks for what the task cannot give (of a grid such runs are left
-        out, and said), StoreError for torn files, EndpointError where a server that must be asked is not there
+        out, and said), EndpointError where a server that must be asked is not there
     """
     refuse_toys(campaign)
-    done = {run.point.run_id for run in read_shards(campaign.paths.runs)[0]}
+    done = {run.point.run_id for run in read_shards(campaign.paths.runs, [])[0]}  # damaged ones are run again
     workspace = open_view(campaign)
     stored: list[RunSpec] = []
     missing: list[RunSpec] = []
@@ -163,7 +164,8 @@ def run_campaign(campaign: Campaign, listen: Listener, began: float | None = Non
 
     began : on the monotonic clock, what a cap in hours counts from; now by default
 
-    raises : StoreLockedError at the end, when everything is done, where the database stayed locked
+    raises : StoppedError at a signal, when the workers have ended; StoreLockedError at the end,
+        when everything is done, where the database stayed locked
     """
     start = time.monotonic() if began is None else began
     stored, missing = find_missing(campaign, listen)
@@ -171,10 +173,16 @@ def run_campaign(campaign: Campaign, listen: Listener, began: float | None = Non
     estimator = prepare_estimator(campaign)
     crew = Crew(_plan(campaign, missing, start), estimator, listen, lambda: None)
     crew.every_run = lambda: _merge_sometimes(crew, campaign.paths)
-    try:
-        crew.work()
-    finally:
-        crew.close()
+    with stop_on_signals():
+        try:
+            crew.work()
+        except SignalReceived as received:
+            crew.close()
+            if crew.finished:
+                _merge(campaign.paths, ignore, wait_seconds=0.0)
+            raise received.error(f"{len(crew.finished)} of {len(missing)} runs are done and kept") from None
+        finally:
+            crew.close()
         locked = _merge(campaign.paths, listen) if crew.finished or stored else None
     if crew.refused is not None:
         raise crew.refused
@@ -187,7 +195,7 @@ def prepare_estimator(campaign: Campaign) -> Estimator:
     """What the store's stages say about times."""
     gpu = any(spec.recipe.preset == "paper" for spec in campaign.specs)
     estimator = Estimator(workers=campaign.workers, gpu=gpu)
-    estimator.prime(read_shards(campaign.paths.runs)[1])
+    estimator.prime(read_shards(campaign.paths.runs, [])[1])
     return estimator
 
 
@@ -256,9 +264,10 @@ def _merge_sometimes(crew: Crew, paths: StorePaths) -> None:
         _merge(paths, crew.listen)
 
 
-def _merge(paths: StorePaths, listen: Listener) -> StoreLockedError | None:
+def _merge(paths: StorePaths, listen: Listener, wait_seconds: float | None = None) -> StoreLockedError | None:
     try:
-        merge(paths)
+        for line in merge(paths, wait_seconds=wait_seconds).refused:
+            listen(Warned(line))
     except StoreLockedError as error:
         listen(Warned(str(error)))
         return error

@@ -46,8 +46,9 @@ class Worker:
         self.ended_at: float | None = None
         threads = str(settings["threads"])
         self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "budgetsim.measure.worker", json.dumps(dict(settings))],
+            [sys.executable, "-m", "budgetsim.measure.worker", json.dumps({**settings, "parent": os.getpid()})],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            process_group=0,  # Ctrl-C reaches the conductor alone, which ends its workers
             env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
         )  # fmt: skip
         threading.Thread(target=self._listen, args=(events,), daemon=True).start()
@@ -98,7 +99,10 @@ class Worker:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=5)
+                self.process.wait(timeout=2)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):  # what was not sent has nobody to go to
+            self.process.stdin.close()

@@ -52,7 +52,7 @@ def _baselines(spec: RunSpec, workspace: Workspace) -> dict[str, float]:
 def outcome_page(outcome: Outcome, beside: Mapping[str, Mapping[str, float]], campaign: Campaign) -> Page:
     """The runs of a campaign, by design, with what is beside them."""
     page: Page = []
-    records = {run.point.run_id: run for run in read_shards(campaign.paths.runs)[0]}
+    records = {run.point.run_id: run for run in read_shards(campaign.paths.runs, [])[0]}
     run_ids = _run_ids(campaign)
     for task, trivial in beside.items():
         runs = [records[i] for i in run_ids.get(task, ()) if i in records]

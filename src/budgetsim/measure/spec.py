@@ -10,9 +10,12 @@ from typing import Any, Final
 from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import DESIGN_FIELDS, Design, DesignPoint, Route, design_of
 from budgetsim.design.strategies import TRAINED, Strategy
+from budgetsim.doors.documents import load_json
+from budgetsim.doors.files import MOST_DOCUMENT_BYTES, read_file
 from budgetsim.errors import InputError
 from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
+from budgetsim.measure.specvalues import check_recipe, check_spec_values
 
 SPEC_SCHEMA_VERSION: Final = 1  # of spec files
 
@@ -104,11 +107,14 @@ def from_json(text: str, source: str = "spec") -> RunSpec:
     raises : InputError where it is not one of this schema
     """
     try:
-        values: dict[str, Any] = json.loads(text)
+        values: dict[str, Any] = load_json(text)
         version = values.pop("schema_version")
-        if version != SPEC_SCHEMA_VERSION:
+        if version != SPEC_SCHEMA_VERSION or version is True:
             raise InputError(f"{source} has schema {version}, this budgetsim reads {SPEC_SCHEMA_VERSION}.")
-        return make_spec(recipe=recipe_from(values.pop("recipe")), **values)
+        recipe = recipe_from(values.pop("recipe"))
+        check_recipe(recipe)
+        check_spec_values(values)
+        return make_spec(recipe=recipe, **values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{source} is not a run spec ({error}); `budgetsim measure --dry-run --json` writes some."
@@ -120,7 +126,4 @@ def read_spec(path: Path) -> RunSpec:
 
     raises : InputError where it is missing or not a spec
     """
-    try:
-        return from_json(path.read_text(encoding="utf-8"), path.name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}); name a run spec in JSON.") from None
+    return from_json(read_file(path, "run spec", MOST_DOCUMENT_BYTES), path.name)

@@ -32,6 +32,7 @@ from budgetsim.measure.events import (
     encode_event,
 )
 from budgetsim.measure.record import measure_one
+from budgetsim.measure.signals import end_with_parent
 from budgetsim.measure.spec import RunSpec, from_json
 from budgetsim.measure.stagestore import Device, StageStore, disk_is_full, full_disk
 from budgetsim.measure.workspace import Workspace
@@ -42,6 +43,7 @@ from budgetsim.store.records import StageRecord, read_shards
 def main() -> None:
     """Serve specs until the input ends. Arguments: one JSON object of settings."""
     settings = json.loads(sys.argv[1])
+    end_with_parent(settings["parent"])
     events = _claim_stdout()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Warnings(events)])
     paths = StorePaths(Path(settings["database"]))
@@ -68,7 +70,7 @@ def open_workspace(paths: StorePaths, cache: Path, access: Access, *, threads: i
     """
     prepare(threads)
     register_custom_tasks(paths.folder / "tasks")
-    recorded = {stage.stage_id: stage for stage in read_shards(paths.runs)[1]}
+    recorded = {stage.stage_id: stage for stage in read_shards(paths.runs, [])[1]}
     desk = desk_at(cache, Server.at(), Purse())
     return Workspace(StageStore(cache, Device(*find_device()), recorded), access, desk=desk)
 

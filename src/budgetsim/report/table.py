@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from budgetsim.doors.words import show
+
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
@@ -29,10 +31,15 @@ class Table:
 
     def lines(self) -> list[str]:
         """The table as plain text, two blanks between columns, for pipes and files."""
-        cells = [self.headings, *self.rows]
+        cells = [self._shown(row) for row in (self.headings, *self.rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.headings))]
         drawn = ["  ".join(self._padded(row, widths)).rstrip() for row in cells]
-        return [*([self.title] if self.title else []), drawn[0], "  ".join("-" * w for w in widths), *drawn[1:]]
+        return [*([show(self.title)] if self.title else []), drawn[0], "  ".join("-" * w for w in widths), *drawn[1:]]
+
+    @staticmethod
+    def _shown(row: Sequence[str]) -> list[str]:
+        """Cells with nothing in them that a terminal obeys: names come from cards, tables and stores of others."""
+        return [show(cell, one_line=True) for cell in row]
 
     def _padded(self, row: Sequence[str], widths: Sequence[int]) -> list[str]:
         return [
@@ -44,15 +51,22 @@ class Table:
         """The table for a terminal."""
         from rich import box
         from rich.table import Table as RichTable
+        from rich.text import Text  # cells are text, never markup
 
         table = RichTable(
-            title=self.title or None, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False
+            title=Text(show(self.title)) if self.title else None,
+            title_justify="left",
+            title_style="",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
         )
-        for i, heading in enumerate(self.headings):
+        for i, heading in enumerate(self._shown(self.headings)):
             is_text = i in self.text_columns
-            table.add_column(heading, justify="left" if is_text else "right", no_wrap=not is_text, header_style="bold")
+            table.add_column(
+                Text(heading), justify="left" if is_text else "right", no_wrap=not is_text, header_style="bold"
+            )
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, self._shown(row)))
         return table
 
 

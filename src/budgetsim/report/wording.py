@@ -58,8 +58,8 @@ def note_words(note: Note) -> str:
             )
         case OwnPool(task=task, n=0):
             return (
-                f"{task} has no unlabelled texts, so nothing that needs them is on offer; --pool N says that there are "
-                f"some, `budgetsim tasks add {task} ... --unlabeled FILE` gives them."
+                f"the pool is empty, since {task} has no unlabelled texts; --pool N says that there are some, "
+                f"`budgetsim tasks add {task} ... --unlabeled FILE` gives them."
             )
         case OwnPool(task=task, n=n):
             return f"the pool is the {n:,} unlabelled texts that {task} has; --pool N says that there are more."

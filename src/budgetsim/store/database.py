@@ -1,92 +1,156 @@
-"""Opening the DuckDB file: migrations, one writer at a time, many readers."""
+"""Opening the DuckDB file: migrations, one writer at a time, many readers.
+
+A writer never changes the file in place: it makes another beside it and renames it, so readers always find the last
+one that was finished, and a process that is killed leaves the old one.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from budgetsim.errors import StoreError, StoreLockedError
+from budgetsim.store.lock import PATIENCE, hold, holder_of, locked
 
 # Readable by every DuckDB from 1.2 on: the file a newer DuckDB writes by default is not.
 STORAGE_VERSION: Final = "v1.2.0"
 BLOCK_SIZE: Final = "16384"  # small blocks for a small file: it is committed at milestones
-WAIT_SECONDS: Final = 10.0
+QUERY_MEMORY: Final = "1GB"
 
 Connection = duckdb.DuckDBPyConnection
 
 
 @contextmanager
 def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connection]:
-    """A read-only connection; with `locked_down`, SQL can reach nothing but the store.
+    """A read-only connection; with `locked_down`, SQL can reach nothing but the store, and little memory.
 
-    raises : StoreError where there is no store or it is no DuckDB file, StoreLockedError where a
-        writer holds it for longer than `WAIT_SECONDS`
+    Where another program has the file open for writing, a copy of it is read.
+
+    raises : StoreError where there is no store or it is no DuckDB file
     """
     if not database.exists():
         raise StoreError(f"There is no store at {database}; build it with `budgetsim store rebuild`.")
     config = {"threads": "1"}  # the store is small: a second thread costs more than it brings
     if locked_down:
-        config |= {"enable_external_access": "false", "lock_configuration": "true"}
-    connection = _connect(database, read_only=True, config=config)
-    have = newest = migrations()[-1][0]
+        config |= {
+            "enable_external_access": "false",
+            "memory_limit": QUERY_MEMORY,
+            "temp_directory": "",
+            "lock_configuration": "true",
+        }
+    with ExitStack() as stack:
+        connection = _read(database, config, stack)
+        stack.callback(connection.close)
+        have = newest = migrations()[-1][0]
+        try:
+            have = schema_version(connection)
+            _refuse_newer(have, newest)
+            yield connection
+        except duckdb.Error as error:
+            if 0 < have < newest:
+                raise StoreError(
+                    f"{database} has schema {have}, this budgetsim reads {newest}: `budgetsim store rebuild` "
+                    f"makes it anew; the text files beside it hold everything."
+                ) from None
+            raise StoreError(f"{database} is no store of budgetsim, or a damaged one ({_first_line(error)}).") from None
+
+
+def _read(database: Path, config: dict[str, str], stack: ExitStack) -> Connection:
     try:
-        have = schema_version(connection)
-        _refuse_newer(have, newest)
-        yield connection
-    except duckdb.Error as error:
-        if 0 < have < newest:
-            raise StoreError(
-                f"{database} has schema {have}, this budgetsim reads {newest}: `budgetsim store rebuild` "
-                f"makes it anew; the text files beside it hold everything."
-            ) from None
-        raise StoreError(f"{database} is no store of budgetsim, or a damaged one ({_first_line(error)}).") from None
-    finally:
-        connection.close()
+        return _connect(database, config, wait_seconds=0.0)
+    except StoreLockedError:
+        pass
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="budgetsim-")))
+    copy = folder / database.name
+    try:
+        shutil.copyfile(database, copy)
+        return _connect(copy, config, wait_seconds=0.0)
+    except (StoreError, OSError):  # torn by the other program's writing: wait for it
+        return _connect(database, config, wait_seconds=PATIENCE)
 
 
 @contextmanager
-def open_writer(database: Path, lock: Path, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[Connection]:
-    """The one writing connection: opened late, closed soon; migrated to the newest schema.
+def open_writer(database: Path, lock: Path, *, wait_seconds: float | None = None) -> Iterator[Connection]:
+    """The one writing connection, to a copy that takes the place of the file in the end; migrated to the newest schema.
 
-    raises : StoreLockedError where another process reads or writes for longer than `wait_seconds`
+    raises : StoreLockedError where another process writes for longer than it is worth to wait
     """
-    import filelock  # readers never need it
-
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(lock, timeout=wait_seconds):
-            connection = _connect(database, read_only=False, config={}, wait_seconds=wait_seconds)
+        with hold(database, lock, wait_seconds=wait_seconds), rewrite(database, wait_seconds=wait_seconds) as building:
+            yield building.connection
+    except OSError as error:
+        raise unwritable(database, error) from None
+
+
+@dataclass(slots=True)
+class Building:
+    """A database that is being made, and whether it is to take its place in the end."""
+
+    connection: Connection
+    is_wanted: bool = True
+
+
+@contextmanager
+def rewrite(database: Path, *, fresh: bool = False, wait_seconds: float | None = None) -> Iterator[Building]:
+    """A copy of a file, or a new one, that takes its place if all goes well; needs a `hold`.
+
+    raises : StoreError where the old file is no store, StoreLockedError where another program writes to it
+    """
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=database.parent) as folder:
+        building = Path(folder) / database.name
+        if database.exists() and not fresh:
+            await_writer(database, wait_seconds)
+            shutil.copyfile(database, building)
+        try:
+            connection = _new(building)
             try:
                 migrate(connection)
-                yield connection
+                result = Building(connection)
+                yield result
+                connection.execute("CHECKPOINT")
             finally:
                 connection.close()
-    except filelock.Timeout:
-        raise _locked(database, "another budgetsim process is writing") from None
-    except duckdb.Error as error:
-        raise StoreError(f"{database} could not be written ({_first_line(error)}); nothing was changed.") from None
-    except OSError as error:
-        raise StoreError(f"{database} cannot be written ({error.strerror}); name another place with --store.") from None
+        except duckdb.Error as error:
+            raise StoreError(f"{database} could not be written ({_first_line(error)}); nothing was changed.") from None
+        if result.is_wanted:
+            await_writer(database, wait_seconds)
+            _replace(building, database)
 
 
-def _connect(
-    database: Path, *, read_only: bool, config: dict[str, str], wait_seconds: float = WAIT_SECONDS
-) -> Connection:
-    if not read_only and not database.exists():
-        config = {
-            **config,
-            "storage_compatibility_version": STORAGE_VERSION,
-            "default_block_size": BLOCK_SIZE,
-        }
+def _replace(building: Path, database: Path) -> None:
+    with building.open("rb") as file:
+        os.fsync(file.fileno())
+    database.with_name(database.name + ".wal").unlink(missing_ok=True)  # of a program that died: text has it all
+    building.replace(database)
+
+
+def unwritable(database: Path, error: OSError) -> StoreError:
+    """The error of a place that cannot be written."""
+    return StoreError(f"{database} cannot be written ({error.strerror}); name another place with --store.")
+
+
+def _new(database: Path) -> Connection:
+    config = {} if database.exists() else {
+        "storage_compatibility_version": STORAGE_VERSION, "default_block_size": BLOCK_SIZE,
+    }  # fmt: skip
+    return duckdb.connect(str(database), config=dict(config))
+
+
+def _connect(database: Path, config: dict[str, str], *, wait_seconds: float) -> Connection:
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
-            return duckdb.connect(str(database), read_only=read_only, config=dict(config))
+            return duckdb.connect(str(database), read_only=True, config=dict(config))
         except duckdb.Error as error:
             if database.is_dir():
                 wanted = "wanted a DuckDB file; name one in it with --store."
@@ -96,16 +160,9 @@ def _connect(
                     f"{database} cannot be opened as a DuckDB file ({_first_line(error)}). Move it away "
                     f"and run `budgetsim store rebuild`: the text files beside it hold everything."
                 ) from None
-            if time.monotonic() > deadline:
-                raise _locked(database, _first_line(error)) from None
+            if time.monotonic() >= deadline:
+                raise locked(database, holder_of(str(error))) from None
             time.sleep(0.1)
-
-
-def _locked(database: Path, what: str) -> StoreLockedError:
-    return StoreLockedError(
-        f"{database} is held by another process ({what}). Close that shell or wait for that run, then "
-        f"try again: finished runs are safe in their text files."
-    )
 
 
 def _first_line(error: Exception) -> str:
@@ -151,12 +208,15 @@ def _refuse_newer(have: int, newest: int) -> None:
         )
 
 
-def refuse_if_held(database: Path) -> None:
-    """Raise StoreLockedError where another process has the file open; a missing or damaged one is no matter."""
+def await_writer(database: Path, wait_seconds: float | None = None) -> None:
+    """Wait until no other program has the file open for writing; a missing or damaged one is no matter.
+
+    raises : StoreLockedError
+    """
     if not database.exists():
         return
     try:
-        _connect(database, read_only=False, config={}).close()
+        _connect(database, {}, wait_seconds=PATIENCE if wait_seconds is None else wait_seconds).close()
     except StoreLockedError:
         raise
     except StoreError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,6 +17,8 @@ from typing import Final
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.design.strategies import DISTILL, get_strategy
+from budgetsim.doors.values import MOST_UNITS, shorten
+from budgetsim.doors.words import is_name
 from budgetsim.errors import InputError
 
 PAPER_GPU_USD_PER_HOUR: Final = 1.875  # what the paper paid for an A100-hour
@@ -45,7 +48,15 @@ COLUMNS: Final = [
     "provenance",
 ]
 COMPUTE_COLUMNS: Final = ["task", "dist_usd_per_1k_unlabeled", "se"]
-_MOST: Final = 1_000_000_000_000  # no count of examples is larger
+_MOST_USD: Final = 1_000_000_000.0  # of any amount, hours among them
+_LEAST: Final = 1e-6  # dollars of a thousand texts
+_MOST_ROWS: Final = 100_000
+_MOST_CHARACTERS: Final = 2000  # of a cell
+_NUMBER: Final = re.compile(
+    r"[+-]?[0-9]{0,30}\.?[0-9]{1,30}(e[+-]?[0-9]{1,3})?|[0-9]{1,30}\.", re.ASCII | re.IGNORECASE
+)
+_SIZE: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
+_TEACHER: Final = "teacher_ft_usd_L"
 _REQUIRED: Final = ("record_id", "task", "strategy", "student", "metric", "score")
 
 
@@ -127,6 +138,7 @@ def parse_published(text: str, name: str) -> list[PublishedRow]:
     for line, record in _records(text, name, _REQUIRED, COLUMNS):
         rows.append(_published_row(_Fields(record, f"{name}, line {line}")))
     _check_ids(rows, name)
+    _check_percent(rows, name)
     return rows
 
 
@@ -205,10 +217,15 @@ def _records(
         missing = [c for c in required if c not in header]
         unknown = [c for c in header if columns is not None and c not in columns]
         if missing or unknown:
-            found = f"lacks {', '.join(missing)}" if missing else f"has unknown columns {', '.join(unknown)}"
+            found = f"lacks {', '.join(missing)}" if missing else f"has unknown columns {shorten(', '.join(unknown))}"
             raise InputError(f"{name}: the table {found}; wanted are {', '.join(columns or required)}.")
-        records = []
+        twice = [c for k, c in enumerate(header) if c in header[:k]]
+        if twice:
+            raise InputError(f"{name}: column {shorten(repr(twice[0]))} stands twice; keep one of them.")
+        records: list[tuple[int, dict[str, str]]] = []
         for record in reader:
+            if len(records) == _MOST_ROWS:
+                raise InputError(f"{name} has more than {_MOST_ROWS:,} rows; split it.")
             if None in record or None in record.values():
                 raise InputError(
                     f"{name}, line {reader.line_num}: the row has another number of cells than the header "
@@ -233,25 +250,29 @@ class _Fields:
         value = self.record.get(column, "")
         if not value:
             raise InputError(f"{self.place}, {column}: it is empty; a value is needed.")
-        return value
+        return self._readable(column, value)
 
     def optional(self, column: str) -> str | None:
-        return self.record.get(column) or None
+        value = self.record.get(column) or None
+        return None if value is None else self._readable(column, value)
 
-    def number(self, column: str, *, high: float = math.inf) -> float | None:
+    def _readable(self, column: str, value: str) -> str:
+        if not is_name(value) or len(value) > _MOST_CHARACTERS:
+            raise InputError(f"{self.place}, {column}: found {shorten(repr(value))}, wanted text that can be read.")
+        return value
+
+    def number(self, column: str, *, high: float = _MOST_USD) -> float | None:
         value = self.record.get(column) or None
         if value is None:
             return None
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not 0 <= number <= high or math.isinf(number):
-            wanted = f"a number from 0 to {high:g}" if high < math.inf else "a number of zero or more"
-            raise InputError(f"{self.place}, {column}: found {value!r}, wanted {wanted}.")
+        number = float(value) if _NUMBER.fullmatch(value) else math.nan
+        if not 0 <= number <= high:
+            raise InputError(
+                f"{self.place}, {column}: found {shorten(repr(value))}, wanted a number from 0 to {high:g}."
+            )
         return number
 
-    def required_number(self, column: str, *, high: float = math.inf) -> float:
+    def required_number(self, column: str, *, high: float = _MOST_USD) -> float:
         self.text(column)
         number = self.number(column, high=high)
         assert number is not None
@@ -259,19 +280,21 @@ class _Fields:
 
     def positive_number(self, column: str) -> float:
         number = self.required_number(column)
-        if number == 0:
-            raise InputError(f"{self.place}, {column}: found 0, wanted a number above zero.")
+        if number < _LEAST:
+            raise InputError(f"{self.place}, {column}: found {number:g}, wanted {_LEAST:g} or more.")
         return number
 
     def count(self, column: str) -> int | None:
-        number = self.number(column)
-        if number is not None and (number != int(number) or number > _MOST):
-            raise InputError(f"{self.place}, {column}: found {number:g}, wanted a whole number up to {_MOST:,}.")
+        number = self.number(column, high=MOST_UNITS)
+        if number is not None and number != int(number):
+            raise InputError(f"{self.place}, {column}: found {number:g}, wanted a whole number up to {MOST_UNITS:,}.")
         return None if number is None else int(number)
 
 
 def _published_row(cells: _Fields) -> PublishedRow:
     strategy = get_strategy(cells.text("strategy"), f"{cells.place}, strategy").name
+    if not get_strategy(strategy).is_trained:
+        raise InputError(f"{cells.place}: strategy {strategy} is not trained; leave such rows out.")
     return PublishedRow(
         record_id=cells.text("record_id"),
         same_as=cells.optional("same_as"),
@@ -297,7 +320,11 @@ def _published_row(cells: _Fields) -> PublishedRow:
 
 
 def _compute_row(cells: _Fields) -> PublishedCompute:
-    sizes = sorted(int(c.removeprefix("teacher_ft_usd_L")) for c in cells.record if c.startswith("teacher_ft_usd_L"))
+    named = [c.removeprefix(_TEACHER) for c in cells.record if c.startswith(_TEACHER)]
+    wrong = [name for name in named if not _SIZE.fullmatch(name)]
+    if wrong:
+        raise InputError(f"{cells.place}: found column {shorten(_TEACHER + wrong[0])!r}, wanted {_TEACHER}<n_labels>.")
+    sizes = sorted(int(name) for name in named)
     if len(sizes) < 2:
         raise InputError(f"{cells.place}: wanted two or more columns teacher_ft_usd_L<n_labels>.")
     return PublishedCompute(
@@ -310,6 +337,13 @@ def _compute_row(cells: _Fields) -> PublishedCompute:
             (n, cells.required_number(f"teacher_ft_usd_L{n}"), cells.number(f"se_L{n}") or 0.0) for n in sizes
         ),
     )
+
+
+def _check_percent(rows: Sequence[PublishedRow], name: str) -> None:
+    """Refuse a table whose scores look like fractions."""
+    highest = max(row.score for row in rows)
+    if 0 < highest <= 1:
+        raise InputError(f"{name}: the highest score is {highest:g}; wanted percent, 0 to 100. Multiply by 100.")
 
 
 def _check_ids(rows: Sequence[PublishedRow], name: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -17,6 +18,9 @@ from budgetsim.store.database import Connection
 
 if TYPE_CHECKING:
     import pandas
+
+QUERY_SECONDS: Final = 60.0
+MOST_ROWS: Final = 1_000_000  # of an answer to a query
 
 _MEASUREMENTS = """
 SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels,
@@ -228,23 +232,38 @@ def related_sets(catalogue: Catalogue, kinds: AbstractSet[str]) -> dict[str, set
     }
 
 
-def run_sql(connection: Connection, sql: str) -> QueryResult:
-    """Run one SQL statement that somebody typed.
+def run_sql(connection: Connection, sql: str, *, timeout: float = QUERY_SECONDS) -> QueryResult:
+    """Run one SQL statement that somebody typed, for so many seconds at most.
 
-    raises : InputError with DuckDB's words where the statement is wrong or not allowed
+    raises : InputError with DuckDB's words where the statement is wrong, not allowed, or takes too much time or memory
     """
+    alarm = threading.Timer(timeout, connection.interrupt)
+    alarm.start()
     try:
         answer = connection.execute(sql)
         if answer is None or answer.description is None:  # nothing but blanks or comments
             raise InputError("The query is empty; give one SQL statement, e.g. SELECT * FROM points.")
         columns = [c[0] for c in answer.description]
-        return QueryResult(columns, answer.fetchall() if columns else [])
-    except duckdb.Error as error:
+        rows = answer.fetchmany(MOST_ROWS + 1) if columns else []
+        if len(rows) > MOST_ROWS:
+            raise InputError(
+                f"The answer has more than {MOST_ROWS:,} rows; add a LIMIT, or write all with `store export`."
+            )
+        return QueryResult(columns, rows)
+    except duckdb.InterruptException:
+        raise InputError(
+            f"The query took longer than {timeout:g} seconds and was ended; join or read less, or raise --timeout."
+        ) from None
+    except (duckdb.OutOfMemoryException, MemoryError):
+        raise InputError("The query needs more memory than 1 GB and was ended; join or sort less at once.") from None
+    except (duckdb.Error, UnicodeError, OverflowError, ValueError) as error:
         words = re.sub(r"\s+", " ", str(error)).strip()
         raise InputError(
             f"The store refused the query: {words} Queries read the store's own tables and views; "
             f"`budgetsim store describe` lists them."
         ) from None
+    finally:
+        alarm.cancel()
 
 
 def points_frame(connection: Connection) -> pandas.DataFrame:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import DesignPoint
-from budgetsim.errors import StoreError
+from budgetsim.doors.documents import load_json
+from budgetsim.doors.files import read_file
+from budgetsim.errors import InputError, StoreError
+from budgetsim.store.schema import check_run, check_stage
 
 RECORD_SCHEMA_VERSION: Final = 1
+MOST_LINE: Final = 1_000_000  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,63 +107,123 @@ def write_shard(folder: Path, run: RunRecord, stages: Iterable[StageRecord]) -> 
     return target
 
 
-def read_shards(folder: Path) -> tuple[list[RunRecord], list[StageRecord]]:
-    """Read every `*.jsonl` of a folder, in the order of their names; a missing folder holds none.
+def read_shards(folder: Path, refused: list[str] | None = None) -> tuple[list[RunRecord], list[StageRecord]]:
+    """Every run of the `*.jsonl` of a folder, and the stages that they rest on; a missing folder holds none.
 
-    raises : StoreError naming file and line of a line that is torn or not of this schema
+    Of a run or stage that several files hold the one that was finished first counts, whatever the files are called.
+
+    refused : gets a line for each record that cannot be used; the others are read
+    raises : StoreError with the first such line where `refused` is not given
     """
-    runs: dict[str, RunRecord] = {}
-    stages: dict[str, StageRecord] = {}
-    for path in sorted(folder.glob("*.jsonl")):
-        for kind, data in _lines(path):
-            if kind == "run":
-                run = _run(data)
-                first = runs.setdefault(run.point.run_id, run)
-                if first.scores != run.scores:
-                    raise StoreError(
-                        f"{path}: run {run.point.run_id[:12]} stands in another file with other scores; keep one."
-                    )
-            else:
-                stages.setdefault(data["stage_id"], StageRecord(**data))
-    return list(runs.values()), list(stages.values())
+    told: list[str] = [] if refused is None else refused
+    runs, stages = read_files(sorted(folder.glob("*.jsonl")), told)
+    if refused is None and told:
+        raise StoreError(told[0])
+    return runs, stages
 
 
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(
-            f"{path} cannot be read as UTF-8 text ({error}); restore it from git, or move it away."
-        ) from None
-    for number, line in enumerate(text.splitlines(), start=1):
+def read_files(
+    files: Iterable[Path], refused: list[str], stages: Iterable[StageRecord] = ()
+) -> tuple[list[RunRecord], list[StageRecord]]:
+    """The runs and stages of some files, as `read_shards`.
+
+    stages : known besides, that runs may rest on
+    """
+    reader = _Reader(refused, stages={stage.stage_id: stage for stage in stages})
+    for path in files:
+        reader.read(path)
+    return reader.result()
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Records read so far: the first finished of each, with where it stood."""
+
+    refused: list[str]
+    runs: dict[str, tuple[RunRecord, str]] = field(default_factory=dict)
+    stages: dict[str, StageRecord] = field(default_factory=dict)
+
+    def read(self, path: Path) -> None:
         try:
-            data = json.loads(line)
-            kind, version = data.pop("record"), data.pop("schema_version")
-            if version != RECORD_SCHEMA_VERSION or kind not in ("run", "stage"):
-                raise ValueError(f"record {kind!r} of schema {version}")
-            if data.get("finished_at") is not None:
-                data["finished_at"] = datetime.fromisoformat(data["finished_at"])
-            yield kind, _checked(kind, data)
+            text = read_file(path, "run file")
+        except InputError as error:
+            self.refused.append(f"{error} Restore it from git, or move it away.")
+            return
+        for number, line in enumerate(text.split("\n"), start=1):
+            if line.strip():
+                self._take(line, f"{path}, line {number}")
+
+    def _take(self, line: str, place: str) -> None:
+        try:
+            record = _record(line)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(
-                f"{path}, line {number}: not a run or stage of schema {RECORD_SCHEMA_VERSION} ({error}). "
+            self.refused.append(
+                f"{place}: not a run or stage of schema {RECORD_SCHEMA_VERSION} ({error}). "
                 f"Restore the file from git, or move it away and measure again what it held."
-            ) from None
+            )
+            return
+        if isinstance(record, StageRecord):
+            known = self.stages.get(record.stage_id)
+            if known is None or (record != known and _order(record) < _order(known)):
+                self.stages[record.stage_id] = record
+        else:
+            self._take_run(record, place)
+
+    def _take_run(self, run: RunRecord, place: str) -> None:
+        key = run.point.run_id
+        if key not in self.runs:
+            self.runs[key] = (run, place)
+            return
+        known, where = self.runs[key]
+        first, second = (
+            ((run, place), (known, where)) if _order(run) < _order(known) else ((known, where), (run, place))
+        )
+        if first[0].scores != second[0].scores:
+            self.refused.append(
+                f"{second[1]}: run {key[:12]} stands in another file with other scores ({first[1]}); keep one."
+            )
+        self.runs[key] = first
+
+    def result(self) -> tuple[list[RunRecord], list[StageRecord]]:
+        """Runs that have all their stages, and the stages of those runs."""
+        whole = []
+        for run, place in self.runs.values():
+            absent = [stage for stage in run.stages if stage not in self.stages]
+            if absent:
+                self.refused.append(
+                    f"{place}: run {run.point.run_id[:12]} rests on stage {absent[0][:12]}, which no run file holds; "
+                    f"restore the file that has it."
+                )
+            else:
+                whole.append(run)
+        used = {stage for run in whole for stage in run.stages}
+        return whole, [stage for key, stage in self.stages.items() if key in used]
 
 
-_KEYS: Final = {
-    "stage": {f.name for f in fields(StageRecord)},
-    "run": {"run_id", "design"} | {f.name for f in fields(RunRecord)} - {"point"},
-}
+def _order(record: RunRecord | StageRecord) -> tuple[float, str]:
+    """What decides between two records of one thing: when it was finished, then its text."""
+    moment = record.finished_at
+    return (math.inf if moment is None else moment.timestamp(), json.dumps(_flat(record), sort_keys=True, default=str))
 
 
-def _checked(kind: str, data: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(data) - _KEYS[kind])
-    if unknown:
-        raise ValueError(f"unknown keys {', '.join(unknown)}")
-    if kind == "run":
-        _check_identity(_run(data), data["run_id"])
-    return data
+def _record(line: str) -> RunRecord | StageRecord:
+    if len(line) > MOST_LINE:
+        raise ValueError(f"a line of {len(line):,} characters, wanted at most {MOST_LINE:,}")
+    data = load_json(line)
+    if not isinstance(data, dict):
+        raise ValueError("no keys and values")
+    kind, version = data.pop("record"), data.pop("schema_version")
+    if version != RECORD_SCHEMA_VERSION or version is True or kind not in ("run", "stage"):
+        raise ValueError(f"record {kind!r} of schema {version}")
+    if data.get("finished_at") is not None:
+        data["finished_at"] = datetime.fromisoformat(data["finished_at"])
+    if kind == "stage":
+        check_stage(data)
+        return StageRecord(**data)
+    check_run(data)
+    run = _run(data)
+    _check_identity(run, data["run_id"])
+    return run
 
 
 def _check_identity(run: RunRecord, run_id: str) -> None:
@@ -173,8 +237,6 @@ def _check_identity(run: RunRecord, run_id: str) -> None:
 def _run(data: Mapping[str, Any]) -> RunRecord:
     rest = {k: v for k, v in data.items() if k not in ("run_id", "design", "scores", "stages")}
     scores = tuple(Score(**score) for score in data["scores"])
-    if not scores or not all(math.isfinite(s.value) and 0 <= s.value <= 100 for s in scores):
-        raise ValueError("a score is missing or not a percentage")
     return RunRecord(point=DesignPoint.of(data["design"]), scores=scores, stages=tuple(data["stages"]), **rest)
 
 

@@ -1,0 +1,54 @@
+"""A bounded part of `make fuzz`: seeded attacks on every door, none of which gives a traceback, hangs or slips through."""
+
+import os
+import random
+import signal
+
+import pytest
+
+import fuzzing
+from budgetsim.store.location import StorePaths
+from budgetsim.store.merge import check, merge, merge_folder
+from made import ROOT
+
+CASES = int(os.environ.get("BUDGETSIM_FUZZ_CASES", "150"))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs an alarm")
+@pytest.mark.parametrize("door", fuzzing.DOORS)
+def test_an_attack_is_refused_or_harmless(door, tmp_path):
+    outcomes = [(case, *fuzzing.attack(door, case, tmp_path)) for case in range(CASES)]
+    assert [failed for failed in outcomes if failed[1] not in ("accepted", "refused")] == []
+    assert {outcome for _, outcome, _ in outcomes} == {"accepted", "refused"}  # neither shut nor wide open
+    assert all(words for _, outcome, words in outcomes if outcome == "refused")
+
+
+@pytest.mark.parametrize("door", fuzzing.DOORS)
+def test_what_was_not_touched_is_accepted(door, tmp_path, monkeypatch):
+    monkeypatch.setattr(fuzzing, "hurt_text", lambda text, rng: text)
+    monkeypatch.setattr(fuzzing, "hurt_value", lambda value, rng: value)
+    assert fuzzing.attack(door, 0, tmp_path) == ("accepted", "")
+
+
+def test_a_store_of_damaged_shards_agrees_with_its_text(tmp_path):
+    """Forty damaged run files at once: the good ones go in, and the database says what the text says, and no more."""
+    rng = random.Random(7)  # noqa: S311 - attacks, not secrets
+    incoming, paths = tmp_path / "incoming", StorePaths(tmp_path / "own" / "budgetsim.duckdb")
+    incoming.mkdir()
+    for file in rng.sample(fuzzing.SHARDS, 40):
+        text = file.read_text(encoding="utf-8")
+        (incoming / file.name).write_bytes(fuzzing.hurt_text(text, rng).encode("utf-8", "surrogatepass"))
+    good = fuzzing.SHARDS[0]
+    (incoming / good.name).write_text(good.read_text(encoding="utf-8"), encoding="utf-8")
+    report = merge_folder(paths, incoming)
+    assert report.added["runs"] >= 1
+    assert len(report.refused) >= 20
+    assert check(paths) == []
+    assert merge(paths).total == 0
+
+
+def test_every_run_file_of_this_project_is_accepted():
+    from budgetsim.store.records import read_shards
+
+    runs, _ = read_shards(ROOT / "results" / "runs")
+    assert len(runs) == len(fuzzing.SHARDS)

@@ -1,0 +1,39 @@
+"""Made runs for tests of the store: a distilled student with its two stages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from budgetsim.design.identity import canonical_hash
+from budgetsim.design.points import Design, DesignPoint, Route
+from budgetsim.store.records import RunRecord, Score, StageRecord
+
+RECIPE = {"lr": 0.002}
+DESIGN = DesignPoint(
+    design=Design(task="stance", route=Route(strategy="distill", student="nano", teacher="big"), n_labels=30),
+    split_id="ab" * 32,
+    recipe_id=canonical_hash(RECIPE),
+)
+STAGES = (
+    StageRecord(stage_id="teach", kind="finetune_teacher", task="stance", seconds=3600, gpu_hours=4.0),
+    StageRecord(stage_id="train", kind="train_student", task="stance", seconds=1800, gpu_hours=0.5),
+)
+
+
+def made_run(seed: int = 0, stages: tuple[str, ...] = ("teach", "train")) -> RunRecord:
+    return RunRecord(
+        point=replace(DESIGN, seed=seed),
+        scores=(Score(metric="f1", value=51.25, n_test=100), Score(metric="macro_f1", value=40.0, is_main=False)),
+        stages=stages,
+        model_family="tiny",
+        device_class="cpu",
+        device="a cpu",
+        recipe=RECIPE,
+        finished_at=datetime(2026, 11, 22, 12, tzinfo=UTC),
+        git_commit="0" * 40,
+        git_dirty=False,
+        versions={"numpy": "2"},
+        host="here",
+        data_hash="d" * 64,
+    )
