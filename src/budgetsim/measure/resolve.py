@@ -16,7 +16,7 @@ from budgetsim.errors import InputError
 from budgetsim.labelers import Brief, Labeler, get_labeler
 from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, is_encoder
 from budgetsim.learners.overlap import has_overlap_rule
-from budgetsim.learners.protocol import Signal
+from budgetsim.learners.protocol import Learner, Signal
 from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.lineage import is_taught
 from budgetsim.measure.recipe import TARGET_TOKENS, Recipe
@@ -33,10 +33,13 @@ class Run:
     split: Split = field(init=False)
     pool: TextPool | None = field(init=False)
     task: Task = field(init=False)
+    pool_order: list[int] = field(init=False)  # places in the pool of all its texts, in the seed's order
 
     def __post_init__(self) -> None:
         self.task = get_task(self.spec.task)
         self.split, self.pool = self.workspace.split(self.spec), self.workspace.pool(self.spec)
+        n_texts = 0 if self.pool is None else len(self.pool.rows)
+        self.pool_order = nested_order(n_texts, self.spec.seed, "texts").tolist()
 
     # What was asked for
 
@@ -89,13 +92,6 @@ class Run:
         """The unlabelled texts of a run that uses some."""
         assert self.pool is not None
         return self.pool
-
-    @property
-    def pool_order(self) -> list[int]:
-        """Places in the pool of all its texts, in the seed's order."""
-        if self.pool is None:
-            return []
-        return [int(i) for i in nested_order(len(self.pool.rows), self.spec.seed, "texts")]
 
     @property
     def text_order(self) -> list[int]:
@@ -163,7 +159,7 @@ def check_spec(spec: RunSpec, workspace: Workspace) -> None:
         have, what = (len(split.train), "labelled rows") if name == "n_labels" else (n_texts, "unlabelled texts")
         if count > have:
             raise InputError(f"{spec.title}: {name} is {count}, but {spec.task} has {have} {what} in this split.")
-    _check_models(spec, get_task(spec.task))
+    _check_models(spec, get_task(spec.task), workspace)
     if pool is not None:
         _check_pool(spec, pool, Run(spec, workspace))
 
@@ -178,10 +174,10 @@ def _check_pool(spec: RunSpec, pool: TextPool, run: Run) -> None:
         run.labeler.check(run.task, pool.rows, run.brief.owned)
 
 
-def _check_models(spec: RunSpec, task: Task) -> None:
+def _check_models(spec: RunSpec, task: Task, workspace: Workspace) -> None:
     student, strategy = spec.route.student, spec.strategy
     if is_taught(spec.route):
-        _check_learners(spec, task)
+        _check_learners(spec, task, workspace)
         return
     if is_cheap(student) and (task.kind != "classification" or strategy.teacher_stage):
         raise InputError(
@@ -201,14 +197,12 @@ def _check_models(spec: RunSpec, task: Task) -> None:
         raise vocabulary_mismatch(spec)
 
 
-def _check_learners(spec: RunSpec, task: Task) -> None:
+def _check_learners(spec: RunSpec, task: Task, workspace: Workspace) -> None:
     """Refuse learners that cannot do the task, are not there, or cannot teach each other."""
-    student = parse_learner(spec.route.student)
-    student.check(task)
+    student = _checked(spec.route.student, task, workspace)
     if not spec.strategy.teacher_stage:
         return
-    teacher = parse_learner(spec.teacher)
-    teacher.check(task)
+    teacher = _checked(spec.teacher, task, workspace)
     signals: set[Signal] = {"probabilities"} if task.labels else {"texts"}
     if not signals & teacher.gives & student.learns:
         wanted = " or ".join(sorted(signals))
@@ -218,6 +212,18 @@ def _check_learners(spec: RunSpec, task: Task) -> None:
             f"{teacher.name} cannot teach {student.name} {task.name}: that needs {wanted}, which {silent} {verb} none "
             f"of. Choose another, or use its hard labels through llm_annotate."
         )
+
+
+def _checked(name: str, task: Task, workspace: Workspace) -> Learner:
+    """A learner that was looked at once for this task."""
+    learner = parse_learner(name)
+
+    def check() -> str:
+        learner.check(task)
+        return learner.name
+
+    workspace.remember(("learner", name, task.name), check)
+    return learner
 
 
 def vocabulary_mismatch(spec: RunSpec) -> InputError:
