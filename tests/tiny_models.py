@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,21 @@ def _config(kind: str, layers: int) -> Any:
         ),
     }  # fmt: skip
     return makers[kind]()
+
+
+def edit_config(folder: Path, **changes: Any) -> None:
+    """Change keys of a checkpoint's config."""
+    place = folder / "config.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | changes))
+
+
+def edit_weights(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the tensors of a checkpoint."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def make_task(kind: str = "classification", **changes: Any) -> Task:

@@ -85,8 +85,12 @@ class Trial:
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda name: name.replace(" ", "-"))
 def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    return begin_trial(CASES[request.param], tmp_path_factory.mktemp("trial"))
+
+
+def begin_trial(case: Case, home: Path) -> Trial:
+    """A case at work in a folder."""
     torch.set_num_threads(1)
-    case, home = CASES[request.param], tmp_path_factory.mktemp("trial")
     model = str(case.save(home / "model")) if case.save else ""
     written = f"{case.name}{model}{case.suffix}"
     learner, task = parse_learner(written), make_task(case.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -122,6 +123,10 @@ def _walk(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, str, Any
 def _check_value(place: str, key: str, value: Any) -> None:
     if key in _SIZES and value is not None:
         _check_whole(place, key, value, 1, _SIZES[key])
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{place} sets {key} to {value}; wanted a finite number.")
+    elif "dropout" in key and isinstance(value, int | float) and not 0 <= value <= 1:
+        raise InputError(f"{place} sets {key} to {value}; wanted a share from 0 to 1.")
     elif isinstance(value, int) and not isinstance(value, bool):
         _check_whole(place, key, value, -_NUMBER, _COUNT if key.startswith(("num_", "n_")) else _NUMBER)
 

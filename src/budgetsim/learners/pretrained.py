@@ -6,6 +6,7 @@ called on what may be broken, all of them are caught and said in one line.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ _VOCABULARIES: Final = (
     "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "tokenizer.model",
     "sentencepiece.bpe.model",
 )  # fmt: skip
+_MARKS: Final = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 _LOADED_BYTES: Final = 2**30  # of files; larger ones are not loaded only to be checked
 _SLACK: Final = (
     1.5  # a config may describe this many times the numbers that its files hold, tied ones and heads included
@@ -70,13 +72,34 @@ def load_tokenizer(weights: Weights) -> Any:
         )
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights.target, **weights.options)
+        _mark_ids(tokenizer)
     except Exception as error:
         raise _refused(weights, "tokenizer", error) from None
+    _check_tokenizer(weights, tokenizer)
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
             raise InputError(f"The tokenizer of {weights.model} has neither a padding nor an end mark; add one to it.")
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _check_tokenizer(weights: Weights, tokenizer: Any) -> None:
+    longest = tokenizer.model_max_length
+    if isinstance(longest, bool) or not isinstance(longest, int | float) or not longest >= 1 or longest == math.inf:
+        raise InputError(
+            f"The tokenizer of {weights.model} sets model_max_length to {repr(longest)[:40]}; wanted a number from 1."
+        )
+    names = tokenizer.model_input_names
+    if not isinstance(names, list) or not all(name in names for name in ("input_ids", "attention_mask")):
+        raise InputError(
+            f"The tokenizer of {weights.model} sets model_input_names to {repr(names)[:80]}; wanted input_ids and "
+            f"attention_mask among them."
+        )
+
+
+def _mark_ids(tokenizer: Any) -> set[int]:
+    """Ids of the marks that a tokenizer has."""
+    return {getattr(tokenizer, f"{mark}_token_id") for mark in _MARKS} - {None}
 
 
 def load_model(weights: Weights, auto: str, config: Any, fresh: Fresh) -> tuple[Any, list[str]]:
@@ -148,7 +171,7 @@ def check_vocabulary(weights: Weights, tokenizer: Any, model: Any) -> None:
     raises : InputError with the id and the number of vectors
     """
     vectors = model.get_input_embeddings().weight.shape[0]
-    added = set(getattr(tokenizer, "added_tokens_decoder", {})) - {tokenizer.pad_token_id, tokenizer.eos_token_id}
+    added = set(getattr(tokenizer, "added_tokens_decoder", {})) - _mark_ids(tokenizer)
     largest = max((i for i in tokenizer.get_vocab().values() if i not in added), default=0)
     if largest >= vectors:
         raise InputError(
@@ -183,7 +206,29 @@ def _check_checkpoint(
         check_size(weights, blank, held.numbers)
     if held is None or 1e6 * held.megabytes <= _LOADED_BYTES:
         with torch.random.fork_rng():
-            load_model(weights, auto, config, fresh)
+            model, _ = load_model(weights, auto, config, fresh)
+        probe(weights, tokenizer, model)
+
+
+@torch.no_grad()
+def probe(weights: Weights, tokenizer: Any, model: Any) -> None:
+    """Read two texts of different lengths: a model in order gives finite numbers.
+
+    raises : InputError where it stumbles over its own tokenizer or config, or gives numbers that are none
+    """
+    try:
+        texts = tokenizer(["a short text", "one"], padding=True, truncation=True, max_length=8, return_tensors="pt")
+        inputs = {name: texts[name] for name in ("input_ids", "attention_mask")}
+        model.config.pad_token_id = tokenizer.pad_token_id
+        if model.config.is_encoder_decoder:
+            inputs["decoder_input_ids"] = texts["input_ids"]
+        found = model(**inputs)[0]
+    except Exception as error:
+        raise InputError(f"{weights.model} cannot read a text ({first_line(error)[:200]}).") from None
+    if not bool(found.isfinite().all()):
+        raise InputError(
+            f"{weights.model} answers a text with numbers that are not finite: its weights or its config are damaged."
+        )
 
 
 def is_head(model: Any, name: str) -> bool:

@@ -21,6 +21,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from budgetsim.errors import BudgetsimError
 from budgetsim.learners.protocol import Training
 from budgetsim.learners.schedule import batch_order
 
@@ -123,6 +124,7 @@ def train(
 
     lengths : of each row, for each of the sequences that its batch pads; the first groups rows of a length
     collate : makes a batch of rows; loss : of a model and such a batch, a scalar
+    raises : BudgetsimError where it diverged
     """
     order = batch_order(lengths[0], batch=how.batch, steps=how.steps, seed=how.seed, grouped=how.grouped).tolist()
     resume = _newest_whole(checkpoints) if checkpoints else None
@@ -139,9 +141,20 @@ def train(
         )
         at_work.remove_callback(PrinterCallback)
         at_work.train(resume_from_checkpoint=str(resume) if resume else None)
+    _check_sound(model, how)
     seconds = time.perf_counter() - start
     tokens = sum(padded(sizes, order, how.batch) for sizes in lengths)
     return Trained(seconds, len(order), tokens, _step(resume))
+
+
+def _check_sound(model: Any, how: Optimisation) -> None:
+    """Refuse a model that training made useless, which would answer all texts alike without a word."""
+    lost = next((name for name, part in model.named_parameters() if not bool(part.isfinite().all())), None)
+    if lost is not None:
+        raise BudgetsimError(
+            f"Training diverged: {lost} is not finite after {how.steps} steps at a learning rate of {how.lr:g}; take a "
+            f"smaller one."
+        )
 
 
 def padded(lengths: Sequence[int], order: Sequence[int], batch: int) -> int:
