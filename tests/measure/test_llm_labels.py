@@ -136,3 +136,21 @@ def test_the_time_of_asking_is_that_of_the_clock(workspace: Workspace) -> None:
     )  # fmt: skip
     estimator.learn(record)
     assert estimator.base(plan) == pytest.approx(20 * 4.0 / 8)
+
+
+def test_an_llm_may_be_the_teacher(workspace: Workspace, fake: Fake) -> None:
+    """Its probabilities are the soft labels, its own score is there, and a larger run asks for the new texts alone."""
+    teaching = {
+        "task": "tiny", "strategy": "distill", "student": "tfidf-lr", "teacher": "chat:fake:shots=2:owned=12",
+        "n_labels": 12, "recipe": RECIPE,
+    }  # fmt: skip
+    result = execute(make_spec(**teaching, n_unlabeled=8), workspace)
+    kinds = [stage.record.kind for stage in result.stages]
+    assert kinds == ["evaluate", "soft_label", "train_student", "evaluate"]
+    own = result.stages[0].record
+    assert own.score is not None
+    assert own.model == "chat:fake:shots=2:owned=12"
+    asked = fake.answered
+    execute(make_spec(**teaching, n_unlabeled=14), workspace)
+    assert fake.answered == asked + 6
+    assert set(fake.asked.values()) == {1}
