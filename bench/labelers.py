@@ -17,8 +17,8 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
+import numpy as np
 import openai
 
 from budgetsim.data.rows import Row
@@ -68,16 +68,21 @@ def brief(url: str, folder: Path, concurrency: int) -> Brief:
     return Brief(task=task, desk=Desk(folder=folder, server=Server(url=url, concurrency=concurrency)))
 
 
-def ours(labeler: LanguageLabeler, rows: list[Row], made: Brief) -> float:
-    """Seconds to label the rows."""
-    began = time.perf_counter()
+def ours(labeler: LanguageLabeler, rows: list[Row], made: Brief) -> np.ndarray:
+    """Seconds of the clock and of the CPU to label the rows."""
+    began = clocks()
     labeler.label(rows, made)
-    return time.perf_counter() - began
+    return clocks() - began
 
 
-async def bare(bodies: list[dict], url: str, concurrency: int) -> float:
-    """Seconds of the client alone, opened as ours is, its answers thrown away."""
-    began = time.perf_counter()
+def clocks() -> np.ndarray:
+    """Wall and CPU seconds of this process."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+async def bare(bodies: list[dict], url: str, concurrency: int) -> np.ndarray:
+    """The same of the client alone, opened as ours is, its answers thrown away."""
+    began = clocks()
     client = openai.AsyncOpenAI(api_key="x", base_url=url, max_retries=0)
     line = iter(bodies)
 
@@ -86,7 +91,7 @@ async def bare(bodies: list[dict], url: str, concurrency: int) -> float:
             await client.chat.completions.create(**body)
 
     await asyncio.gather(*(work() for _ in range(concurrency)))
-    seconds = time.perf_counter() - began
+    seconds = clocks() - began
     await client.close()
     return seconds
 
@@ -103,7 +108,7 @@ def compare(url: str, n: int, repeats: int) -> None:
     assert isinstance(labeler, LanguageLabeler)
     rows = [Row(f"the claim of number {i} is that this is so", "", "") for i in range(n)]
     for concurrency in CONCURRENCY:
-        times: dict[str, list[float]] = {"bare": [], "ours": []}
+        times: dict[str, list[np.ndarray]] = {"bare": [], "ours": []}
         for _ in range(repeats):
             with tempfile.TemporaryDirectory() as folder:
                 made = brief(url, Path(folder), concurrency)
@@ -114,10 +119,11 @@ def compare(url: str, n: int, repeats: int) -> None:
                 before = asyncio.run(count(url))
                 resumed = ours(labeler, rows, made)
                 asked = asyncio.run(count(url)) - before
-        rate = {name: n / median(seconds) for name, seconds in times.items()}
+        wall, cpu = ({name: np.median([t[i] for t in all_]) for name, all_ in times.items()} for i in (0, 1))
         print(
-            f"concurrency {concurrency:>2}: bare {rate['bare']:7.0f}/s  ours {rate['ours']:7.0f}/s  "
-            f"{rate['ours'] / rate['bare']:6.1%}   resumed: {asked} requests, {1000 * resumed / n:.2f} ms a text"
+            f"concurrency {concurrency:>2}: bare {n / wall['bare']:5.0f}/s  ours {n / wall['ours']:5.0f}/s  "
+            f"{wall['bare'] / wall['ours']:6.1%}  CPU {1000 * cpu['bare'] / n:.2f} and {1000 * cpu['ours'] / n:.2f} ms "
+            f"a request   resumed: {asked} requests, {1000 * resumed[1] / n:.2f} ms a text"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from budgetsim.store.merge import MergeReport
     from budgetsim.store.query import QueryResult
 
-app = typer.Typer(help="The evidence store: query, describe, import, merge, rebuild.", no_args_is_help=True)
+app = typer.Typer(help="The evidence store: query, describe, import, merge, rebuild, compact.", no_args_is_help=True)
 
 
 @app.command()
@@ -118,6 +119,22 @@ def rebuild(store: Store = None, as_json: Json = False) -> None:
     report = rebuild_store(paths)
     say(f"Built {paths.database}")
     _report(paths, report, as_json)
+
+
+@app.command()
+def compact(store: Store = None, as_json: Json = False) -> None:
+    """Pack the small files of runs into few, sorted ones; the runs stay the same."""
+    from budgetsim.errors import StoreError
+    from budgetsim.store.compact import compact as compact_store
+    from budgetsim.store.location import locate
+
+    report = compact_store(locate(store))
+    if as_json:
+        print_json(asdict(report))
+    else:
+        print_page([f"{report.runs} runs in {report.packs} packs; before, the store had {report.files_before} files."])
+    if report.left:
+        raise StoreError("\n".join(["Left as they are:", *report.left[:MOST_TOLD]]))
 
 
 @app.command()

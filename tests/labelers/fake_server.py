@@ -141,7 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
         fake = self.fake
         if not self._may():
             return
-        if self.path == "/v1/models":
+        if self.path == "/v1/models" and fake.always == "no list":
+            self._send(500, "Internal Server Error")
+        elif self.path == "/v1/models":
             self._send(200, {"data": [{"id": fake.model}]})
         elif self.path.startswith("/v1/batches/"):
             self._send(200, fake.batches[self.path.rpartition("/")[2]])

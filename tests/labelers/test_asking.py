@@ -247,6 +247,13 @@ def test_its_accuracy_is_told_before_the_texts_are_asked_about(fake: Fake, tmp_p
     assert f"30 texts to be asked about, about ${float(EACH * 30):.4g}" in told[1][0]
 
 
+def test_a_labeler_that_guesses_is_told_before_it_is_paid_for(fake: Fake, tmp_path: Path) -> None:
+    fake.wrong_words = tuple(f"w{i}" for i in range(1, 21))  # about half of the texts, whatever their label
+    told: list[str] = []
+    CHAT.label(ROWS, brief_of(fake, tmp_path, owned=OWNED, say=told.append))
+    assert "may be no better than a guess, 50.0 %" in told[1]
+
+
 def test_just_calling_it_has_a_score_and_a_price(fake: Fake, tmp_path: Path) -> None:
     """By hand: the server errs where w7 stands; a refused text is wrong."""
     rows = [*ROWS, Row("unspeakable w0", "yes", "")]
@@ -322,6 +329,13 @@ def test_a_server_that_is_gone_is_given_up_soon(fake: Fake, tmp_path: Path) -> N
     with pytest.raises(EndpointError, match=r"does not answer: status 500.*0 of 30 questions"):
         BARE.label(ROWS, brief_of(fake, tmp_path, retries=1, concurrency=2))
     assert fake.requests <= 2 * (3 + 1)
+
+
+@pytest.mark.parametrize("always", ["", "no list"])
+def test_a_server_that_answers_is_there(always: str, fake: Fake, tmp_path: Path) -> None:
+    fake.always = always
+    BARE.knock(ROWS, brief_of(fake, tmp_path))
+    assert fake.requests == 0  # nothing was asked
 
 
 # Batches

@@ -16,6 +16,7 @@ from budgetsim.data.splits import SplitRule
 from budgetsim.errors import EndpointError
 from budgetsim.labelers.server import Server
 from budgetsim.measure.desks import desk_at, desk_from, desk_values, open_purse
+from budgetsim.measure.estimate import ASKED_GUESS, Estimator
 from budgetsim.measure.execute import execute
 from budgetsim.measure.recipe import get_preset
 from budgetsim.measure.resolve import Run
@@ -23,6 +24,7 @@ from budgetsim.measure.spec import RunSpec, make_spec
 from budgetsim.measure.stages.llm_labels import hard_labels, knock_at_servers, plan_llm_labels
 from budgetsim.measure.stagestore import Device, StageStore
 from budgetsim.measure.workspace import Workspace
+from budgetsim.store.records import StageRecord
 from fake_server import Fake, serve
 from made import ROOT, change_spec
 from tiny import write_tiny_task
@@ -121,3 +123,34 @@ def test_a_desk_reaches_a_worker_as_it_was(tmp_path: Path) -> None:
     assert (desk.server, desk.purse) == (server, purse)
     assert purse.usd_per_second == Decimal("0.36") * 2 / 3600
     assert purse.cap_usd == Decimal("2.5")
+
+
+def test_the_time_of_asking_is_that_of_the_clock(workspace: Workspace) -> None:
+    """A server's seconds are none of our CPU's: what was timed predicts the next pass in proportion to its texts."""
+    (plan,) = plan_llm_labels(Run(spec_of(20), workspace))
+    estimator = Estimator()
+    assert estimator.base(plan) == pytest.approx(20 * ASKED_GUESS)
+    record = StageRecord(
+        stage_id="x", kind="llm_label", task="tiny", model=plan.model, examples=8, seconds=4.0, device_class="cpu",
+        provenance={"cpu_seconds": 0.1, "llm": {}},
+    )  # fmt: skip
+    estimator.learn(record)
+    assert estimator.base(plan) == pytest.approx(20 * 4.0 / 8)
+
+
+def test_an_llm_may_be_the_teacher(workspace: Workspace, fake: Fake) -> None:
+    """Its probabilities are the soft labels, its own score is there, and a larger run asks for the new texts alone."""
+    teaching = {
+        "task": "tiny", "strategy": "distill", "student": "tfidf-lr", "teacher": "chat:fake:shots=2:owned=12",
+        "n_labels": 12, "recipe": RECIPE,
+    }  # fmt: skip
+    result = execute(make_spec(**teaching, n_unlabeled=8), workspace)
+    kinds = [stage.record.kind for stage in result.stages]
+    assert kinds == ["evaluate", "soft_label", "train_student", "evaluate"]
+    own = result.stages[0].record
+    assert own.score is not None
+    assert own.model == "chat:fake:shots=2:owned=12"
+    asked = fake.answered
+    execute(make_spec(**teaching, n_unlabeled=14), workspace)
+    assert fake.answered == asked + 6
+    assert set(fake.asked.values()) == {1}

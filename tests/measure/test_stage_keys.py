@@ -184,7 +184,7 @@ def test_runs_that_are_stored_are_not_measured_again(tmp_path: Path) -> None:
         "record": "run", "schema_version": 1, "run_id": canonical_hash(point), "design": point, "recipe": own,
         "scores": [{"metric": "accuracy", "value": 50.0, "n_test": 10, "is_main": True}], "stages": [],
         "model_family": "mini", "device_class": "cpu", "device": "x", "finished_at": "2026-11-22T17:18:01+00:00",
-        "git_commit": None, "git_dirty": None, "versions": {}, "host": "", "data_hash": "",
+        "git_commit": None, "git_dirty": None, "versions": {}, "host": "x", "data_hash": "x",
     }  # fmt: skip
     campaign.paths.runs.mkdir(parents=True)
     (campaign.paths.runs / "old.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")

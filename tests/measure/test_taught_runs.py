@@ -78,7 +78,7 @@ def test_the_teacher_has_its_own_score(workspace: Workspace) -> None:
 
 
 def test_gold_puts_the_labels_of_people_behind_the_texts(workspace: Workspace) -> None:
-    from budgetsim.measure.stages.taught_teacher import plan_taught_score, plan_answers, taught_answers
+    from budgetsim.measure.stages.taught_teacher import plan_answers, plan_taught_score, taught_answers
 
     run = Run(distil(recipe=replace(MODERN, gold=True)), workspace)
     done = {}
@@ -86,7 +86,7 @@ def test_gold_puts_the_labels_of_people_behind_the_texts(workspace: Workspace) -
         done[stage.key] = workspace.stages.get(
             stage.kind, stage.depends_on, lambda folder, s=stage: s.build(folder, done), **stage.about
         )
-    examples = taught_answers(run, done)
+    examples = taught_answers(run, plan_answers(run), done)
     assert len(examples) == run.n_examples == 90
     assert examples.answers[50:] == [row.target for row in run.labelled]
     targets = examples.targets(run.task.labels, temperature=2.0)
@@ -121,4 +121,3 @@ def test_a_dry_run_refuses_what_a_run_would(workspace: Workspace, values: dict[s
 
     with pytest.raises(InputError, match=message):
         check_spec(distil(**values), workspace)
-        workspace.point(distil(**values))

@@ -39,6 +39,7 @@ from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.economics.levers import POOLED
 from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
 from budgetsim.store.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
+from budgetsim.store.query import ScoreRow, is_miniature
 
 if TYPE_CHECKING:
     from budgetsim.answers.points import Point, PointAnswer
@@ -298,6 +299,11 @@ def _term_notes(terms: Terms) -> list[ChoiceNote]:
     return notes
 
 
+def stands_beside(evidence: Evidence, row: ScoreRow) -> bool:
+    """Whether a cheap student is told beside an answer, not among its rows: of another set, or of the miniature's."""
+    return is_miniature(row.evidence_set) or row.evidence_set != evidence.sets.get(row.task)
+
+
 def rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[Rival]:
     """Cheap students measured on the task, best first; their labels priced by the card, besides those owned.
 
@@ -319,6 +325,6 @@ def rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[Rival]:
             evidence_set=row.evidence_set,
         )
         for row in evidence.cheap
-        if row.task == task and row.n_labels - terms.owned_labels <= limit
+        if row.task == task and stands_beside(evidence, row) and row.n_labels - terms.owned_labels <= limit
     ]
     return sorted(cheap, key=lambda r: (-r.score, r.n_labels))

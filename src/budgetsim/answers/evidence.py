@@ -18,6 +18,7 @@ from budgetsim.store.query import (
     ScoreRow,
     StageRow,
     choose_evidence,
+    is_miniature,
     kind_of_set,
     load_catalogue,
     load_compute,
@@ -97,7 +98,7 @@ def load_evidence(
         needed = {sets[task] for task in (sets if tasks is None else tasks) if task in sets}
         related = related_sets(catalogue, {kind_of_set(evidence_set) for evidence_set in needed})
         rows = load_measurements(connection, sorted(needed.union(*related.values())))
-        rows = [m for m in rows if m.route.student not in CHEAP_STUDENTS]
+        rows = [m for m in rows if not (is_miniature(m.evidence_set) and m.route.student in CHEAP_STUDENTS)]
         measured = sorted(s for s in needed if not is_published(s))
         return Evidence(
             paths=paths,

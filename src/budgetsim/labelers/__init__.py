@@ -35,4 +35,13 @@ def get_labeler(name: str) -> Labeler:
     return LABELERS[kind](name)
 
 
-__all__ = ["LABELERS", "Brief", "Desk", "Labeler", "Labels", "SimulatedLabeler", "get_labeler"]
+def is_labeler(name: str) -> bool:
+    """Whether a name begins as a labeler's does.
+
+    >>> is_labeler("chat:some-model"), is_labeler("ft:minilm")
+    (True, False)
+    """
+    return name.partition(":")[0] in LABELERS
+
+
+__all__ = ["LABELERS", "Brief", "Desk", "Labeler", "Labels", "SimulatedLabeler", "get_labeler", "is_labeler"]

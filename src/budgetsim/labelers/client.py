@@ -24,11 +24,14 @@ _ANSWERS: Final = 300  # characters of a server's error that are shown
 
 
 class Lost(Exception):  # noqa: N818 - an event on the way, not an error of the user's
-    """A try that failed and may be tried again; `wait` is what the server asked for, in seconds."""
+    """A try that failed and may be tried again.
 
-    def __init__(self, why: str, wait: float | None = None) -> None:
+    wait : what the server asked for, in seconds; reached : whether it answered at all
+    """
+
+    def __init__(self, why: str, wait: float | None = None, *, reached: bool = True) -> None:
         super().__init__(why)
-        self.wait = wait
+        self.wait, self.reached = wait, reached
 
 
 @dataclass(slots=True)
@@ -103,11 +106,11 @@ class Client:
         try:
             return await work
         except openai.APITimeoutError:
-            raise Lost(f"no answer within {self.server.timeout:g} seconds") from None
+            raise Lost(f"no answer within {self.server.timeout:g} seconds", reached=False) from None
         except openai.APIStatusError as error:
             return self._refused(error.status_code, error.response.headers, self._words(error), path)
         except openai.APIConnectionError as error:
-            raise Lost(f"no connection ({type(error.__cause__ or error).__name__})") from None
+            raise Lost(f"no connection ({type(error.__cause__ or error).__name__})", reached=False) from None
         except openai.OpenAIError as error:
             raise Lost(self.hide(str(error))[:_ANSWERS]) from None
 
@@ -181,6 +184,8 @@ class Client:
                 return None
             return tuple(str(model["id"]) for model in json.loads(page)["data"]) or None
         except Lost as lost:
+            if lost.reached:  # transformers serve fails at its list where it has no hub
+                return None
             raise unreachable(self.server, str(lost)) from None
         except (ValueError, TypeError, KeyError):
             return None

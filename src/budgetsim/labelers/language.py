@@ -198,8 +198,11 @@ class LanguageLabeler:
         return Prepared(shots, trial, calibration, _bill(answers))
 
     def _tell(self, prepared: Prepared, n: int, brief: Brief) -> None:
-        if prepared.trial is not None:
-            brief.desk.say(f"{self.name}: {describe_trial(prepared.trial)}.")
+        trial, guess = prepared.trial, 1.0 / len(brief.task.labels)
+        if trial is not None:
+            brief.desk.say(f"{self.name}: {describe_trial(trial)}.")
+            if trial.interval[0] <= guess:
+                brief.desk.say(f"{self.name}: that may be no better than a guess, {100 * guess:.1f} %; end it to save.")
         each = prepared.bill.usd_per_million_texts
         cost = "" if each is None else f", about ${float(each) / 1e6 * n * (0.5 if self.options.batch else 1):.4g}"
         brief.desk.say(f"{self.name}: {n:,} texts to be asked about{cost}.")

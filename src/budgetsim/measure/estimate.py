@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any, Final
 
 from budgetsim.design.models import SHAPES, T5_SHAPES
+from budgetsim.labelers import get_labeler
 from budgetsim.learners.names import is_cheap
 from budgetsim.measure.stages import PlannedStage
 from budgetsim.store.records import StageRecord
@@ -27,6 +28,7 @@ MEMORY: Final = 0.9
 # Seconds an example of the smallest model on one CPU thread (pico, short texts); other sizes by their operations.
 FIRST_RATES: Final = {"train_student": 1.2e-3, "finetune_teacher": 1.2e-3, "soft_label": 4e-4, "evaluate": 4e-4}
 FIRST_RATES_OTHER: Final = {"encode": 1e-2, "tokenise": 2e-4, "llm_label": 1e-5}
+ASKED_GUESS: Final = 0.15  # seconds a text that a server is asked about, several at once
 CHEAP_GUESS: Final = 0.5  # seconds of a stage without T5
 GPU_SPEEDUP: Final = 150.0  # of a GPU over one CPU thread, where nothing was timed yet
 
@@ -124,6 +126,8 @@ class Estimator:
     def _by_size(self, kind: str, model: str | None, work: float) -> float:
         if not _in_proportion(kind, model):
             return CHEAP_GUESS
+        if kind == "llm_label" and get_labeler(model or "").asks:
+            return ASKED_GUESS * work
         if kind in FIRST_RATES_OTHER:
             return FIRST_RATES_OTHER[kind] * work
         for name in sorted(SHAPES, key=lambda n: abs(_operations(n) - _operations(model))):
@@ -145,8 +149,10 @@ def prediction_error(timed: Sequence[Timed]) -> float | None:
 
 
 def _work_seconds(stage: StageRecord) -> float:
-    """CPU seconds where a CPU worked (never more than the clock's), else seconds."""
+    """CPU seconds where a CPU of ours worked (never more than the clock's), else seconds."""
     seconds = stage.seconds or 0.0
+    if "llm" in stage.provenance:  # it waited for a server
+        return seconds
     cpu = stage.provenance.get("cpu_seconds")
     return min(seconds, float(cpu)) if stage.device_class == "cpu" and cpu is not None else seconds
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from budgetsim.design.points import Route
+from budgetsim.labelers import is_labeler
 from budgetsim.learners.names import is_cheap, is_encoder
 from budgetsim.learners.registry import is_seq2seq
 
@@ -19,4 +20,5 @@ def is_taught(route: Route) -> bool:
     if not route.kind.teacher_stage:
         return not (is_cheap(route.student) or is_seq2seq(route.student))
     teacher = route.teacher or route.student
-    return not (is_seq2seq(route.student) and (is_encoder(teacher) or is_seq2seq(teacher)))
+    first = is_seq2seq(route.student) and (is_encoder(teacher) or is_seq2seq(teacher))
+    return is_labeler(teacher) or not first

@@ -12,6 +12,7 @@ from budgetsim.design.paper import ANNOTATE_EPOCHS, BATCH, DISTILL_EPOCHS, TEACH
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
+from budgetsim.labelers import get_labeler, is_labeler
 from budgetsim.learners.names import is_cheap, is_encoder
 from budgetsim.learners.protocol import Learner, Training, settled
 from budgetsim.learners.registry import parse_learner
@@ -117,10 +118,13 @@ class Recipe:
         own = {"student": self.learner_identity(route.student, self.steps, self.epochs(route.kind))}
         if not route.kind.teacher_stage:
             return own
-        teacher = self.learner_identity(
-            route.teacher or route.student, self.teacher_steps or self.steps, self.epochs_teacher
-        )
-        return {**own, "gold": self.gold, "teacher": teacher}
+        return {**own, "gold": self.gold, "teacher": self._taught_by(route.teacher or route.student)}
+
+    def _taught_by(self, teacher: str) -> dict[str, Any]:
+        """An LLM is not trained: what it is asked is in the keys of its stages."""
+        if is_labeler(teacher):
+            return {"labeler": get_labeler(teacher).name}
+        return self.learner_identity(teacher, self.teacher_steps or self.steps, self.epochs_teacher)
 
     def steps_for(self, n_examples: int, epochs: int) -> int:
         """Optimiser steps over a training set: fixed, or whole epochs."""

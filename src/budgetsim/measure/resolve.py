@@ -13,7 +13,7 @@ from budgetsim.data.unlabeled import LABELLED, TextPool
 from budgetsim.design.points import Design, Route
 from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
-from budgetsim.labelers import Brief, Labeler, get_labeler
+from budgetsim.labelers import Brief, Labeler, get_labeler, is_labeler
 from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, is_encoder
 from budgetsim.learners.overlap import has_overlap_rule
 from budgetsim.learners.protocol import Learner, Signal
@@ -147,6 +147,12 @@ class Run:
         return None if progress is None else lambda done, of: progress(what, done, of)
 
 
+def asked_brief(run: Run) -> Brief:
+    """What an LLM that teaches is given: the run's labels, to be shown, to calibrate, to be tried on."""
+    n_owned = get_labeler(run.spec.teacher).n_owned
+    return Brief(task=run.task, owned=run.labelled[:n_owned], seed=run.spec.seed, desk=run.workspace.desk)
+
+
 def check_spec(spec: RunSpec, workspace: Workspace) -> None:
     """Refuse what the task's rows cannot give, or the models cannot learn.
 
@@ -202,6 +208,9 @@ def _check_learners(spec: RunSpec, task: Task, workspace: Workspace) -> None:
     student = _checked(spec.route.student, task, workspace)
     if not spec.strategy.teacher_stage:
         return
+    if is_labeler(spec.teacher):
+        _check_asked(spec, student, Run(spec, workspace))
+        return
     teacher = _checked(spec.teacher, task, workspace)
     signals: set[Signal] = {"probabilities"} if task.labels else {"texts"}
     if not signals & teacher.gives & student.learns:
@@ -212,6 +221,16 @@ def _check_learners(spec: RunSpec, task: Task, workspace: Workspace) -> None:
             f"{teacher.name} cannot teach {student.name} {task.name}: that needs {wanted}, which {silent} {verb} none "
             f"of. Choose another, or use its hard labels through llm_annotate."
         )
+
+
+def _check_asked(spec: RunSpec, student: Learner, run: Run) -> None:
+    """Refuse an LLM that cannot label the texts softly, and a student that cannot learn from that."""
+    labeler = get_labeler(spec.teacher)
+    if not labeler.asks:
+        raise InputError(f"{spec.teacher} has no probabilities to teach by; use it through llm_annotate as --llm.")
+    if "probabilities" not in student.learns:
+        raise InputError(f"{student.name} learns from hard labels alone; use {spec.teacher} through llm_annotate.")
+    labeler.check(run.task, run.texts.rows, run.labelled[: labeler.n_owned])
 
 
 def _checked(name: str, task: Task, workspace: Workspace) -> Learner:

@@ -13,6 +13,7 @@ from budgetsim.design.strategies import TRAINED, Strategy
 from budgetsim.doors.documents import load_json
 from budgetsim.doors.files import MOST_DOCUMENT_BYTES, read_file
 from budgetsim.errors import InputError
+from budgetsim.labelers import get_labeler, is_labeler
 from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.recipe import Recipe, recipe_dict, recipe_from
 from budgetsim.measure.specvalues import check_recipe, check_spec_values
@@ -62,7 +63,9 @@ class RunSpec:
 
     def point(self, split_id: str, unlabeled_source: str | None) -> DesignPoint:
         """The design point of this run on that split; models that are folders go by their content."""
-        teacher = None if self.route.teacher is None else parse_learner(self.route.teacher).name
+        teacher = self.route.teacher
+        if teacher is not None:
+            teacher = get_labeler(teacher).name if is_labeler(teacher) else parse_learner(teacher).name
         route = replace(self.route, teacher=teacher, student=parse_learner(self.route.student).name)
         return DesignPoint(
             design=replace(self.design, route=route),

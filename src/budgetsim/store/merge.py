@@ -90,7 +90,7 @@ def import_published(paths: StorePaths, file: Path) -> MergeReport:
         raise InputError(f"{file.name} is a table of compute costs; import the table of results that it goes with.")
     published = read_published_file(file)
     beside = file.with_name(f"{file.stem}{COMPUTE_SUFFIX}.csv")
-    with _held(paths):  # nobody may read the copies before it is certain that they stay
+    with held(paths):  # nobody may read the copies before it is certain that they stay
         _refuse_foreign_ids(published, _read_tables(paths, []))
         copied: list[Path] = []
         try:
@@ -129,7 +129,7 @@ def merge_folder(paths: StorePaths, folder: Path) -> MergeReport:
     files = sorted(source.glob("*.jsonl")) if source.is_dir() else [source]
     if not files or not (source.is_dir() or source.exists()):
         raise InputError(f"{folder} holds no run files (*.jsonl).")
-    with _held(paths):
+    with held(paths):
         refused = _bring_in(files, paths.runs)
         report = _build(paths)
     return replace(report, refused=(*refused, *report.refused))
@@ -152,7 +152,8 @@ def _bring_in(files: Sequence[Path], folder: Path) -> list[str]:
 
 
 @contextmanager
-def _held(paths: StorePaths, wait_seconds: float | None = None) -> Iterator[None]:
+def held(paths: StorePaths, wait_seconds: float | None = None) -> Iterator[None]:
+    """As `hold`, for a store; a place that cannot be written is a StoreError."""
     try:
         with hold(paths.database, paths.lock, wait_seconds=wait_seconds):
             yield
@@ -167,13 +168,13 @@ def merge(paths: StorePaths, *, wait_seconds: float | None = None) -> MergeRepor
 
     raises : StoreError where the database is damaged or newer, StoreLockedError where another process holds it
     """
-    with _held(paths, wait_seconds):
+    with held(paths, wait_seconds):
         return _build(paths, wait_seconds=wait_seconds)
 
 
 def rebuild(paths: StorePaths) -> MergeReport:
     """Build the database anew from the text files, and put it in place of the old one, whatever that held."""
-    with _held(paths):
+    with held(paths):
         return _build(paths, whatever=True)
 
 
@@ -242,7 +243,7 @@ def seed(paths: StorePaths) -> bool:
     """
     if paths.database.exists():
         return False
-    with _held(paths):
+    with held(paths):
         if paths.database.exists():
             return False
         if not evidence_files(paths.evidence) and not any(paths.runs.glob("*.jsonl")):

@@ -62,16 +62,18 @@ class ComputeRow:
 def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[str, dict[str, int]]:
     """What evidence there is: distinct feasible results by task and evidence set.
 
-    without : students whose results do not count
+    without : students whose results do not count in the miniature's sets, where they stand beside the answer
     """
     rows = connection.execute(
-        "SELECT task, evidence_set, count(*) FROM runs "
-        "WHERE same_as IS NULL AND feasible AND NOT list_contains(?, student) GROUP BY ALL ORDER BY ALL",
+        "SELECT task, evidence_set, count(*), count(*) FILTER (NOT list_contains(?, student)) FROM runs "
+        "WHERE same_as IS NULL AND feasible GROUP BY ALL ORDER BY ALL",
         [list(without)],
     ).fetchall()
     catalogue: dict[str, dict[str, int]] = {}
-    for task, name, n in rows:
-        catalogue.setdefault(task, {})[name] = n
+    for task, name, n, n_without in rows:
+        counted = n_without if is_miniature(name) else n
+        if counted:
+            catalogue.setdefault(task, {})[name] = counted
     return catalogue
 
 
@@ -203,9 +205,9 @@ def choose_evidence(catalogue: Catalogue, name: str | None) -> dict[str, str]:
 
 
 def _choose(task: str, counts: Mapping[str, int], name: str | None) -> str | None:
-    """The set of one task: published before measured, then the one with more rows."""
+    """The set of one task: published before measured, the miniature last, then the one with more rows."""
     if name is None:
-        return min(counts, key=lambda each: (not each.startswith("published"), -counts[each], each))
+        return min(counts, key=lambda n: (not n.startswith("published"), is_miniature(n), -counts[n], n))
     matches = [n for n in counts if n == name] or sorted(n for n in counts if n.startswith(name))
     if len(matches) > 1:
         raise InputError(f"Evidence {name!r} fits {', '.join(matches)} of {task}; name one of them.")
@@ -219,6 +221,15 @@ def kind_of_set(name: str) -> str:
     ('measured-cpu-mini', 'published-kang2023')
     """
     return name if name.startswith("published") else name.rpartition("-")[0]
+
+
+def is_miniature(name: str) -> bool:
+    """Whether a set is of the first, tiny T5s, which nobody would ship: its cheap students stand beside an answer.
+
+    >>> is_miniature("measured-cpu-mini-c39d93cd"), is_miniature("measured-cpu-modern-c39d93cd")
+    (True, False)
+    """
+    return kind_of_set(name).endswith("-mini")
 
 
 def related_sets(catalogue: Catalogue, kinds: AbstractSet[str]) -> dict[str, set[str]]:

@@ -94,17 +94,26 @@ def write_shard(folder: Path, run: RunRecord, stages: Iterable[StageRecord]) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{run.point.run_id[:20]}.jsonl"
-    lines = [_line("stage", _flat(stage)) for stage in stages] + [_line("run", _run_fields(run))]
+    write_whole(target, "".join(record_lines(run, stages)))
+    return target
+
+
+def record_lines(run: RunRecord, stages: Iterable[StageRecord]) -> list[str]:
+    """The lines of some stages and of a run that rests on them."""
+    return [_line("stage", _flat(stage)) for stage in stages] + [_line("run", _run_fields(run))]
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Write a file by a temporary name and a rename: it is there whole, or not at all."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as out:
-            out.write("".join(lines))
+            out.write(text)
             out.flush()
             os.fsync(out.fileno())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    return target
 
 
 def read_shards(folder: Path, refused: list[str] | None = None) -> tuple[list[RunRecord], list[StageRecord]]:

@@ -41,8 +41,13 @@ def score_answers(run: Run, answers: Sequence[str], folder: Path) -> tuple[str, 
     """Score answers to the evaluated rows and keep the scores; the main metric and its value come back."""
     rows = run.evaluated
     scores = metrics.score(run.task, [r.source for r in rows], answers, [r.target for r in rows])
-    (folder / _FILE).write_text(json.dumps(scores), encoding="utf-8")
+    write_scores(scores, folder)
     return next(iter(scores.items()))
+
+
+def write_scores(scores: Mapping[str, float], folder: Path) -> None:
+    """Keep scores in percent, the main one first."""
+    (folder / _FILE).write_text(json.dumps(dict(scores)), encoding="utf-8")
 
 
 def read_scores(stage: Stage) -> dict[str, float]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from budgetsim.data.metrics.classification import micro_f1
 from budgetsim.data.rows import Row
-from budgetsim.labelers import Labels
-from budgetsim.measure.resolve import Run
+from budgetsim.labelers import Labels, get_labeler, is_labeler
+from budgetsim.measure.resolve import Run, asked_brief
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages.planned import Done, PlannedStage
 from budgetsim.measure.stagestore import Work
@@ -64,10 +64,14 @@ def knock_at_servers(specs: Iterable[RunSpec], workspace: Workspace) -> None:
 
     raises : as `Labeler.knock`
     """
-    runs = [Run(spec, workspace) for spec in specs if spec.strategy.has_labeler]
-    largest = {(run.route.labeler, run.task.name): run for run in sorted(runs, key=lambda run: len(run.text_order))}
+    asking = [spec for spec in specs if spec.strategy.has_labeler or is_labeler(spec.teacher)]
+    runs = sorted((Run(spec, workspace) for spec in asking), key=lambda run: len(run.text_order))
+    largest = {(run.route.labeler or run.spec.teacher, run.task.name): run for run in runs}
     for run in largest.values():
-        run.labeler.knock(_rows(run), run.brief)
+        if run.strategy.has_labeler:
+            run.labeler.knock(_rows(run), run.brief)
+        else:
+            get_labeler(run.spec.teacher).knock([run.texts.rows[i] for i in run.text_order], asked_brief(run))
 
 
 def _numbers(run: Run, done: Done) -> list[Any]:

@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from budgetsim.data.rows import Row
+from budgetsim.labelers import is_labeler
 from budgetsim.learners.protocol import Examples, Learner
 from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.resolve import Run
+from budgetsim.measure.stages.asked_teacher import plan_asked_answers, plan_asked_score
 from budgetsim.measure.stages.learning import plan_features
 from budgetsim.measure.stages.llm_labels import hard_labels, plan_llm_labels
 from budgetsim.measure.stages.planned import Done, PlannedStage
@@ -32,7 +34,7 @@ def plan_taught_run(run: Run) -> PlannedStage:
 
 def _plan_student(run: Run, learner: Learner) -> PlannedStage:
     steps = run.recipe.steps_of_student(run.n_examples, run.strategy)
-    taught = (plan_taught_score(run), *plan_answers(run)) if run.strategy.teacher_stage else ()
+    score, said = _teaching(run)
     seed, unlabeled = str(run.spec.seed), str(len(run.text_order))
     features = [
         *plan_features(run, learner, run.labelled, ("labels", str(run.design.n_labels), seed)),
@@ -43,8 +45,8 @@ def _plan_student(run: Run, learner: Learner) -> PlannedStage:
         depends_on={"run": run.run_id},
         about=about_student(run) | {"model": learner.name},
         examples=run.n_examples if learner.is_cheap else steps * run.recipe.batch,
-        needs=(*taught, *plan_llm_labels(run), *features),
-        build=partial(_build, run, learner, steps),
+        needs=(*score, *said, *plan_llm_labels(run), *features),
+        build=partial(_build, run, learner, steps, said),
         transient=True,
     )
 
@@ -53,12 +55,21 @@ def _texts(run: Run) -> Sequence[Row]:
     return [run.texts.rows[i] for i in run.text_order] if run.pool is not None else []
 
 
-def _build(run: Run, learner: Learner, steps: int, folder: Path, done: Done) -> Work:
-    return save_taught(run, learner, _examples(run, done), steps, folder, "student")
+def _teaching(run: Run) -> tuple[tuple[PlannedStage, ...], tuple[PlannedStage, ...]]:
+    """The teacher's own score, and what it says of the texts; nothing where there is no teacher."""
+    if not run.strategy.teacher_stage:
+        return (), ()
+    if is_labeler(run.spec.teacher):
+        return (plan_asked_score(run),), plan_asked_answers(run)
+    return (plan_taught_score(run),), plan_answers(run)
 
 
-def _examples(run: Run, done: Done) -> Examples:
-    if run.strategy.teacher_stage:
-        return taught_answers(run, done)
+def _build(run: Run, learner: Learner, steps: int, said: Sequence[PlannedStage], folder: Path, done: Done) -> Work:
+    return save_taught(run, learner, _examples(run, said, done), steps, folder, "student")
+
+
+def _examples(run: Run, said: Sequence[PlannedStage], done: Done) -> Examples:
+    if said:
+        return taught_answers(run, said, done)
     rows, answers = hard_labels(run, done)
     return Examples(sources=run.prefixed(rows), answers=answers)

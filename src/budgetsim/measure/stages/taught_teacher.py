@@ -21,7 +21,7 @@ from budgetsim.measure.stages.learning import LEARNER, desk, plan_features, shel
 from budgetsim.measure.stages.planned import Done, PlannedStage
 from budgetsim.measure.stagestore import Work
 
-_ANSWERS, _LOGITS = "answers.json", "logits.safetensors"
+ANSWERS, LOGITS = "answers.json", "logits.safetensors"
 FIRST_BLOCK: Final = 300  # texts; a few texts do not cost a whole block
 BLOCK: Final = 1000
 
@@ -96,12 +96,15 @@ def blocks(n_used: int, n_texts: int) -> list[tuple[int, int]]:
     return [(a, min(b, n_texts)) for a, b in zip(starts, ends, strict=True) if a < n_used]
 
 
-def taught_answers(run: Run, done: Done) -> Examples:
+def taught_answers(run: Run, said: Sequence[PlannedStage], done: Done) -> Examples:
     """The texts of a run with what its teacher said of them, and people's labels behind them where the recipe says
-    gold."""
+    gold.
+
+    said : the stages that hold what it said
+    """
     rows = [run.texts.rows[i] for i in run.text_order]
-    stages = [done[stage.key].folder for stage in plan_answers(run)]
-    answers = [a for folder in stages for a in json.loads((folder / _ANSWERS).read_text(encoding="utf-8"))][: len(rows)]
+    stages = [done[stage.key].folder for stage in said]
+    answers = [a for folder in stages for a in json.loads((folder / ANSWERS).read_text(encoding="utf-8"))][: len(rows)]
     logits = _logits(stages, sum(_places(run, row) for row in rows))
     examples = Examples(sources=run.prefixed(rows), answers=answers, logits=logits)
     return _with_gold(run, examples) if run.recipe.gold else examples
@@ -130,7 +133,7 @@ def _places(run: Run, row: Row) -> int:
 def _logits(folders: Sequence[Path], n: int) -> Probabilities | None:
     from safetensors.numpy import load_file
 
-    files = [folder / _LOGITS for folder in folders]
+    files = [folder / LOGITS for folder in folders]
     if not all(file.exists() for file in files):
         return None
     logits: Probabilities = np.concatenate([load_file(file)["logits"] for file in files])[:n]
@@ -162,7 +165,7 @@ def _answer(run: Run, learner: Learner, teacher: PlannedStage, rows: Sequence[Ro
 
     fitted = learner.load(run.task, done[teacher.key].folder / LEARNER, shelves(run))
     sources = run.prefixed(rows)
-    (folder / _ANSWERS).write_text(json.dumps(fitted.answer(sources)), encoding="utf-8")
+    (folder / ANSWERS).write_text(json.dumps(fitted.answer(sources)), encoding="utf-8")
     if run.task.labels and "probabilities" in learner.gives:
-        save_file({"logits": fitted.logits(sources)}, folder / _LOGITS)
+        save_file({"logits": fitted.logits(sources)}, folder / LOGITS)
     return Work(examples=len(rows), provenance={"cache": "label" if run.task.labels else "texts"})
