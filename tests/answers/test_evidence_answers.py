@@ -276,7 +276,9 @@ def test_a_price_that_is_missing_is_named(card, more, message):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "task", "device"), [("published", "stance", "gpu"), ("measured-cpu-mini", "fever", "cpu")], ids=["gpu", "cpu"]
+    ("wanted", "task", "device"),
+    [("published", "stance", "gpu"), ("measured-cpu-mini", "fever", "cpu")],
+    ids=["gpu", "cpu"],
 )
 def test_a_card_without_a_device_answers_what_needs_none(wanted, task, device):
     """Distilling is left out; the others cost their labels and texts, and the training that is not charged is told."""
