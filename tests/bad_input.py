@@ -75,7 +75,7 @@ CASES = [
     Case("NaN budget", ("optimize", "--budget", "nan"), 2, "--budget: found nan"),
     Case("no budget", ("optimize",), 2, "--budget"),
     Case("budget of nothing", ("optimize", "--budget", "0", "--task", "nq"), 3, "$0.00 buys no trained model on nq"),
-    Case("unknown task", ("optimize", "--budget", "9", "--task", "stanse"), 4, "no evidence on task 'stanse'; there is on fever"),
+    Case("unknown task", ("optimize", "--budget", "9", "--task", "stanse"), 4, "no evidence on task 'stanse'; there is on"),
     Case("unknown strategy", (*OPTIMIZE, "--strategy", "destill"), 2, "--strategy: found 'destill', wanted annotate"),
     Case("unknown compute model", (*OPTIMIZE, "--compute", "free"), 2, "--compute: found 'free', wanted published, cached, modern"),
     Case("unknown student", (*OPTIMIZE, "--student", "bert"), 4, "no fitted student bert"),

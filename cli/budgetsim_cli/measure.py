@@ -167,7 +167,7 @@ def _limits(max_hours: float | None, max_cost: float | None, card: RateCard | No
 
     if card is None:
         return Limits(max_hours=max_hours)
-    device = card.device("cpu" if recipe.preset == "cpu" else "gpu")
+    device = card.device("gpu" if recipe.preset == "paper" else "cpu")
     return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=float(device.usd_per_device_hour))
 
 

@@ -518,8 +518,9 @@ def test_an_expected_error_has_its_own_exit_code(words, code, monkeypatch, capsy
 
 
 def test_a_cap_in_dollars_is_reckoned_at_the_price_of_the_device_that_runs():
-    prices = [_limits(None, 5.0, ROOT / "rates.yaml", get_preset(name)).usd_per_hour for name in ("cpu", "paper")]
-    assert prices == pytest.approx([CPU_USD, 1.875])
+    presets = ("cpu", "modern", "paper")
+    prices = [_limits(None, 5.0, CARD, get_preset(name)).usd_per_hour for name in presets]
+    assert prices == pytest.approx([CPU_USD, CPU_USD, 1.875])
 
 
 def test_pure_corners_start_from_what_is_owned():
@@ -559,7 +560,7 @@ def test_what_is_in_a_task_of_ones_own_is_told_in_percent():
         shared_texts=3, duplicate_train_texts=0, contradicting_texts=1, unlabeled_in_test=0, unknown_test_labels=(),
         rare_labels=(), long_shares={"cpu": 0.25},
     )  # fmt: skip
-    page = "\n".join(findings_page(STANCE, found))
+    page = "\n".join(findings_page(replace(STANCE, constant_answer="yes", constant_score=0.9), found))
     assert "Always answering yes scores 90.0." in page
     assert "and are not trained on: 3." in page
     assert "Duplicate texts" not in page

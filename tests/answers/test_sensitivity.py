@@ -206,7 +206,7 @@ def test_noisy_labels_count_for_what_they_are_worth(accuracy):
 
 def test_the_rule_finds_the_accuracy_of_labels_that_were_simulated(evidence):
     """Runs of this project whose labels were wrong at a known rate: 2 tasks x 2 accuracies x 2 sizes."""
-    measured = load_evidence(evidence.paths, "measured-cpu")
+    measured = load_evidence(evidence.paths, "measured-cpu-mini")
     for task in ("fever", "multipit_id"):
         surfaces = [o.surface for o in choices(measured, task, Pricing(CARD)).options]
         curve = next(s for s in surfaces if s.route.strategy == "annotate" and s.route.student == "pico")

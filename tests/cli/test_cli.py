@@ -188,7 +188,7 @@ def test_asking_for_a_strategy_that_does_not_fit_is_infeasible():
     assert "Raise --budget" in done.stderr
 
 
-def test_a_store_that_somebody_writes_is_locked(tmp_path):
+def test_a_store_that_somebody_holds_can_be_read(tmp_path):
     store = tmp_path / "s.duckdb"
     assert run_cli("store", "rebuild", store=store).returncode == 0
     holder = subprocess.Popen(
@@ -201,8 +201,8 @@ def test_a_store_that_somebody_writes_is_locked(tmp_path):
         done = run_cli("store", "query", "SELECT 1", store=store)
     finally:
         holder.communicate("")
-    assert done.returncode == 5
-    assert "held by another process" in done.stderr
+    assert done.returncode == 0
+    assert done.stdout.split() == ["1", "-", "1"]
 
 
 def test_interrupting_ends_with_130(tmp_path):

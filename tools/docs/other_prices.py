@@ -262,7 +262,7 @@ def first(holds: Callable[[int], bool], values: range) -> int | None:
 
 def rule_check(evidence: Evidence) -> str:
     """Runs whose labels were wrong at a known rate, beside the annotation curve at what the labels are worth."""
-    measured = load_evidence(evidence.paths, "measured-cpu")
+    measured = load_evidence(evidence.paths, "measured-cpu-mini")
     lines, gaps = [], []
     for task in ("fever", "multipit_id", "wlp_typing"):
         rows = [m for m in measured.rows(task) if m.route.student == "pico"]

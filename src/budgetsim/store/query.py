@@ -209,6 +209,8 @@ def _choose(task: str, counts: Mapping[str, int], name: str | None) -> str | Non
     if name is None:
         return min(counts, key=lambda n: (not n.startswith("published"), is_miniature(n), -counts[n], n))
     matches = [n for n in counts if n == name] or sorted(n for n in counts if n.startswith(name))
+    if len(matches) > 1:  # the miniature gives way to what people would ship
+        matches = [n for n in matches if not is_miniature(n)] or matches
     if len(matches) > 1:
         raise InputError(f"Evidence {name!r} fits {', '.join(matches)} of {task}; name one of them.")
     return matches[0] if matches else None
