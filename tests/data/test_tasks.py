@@ -11,7 +11,8 @@ from budgetsim.store.database import open_reader
 from budgetsim.store.query import load_measurements
 from made import ROOT
 
-LABELLED = [task for task in known_tasks() if task.kind == "classification"]
+SHIPPED = [task for task in known_tasks() if task.origin != "custom"]  # what other tests registered is not meant
+LABELLED = [task for task in SHIPPED if task.kind == "classification"]
 NAMES = [task.name for task in LABELLED]
 
 
@@ -20,7 +21,7 @@ def test_the_paper_has_six_tasks_and_this_project_two_more():
     assert {task.name for task in known_tasks()} - {*TASKS} >= {"wlp_typing", "toy_requests"}
 
 
-@pytest.mark.parametrize("task", known_tasks(), ids=lambda task: task.name)
+@pytest.mark.parametrize("task", SHIPPED, ids=lambda task: task.name)
 def test_the_best_constant_answer_is_the_highest_floor(task):
     """A student that has learnt nothing answers always the same: the best such answer, or a worse one before it."""
     assert task.floors == tuple(sorted(task.floors))

@@ -25,7 +25,7 @@ from budgetsim.fitting.onset import N_FLOOR
 from budgetsim.fitting.task import _population_prior, _task_summary, fit_task
 from budgetsim.report.cautions import caution_words
 from budgetsim.store.location import StorePaths
-from budgetsim.store.query import related_sets
+from budgetsim.store.query import kind_of_set, related_sets
 from made import ROOT, make_row, make_surface
 
 RNG = np.random.default_rng(0)
@@ -300,7 +300,9 @@ def test_others_with_no_usable_row_tell_nothing():
 
 def test_evidence_hands_a_fit_the_sets_of_its_own_kind():
     evidence = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), tasks=["wlp_typing", "stance"])
-    assert {m.task for m in evidence.others("wlp_typing")} == {"fever", "multipit_id"}
+    shipped = {"fever", "multipit_id", "stance", "sst2", "banking77"}
+    assert {m.task for m in evidence.others("wlp_typing")} >= shipped
+    assert len({kind_of_set(m.evidence_set) for m in evidence.others("wlp_typing")}) == 1
     assert {m.source for m in evidence.others("wlp_typing")} == {"measured"}
     assert {m.evidence_set for m in evidence.others("stance")} == {"published-kang2023"}
     assert "stance" not in {m.task for m in evidence.others("stance")}

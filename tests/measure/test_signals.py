@@ -20,11 +20,18 @@ COMMAND = (
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
+    """A campaign that minds signals, also where whatever runs the tests ignores some (nohup does)."""
     environment = {**os.environ, "BUDGETSIM_CACHE_DIR": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [str(Path(sys.executable).with_name("budgetsim")), *COMMAND, "--workers", "2", "--store", str(folder / "s.duckdb")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True,
+        preexec_fn=mind_signals,
     )  # fmt: skip
+
+
+def mind_signals() -> None:
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def children(pid: int) -> list[int]:

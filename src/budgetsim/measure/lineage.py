@@ -14,8 +14,10 @@ def is_taught(route: Route) -> bool:
     A T5 that labels of people, a T5 or the frozen MiniLM teach has stages of its own, which share word pieces and
     states; so has a cheap student that hard labels teach. What is stored of those keeps its ids.
 
-    >>> is_taught(Route("annotate", None, None, "ft:minilm")), is_taught(Route("distill", "minilm-lr", None, "pico"))
-    (True, False)
+    >>> is_taught(Route(strategy="annotate", student="ft:minilm"))
+    True
+    >>> is_taught(Route(strategy="distill", teacher="minilm-lr", student="pico"))
+    False
     """
     if not route.kind.teacher_stage:
         return not (is_cheap(route.student) or is_seq2seq(route.student))
