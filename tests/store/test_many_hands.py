@@ -106,7 +106,8 @@ def test_rows_that_no_text_holds_are_left_out_and_kept_beside(paths):
 def test_a_merge_that_finds_nothing_new_leaves_the_file_alone(paths):
     before = paths.database.stat()
     assert merge(paths).total == 0
-    assert paths.database.stat() == before
+    after = paths.database.stat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_size) == (before.st_ino, before.st_mtime_ns, before.st_size)
 
 
 def test_whole_runs_of_a_damaged_folder_go_in_and_the_others_are_named(paths, tmp_path):
