@@ -82,8 +82,9 @@ class Recipe:
         """
         learner = parse_learner(name)
         own = learner.identity(self.training(learner, steps=steps, target_tokens=self.target_tokens))
-        length = {} if steps or "steps" not in own else {"steps": None, "epochs": epochs}
-        return {**own, **length, "prefix": self.prefix}
+        if not steps and own.pop("steps", None) is not None:
+            own["epochs"] = epochs
+        return {**own, "prefix": self.prefix}
 
     def training(
         self, learner: Learner, *, steps: int, target_tokens: int, seed: int = 0, precision: str | None = None
@@ -160,7 +161,7 @@ PRESETS: Final[dict[str, Recipe]] = {
         teacher_lr=1e-3,
         split=SplitRule(kind="pooled"),
     ),
-    # Learners of today on a CPU: pretrained encoders, each with its usual learning rate (see docs/measured.md).
+    # Learners of today on a CPU: pretrained encoders, each with its usual learning rate (see docs/measuring.md).
     "modern": Recipe(
         preset="modern",
         version=2,
