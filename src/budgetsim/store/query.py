@@ -15,6 +15,7 @@ import duckdb
 from budgetsim.design.points import Measurement, Route
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
+from budgetsim.store.published import REPORTED
 
 if TYPE_CHECKING:
     import pandas
@@ -29,7 +30,7 @@ SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels
 FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
-WHERE r.same_as IS NULL AND r.feasible AND (? IS NULL OR list_contains(?, r.evidence_set))
+WHERE r.same_as IS NULL AND r.feasible AND if(? IS NULL, NOT starts_with(r.evidence_set, ?), list_contains(?, r.evidence_set))
 ORDER BY r.run_id
 """
 
@@ -66,14 +67,14 @@ class ComputeRow:
 
 
 def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[str, dict[str, int]]:
-    """What evidence there is: distinct feasible results by task and evidence set.
+    """What evidence tasks are answered from: distinct feasible results by task and evidence set.
 
     without : students whose results do not count in the miniature's sets, where they stand beside the answer
     """
     rows = connection.execute(
         "SELECT task, evidence_set, count(*), count(*) FILTER (NOT list_contains(?, student)) FROM runs "
-        "WHERE same_as IS NULL AND feasible GROUP BY ALL ORDER BY ALL",
-        [list(without)],
+        "WHERE same_as IS NULL AND feasible AND NOT starts_with(evidence_set, ?) GROUP BY ALL ORDER BY ALL",
+        [list(without), REPORTED],
     ).fetchall()
     catalogue: dict[str, dict[str, int]] = {}
     for task, name, n, n_without in rows:
@@ -86,10 +87,10 @@ def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[
 def load_measurements(connection: Connection, sets: Sequence[str] | None = None) -> list[Measurement]:
     """Distinct feasible results, scores as fractions, in the order of their ids.
 
-    sets : evidence sets to read; None for all
+    sets : evidence sets to read; None for all that tasks are answered from
     """
     names = None if sets is None else list(sets)
-    rows = connection.execute(_MEASUREMENTS, [names, names]).fetchall()
+    rows = connection.execute(_MEASUREMENTS, [names, REPORTED, names]).fetchall()
     # published teachers have no score; the view would cost every answer from published rows 12 ms
     measured = any(row[4] is not None and not row[13].startswith("published") for row in rows)
     taught = dict(connection.execute(_TEACHERS).fetchall()) if measured else {}
