@@ -3,7 +3,7 @@
 import { bars, colour, curves, el, legend, place, tableBehind, winMap } from "./charts.js";
 import { geomspace, labelOf, optimize, tornado, trace, winnersMap } from "./choose.js";
 import { drawsAt, inflate, runInterval, unpack } from "./surface.js";
-import { LABELS, answerWords, money, planWords, points, whole } from "./words.js";
+import { LABELS, answerWords, money, planWords, points, typed, whole } from "./words.js";
 
 const N_CURVE = 40; // budgets of the chart
 const N_MAP = [24, 13]; // budgets and prices of the map
@@ -47,17 +47,6 @@ function fromSlider(c, at) {
   return c.whole ? Math.round(v) : Number(v.toPrecision(3));
 }
 
-/** A number somebody typed: 2k, 2,000 and $2000 are the same; undefined where it is none. */
-export function typed(c, text) {
-  const plain = text.trim().toLowerCase().replace(/[$,\s_]/g, "");
-  if (c.none && (plain === "" || plain === c.none.replace(/\s/g, ""))) return null;
-  const parts = /^(\d*\.?\d+(?:e[+-]?\d+)?)([km]?)$/.exec(plain);
-  if (!parts) return undefined;
-  const v = Number(parts[1]) * { "": 1, k: 1e3, m: 1e6 }[parts[2]];
-  if (!Number.isFinite(v) || v > 1e12 || (v === 0 && !c.zero) || (c.whole && v !== Math.round(v))) return undefined;
-  return v;
-}
-
 const shown = (c, v) => (v === null ? c.none : c.whole ? whole(v) : v >= 1000 ? v.toLocaleString("en-US") : String(Number(v.toPrecision(6))));
 
 function drawControls() {
@@ -71,6 +60,7 @@ function drawControls() {
     slider.addEventListener("input", () => {
       const v = fromSlider(c, Number(slider.value));
       box.value = shown(c, v);
+      slider.setAttribute("aria-valuetext", box.value);
       set(c.set(state.settings, v));
     });
     box.addEventListener("change", () => {
@@ -331,6 +321,16 @@ function drawProvenance(task) {
   place(document.getElementById("provenance"), "facts").replaceChildren(el("dl", {}, ...facts.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)])));
 }
 
+/** Paper cannot be unfolded: every table is open while the page is printed. */
+function unfoldForPrint() {
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    folded.forEach((d) => (d.open = true));
+  });
+  addEventListener("afterprint", () => folded.forEach((d) => (d.open = false)));
+}
+
 async function start() {
   unpack(data.tasks.flatMap((t) => t.surfaces), await inflate(document.getElementById("packed").textContent.trim()), data.step);
   document.getElementById("when").textContent = `${data.date}, card ${data.card.name}`;
@@ -339,7 +339,7 @@ async function start() {
   select.addEventListener("change", () => show(data.tasks.find((t) => t.name === select.value), state.settings ? { ...state.settings, prices: {} } : first()));
   addEventListener("hashchange", () => show(...fromAddress(location.hash)));
   addEventListener("resize", () => (clearTimeout(waiting), (waiting = setTimeout(() => show(state.task, state.settings), 200))));
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => (d.open = true)));
+  unfoldForPrint();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(state.task, state.settings));
   show(...fromAddress(location.hash));
   Object.assign(window, { budgetsim: { data, optimize, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });

@@ -70,7 +70,7 @@ export function curves(section, { x, series, dots = [], xLabel, yLabel, yLog = f
   const options = {
     width: Math.max(holder.clientWidth, 280),
     height: Math.min(420, Math.max(260, holder.clientWidth * 0.5)),
-    scales: { x: { time: false, distr: 3 }, y: yLog ? { distr: 3 } : { range: (_, low, high) => padded(low, high, dots) } },
+    scales: { x: { time: false, distr: 3, range: (_, low, high) => [low, high] }, y: yLog ? { distr: 3 } : { range: (_, low, high) => padded(low, high, dots) } },
     axes: [
       { ...axis, label: xLabel, values: (_, ticks) => ticks.map((v) => (v === null ? "" : xValue(v))) },
       { ...axis, label: yLabel, size: 60, values: (_, ticks) => ticks.map((v) => (v === null ? "" : v.toLocaleString("en-US"))) },

@@ -79,6 +79,17 @@ function changeWords({ changes }) {
   return `The choice would change: ${each.join("; ")}.`;
 }
 
+/** A number somebody typed into a control {none, zero, whole}: 2k, 2,000 and $2000 are the same; undefined where it is none. */
+export function typed(c, text) {
+  const plain = text.trim().toLowerCase().replace(/[$,\s_]/g, "");
+  if (c.none && (plain === "" || plain === c.none.replace(/\s/g, ""))) return null;
+  const parts = /^(\d*\.?\d+(?:e[+-]?\d+)?)([km]?)$/.exec(plain);
+  if (!parts) return undefined;
+  const v = Number(parts[1]) * { "": 1, k: 1e3, m: 1e6 }[parts[2]];
+  if (!Number.isFinite(v) || v > 1e12 || (v === 0 && !c.zero) || (c.whole && v !== Math.round(v))) return undefined;
+  return v;
+}
+
 /** Rows of cells as CSV. */
 export function csv(rows) {
   const cell = (v) => (/[",\n]/.test(String(v ?? "")) ? `"${String(v).replaceAll('"', '""')}"` : String(v ?? ""));
