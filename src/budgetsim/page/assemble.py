@@ -11,7 +11,16 @@ from typing import Final
 from budgetsim.page.payload import Payload
 
 WEB: Final = Path(__file__).parent / "web"
-MODULES: Final = ("surface", "cost", "allocate", "choose", "words", "charts", "app")  # each uses those before it
+MODULES: Final = (
+    "surface",
+    "cost",
+    "allocate",
+    "choose",
+    "learners",
+    "words",
+    "charts",
+    "app",
+)  # each uses those before it
 _IMPORT: Final = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export ((?:async )?function|const) (\w+)", re.MULTILINE)
 

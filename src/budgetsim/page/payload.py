@@ -21,6 +21,7 @@ from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
 from budgetsim.page.packing import UNIT, Packed, pack, shape_of
 from budgetsim.report.notes import choice_notes, unpriced_words
+from budgetsim.store.query import is_miniature
 
 PAGE_SCHEMA_VERSION: Final = 1
 MOST_PACKED: Final = 1_000_000  # bytes before base64: a page of six tasks stays below 1.5 MB
@@ -187,6 +188,7 @@ def _rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[dict[str, A
             "score": r.score,
             "n_runs": r.n_runs,
             "evidence_set": r.evidence_set,
+            "miniature": is_miniature(r.evidence_set),
         }
         for r in rivals(evidence, task, unbounded)
     ]

@@ -2,6 +2,7 @@
 
 import { bars, colour, curves, el, legend, place, tableBehind, winMap } from "./charts.js";
 import { geomspace, labelOf, optimize, tornado, trace, winnersMap } from "./choose.js";
+import { advise, learnerRows } from "./learners.js";
 import { drawsAt, inflate, runInterval, unpack } from "./surface.js";
 import { LABELS, answerWords, money, planWords, points, typed, whole } from "./words.js";
 
@@ -156,7 +157,9 @@ function refresh() {
 const budgetsAround = (budget) => geomspace(Math.max(Math.min(budget / 30, 50), 1), Math.max(budget * 8, 5000), N_CURVE);
 
 function drawAnswer(task, settings, answer) {
-  const [head, ...rest] = answerWords(task, answer, settings, rivalsOf(task, settings));
+  const rivals = rivalsOf(task, settings);
+  const advice = advise(answer, rivals, settings.budget);
+  const [head, ...rest] = answerWords(task, answer, advice, settings.budget);
   document.getElementById("headline").textContent = head;
   document.getElementById("sentences").replaceChildren(...rest.map((text) => el("p", {}, text)));
   const timed = settings.perDay !== null;
@@ -170,8 +173,8 @@ function drawAnswer(task, settings, answer) {
     `${Math.round(100 * p.pBest)} %`,
     p.kind === "extrapolated" ? `${p.factor.toPrecision(2)}-fold beyond the evidence` : p.kind,
   ]);
-  for (const r of rivalsOf(task, settings).filter((r) => r.usd !== null && r.usd <= settings.budget).slice(0, 3)) {
-    rows.push([`${r.student} (measured beside)`, whole(r.n_labels), "-", "-", money(r.usd), ...(timed ? ["-"] : []), points(r.score), "-", "-", `${r.n_runs} run${r.n_runs === 1 ? "" : "s"}`]);
+  for (const r of learnerRows(rivals, settings.budget)) {
+    rows.push([`${r.student} (measured here)`, whole(r.n_labels), "-", "-", money(r.usd), ...(timed ? ["-"] : []), points(r.score), "-", "-", `${r.n_runs} run${r.n_runs === 1 ? "" : "s"}`]);
   }
   for (const o of answer.unbought) rows.push([o.label, "-", "-", "-", "not affordable", ...(timed ? ["-"] : []), "-", "-", "-", "-"]);
   const head2 = ["strategy", "labels", "LLM labels", "texts", "cost", ...(timed ? ["days"] : []), `${task.metric}, %`, "90 % of runs", "best", "evidence"];
@@ -342,7 +345,7 @@ async function start() {
   unfoldForPrint();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(state.task, state.settings));
   show(...fromAddress(location.hash));
-  Object.assign(window, { budgetsim: { data, optimize, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
+  Object.assign(window, { budgetsim: { data, optimize, advise, rivalsOf, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
   document.documentElement.dataset.ready = "yes";
 }
 
