@@ -40,8 +40,8 @@ def card() -> RateCard:
 def payload(folder: Path, *tasks: str, pricing: Pricing | None = None, budget_usd: float = 2000.0) -> Payload:
     """What a page of some tasks rests on."""
     found, priced = evidence(folder), pricing or Pricing(card())
-    sources = [Source(choices=choices(found, task, priced)) for task in tasks]
-    return collect(found, sources, priced, budget_usd, TODAY)
+    sources = [Source(evidence=found, choices=choices(found, task, priced)) for task in tasks]
+    return collect(sources, priced, budget_usd, TODAY)
 
 
 def random_settings(n: int, seed: int, tasks: tuple[str, ...] = PAPER_TASKS) -> list[dict[str, Any]]:

@@ -70,7 +70,7 @@ def test_measured_hours_on_a_cpu_are_priced_and_timed_as_in_python(node: str, fo
     task = next(iter(sorted(found.sets)))
     pricing = Pricing(card(), terms=NO_TERMS._replace(labels_per_day=50.0, deadline_days=30.0))
     open_to = choices(found, task, pricing)
-    page = collect(found, [Source(choices=open_to)], pricing, 60.0, TODAY)
+    page = collect([Source(evidence=found, choices=open_to)], pricing, 60.0, TODAY)
     (told,) = in_node(node, page, [{"task": task, **page.data["settings"], "prices": {}}])
     compare(told, numbers(optimize_task(open_to.task, open_to.options, 60.0)), {})
 

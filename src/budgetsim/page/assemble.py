@@ -28,6 +28,7 @@ _EXPORT: Final = re.compile(r"^export ((?:async )?function|const) (\w+)", re.MUL
 def page_html(payload: Payload) -> str:
     """The page as one HTML document."""
     parts = {
+        "REFRESH": _refresh(payload),
         "STYLE": _read("vendor/uPlot.min.css") + _read("style.css"),
         "LICENSE": _read("vendor/uPlot-LICENSE"),
         "VENDOR": _read("vendor/uPlot.iife.min.js"),
@@ -36,6 +37,14 @@ def page_html(payload: Payload) -> str:
         "PACKED": base64.b64encode(payload.packed.data).decode("ascii"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m.group(1)], _read("page.html"))
+
+
+def _refresh(payload: Payload) -> str:
+    """A page of a campaign under way opens itself again; its address, and so its sliders, stay."""
+    campaign = payload.data["campaign"]
+    if campaign is None or campaign["refresh_s"] is None:
+        return ""
+    return f'<meta http-equiv="refresh" content="{campaign["refresh_s"]:d}">'
 
 
 def script(modules: tuple[str, ...] = MODULES) -> str:

@@ -324,6 +324,49 @@ function drawProvenance(task) {
   place(document.getElementById("provenance"), "facts").replaceChildren(el("dl", {}, ...facts.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)])));
 }
 
+/** How far a campaign is: runs, hours, money, when it ends, and the scores so far. */
+function drawCampaign(c) {
+  const holder = document.getElementById("campaign");
+  holder.hidden = false;
+  const over = c.done >= c.planned;
+  const spent = c.cost_usd === null ? "" : ` (${money(c.cost_usd)})`;
+  const ahead = c.cost_ahead_usd === null ? "" : ` (${money(c.cost_ahead_usd)})`;
+  const words = [
+    `${whole(c.done)} of ${whole(c.planned)} runs of ${c.name} are done; they took ${c.hours.toFixed(2)} device-hours${spent}.`,
+    over ? "Nothing is left to do." : `About ${c.hours_ahead.toFixed(2)} device-hours${ahead} are ahead: ${(60 * c.wall_hours_ahead).toFixed(0)} minutes if it goes on without a break, until ${c.ends_at}.`,
+    `Looked at ${c.looked_at}${c.last_at ? `; the last run was done ${c.last_at}` : ""}${c.refresh_s ? `; the page opens itself again every ${c.refresh_s} s` : ""}.`,
+  ];
+  const bar = el("progress", { max: c.planned, value: c.done, "aria-label": "runs done" });
+  place(holder, "state").replaceChildren(bar, ...words.map((text) => el("p", {}, text)));
+  for (const task of new Set(c.points.map((p) => p.task))) drawCampaignTask(holder, task, c.points.filter((p) => p.task === task));
+  if (!data.tasks.length) {
+    document.getElementById("headline").textContent = words[0];
+    document.querySelectorAll("#controls, [data-chart], #provenance, .task").forEach((node) => (node.hidden = true));
+  }
+}
+
+/** Scores so far of one task against its first count; designs that differ in another count are lines of their own. */
+function drawCampaignTask(holder, task, all) {
+  const name = (p) => [p.label, ...p.counts.slice(1).map((n, i) => `${whole(n)} ${LABELS[p.inputs[i + 1]]}`)].join(", ");
+  const names = [...new Set(all.map(name))];
+  const x = [...new Set(all.map((p) => Math.max(p.counts[0], 1)))].sort((a, b) => a - b);
+  const series = names.map((label, i) => ({
+    label,
+    colour: colour(i),
+    mean: x.map((n) => all.find((p) => name(p) === label && Math.max(p.counts[0], 1) === n)?.score ?? null),
+  }));
+  const dots = all.map((p) => ({ x: Math.max(p.counts[0], 1), y: p.score, colour: colour(names.indexOf(name(p))) }));
+  const block = place(holder, `task-${task}`);
+  block.append(el("h3", {}, `${task}: scores so far`));
+  legend(block, series.map((s) => [s.label, s.colour]));
+  const span = x.length > 1 ? x : [x[0] / 2, ...x, x[0] * 2];
+  const spread = (values) => (x.length > 1 ? values : [null, ...values, null]);
+  const shown = series.map((s) => ({ ...s, mean: spread(s.mean), gaps: true }));
+  curves(block, { x: span, series: shown, dots, xLabel: "labels (the first count)", yLabel: `${all[0].metric}, %`, xValue: (v) => v.toLocaleString("en-US") });
+  const rows = all.map((p) => [p.label, p.counts.map(whole).join(" / "), points(p.score), p.n_runs]);
+  tableBehind(block, `${task}-campaign.csv`, ["design", "counts", `${all[0].metric}, %`, "runs"], rows);
+}
+
 /** Paper cannot be unfolded: every table is open while the page is printed. */
 function unfoldForPrint() {
   let folded = [];
@@ -336,7 +379,12 @@ function unfoldForPrint() {
 
 async function start() {
   unpack(data.tasks.flatMap((t) => t.surfaces), await inflate(document.getElementById("packed").textContent.trim()), data.step);
+  if (data.campaign) drawCampaign(data.campaign);
   document.getElementById("when").textContent = `${data.date}, card ${data.card.name}`;
+  if (!data.tasks.length) {
+    document.documentElement.dataset.ready = "yes";
+    return;
+  }
   const select = document.getElementById("task");
   select.replaceChildren(...data.tasks.map((t) => el("option", { value: t.name }, t.name)));
   select.addEventListener("change", () => show(data.tasks.find((t) => t.name === select.value), state.settings ? { ...state.settings, prices: {} } : first()));

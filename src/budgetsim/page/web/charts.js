@@ -64,7 +64,7 @@ export function curves(section, { x, series, dots = [], xLabel, yLabel, yLog = f
       bands.push({ series: [at - 1, at], fill: faint(s.colour) });
     }
     data.push(s.mean);
-    lines.push({ label: s.label, stroke: s.colour, width: s.wide ? 3 : 2, dash: s.dash, points: { show: false } });
+    lines.push({ label: s.label, stroke: s.colour, width: s.wide ? 3 : 2, dash: s.dash, spanGaps: s.gaps ?? false, points: { show: false } });
   }
   const axis = { stroke: ink("soft"), grid: { stroke: ink("line"), width: 1 }, ticks: { stroke: ink("line") } };
   const options = {
