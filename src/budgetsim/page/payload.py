@@ -25,7 +25,7 @@ from budgetsim.report.notes import choice_notes, unpriced_words
 from budgetsim.store.query import is_miniature
 
 PAGE_SCHEMA_VERSION: Final = 1
-MOST_PACKED: Final = 1_000_000  # bytes before base64: a page of six tasks stays below 1.5 MB
+MOST_PACKED: Final = 950_000  # bytes before base64: a page of six tasks stays below 1.5 MB
 _UNBOUNDED: Final = 10**12
 
 

@@ -171,7 +171,7 @@ function drawAnswer(task, settings, answer) {
     points(p.score),
     `${points(p.lower)} to ${points(p.upper)}`,
     `${Math.round(100 * p.pBest)} %`,
-    p.kind === "extrapolated" ? `${p.factor.toPrecision(2)}-fold beyond the evidence` : p.kind,
+    p.kind === "extrapolated" ? `${p.factor.toPrecision(2)}-fold beyond` : p.kind,
   ]);
   for (const r of learnerRows(rivals, settings.budget)) {
     rows.push([`${r.student} (measured here)`, whole(r.n_labels), "-", "-", money(r.usd), ...(timed ? ["-"] : []), points(r.score), "-", "-", `${r.n_runs} run${r.n_runs === 1 ? "" : "s"}`]);

@@ -101,6 +101,7 @@ function dot(u, { x, y, colour: c, cross }) {
   const { ctx } = u;
   const r = 3.5 * devicePixelRatio;
   ctx.save();
+  ctx.setLineDash([]);
   ctx.beginPath();
   ctx.strokeStyle = ctx.fillStyle = c;
   ctx.lineWidth = 2 * devicePixelRatio;
