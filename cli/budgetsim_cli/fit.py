@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import EvidenceName, Json, Store, Tasks, print_json, print_page, say
+from budgetsim_cli.console import TERMINAL, EvidenceName, Json, Store, Tasks, check_plot, print_json, print_page, say
 
 if TYPE_CHECKING:
     from budgetsim.answers.evidence import Evidence
@@ -20,7 +20,11 @@ def fit(
     force: Annotated[bool, typer.Option("--force", help="Fit again even where the stored fit is fresh.")] = False,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", help="Draw the curves of one task to a PNG or SVG file.", show_default=False),
+        typer.Option(
+            "--plot",
+            help="Draw the curves of one task to a PNG or SVG file; the terminal (-) has them anyway.",
+            show_default=False,
+        ),
     ] = None,
     evidence: EvidenceName = None,
     store: Store = None,
@@ -32,6 +36,7 @@ def fit(
     from budgetsim.report.fit import fit_json, fit_page
     from budgetsim.store.location import locate
 
+    check_plot(plot)
     found = load_evidence(locate(store), evidence, say)
     tasks = list(dict.fromkeys(task or found.tasks))
     if plot is not None and len(tasks) > 1:
@@ -71,6 +76,6 @@ def _pictures(found: Evidence, fitted: TaskFit, file: Path | None) -> Page:
 
     metric = get_task(fitted.task).metric
     curves = curves_of(fitted, found.rows(fitted.task))
-    if file is not None:
+    if file is not None and file != TERMINAL:
         say(f"Drew {save_plot(curves, metric, file)}")
     return ["\n".join(["", *text_plot(curve, metric)]) for curve in curves]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from budgetsim_cli.console import check_amount, check_finite, print_json, print_page, read_rates, say
+from budgetsim_cli.console import check_amount, check_finite, print_json, print_page, read_rates, say, show_pictures
 
 if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices, Rival, Selection
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from budgetsim.costs.hours import ComputeModel
     from budgetsim.costs.rates import RateCard
     from budgetsim.costs.terms import Terms
+    from budgetsim.report.pictures import Picture
     from budgetsim.report.table import Page
     from budgetsim_cli.question import Question
 
@@ -54,12 +56,14 @@ class TaskReport(NamedTuple):
     """The answer to one task, for programs and for people.
 
     buys : whether the budget buys anything that trains; reaches : whether the target is reached
+    picture : where one was asked for
     """
 
     data: Mapping[str, Any]
     page: Page
     buys: bool = True
     reaches: bool = True
+    picture: Picture | None = None
 
 
 def open_inquiry(question: Question) -> Inquiry:
@@ -82,9 +86,12 @@ def open_inquiry(question: Question) -> Inquiry:
     return Inquiry(question, evidence, pricing, selection, tasks)
 
 
-def report_tasks(inquiry: Inquiry, answer: Callable[[Choices], TaskReport], **head: object) -> list[TaskReport]:
+def report_tasks(
+    inquiry: Inquiry, answer: Callable[[Choices], TaskReport], plot: Path | None = None, **head: object
+) -> list[TaskReport]:
     """Answer every task of an inquiry and print the answers, as JSON or as pages.
 
+    plot : where the pictures of the answers go
     head : what stands before the tasks in JSON
     """
     reports = {open_to.task.name: answer(open_to) for open_to in inquiry.tasks}
@@ -93,6 +100,9 @@ def report_tasks(inquiry: Inquiry, answer: Callable[[Choices], TaskReport], **he
         print_json({**head, "tasks": {task: report.data for task, report in reports.items()}})
     else:
         print_page([line for report in reports.values() for line in ("", *report.page)][1:])
+    pictures = [report.picture for report in reports.values() if report.picture is not None]
+    if pictures:
+        show_pictures(pictures, plot, quiet=inquiry.question.as_json)
     return list(reports.values())
 
 

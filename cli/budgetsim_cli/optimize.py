@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from budgetsim_cli.console import check_amount
+from budgetsim_cli.console import Plot, check_amount, check_plot
 from budgetsim_cli.inquiry import Inquiry, TaskReport, open_inquiry, refuse_unbought, report_tasks
 from budgetsim_cli.question import Question, takes_question
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices
     from budgetsim.choosing.objectives import Choose
     from budgetsim.choosing.owning import Owning
+    from budgetsim.report.pictures import Picture
 
 PURE_SIZES = (100, 500, 1000, 5000, 10_000)  # initial labels of the paper's own comparison
 CHANCE = 0.9  # of reaching a target, where none is named
@@ -48,6 +50,7 @@ class _Aim(NamedTuple):
     target: float | None
     chance: float
     initial_sizes: tuple[int, ...]
+    plot: Path | None
 
 
 @takes_question
@@ -64,15 +67,17 @@ def optimize(
             "--pure", help="Also show the paper's own comparison: all extra money in labels, or all in compute."
         ),
     ] = False,
+    plot: Plot = None,
 ) -> None:
     """Split a budget over labels and compute for the highest expected score, or find what a target takes."""
     objective, level = _check_objective(risk, choose)
     _check_question(budget, target, chance)
-    _check_alone(budget, pure or objective != "mean")
+    _check_alone(budget, pure or plot is not None or objective != "mean")
+    check_plot(plot)
     inquiry = open_inquiry(question)
     starts = ((question.owned_labels,) if question.owned_labels else PURE_SIZES) if pure else ()
-    aim = _Aim(budget, objective, level, target, CHANCE if chance is None else chance, starts)
-    reports = report_tasks(inquiry, lambda open_to: _report(inquiry, open_to, aim))
+    aim = _Aim(budget, objective, level, target, CHANCE if chance is None else chance, starts, plot)
+    reports = report_tasks(inquiry, lambda open_to: _report(inquiry, open_to, aim), plot)
     _refuse_unreached(inquiry, reports, aim)
     if budget is not None:
         refuse_unbought(inquiry, reports, "--budget", budget)
@@ -85,7 +90,7 @@ def _report(inquiry: Inquiry, open_to: Choices, aim: _Aim) -> TaskReport:
     if aim.budget is None:
         return goal
     split = _split(inquiry, open_to, aim, aim.budget)
-    return TaskReport({**goal.data, **split.data}, [*split.page, *goal.page], split.buys, goal.reaches)
+    return TaskReport({**goal.data, **split.data}, [*split.page, *goal.page], split.buys, goal.reaches, split.picture)
 
 
 def _reach(inquiry: Inquiry, open_to: Choices, aim: _Aim, target: float) -> TaskReport:
@@ -116,7 +121,17 @@ def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> Task
     owning = _owning(inquiry, open_to, budget)
     parts = (answer, open_to, inquiry.card, inquiry.rivals(answer.task), inquiry.pricing.compute, owning)
     buys = any(a.route.kind is not CONSTANT for a in answer.allocations)
-    return TaskReport(answer_json(*parts), answer_page(*parts), buys=buys)
+    picture = _picture(inquiry, open_to, budget) if aim.plot is not None else None
+    return TaskReport(answer_json(*parts), answer_page(*parts), buys=buys, picture=picture)
+
+
+def _picture(inquiry: Inquiry, open_to: Choices, budget: float) -> Picture:
+    """What budgets around this one buy, and students measured beside."""
+    from budgetsim.report.pictures import budget_chart
+
+    rivals = inquiry.rivals(open_to.task.name)
+    points = [(r.cost_usd, r.score) for r in rivals if r.cost_usd is not None]
+    return budget_chart(open_to.task, open_to.options, budget, points)
 
 
 def _owning(inquiry: Inquiry, open_to: Choices, budget: float) -> Owning | None:
@@ -166,7 +181,7 @@ def _check_alone(budget: float | None, splits: bool) -> None:
 
     if budget is None and splits:
         raise InputError(
-            "--risk, --choose and --pure are about splitting a --budget; a --target alone has its --chance. "
+            "--risk, --choose, --pure and --plot are about splitting a --budget; a --target alone has its --chance. "
             "Add --budget, or leave them out."
         )
 

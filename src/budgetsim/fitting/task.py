@@ -21,7 +21,7 @@ from budgetsim.design.surface import Surface, TaskFit, axis_scale
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitting.gains import pair_draws
 from budgetsim.fitting.groups import GroupKey, Posterior, Prior, RowGroup, sample_posterior
-from budgetsim.fitting.hierarchy import NO_PRIOR, Pair, PopulationPrior, TaskSummary, pool_tasks, summarise_task
+from budgetsim.fitting.hierarchy import Pair, PopulationPrior, TaskSummary, pool_tasks, summarise_task
 from budgetsim.fitting.hull import support_of
 from budgetsim.fitting.onset import Floors
 from budgetsim.fitting.sampler import Ints
