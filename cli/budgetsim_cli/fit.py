@@ -56,17 +56,9 @@ def fit(
 
 
 def _fitted(found: Evidence, name: str, force: bool) -> TaskFit:
-    from budgetsim.answers.evidence import stored_fit
-    from budgetsim.store.fits import save_fit
+    from budgetsim.answers.evidence import fit_and_store, stored_fit
 
-    fitted = None if force else stored_fit(found, name)
-    if fitted is None:
-        from budgetsim.fitting.task import fit_task  # SciPy, only where there is something to fit
-
-        say(f"Fitting {name}: {len(found.rows(name))} rows ...")
-        fitted = fit_task(found.rows(name), others=found.others(name))
-        say(f"Stored {save_fit(found.paths.fits, fitted)}")
-    return fitted
+    return (None if force else stored_fit(found, name)) or fit_and_store(found, name, say)
 
 
 def _pictures(found: Evidence, fitted: TaskFit, file: Path | None) -> Page:

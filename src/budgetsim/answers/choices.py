@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from budgetsim.answers.evidence import Evidence, Say, task_fit
+from budgetsim.answers.evidence import Evidence, Say, fit_and_store, stored_fit, task_fit
 from budgetsim.answers.notes import (
     BeyondPool,
     ChoiceNote,
@@ -26,6 +26,7 @@ from budgetsim.answers.pricing import (
     evidence_note,
     priced_option,
     priced_options,
+    priced_route,
     uncharged_training,
 )
 from budgetsim.choosing.options import Option
@@ -186,8 +187,11 @@ def choices(
     fit : another than the stored one of the evidence
     raises : MissingPriceError, NoEvidenceError
     """
-    fit = fit or task_fit(evidence, task, say)
     facts = get_task(task)
+    fit = fit or stored_fit(evidence, task)
+    if fit is None:
+        _check_prices(evidence, facts, pricing, selection)  # a fit takes seconds
+        fit = fit_and_store(evidence, task, say)
     _check_selection(selection, fit, evidence.set_of(task))
     _check_teacher(pricing.terms, fit)
     options: list[Option] = []
@@ -227,6 +231,20 @@ def reprice(evidence: Evidence, open_to: Choices, pricing: Pricing) -> list[Opti
     """
     surfaces = {o.surface.route: o.surface for o in open_to.options}  # an owned teacher makes two options of one
     return [priced_option(evidence, s, open_to.task, pricing) for s in surfaces.values()]
+
+
+def _check_prices(evidence: Evidence, task: Task, pricing: Pricing, selection: Selection) -> None:
+    """Refuse before any fit what `choices` would refuse after it for want of a price."""
+    rows = [m for m in evidence.rows(task.name) if m.route.kind.is_trained and None not in m.inputs]
+    refusals: list[MissingPriceError] = []
+    routes = [route for route in dict.fromkeys(m.route for m in rows) if selection.admits(route)]
+    for route in routes:
+        try:
+            priced_route(evidence, route, task, pricing)
+        except MissingPriceError as error:
+            refusals.append(error)
+    if refusals and (selection.strategies or len(refusals) == len(routes)):
+        raise refusals[-1]
 
 
 def _check_selection(selection: Selection, fit: TaskFit, evidence_set: str) -> None:

@@ -11,7 +11,7 @@ from budgetsim.design.points import Measurement
 from budgetsim.design.surface import TaskFit
 from budgetsim.errors import NoEvidenceError
 from budgetsim.store.database import open_reader
-from budgetsim.store.fits import load_fit
+from budgetsim.store.fits import load_fit, save_fit
 from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.query import (
     ComputeRow,
@@ -121,18 +121,29 @@ def ensure_store(paths: StorePaths) -> bool:
 
 
 def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:
-    """The stored fit of a task where it is fresh, else a new one (not saved: `budgetsim fit` does that).
+    """The stored fit of a task where it is fresh, else a new one, stored if the place can be written.
 
     raises : NoEvidenceError where the set has no rows of that task
     """
     evidence.set_of(task)
-    fit = stored_fit(evidence, task)
-    if fit is not None:
-        return fit
+    return stored_fit(evidence, task) or fit_and_store(evidence, task, say)
+
+
+def fit_and_store(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:
+    """A new fit of a task, stored beside the store; where that cannot be written, a word says so.
+
+    raises : NoEvidenceError where no row states all its inputs
+    """
     from budgetsim.fitting.task import fit_task  # SciPy, only where a fit is stale
 
-    say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
-    return fit_task(evidence.rows(task), others=evidence.others(task))
+    rows = evidence.rows(task)
+    say(f"The stored fit of {task} is missing or stale: fitting now, {len(rows)} rows ...")
+    fit = fit_task(rows, others=evidence.others(task))
+    try:
+        say(f"Stored {save_fit(evidence.paths.fits, fit)}")
+    except OSError as error:
+        say(f"The fit is not stored, so the next answer fits again: {error.strerror} ({evidence.paths.fits}).")
+    return fit
 
 
 def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
