@@ -30,11 +30,18 @@ SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels
 FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
-WHERE r.same_as IS NULL AND r.feasible AND if(? IS NULL, NOT starts_with(r.evidence_set, ?), list_contains(?, r.evidence_set))
+WHERE r.same_as IS NULL AND r.feasible
+  AND if(? IS NULL, NOT starts_with(r.evidence_set, ?), list_contains(?, r.evidence_set))
 ORDER BY r.run_id
 """
 
 _TEACHERS = "SELECT run_id, max(score) FROM teacher_scores GROUP BY run_id"
+_LABELERS = """
+SELECT rs.run_id, avg(g.score) FROM run_stages rs JOIN stages g USING (stage_id)
+WHERE g.kind = 'llm_label' AND g.metric = 'accuracy' AND g.score IS NOT NULL
+  AND NOT starts_with(g.model, 'simulated:')  -- whose name states its accuracy
+GROUP BY rs.run_id
+"""
 
 Catalogue = Mapping[str, Mapping[str, int]]  # task -> evidence set -> number of results
 
@@ -88,10 +95,12 @@ def load_measurements(connection: Connection, sets: Sequence[str] | None = None)
     # published teachers have no score; the view would cost every answer from published rows 12 ms
     measured = any(row[4] is not None and not row[13].startswith("published") for row in rows)
     taught = dict(connection.execute(_TEACHERS).fetchall()) if measured else {}
-    return [_measurement(row, taught.get(row[0])) for row in rows]
+    asked = any(row[5] is not None and not row[13].startswith("published") for row in rows)
+    accuracies = dict(connection.execute(_LABELERS).fetchall()) if asked else {}
+    return [_measurement(row, taught.get(row[0]), accuracies.get(row[0])) for row in rows]
 
 
-def _measurement(row: tuple[Any, ...], teacher_score: float | None) -> Measurement:
+def _measurement(row: tuple[Any, ...], teacher_score: float | None, accuracy: float | None) -> Measurement:
     (key, task, strategy, student, teacher, labeler, n_labels, n_llm, n_unlabeled, value, err, n_test, seed,
      source, evidence_set, panel, derived) = row  # fmt: skip
     return Measurement(
@@ -110,6 +119,7 @@ def _measurement(row: tuple[Any, ...], teacher_score: float | None) -> Measureme
         panel=panel,
         derived=tuple(derived),
         teacher_score=None if teacher_score is None else teacher_score / 100,
+        labeler_accuracy=None if accuracy is None else accuracy / 100,
     )
 
 
