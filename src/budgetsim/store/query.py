@@ -85,6 +85,11 @@ def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[
     return catalogue
 
 
+def all_sets(connection: Connection) -> list[str]:
+    """Names of every evidence set, those that serve forecasts alone among them."""
+    return [row[0] for row in connection.execute("SELECT DISTINCT evidence_set FROM runs ORDER BY 1").fetchall()]
+
+
 def load_measurements(connection: Connection, sets: Sequence[str] | None = None) -> list[Measurement]:
     """Distinct feasible results, scores as fractions, in the order of their ids.
 
