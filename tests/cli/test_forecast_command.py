@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from made import run_cli
 
 LIKE = "single:classes=5,metric=accuracy,floor=20"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from budgetsim.data.tasks import known_tasks
 from budgetsim.design.models import CHEAP_STUDENTS
@@ -29,6 +29,9 @@ from budgetsim.store.query import (
     load_stages,
     related_sets,
 )
+
+if TYPE_CHECKING:
+    from budgetsim.answers.forecasting import Known
 
 FEW_SIZES: Final = 5  # of a route: with fewer on every route, a task of the user's is forecast from others
 Say = Callable[[str], None]
@@ -127,6 +130,18 @@ def _lacks_runs(evidence: Evidence, task: str) -> bool:
     for m in evidence.rows(task):
         sizes.setdefault(m.route, set()).add(m.inputs)
     return facts.origin == "custom" and all(len(each) < FEW_SIZES for each in sizes.values())
+
+
+def load_known(paths: StorePaths, say: Say = lambda _: None) -> Known:
+    """All that forecasts rest on, of a whole store.
+
+    raises : as `load_evidence`
+    """
+    from budgetsim.answers.forecasting import known
+
+    load_evidence(paths, None, say, [])  # makes the store and registers tasks of one's own
+    with open_reader(paths.database) as connection:
+        return known(paths, load_measurements(connection, all_sets(connection)))
 
 
 def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], kinds: str | None) -> Evidence:

@@ -52,6 +52,14 @@ def known(paths: StorePaths, rows: Sequence[Measurement], extra: Sequence[str] =
     return Known(seen, load_forecast([paths.fits, package_data("fits")]) or start(), tuple(usable))
 
 
+def refit(facts: Known, steps: int | None = None) -> Hypers:
+    """Hyperparameters fitted anew to all cells: SciPy, minutes."""
+    from budgetsim.forecast.tune import STEPS, fit_hypers
+
+    seen = facts.seen
+    return fit_hypers(seen.cells, seen.z, seen.n_runs, start(), STEPS if steps is None else steps)
+
+
 def comparable(rows: Sequence[Measurement]) -> list[Measurement]:
     """Rows of one metric a task: of reported ones accuracy where there is some; the miniature's are left out."""
     by_task: dict[str, set[str]] = defaultdict(set)
