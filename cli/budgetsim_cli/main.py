@@ -18,6 +18,7 @@ from budgetsim_cli import (
     models,
     next_run,
     optimize,
+    probe,
     rates,
     run_one,
     sensitivity,
@@ -46,6 +47,7 @@ app.command()(simulate.simulate)
 app.command()(frontier.frontier)
 app.command()(sensitivity.sensitivity)
 app.command("next")(next_run.next_run)
+app.command()(probe.probe)
 app.command()(curve.curve)
 app.command()(fit.fit)
 app.command()(measure.measure)

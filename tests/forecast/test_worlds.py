@@ -150,3 +150,18 @@ def test_a_floor_that_is_not_known_lies_under_the_lowest_score():
 )
 def test_learners_have_families(student, family):
     assert family_of(Route(strategy="annotate", student=student)) == family
+
+
+def test_facts_that_ship_are_those_of_the_descriptions():
+    """Tasks that were measured here are described beside the store; what forecasts ship of them is the same."""
+    from pathlib import Path
+
+    from budgetsim.data.description import read_description
+    from budgetsim.forecast.facts import SHIPPED_TASKS, facts_of
+
+    described = [
+        read_description(p).facts for p in sorted((Path(__file__).parents[2] / "results/tasks").glob("*.json"))
+    ]
+    both = [(facts_of(task), SHIPPED_TASKS[task.name]) for task in described if task.name in SHIPPED_TASKS]
+    assert len(both) >= 10
+    assert all(own == shipped for own, shipped in both)

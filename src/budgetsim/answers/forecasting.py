@@ -16,7 +16,7 @@ from budgetsim.design.fitkey import rows_hash
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.errors import NoEvidenceError
-from budgetsim.forecast.facts import REPORTED_TASKS, Facts, facts_of
+from budgetsim.forecast.facts import SHIPPED_TASKS, Facts, facts_of
 from budgetsim.forecast.first_runs import Sized, first_runs
 from budgetsim.forecast.gather import Seen, gather
 from budgetsim.forecast.process import Hypers, start
@@ -45,8 +45,8 @@ def known(paths: StorePaths, rows: Sequence[Measurement], extra: Sequence[str] =
 
     rows : of whatever tasks and sets; extra : tasks to forecast that have no row
     """
-    facts: dict[str, Facts] = {t.name: facts_of(t) for t in known_tasks()} | dict(REPORTED_TASKS)
-    usable = comparable(rows)
+    facts: dict[str, Facts] = dict(SHIPPED_TASKS) | {t.name: facts_of(t) for t in known_tasks()}
+    usable = [m for m in comparable(rows) if m.task in facts]
     wanted = {m.task for m in usable} | set(extra)
     seen = gather(usable, {name: f for name, f in facts.items() if name in wanted})
     return Known(seen, load_forecast([paths.fits, package_data("fits")]) or start(), tuple(usable))
