@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from budgetsim.answers.evidence import Evidence
     from budgetsim.design.surface import TaskFit
     from budgetsim.report.table import Page
+    from budgetsim.store.location import StorePaths
 
 
 def fit(
@@ -26,6 +27,10 @@ def fit(
             show_default=False,
         ),
     ] = None,
+    forecast: Annotated[
+        bool,
+        typer.Option("--forecast", help="Fit how much tasks without runs borrow, and from whom, instead: minutes."),
+    ] = False,
     evidence: EvidenceName = None,
     store: Store = None,
     as_json: Json = False,
@@ -37,6 +42,9 @@ def fit(
     from budgetsim.store.location import locate
 
     check_plot(plot)
+    if forecast:
+        _fit_forecast(locate(store), as_json)
+        return
     found = load_evidence(locate(store), evidence, say)
     tasks = list(dict.fromkeys(task or found.tasks))
     if plot is not None and len(tasks) > 1:
@@ -53,6 +61,23 @@ def fit(
         print_json({"tasks": objects})
     else:
         print_page(page)
+
+
+def _fit_forecast(paths: StorePaths, as_json: bool) -> None:
+    from budgetsim.answers.evidence import load_known
+    from budgetsim.answers.forecasting import refit
+    from budgetsim.report.fit import forecast_table
+    from budgetsim.store.fits import save_forecast
+
+    facts = load_known(paths, say)
+    n_cells, n_tasks = len(facts.seen.cells), len(set(facts.seen.cells.task.tolist()))
+    say(f"Fitting what {n_tasks} tasks have in common: {n_cells:,} designs; this takes minutes ...")
+    hypers = refit(facts)
+    say(f"Stored {save_forecast(paths.fits, hypers, n_cells, n_tasks)}")
+    if as_json:
+        print_json({"n_cells": n_cells, "n_tasks": n_tasks, "forecast": hypers.to_json()})
+    else:
+        print_page([forecast_table(hypers)])
 
 
 def _fitted(found: Evidence, name: str, force: bool) -> TaskFit:

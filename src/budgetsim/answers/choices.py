@@ -38,7 +38,7 @@ from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.economics.levers import POOLED
-from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
+from budgetsim.errors import BudgetsimError, InputError, MissingPriceError, NoEvidenceError
 from budgetsim.store.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
 from budgetsim.store.query import ScoreRow, is_miniature
 
@@ -119,8 +119,12 @@ def _answer_route(
 
     name = points[0].design.task
     try:
+        facts = get_task(name)
+    except InputError as error:  # of a task that nobody has heard of; the others of a file are answered
+        return refuse_points(points, str(error))
+    try:
         if not points[0].design.route.kind.is_trained:
-            return [answer_constant(point, get_task(name)) for point in points]
+            return [answer_constant(point, facts) for point in points]
         if name not in fits:
             fits[name] = task_fit(evidence, name, say)
         surface = find_surface(fits[name], points[0])
@@ -128,12 +132,12 @@ def _answer_route(
         return refuse_points(points, str(error))
     note = evidence_note(evidence, surface, name)
     try:
-        option = priced_option(evidence, surface, get_task(name), pricing)
+        option = priced_option(evidence, surface, facts, pricing)
     except MissingPriceError as error:
         return answer_surface(points, surface, note, None, [NoCost(reason=str(error))])
     uncharged = uncharged_training(option, pricing.card)
     notes: list[PointNote] = [uncharged] if uncharged else []
-    n_texts = own_pool(pricing.terms, pricing.card, get_task(name))
+    n_texts = own_pool(pricing.terms, pricing.card, facts)
     return answer_surface(points, surface, note, option.cost, notes, lambda point: _beyond_pool(point, n_texts))
 
 

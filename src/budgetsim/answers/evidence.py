@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from budgetsim.data.tasks import known_tasks
 from budgetsim.design.models import CHEAP_STUDENTS
-from budgetsim.design.points import Measurement
+from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import TaskFit
 from budgetsim.errors import NoEvidenceError
-from budgetsim.store.database import open_reader
+from budgetsim.store.database import Connection, open_reader
 from budgetsim.store.fits import load_fit, save_fit
 from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.query import (
     ComputeRow,
     ScoreRow,
     StageRow,
+    all_sets,
     choose_evidence,
     is_miniature,
     kind_of_set,
@@ -28,6 +30,10 @@ from budgetsim.store.query import (
     related_sets,
 )
 
+if TYPE_CHECKING:
+    from budgetsim.answers.forecasting import Known
+
+FEW_SIZES: Final = 5  # of a route: with fewer on every route, a task of the user's is forecast from others
 Say = Callable[[str], None]
 
 
@@ -41,7 +47,8 @@ class Evidence:
     related: tuple[Measurement, ...] = ()  # of every task, in sets of the same kinds: for fits of the others
     cheap: tuple[ScoreRow, ...]  # of cheap students, whatever their set
     compute: tuple[ComputeRow, ...]
-    stages: tuple[StageRow, ...] = ()  # of those sets
+    stages: tuple[StageRow, ...] = ()  # of those sets; where a task is forecast, of the others it is forecast from
+    forecasts: Mapping[str, TaskFit] = field(default_factory=dict)  # fits of tasks with no runs, or few, from others
 
     @property
     def tasks(self) -> list[str]:
@@ -83,7 +90,8 @@ def load_evidence(
 
     name : of the evidence set, or the start of it
     tasks : those whose measurements are needed, besides rows of others that their fits are made beside; None
-        for all. `Evidence.rows` of a task that is not among them is empty
+        for all. `Evidence.rows` of a task that is not among them is empty. One that is named and has no runs, or too
+        few for a fit of its own, is forecast from other tasks
     raises : StoreError, StoreLockedError, NoEvidenceError, InputError
     """
     if ensure_store(paths):
@@ -100,7 +108,7 @@ def load_evidence(
         rows = load_measurements(connection, sorted(needed.union(*related.values())))
         rows = [m for m in rows if not (is_miniature(m.evidence_set) and m.route.student in CHEAP_STUDENTS)]
         measured = sorted(s for s in needed if not is_published(s))
-        return Evidence(
+        evidence = Evidence(
             paths=paths,
             sets=sets,
             measurements=tuple(m for m in rows if m.evidence_set == sets.get(m.task) and m.evidence_set in needed),
@@ -109,6 +117,51 @@ def load_evidence(
             compute=tuple(load_compute(connection)),
             stages=tuple(load_stages(connection, measured)) if measured else (),
         )
+        lacking = [task for task in tasks or () if _lacks_runs(evidence, task)]
+        return _forecast(connection, evidence, lacking, name) if lacking else evidence
+
+
+def _lacks_runs(evidence: Evidence, task: str) -> bool:
+    """Whether a task is to be forecast: one of the user's, or described, on which no route has enough sizes to fit."""
+    facts = next((t for t in known_tasks() if t.name == task), None)
+    if facts is None or task not in evidence.sets:
+        return facts is not None
+    sizes: dict[Route, set[tuple[float | None, ...]]] = {}
+    for m in evidence.rows(task):
+        sizes.setdefault(m.route, set()).add(m.inputs)
+    return facts.origin == "custom" and all(len(each) < FEW_SIZES for each in sizes.values())
+
+
+def load_known(paths: StorePaths, say: Say = lambda _: None) -> Known:
+    """All that forecasts rest on, of a whole store.
+
+    raises : as `load_evidence`
+    """
+    from budgetsim.answers.forecasting import known
+
+    load_evidence(paths, None, say, [])  # makes the store and registers tasks of one's own
+    with open_reader(paths.database) as connection:
+        return known(paths, load_measurements(connection, all_sets(connection)))
+
+
+def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], kinds: str | None) -> Evidence:
+    """The same with fits of some tasks from all others.
+
+    kinds : how the sets begin that routes are taken from; None for all
+    """
+    from budgetsim.answers.forecasting import FORECAST, forecast_fit, known, offered_routes
+
+    catalogue = load_catalogue(connection)
+    measured = sorted({n for counts in catalogue.values() for n in counts if not (is_published(n) or is_miniature(n))})
+    rows = load_measurements(connection, all_sets(connection))
+    facts = known(evidence.paths, rows, tasks)
+    fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds)) for task in tasks}
+    return replace(
+        evidence,
+        sets={**evidence.sets, **dict.fromkeys(fits, FORECAST)},
+        stages=tuple(load_stages(connection, measured)),
+        forecasts=fits,
+    )
 
 
 def ensure_store(paths: StorePaths) -> bool:
@@ -126,7 +179,7 @@ def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFi
     raises : NoEvidenceError where the set has no rows of that task
     """
     evidence.set_of(task)
-    return stored_fit(evidence, task) or fit_and_store(evidence, task, say)
+    return evidence.forecasts.get(task) or stored_fit(evidence, task) or fit_and_store(evidence, task, say)
 
 
 def fit_and_store(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:

@@ -91,6 +91,26 @@ def import_published(paths: StorePaths, file: Path) -> MergeReport:
             raise
 
 
+def put_published(paths: StorePaths, name: str, text: str) -> MergeReport:
+    """Put a table of reported results into the evidence folder, in place of one of that name, and merge it.
+
+    raises : InputError where the table is malformed or its ids are another's
+    """
+    rows = parse_published(text, name)
+    target = paths.evidence / f"{name}.csv"
+    with held(paths):
+        others = [table for table in _read_tables(paths, []) if table.source != f"published:{name}"]
+        _refuse_foreign_ids(Published(f"published:{name}", rows, []), others)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return _build(paths)
+
+
 def _copy(source: Path, folder: Path, copied: list[Path]) -> None:
     """Copy a text file, whole or not at all; the same file again is left."""
     target = folder / source.name
