@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -141,8 +142,15 @@ def check_finite(data: object, key: str = "") -> None:
         )
 
 
+STYLES = {"title": "bold", "best": "green", "caution": "yellow", "muted": "dim"}  # of a line of a table
+
+
 def print_page(page: Page) -> None:
-    """Paragraphs and tables on stdout: rich on a terminal, plain text in a pipe; neither obeys what others wrote."""
+    """Paragraphs and tables on stdout, for the width of a terminal or for a pipe; neither obeys what others wrote.
+
+    A terminal shows what to do in bold, the row it is about in green, what is out of reach or far from the data in
+    yellow; without colour (NO_COLOR, TERM=dumb) and in a pipe the words say the same.
+    """
     from budgetsim.doors.words import show
 
     if not sys.stdout.isatty():
@@ -150,10 +158,28 @@ def print_page(page: Page) -> None:
             typer.echo(show(part) if isinstance(part, str) else "\n" + "\n".join(part.lines()) + "\n")
         return
     from rich.console import Console
+    from rich.text import Text
 
-    console = Console(highlight=False)
+    from budgetsim.report.table import Headline, wrap
+
+    width = terminal_width()
+    console = Console(width=width, highlight=False, soft_wrap=True)
     for part in page:
         if isinstance(part, str):
-            console.print(show(part), markup=False)
+            style = "bold" if isinstance(part, Headline) else ""
+            told = [(line, style) for text in show(part).split("\n") for line in _wrapped(text, width, wrap)]
         else:
-            console.print(part.rich())
+            told = [("", ""), *((line, STYLES[role] if role else "") for line, role in part.told(width)), ("", "")]
+        for line, style in told:
+            console.print(Text(line, style=style), soft_wrap=True)
+
+
+def _wrapped(text: str, width: int, wrap: Callable[[str, int], list[str]]) -> list[str]:
+    """A line as it fits; one that is indented stays so."""
+    indent = text[: len(text) - len(text.lstrip())]
+    return [f"{indent}{line}" for line in wrap(text.lstrip(), max(width - len(indent), 10))]
+
+
+def terminal_width() -> int:
+    """Columns of the terminal: COLUMNS where it is set, else what the terminal says, else 80."""
+    return max(shutil.get_terminal_size((80, 24)).columns, 20)

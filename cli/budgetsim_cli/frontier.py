@@ -48,7 +48,7 @@ def _report(
     from budgetsim.economics.frontier import trace_frontier
     from budgetsim.economics.tradeoff import trace_indifference
     from budgetsim.report.frontier import NO_CURVE, frontier_json, frontier_page
-    from budgetsim.report.notes import choice_notes, moot_note, reach_notes, sentence, unpriced_words
+    from budgetsim.report.notes import choice_notes, moot_note, note_lines, reach_notes, sentence, unpriced_words
 
     front = trace_frontier(open_to.task, open_to.options, max_budget, n_budgets=points)
     options = () if indifference is None else open_to.options
@@ -62,6 +62,6 @@ def _report(
     head, *rest = frontier_page(front, open_to.task.metric, curves)
     return TaskReport(
         data={"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front, curves)},
-        page=[head, *unpriced_words(open_to), *rest, *(f"Note: {note}" for note in notes)],
+        page=[head, *unpriced_words(open_to), *rest, *note_lines(notes, inquiry.question.showing)],
         buys=buys_training(open_to, front.infeasible),
     )

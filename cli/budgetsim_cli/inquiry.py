@@ -44,10 +44,12 @@ class Inquiry(NamedTuple):
         return choices(self.evidence, task, pricing, self.selection)
 
     def rivals(self, task: str) -> list[Rival]:
-        """Cheap students measured on a task, as far as its labels go."""
+        """Students measured on labels of a task beside its evidence, of those asked about, as far as its labels go."""
         from budgetsim.answers.choices import rivals
+        from budgetsim.design.points import Route
 
-        return rivals(self.evidence, task, self.pricing)
+        measured = rivals(self.evidence, task, self.pricing)
+        return [r for r in measured if self.selection.admits(Route(strategy="annotate", student=r.student))]
 
 
 class TaskReport(NamedTuple):

@@ -53,7 +53,7 @@ def _report(inquiry: Inquiry, open_to: Choices, budgets: list[float], top: int) 
     from budgetsim.choosing.recommend import out_of_reach
     from budgetsim.pilots.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page
-    from budgetsim.report.notes import choice_notes, moot_note, reach_notes, unpriced_words
+    from budgetsim.report.notes import choice_notes, moot_note, note_lines, reach_notes, unpriced_words
 
     answer = rank_runs(open_to.task, open_to.options, budgets)
     notes = reach_notes(open_to, out_of_reach(open_to.options, max(budgets)), constant=False)
@@ -64,7 +64,7 @@ def _report(inquiry: Inquiry, open_to: Choices, budgets: list[float], top: int) 
     head, *rest = next_page(answer, header, open_to.task.metric, top)
     return TaskReport(
         data={"evidence_set": open_to.fit.evidence_set, **next_json(answer, top), "notes": notes},
-        page=[head, *unpriced_words(open_to), *rest, *(f"Note: {note}" for note in notes)],
+        page=[head, *unpriced_words(open_to), *rest, *note_lines(notes, inquiry.question.showing)],
         buys=bool(answer.runs),
     )
 

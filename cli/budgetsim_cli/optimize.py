@@ -96,11 +96,16 @@ def _reach(inquiry: Inquiry, open_to: Choices, aim: _Aim, target: float) -> Task
     goal = reach_target(open_to.task, open_to.options, target, aim.chance, budget_usd=aim.budget)
     alone = aim.budget is None
     parts = (goal, open_to, inquiry.card, inquiry.pricing.compute, inquiry.rivals(open_to.task.name))
-    return TaskReport(goal_json(*parts, alone=alone), goal_page(*parts, alone=alone), reaches=goal.plan is not None)
+    return TaskReport(
+        goal_json(*parts, alone=alone),
+        goal_page(*parts, inquiry.question.showing, alone=alone),
+        reaches=goal.plan is not None,
+    )
 
 
 def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> TaskReport:
     """The best split of a budget."""
+    from budgetsim.answers.learners import learner_rows
     from budgetsim.choosing.optimize import optimize_task
     from budgetsim.design.strategies import CONSTANT
     from budgetsim.report.answer import answer_json, answer_page
@@ -115,8 +120,9 @@ def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> Task
     )
     owning = _owning(inquiry, open_to, budget)
     parts = (answer, open_to, inquiry.card, inquiry.rivals(answer.task), inquiry.pricing.compute, owning)
-    buys = any(a.route.kind is not CONSTANT for a in answer.allocations)
-    return TaskReport(answer_json(*parts), answer_page(*parts), buys=buys)
+    measured = learner_rows(inquiry.rivals(answer.task), budget)
+    buys = bool(measured) or any(a.route.kind is not CONSTANT for a in answer.allocations)
+    return TaskReport(answer_json(*parts), answer_page(*parts, inquiry.question.showing), buys=buys)
 
 
 def _owning(inquiry: Inquiry, open_to: Choices, budget: float) -> Owning | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Annotated, Concatenate, NamedTuple, ParamSpec, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec, get_type_hints
 
 import typer
 
 from budgetsim_cli.console import EvidenceName, Json, Rates, Store, Tasks
+
+if TYPE_CHECKING:
+    from budgetsim.report.table import Showing
 
 Owned = Annotated[int, typer.Option("--owned-labels", min=0, help="Labels already paid for.")]
 Compute = Annotated[str, typer.Option("--compute", help="How compute is billed: published, cached or modern.")]
@@ -61,6 +64,11 @@ Gpus = Annotated[
     int | None, typer.Option("--gpus", min=1, help="Number of devices that share the device-hours.", show_default="1")
 ]
 
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Also show chances of being best and regret, and tell how to read it.")
+]
+AllNotes = Annotated[bool, typer.Option("--notes", help="Show all notes, not only the three that matter most.")]
+
 P = ParamSpec("P")
 
 
@@ -81,7 +89,16 @@ class Question(NamedTuple):
     student: Students = None
     evidence: EvidenceName = None
     store: Store = None
+    explain: Explain = False
+    notes: AllNotes = False
     as_json: Json = False
+
+    @property
+    def showing(self) -> Showing:
+        """How much of the answer people want to see."""
+        from budgetsim.report.table import Showing
+
+        return Showing(explain=self.explain, notes=self.notes)
 
 
 def takes_question(command: Callable[Concatenate[Question, P], None]) -> Callable[..., None]:

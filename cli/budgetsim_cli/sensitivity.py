@@ -68,7 +68,7 @@ def sensitivity(
         parts = (sensitivity, open_to, inquiry.card, inquiry.pricing.compute, inquiry.rivals(open_to.task.name))
         return TaskReport(
             data=sensitivity_json(*parts),
-            page=sensitivity_page(*parts),
+            page=sensitivity_page(*parts, inquiry.question.showing),
             buys=buys_training(open_to, sensitivity.infeasible),
         )
 

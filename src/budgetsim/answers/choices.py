@@ -79,7 +79,10 @@ class Choices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
-    """A cheap student beside the T5 ones: seconds on a CPU. Percent, mean over runs."""
+    """A student measured here beside the evidence that answers, at one size. Percent, mean over runs.
+
+    sd, n_test, hours, ms_per_text : as of `store.query.ScoreRow`
+    """
 
     student: str
     n_labels: int
@@ -87,6 +90,10 @@ class Rival:
     n_runs: int
     cost_usd: float | None  # None where the card has no price of a label
     evidence_set: str
+    sd: float = 0.0
+    n_test: int | None = None
+    hours: float | None = None
+    ms_per_text: float | None = None
 
 
 def answer_points(
@@ -262,7 +269,7 @@ def _check_teacher(terms: Terms, fit: TaskFit) -> None:
         largest = max(float(s.knots[0][-1]) for s in fit.surfaces if s.route.teacher == name)
         if n > largest:
             raise NoEvidenceError(
-                f"--owned-teacher {name}:{n}: scores are known up to {largest:,.0f} n_labels; the owned teacher has "
+                f"--owned-teacher {name}:{n}: scores are known up to {largest:,.0f} labels; the owned teacher has "
                 f"more. Name a teacher on {largest:,.0f} labels or fewer, or leave it out."
             )
 
@@ -305,7 +312,9 @@ def stands_beside(evidence: Evidence, row: ScoreRow) -> bool:
 
 
 def rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[Rival]:
-    """Cheap students measured on the task, best first; their labels priced by the card, besides those owned.
+    """Students measured here on labels of the task beside the evidence that answers, best first.
+
+    Their labels are priced by the card, besides those owned.
 
     Those whose labels nobody can give, or not in time, are left out.
     """
@@ -323,6 +332,10 @@ def rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[Rival]:
             n_runs=row.n_runs,
             cost_usd=None if price is None else max(row.n_labels - terms.owned_labels, 0.0) * float(price.usd),
             evidence_set=row.evidence_set,
+            sd=row.sd,
+            n_test=row.n_test,
+            hours=row.hours,
+            ms_per_text=row.ms_per_text,
         )
         for row in evidence.cheap
         if row.task == task and stands_beside(evidence, row) and row.n_labels - terms.owned_labels <= limit

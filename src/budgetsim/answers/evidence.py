@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from budgetsim.data.tasks import known_tasks
-from budgetsim.design.models import CHEAP_STUDENTS
+from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import TaskFit
 from budgetsim.errors import NoEvidenceError
@@ -39,7 +39,7 @@ class Evidence:
     sets: Mapping[str, str]  # task -> evidence set
     measurements: tuple[Measurement, ...]  # of those sets
     related: tuple[Measurement, ...] = ()  # of every task, in sets of the same kinds: for fits of the others
-    cheap: tuple[ScoreRow, ...]  # of cheap students, whatever their set
+    cheap: tuple[ScoreRow, ...]  # of students measured here on labels, whatever their set
     compute: tuple[ComputeRow, ...]
     stages: tuple[StageRow, ...] = ()  # of those sets
 
@@ -105,7 +105,7 @@ def load_evidence(
             sets=sets,
             measurements=tuple(m for m in rows if m.evidence_set == sets.get(m.task) and m.evidence_set in needed),
             related=tuple(m for m in rows if m.evidence_set in related[m.task]),
-            cheap=tuple(load_scores(connection, CHEAP_STUDENTS)),
+            cheap=tuple(load_scores(connection, list(CPU_SHAPES))),
             compute=tuple(load_compute(connection)),
             stages=tuple(load_stages(connection, measured)) if measured else (),
         )
