@@ -19,6 +19,7 @@ from budgetsim_cli import (
     next_run,
     optimize,
     rates,
+    report_page,
     run_one,
     sensitivity,
     simulate,
@@ -46,6 +47,7 @@ app.command()(simulate.simulate)
 app.command()(frontier.frontier)
 app.command()(sensitivity.sensitivity)
 app.command("next")(next_run.next_run)
+app.command()(report_page.report)
 app.command()(curve.curve)
 app.command()(fit.fit)
 app.command()(measure.measure)

@@ -81,17 +81,32 @@ def check(store: Store = None, as_json: Json = False) -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV in the columns of results/evidence/kang2023.csv.")],
+    file: Annotated[Path | None, typer.Argument(help="CSV in the columns that --columns tells.")] = None,
+    columns: Annotated[bool, typer.Option("--columns", help="Say what each column of such a table holds.")] = False,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Bring in a published table of results."""
+    """Bring in a published table of results, to answer a task from or, with a `set` in each row, to forecast others."""
+    if columns or file is None:
+        _tell_columns(as_json, asked=columns)
+        return
     from budgetsim.store.location import locate
     from budgetsim.store.merge import import_published, seed
 
     paths = locate(store)
     seed(paths)
     _report(paths, import_published(paths, file), as_json)
+
+
+def _tell_columns(as_json: bool, *, asked: bool) -> None:
+    from budgetsim.errors import InputError
+    from budgetsim.store.published import COLUMNS, REQUIRED
+    from budgetsim.store.query import QueryResult
+
+    if not asked:
+        raise InputError("Name the CSV file to import; `budgetsim store import --columns` says what it holds.")
+    rows = [(name, "yes" if name in REQUIRED else "", meaning) for name, meaning in COLUMNS.items()]
+    _print(QueryResult(["column", "required", "holds"], rows), as_json)
 
 
 @app.command()

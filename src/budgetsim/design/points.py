@@ -180,6 +180,7 @@ class Measurement:
     panel: str | None = None  # where a published row was printed
     derived: tuple[str, ...] = ()  # names of inputs that were computed, not printed
     teacher_score: float | None = None  # of the teacher itself, on the same test items; fraction of the metric
+    labeler_accuracy: float | None = None  # of the LLM, on labels of people that it was not shown; fraction
 
     @property
     def inputs(self) -> tuple[float | None, ...]:

@@ -25,6 +25,7 @@ from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.lock import hold
 from budgetsim.store.published import (
     PAPER_GPU_USD_PER_HOUR,
+    REPORTED,
     PublishedCompute,
     PublishedRow,
     imply_counts,
@@ -36,7 +37,6 @@ from budgetsim.store.records import RunRecord, StageRecord, read_files, read_sha
 MOST_TABLE_BYTES = 16_000_000
 COMPUTE_SUFFIX = "_compute_cost"
 TABLES = ("runs", "scores", "stages", "run_stages", "published_cells", "published_compute", "bills")
-_BATCH = 100  # rows a statement: one statement a row takes ten times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,9 @@ def _build(paths: StorePaths, *, whatever: bool = False, wait_seconds: float | N
     with rewrite(paths.database, fresh=True, wait_seconds=wait_seconds) as building:
         connection = building.connection
         connection.begin()
-        for source in published:
-            _insert_published(connection, source)
         with tempfile.TemporaryDirectory(prefix="budgetsim-") as folder:
+            for source in published:
+                _load_published(connection, source, Path(folder))
             _load_runs(connection, runs, stages, Path(folder))
         connection.commit()
         new = _marks(connection)
@@ -282,19 +282,9 @@ def _rows(connection: Connection, table: str) -> set[str]:
     return {repr(row) for row in rows}
 
 
-def _insert(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    for start in range(0, len(rows), _BATCH):
-        batch = rows[start : start + _BATCH]
-        marks = ", ".join(f"({', '.join('?' for _ in columns)})" for _ in batch)
-        connection.execute(
-            f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks} ON CONFLICT DO NOTHING",  # noqa: S608
-            [value for row in batch for value in row],
-        )
-
-
 _PUBLISHED_RUN_COLUMNS = (
     "run_id source evidence_set same_as task strategy student teacher labeler n_labels n_llm_labels n_unlabeled "
-    "derived feasible"
+    "derived feasible seed"
 ).split()
 _CELL_COLUMNS = (
     "record_id panel initial_n_labels additional_budget_usd total_cost_usd total_cost_err_usd gpu_hours "
@@ -302,50 +292,27 @@ _CELL_COLUMNS = (
 ).split()
 
 
-def _insert_published(connection: Connection, published: Published) -> None:
-    name = published.source.removeprefix("published:")
-    _insert(
-        connection,
-        "runs",
-        _PUBLISHED_RUN_COLUMNS,
-        [
-            (r.record_id, published.source, f"published-{name}", r.same_as, r.task, r.strategy, r.student,
-             r.teacher, r.labeler, r.n_labels, r.n_llm_labels, r.n_unlabeled, list(r.derived), r.feasible)
-            for r in published.rows
-        ],
+def _load_published(connection: Connection, published: Published, folder: Path) -> None:
+    name, rows = published.source.removeprefix("published:"), published.rows
+    runs = (
+        (r.record_id, published.source, f"{REPORTED}{name}-{r.set}" if r.set else f"published-{name}", r.same_as,
+         r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels, r.n_unlabeled,
+         list(r.derived), r.feasible, r.seed)
+        for r in rows
     )  # fmt: skip
-    _insert(
-        connection,
-        "scores",
-        ["run_id", "metric", "value", "score_err", "n_test", "is_main"],
-        [
-            (
-                r.record_id,
-                r.metric,
-                r.score,
-                r.score_err,
-                TASKS[r.task].n_test if r.task in TASKS else None,
-                True,
-            )
-            for r in published.rows
-        ],
-    )
-    _insert(
-        connection,
-        "published_cells",
-        _CELL_COLUMNS,
-        [
-            (r.record_id, r.panel, r.initial_n_labels, r.additional_budget_usd, r.total_cost_usd,
-             r.total_cost_err_usd, r.gpu_hours, r.implied_n_unlabeled, r.provenance)
-            for r in published.rows
-        ],
+    _load(connection, "runs", _PUBLISHED_RUN_COLUMNS, runs, folder)
+    shipped = {task.name: task.n_test for task in TASKS.values()}
+    scores = ((r.record_id, r.metric, r.score, r.score_err, r.n_test or shipped.get(r.task), True) for r in rows)
+    _load(connection, "scores", ["run_id", "metric", "value", "score_err", "n_test", "is_main"], scores, folder)
+    cells = (
+        (r.record_id, r.panel, r.initial_n_labels, r.additional_budget_usd, r.total_cost_usd,
+         r.total_cost_err_usd, r.gpu_hours, r.implied_n_unlabeled, r.provenance)
+        for r in rows
     )  # fmt: skip
-    _insert(
-        connection,
-        "published_compute",
-        ["source", "task", "teacher", "student", "kind", "n_labels", "gpu_hours", "gpu_hours_se"],
-        [row for c in published.compute for row in _compute_rows(published.source, c)],
-    )
+    _load(connection, "published_cells", _CELL_COLUMNS, cells, folder)
+    compute = [row for c in published.compute for row in _compute_rows(published.source, c)]
+    columns = ["source", "task", "teacher", "student", "kind", "n_labels", "gpu_hours", "gpu_hours_se"]
+    _load(connection, "published_compute", columns, compute, folder)
 
 
 def _read_tables(paths: StorePaths, refused: list[str]) -> list[Published]:
@@ -391,7 +358,7 @@ def _compute_rows(source: str, c: PublishedCompute) -> list[tuple[Any, ...]]:
 
 
 def _load_runs(connection: Connection, runs: Sequence[RunRecord], stages: Sequence[StageRecord], folder: Path) -> None:
-    """Load measured runs in bulk, through files of JSON lines: a hundred times faster than a statement a row."""
+    """Load measured runs."""
     stage_columns = [f.name for f in fields(StageRecord)]
     _load(connection, "stages", stage_columns, (_stage_row(stage) for stage in stages), folder)
     _load(connection, "runs", RUN_COLUMNS, (_run_row(run) for run in runs), folder)
@@ -404,6 +371,7 @@ def _load_runs(connection: Connection, runs: Sequence[RunRecord], stages: Sequen
 def _load(
     connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], folder: Path
 ) -> None:
+    """Load rows in bulk, through a file of JSON lines: a hundred times faster than a statement a row."""
     types = dict(
         connection.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT internal", [table]

@@ -15,6 +15,7 @@ import duckdb
 from budgetsim.design.points import Measurement, Route
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
+from budgetsim.store.published import REPORTED
 
 if TYPE_CHECKING:
     import pandas
@@ -29,11 +30,17 @@ SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels
 FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
-WHERE r.same_as IS NULL AND r.feasible AND (? IS NULL OR list_contains(?, r.evidence_set))
+WHERE r.same_as IS NULL AND r.feasible AND if(? IS NULL, NOT starts_with(r.evidence_set, ?), list_contains(?, r.evidence_set))
 ORDER BY r.run_id
 """
 
 _TEACHERS = "SELECT run_id, max(score) FROM teacher_scores GROUP BY run_id"
+_LABELERS = """
+SELECT rs.run_id, avg(g.score) FROM run_stages rs JOIN stages g USING (stage_id)
+WHERE g.kind = 'llm_label' AND g.metric = 'accuracy' AND g.score IS NOT NULL
+  AND NOT starts_with(g.model, 'simulated:')  -- whose name states its accuracy
+GROUP BY rs.run_id
+"""
 
 Catalogue = Mapping[str, Mapping[str, int]]  # task -> evidence set -> number of results
 
@@ -60,14 +67,14 @@ class ComputeRow:
 
 
 def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[str, dict[str, int]]:
-    """What evidence there is: distinct feasible results by task and evidence set.
+    """What evidence tasks are answered from: distinct feasible results by task and evidence set.
 
     without : students whose results do not count in the miniature's sets, where they stand beside the answer
     """
     rows = connection.execute(
         "SELECT task, evidence_set, count(*), count(*) FILTER (NOT list_contains(?, student)) FROM runs "
-        "WHERE same_as IS NULL AND feasible GROUP BY ALL ORDER BY ALL",
-        [list(without)],
+        "WHERE same_as IS NULL AND feasible AND NOT starts_with(evidence_set, ?) GROUP BY ALL ORDER BY ALL",
+        [list(without), REPORTED],
     ).fetchall()
     catalogue: dict[str, dict[str, int]] = {}
     for task, name, n, n_without in rows:
@@ -80,17 +87,19 @@ def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[
 def load_measurements(connection: Connection, sets: Sequence[str] | None = None) -> list[Measurement]:
     """Distinct feasible results, scores as fractions, in the order of their ids.
 
-    sets : evidence sets to read; None for all
+    sets : evidence sets to read; None for all that tasks are answered from
     """
     names = None if sets is None else list(sets)
-    rows = connection.execute(_MEASUREMENTS, [names, names]).fetchall()
+    rows = connection.execute(_MEASUREMENTS, [names, REPORTED, names]).fetchall()
     # published teachers have no score; the view would cost every answer from published rows 12 ms
     measured = any(row[4] is not None and not row[13].startswith("published") for row in rows)
     taught = dict(connection.execute(_TEACHERS).fetchall()) if measured else {}
-    return [_measurement(row, taught.get(row[0])) for row in rows]
+    asked = any(row[5] is not None and not row[13].startswith("published") for row in rows)
+    accuracies = dict(connection.execute(_LABELERS).fetchall()) if asked else {}
+    return [_measurement(row, taught.get(row[0]), accuracies.get(row[0])) for row in rows]
 
 
-def _measurement(row: tuple[Any, ...], teacher_score: float | None) -> Measurement:
+def _measurement(row: tuple[Any, ...], teacher_score: float | None, accuracy: float | None) -> Measurement:
     (key, task, strategy, student, teacher, labeler, n_labels, n_llm, n_unlabeled, value, err, n_test, seed,
      source, evidence_set, panel, derived) = row  # fmt: skip
     return Measurement(
@@ -109,6 +118,7 @@ def _measurement(row: tuple[Any, ...], teacher_score: float | None) -> Measureme
         panel=panel,
         derived=tuple(derived),
         teacher_score=None if teacher_score is None else teacher_score / 100,
+        labeler_accuracy=None if accuracy is None else accuracy / 100,
     )
 
 
