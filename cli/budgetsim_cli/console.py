@@ -15,9 +15,13 @@ import typer
 if TYPE_CHECKING:
     from budgetsim.costs.rates import RateCard
     from budgetsim.report.table import Page
+    from budgetsim.store.location import StorePaths
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, with schema_version.")]
 Store = Annotated[Path | None, typer.Option("--store", help="DuckDB file of the evidence store.", show_default=False)]
+Create = Annotated[
+    bool, typer.Option("--create", help="Make the --store from the published evidence where there is none.")
+]
 Rates = Annotated[
     Path | None,
     typer.Option(
@@ -36,6 +40,62 @@ Tasks = Annotated[
 ]
 
 MOST_USD = 1e12  # of any amount on the command line
+MOST_COUNT = 10**12
+
+
+def amount(option: str) -> Callable[[str | float], float]:
+    """The parser of an option that takes an amount as people type it: 2000, 2,000, 2k or $2000.
+
+    raises : InputError, when it is called
+    """
+
+    def parse(text: str | float) -> float:
+        from budgetsim.doors.amounts import parse_amount
+        from budgetsim.errors import InputError
+
+        number = parse_amount(text) if isinstance(text, str) else text
+        if number is None:
+            raise InputError(f"{option}: found {text!r}, wanted an amount such as 2000, 2,000, 2k or $2000.")
+        return number
+
+    return parse
+
+
+def whole(option: str) -> Callable[[str | int], int]:
+    """The parser of an option that takes a count as people type it: 500, 1,500 or 2k.
+
+    raises : InputError, when it is called
+    """
+
+    def parse(text: str | int) -> int:
+        from budgetsim.doors.amounts import parse_amount
+        from budgetsim.errors import InputError
+
+        number = parse_amount(text) if isinstance(text, str) else float(text)
+        if number is None or not math.isfinite(number) or number != int(number) or not 0 <= number <= MOST_COUNT:
+            raise InputError(
+                f"{option}: found {text!r}, wanted a whole number of zero or more, such as 500, 1,500 or 2k."
+            )
+        return int(number)
+
+    return parse
+
+
+def find_store(store: Path | None, create: bool = False) -> StorePaths:
+    """The store that was named, which is there or is to be made; else the one that `locate` finds.
+
+    raises : InputError where one is named that is not there
+    """
+    from budgetsim.doors.amounts import did_you_mean
+    from budgetsim.errors import InputError
+    from budgetsim.store.location import locate
+
+    paths = locate(store)
+    if store is None or create or paths.database.exists():
+        return paths
+    folder = paths.database.parent
+    near = did_you_mean(paths.database.name, [p.name for p in folder.glob("*.duckdb")] if folder.is_dir() else [])
+    raise InputError(f"There is no store {store}; mend --store, or add --create to make one there.{near}")
 
 
 def read_rates(path: Path | None) -> RateCard:
@@ -54,6 +114,7 @@ def find_rates(path: Path | None) -> Path:
 
     raises : InputError where it is neither
     """
+    from budgetsim.doors.amounts import did_you_mean
     from budgetsim.errors import InputError
     from budgetsim.store.location import example_cards, package_data
 
@@ -64,7 +125,8 @@ def find_rates(path: Path | None) -> Path:
         return path
     examples = example_cards()
     if str(path) not in examples:
-        raise InputError(f"There is no rate card {path}; name a file, or an example: {', '.join(examples)}.")
+        near = did_you_mean(path.stem, examples)
+        raise InputError(f"There is no rate card {path}; name a file, or an example: {', '.join(examples)}.{near}")
     return examples[str(path)]
 
 
@@ -98,7 +160,8 @@ def check_percent(value: float, option: str) -> float:
     from budgetsim.errors import InputError
 
     if not 1 <= value <= 100:
-        raise InputError(f"{option}: found {value:g}, wanted percent from 1 to 100.")
+        near = f" Did you mean {100 * value:g}?" if 0 < value < 1 else ""
+        raise InputError(f"{option}: found {value:g}, wanted percent from 1 to 100.{near}")
     return value
 
 

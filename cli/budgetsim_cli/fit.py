@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import EvidenceName, Json, Store, Tasks, print_json, print_page, say
+from budgetsim_cli.console import Create, EvidenceName, Json, Store, Tasks, find_store, print_json, print_page, say
 
 if TYPE_CHECKING:
     from budgetsim.answers.evidence import Evidence
@@ -24,15 +24,15 @@ def fit(
     ] = None,
     evidence: EvidenceName = None,
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Fit learning curves and surfaces to the evidence, store their draws, and plot them for one task."""
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.errors import InputError
     from budgetsim.report.fit import fit_json, fit_page
-    from budgetsim.store.location import locate
 
-    found = load_evidence(locate(store), evidence, say)
+    found = load_evidence(find_store(store, create), evidence, say)
     tasks = list(dict.fromkeys(task or found.tasks))
     if plot is not None and len(tasks) > 1:
         raise InputError(f"--plot: draws one task; name one of {', '.join(tasks)} with --task.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import check_amount, check_percent
+from budgetsim_cli.console import amount, check_amount, check_percent
 from budgetsim_cli.inquiry import Inquiry, TaskReport, buys_training, open_inquiry, refuse_unbought, report_tasks
 from budgetsim_cli.question import Question, takes_question
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @takes_question
 def frontier(
     question: Question,
-    max_budget: Annotated[float, typer.Option("--max-budget", help="Largest budget, US dollars.")] = 10_000.0,
+    max_budget: Annotated[
+        float,
+        typer.Option("--max-budget", parser=amount("--max-budget"), metavar="USD", help="Largest budget, US dollars."),
+    ] = 10_000.0,
     points: Annotated[int, typer.Option("--points", min=2, max=1000, help="Number of budgets to trace.")] = 60,
     indifference: Annotated[
         float | None,

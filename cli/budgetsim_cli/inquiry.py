@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from budgetsim_cli.console import check_amount, check_finite, print_json, print_page, read_rates, say
+from budgetsim_cli.console import check_amount, check_finite, find_store, print_json, print_page, read_rates, say
 
 if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices, Rival, Selection
@@ -72,14 +72,13 @@ def open_inquiry(question: Question) -> Inquiry:
     from budgetsim.answers.choices import Selection, open_choices
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.answers.pricing import Pricing
-    from budgetsim.store.location import locate
 
     terms = read_terms(question)
     compute = check_compute(question.compute)
     check_strategies(question.strategy)
     pricing = Pricing(read_rates(question.rates), compute, terms)
     selection = Selection(strategies=tuple(question.strategy or ()), students=tuple(question.student or ()))
-    evidence = load_evidence(locate(question.store), question.evidence, say, question.task or None)
+    evidence = load_evidence(find_store(question.store, question.create), question.evidence, say, question.task or None)
     tasks = open_choices(evidence, question.task or None, pricing, selection, say=say)
     return Inquiry(question, evidence, pricing, selection, tasks)
 
@@ -126,12 +125,14 @@ def check_compute(name: str) -> ComputeModel:
     raises : InputError
     """
     from budgetsim.costs.hours import COMPUTE_MODELS
+    from budgetsim.doors.amounts import did_you_mean
     from budgetsim.errors import InputError
 
     for model in COMPUTE_MODELS:
         if model == name:
             return model
-    raise InputError(f"--compute: found {name!r}, wanted {', '.join(COMPUTE_MODELS)}.")
+    near = did_you_mean(name, COMPUTE_MODELS)
+    raise InputError(f"--compute: found {name!r}, wanted {', '.join(COMPUTE_MODELS)}.{near}")
 
 
 def check_strategies(names: list[str] | None) -> None:
@@ -140,6 +141,7 @@ def check_strategies(names: list[str] | None) -> None:
     raises : InputError; NoEvidenceError for a strategy that can be thought of and that nobody has run
     """
     from budgetsim.design.strategies import STRATEGIES
+    from budgetsim.doors.amounts import did_you_mean
     from budgetsim.errors import InputError, NoEvidenceError
 
     for name in names or ():
@@ -149,7 +151,8 @@ def check_strategies(names: list[str] | None) -> None:
                 f"A mix with evidence is annotate_plus_llm."
             )
         if name not in STRATEGIES:
-            raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.")
+            near = did_you_mean(name, STRATEGIES)
+            raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.{near}")
 
 
 def read_terms(question: Question) -> Terms:

@@ -90,15 +90,14 @@ def _spread(low: float, high: float) -> list[float]:
 
 
 def _ends(text: str) -> tuple[float, ...]:
+    from budgetsim.doors.amounts import parse_amount
     from budgetsim.errors import InputError
     from budgetsim_cli.console import check_amount
 
     parts = text.split("-") if "-" in text.strip().lstrip("-") and "e-" not in text.lower() else [text]
-    try:
-        ends = tuple(float(part) for part in parts)
-    except ValueError:
-        ends = ()
-    if len(ends) not in (1, 2):
+    read = [parse_amount(part) for part in parts]
+    ends = tuple(value for value in read if value is not None)
+    if len(ends) != len(read) or len(ends) not in (1, 2):
         raise InputError(f"--budget: found {text!r}, wanted US dollars such as 2000, or a range such as 500-4000.")
     for value in ends:
         check_amount(value, "--budget", above_zero=True)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec,
 
 import typer
 
-from budgetsim_cli.console import EvidenceName, Json, Rates, Store, Tasks
+from budgetsim_cli.console import Create, EvidenceName, Json, Rates, Store, Tasks, amount, whole
 
 if TYPE_CHECKING:
     from budgetsim.report.table import Showing
 
-Owned = Annotated[int, typer.Option("--owned-labels", min=0, help="Labels already paid for.")]
+Owned = Annotated[
+    int, typer.Option("--owned-labels", parser=whole("--owned-labels"), metavar="N", help="Labels already paid for.")
+]
 Compute = Annotated[str, typer.Option("--compute", help="How compute is billed: published, cached or modern.")]
 Strategies = Annotated[
     list[str] | None,
@@ -36,26 +38,39 @@ OwnedTeacher = Annotated[
 MaxLabels = Annotated[
     int | None,
     typer.Option(
-        "--max-labels", min=0, help="Labels that people can give, besides those owned.", show_default="the card's"
+        "--max-labels",
+        parser=whole("--max-labels"),
+        metavar="N",
+        help="Labels that people can give, besides those owned.",
+        show_default="the card's",
     ),
 ]
 PoolSize = Annotated[
     int | None,
     typer.Option(
         "--pool",
-        min=0,
+        parser=whole("--pool"),
+        metavar="N",
         help="Number of unlabelled texts available.",
         show_default="the card's, or what your own task has",
     ),
 ]
 Deadline = Annotated[
     float | None,
-    typer.Option("--deadline", help="Days until the model is needed; needs --labels-per-day.", show_default=False),
+    typer.Option(
+        "--deadline",
+        parser=amount("--deadline"),
+        metavar="DAYS",
+        help="Days until the model is needed; needs --labels-per-day.",
+        show_default=False,
+    ),
 ]
 LabelsPerDay = Annotated[
     float | None,
     typer.Option(
         "--labels-per-day",
+        parser=amount("--labels-per-day"),
+        metavar="N",
         help="Labels that people give in a day; plans then also show how many days they take.",
         show_default=False,
     ),
@@ -89,6 +104,7 @@ class Question(NamedTuple):
     student: Students = None
     evidence: EvidenceName = None
     store: Store = None
+    create: Create = False
     explain: Explain = False
     notes: AllNotes = False
     as_json: Json = False

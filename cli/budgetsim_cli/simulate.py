@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from budgetsim_cli.console import (
+    Create,
     EvidenceName,
     Json,
     Rates,
     Store,
     check_finite,
+    find_store,
     print_json,
     print_page,
     read_rates,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS_BYTES = 16_000_000
 
-Count = Annotated[str | None, typer.Option(show_default=False)]
+Count = Annotated[str | None, typer.Option(show_default=False, metavar="N")]
 
 
 def simulate(
@@ -52,6 +54,7 @@ def simulate(
     compute: Compute = "published",
     evidence: EvidenceName = None,
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Predict the score of one new run at any point, whether it was run or not."""
@@ -60,7 +63,6 @@ def simulate(
     from budgetsim.answers.pricing import Pricing
     from budgetsim.errors import NoEvidenceError
     from budgetsim.report.points import point_words, points_json, points_table
-    from budgetsim.store.location import locate
 
     one = {
         "strategy": strategy,
@@ -74,7 +76,7 @@ def simulate(
     questions = _read_points(one, points, task)
     model = check_compute(compute)
     pricing = Pricing(read_rates(rates), model)
-    answers = answer_points(load_evidence(locate(store), evidence, say), questions, pricing, say=say)
+    answers = answer_points(load_evidence(find_store(store, create), evidence, say), questions, pricing, say=say)
     silent = [a for a in answers if a.score is None]
     if len(silent) == len(answers):
         raise NoEvidenceError(point_words(silent[0]) or "nothing is known of these points")

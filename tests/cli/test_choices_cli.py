@@ -44,6 +44,7 @@ def test_a_plain_answer_says_what_a_hundred_dollars_more_would_do():
 
 def test_risk_and_regret_order_by_what_was_asked():
     for words, sign in ((("--risk", "0.1"), 1), (("--choose", "regret"), -1)):
+        words = (*words, "--student", "t5-v1_1-small")
         task = json_of("--budget", "300", *words)
         asked = [sign * a["objective"] for a in task["allocations"] if a["feasible"]]
         assert asked == sorted(asked, reverse=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from budgetsim.answers.evidence import Evidence, Say, task_fit
+from budgetsim.answers.evidence import Evidence, Say, is_published, task_fit
 from budgetsim.answers.notes import (
     BeyondPool,
     ChoiceNote,
@@ -17,6 +17,8 @@ from budgetsim.answers.notes import (
     LeftOut,
     NeverRun,
     NoCost,
+    OtherGpu,
+    OtherLlm,
     OwnedTeacherLabels,
     OwnPool,
     PointNote,
@@ -29,16 +31,23 @@ from budgetsim.answers.pricing import (
     uncharged_training,
 )
 from budgetsim.choosing.options import Option
-from budgetsim.costs.model import llm_usd_per_label
+from budgetsim.costs.model import llm_usd_per_label, price_lines
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import Terms, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface, TaskFit
+from budgetsim.doors.amounts import did_you_mean
 from budgetsim.economics.levers import POOLED
 from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
-from budgetsim.store.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
+from budgetsim.store.published import (
+    PAPER_GPU,
+    PAPER_LLM_USD_PER_MTOK,
+    PAPER_LLMS,
+    PAPER_POOL_SIZE,
+    PAPER_PROMPT_TEXTS,
+)
 from budgetsim.store.query import ScoreRow, is_miniature
 
 if TYPE_CHECKING:
@@ -164,7 +173,7 @@ def open_choices(
     """
     answered: list[Choices] = []
     refusal: BudgetsimError | None = None
-    for name in dict.fromkeys(evidence.tasks if tasks is None else tasks):
+    for name in dict.fromkeys(_priced_tasks(evidence, pricing, say) if tasks is None else tasks):
         try:
             answered.append(choices(evidence, name, pricing, selection, say=say))
         except (MissingPriceError, NoEvidenceError) as error:
@@ -175,6 +184,19 @@ def open_choices(
     if not answered and refusal is not None:
         raise refusal
     return answered
+
+
+def _priced_tasks(evidence: Evidence, pricing: Pricing, say: Say) -> list[str]:
+    """The tasks that need no price that the card lacks: nothing is fitted for the others. All where it has none."""
+    card = pricing.card
+    priced = [name for name in evidence.tasks if is_published(evidence.set_of(name)) or card.label_price(name)]
+    left = [name for name in evidence.tasks if name not in priced]
+    if left and priced:
+        say(
+            f"Passed over, measured but without a label price in card {card.name}: {', '.join(left)}. "
+            f"{price_lines(left[0])}"
+        )
+    return priced or evidence.tasks
 
 
 def choices(
@@ -246,7 +268,7 @@ def _check_selection(selection: Selection, fit: TaskFit, evidence_set: str) -> N
     if unknown:
         raise NoEvidenceError(
             f"Evidence {evidence_set} has no fitted student {unknown[0]} on {fit.task}; it has "
-            f"{', '.join(sorted(students))}."
+            f"{', '.join(sorted(students))}.{did_you_mean(unknown[0], students)}"
         )
 
 
@@ -262,7 +284,7 @@ def _check_teacher(terms: Terms, fit: TaskFit) -> None:
     if terms.owned_teacher is not None and terms.owned_teacher[0] not in teachers:
         raise NoEvidenceError(
             f"Evidence {fit.evidence_set} has no fitted teacher {terms.owned_teacher[0]} on {fit.task}; it has "
-            f"{', '.join(teachers) or 'none'}."
+            f"{', '.join(teachers) or 'none'}.{did_you_mean(terms.owned_teacher[0], teachers)}"
         )
     if terms.owned_teacher is not None:
         name, n = terms.owned_teacher
@@ -290,10 +312,30 @@ def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequen
                 model=card.llm.model,
             )
         )
+    scored = sorted({o.route.labeler for o in options if o.route.labeler})
+    if card.llm is not None:
+        notes += [OtherLlm(scored=n, priced=card.llm.model) for n in scored if not same_llm(n, card.llm.model)]
+    billed = any(o.hours is not None and o.hours.model in ("published", "cached") for o in options)
+    if billed and card.gpu is not None and PAPER_GPU not in card.gpu.model.upper():
+        notes.append(OtherGpu(billed=PAPER_GPU, priced=card.gpu.model))
     if texts and any(kind.has_teacher for kind in kinds):
         capped = sum("capped:n_unlabeled" in m.derived for m in texts)
         notes.append(ImpliedTexts(n_rows=len(texts), n_capped=capped, pool_size=PAPER_POOL_SIZE))
     return notes
+
+
+def same_llm(scored: str, priced: str) -> bool:
+    """Whether a labeler of the evidence is the LLM that a card prices, as far as their names tell.
+
+    >>> same_llm("gpt-3.5", "openai/text-davinci-003"), same_llm("chat:acme/large", "acme/large")
+    (True, True)
+    >>> same_llm("gpt-3.5", "openai/gpt-6.1-terra"), same_llm("simulated:accuracy=0.8", "openai/gpt-6.1-terra")
+    (False, True)
+    """
+    if scored.startswith("simulated"):
+        return True
+    names = {scored, *PAPER_LLMS} if scored in PAPER_LLMS else {scored}
+    return any(priced in name or priced.rpartition("/")[2] in name or name in priced for name in names)
 
 
 def _term_notes(terms: Terms) -> list[ChoiceNote]:

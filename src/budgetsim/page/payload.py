@@ -46,9 +46,7 @@ class Payload:
     packed: Packed
 
 
-def collect(
-    evidence: Evidence, sources: Sequence[Source], pricing: Pricing, budget_usd: float, today: date
-) -> Payload:
+def collect(evidence: Evidence, sources: Sequence[Source], pricing: Pricing, budget_usd: float, today: date) -> Payload:
     """Gather what the page of some tasks needs.
 
     budget_usd : US dollars that the page opens with; its terms are those of the pricing

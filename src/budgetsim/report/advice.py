@@ -9,7 +9,7 @@ from typing import Any
 
 from budgetsim.answers.advice import Advice
 from budgetsim.answers.choices import Choices
-from budgetsim.answers.learners import LearnerRow
+from budgetsim.answers.learners import LearnerRow, Serving
 from budgetsim.choosing.breakeven import FURTHEST
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import Allocation
@@ -126,6 +126,16 @@ def advice_lines(advice: Advice, answer: TaskAnswer, choices: Choices, learners:
         f"It rests on {rests_on(plan, choices)}.",
         *changes_words(answer),
     ]
+
+
+def caller_words(advice: Advice, serving: Serving) -> list[str]:
+    """That an LLM which answers every text itself scores more than what is advised, and what that takes."""
+    better = [c for c in serving.callers if c.score is not None and c.score > advice.score]
+    if not better:
+        return []
+    best = max(better, key=lambda c: c.score or 0.0)
+    price = "" if best.usd_per_text is None else f", for {usd(1e6 * best.usd_per_text)} a million texts"
+    return [f"An LLM on every text scores more: {best.model}, {best.score:.1f} ({best.source}){price}."]
 
 
 def learner_plan(row: LearnerRow) -> str:

@@ -17,7 +17,7 @@ from budgetsim.choosing.targets import STOP_WITHIN, StopHere
 from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
-from budgetsim.report.advice import advice_json, advice_lines, headline
+from budgetsim.report.advice import advice_json, advice_lines, caller_words, headline
 from budgetsim.report.allocation import allocation_json, allocation_notes, infeasible_json
 from budgetsim.report.answer_table import allocation_table
 from budgetsim.report.notes import choice_notes, compute_model, note_lines, sentence, unpriced_words
@@ -52,6 +52,7 @@ def answer_page(
     lines: Page = [
         Headline(headline(advice, answer, metric)),
         *advice_lines(advice, answer, choices, learners),
+        *caller_words(advice, serving),
         *unpriced_words(choices),
         allocation_table(answer, choices, card, advice, learners, serving, explain=showing.explain),
     ]

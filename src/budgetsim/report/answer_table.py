@@ -8,6 +8,7 @@ from typing import NamedTuple
 from budgetsim.answers.advice import Advice
 from budgetsim.answers.choices import Choices
 from budgetsim.answers.learners import LearnerRow, LlmCaller, Serving
+from budgetsim.answers.notes import OtherLlm
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import Allocation, Infeasible
 from budgetsim.costs.rates import RateCard
@@ -127,7 +128,7 @@ def _plan_row(a: Allocation, facts: _Facts) -> _Row:
         "cost": usd(a.cost_usd),
         facts.metric: f"{a.score:.1f}",
         INTERVAL: interval_words(a),
-        "from": f"{a.evidence.source}, {kind_words(a.kind, a.factor)}",
+        "from": f"{a.evidence.source}, {kind_words(a.kind, a.factor)}{_llm_words(a, facts)}",
     }
     cells |= {} if hours is None else {"hours": quantity(hours)}
     cells |= {} if a.days is None else {"days": f"{a.days:.1f}"}
@@ -138,6 +139,12 @@ def _plan_row(a: Allocation, facts: _Facts) -> _Row:
         if standing.objective is not None and facts.aim is not None:
             cells[facts.aim] = f"{standing.objective:.1f}"
     return _Row(a.score, cells)
+
+
+def _llm_words(a: Allocation, facts: _Facts) -> str:
+    """That the LLM whose labels were scored is not the one that is paid for."""
+    others = [n for n in facts.choices.notes if isinstance(n, OtherLlm) and n.scored == a.route.labeler]
+    return f", {others[0].scored} quality at {others[0].priced} prices" if others else ""
 
 
 def _learner_row(row: LearnerRow, facts: _Facts) -> _Row:

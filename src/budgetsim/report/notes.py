@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from budgetsim.answers.choices import Choices, Rival
 from budgetsim.answers.learners import LearnerRow, learner_rows
+from budgetsim.answers.notes import ChoiceNote, ComputeDiffers, LeftOut, LlmRule, OtherGpu, OtherLlm, OwnPool
 from budgetsim.choosing.options import Infeasible
 from budgetsim.choosing.remarks import NothingBeatsConstant
 from budgetsim.costs.rates import RateCard
@@ -16,6 +18,7 @@ from budgetsim.report.table import BRIEF, Showing, usd
 from budgetsim.report.wording import note_words
 
 NOTES_SHOWN = 3  # unless all are asked for
+_FIRST = (ComputeDiffers, LeftOut, LlmRule, OtherGpu, OtherLlm, OwnPool)  # what may change the answer
 FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by more than a tenth
 
 
@@ -23,8 +26,20 @@ def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     """What holds for every budget: modelled hours, how far intervals have held, what was left out and assumed."""
     held = coverage_note(choices.fit)
     data = caution_words(choices.fit.cautions)
-    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *data, *map(note_words, choices.notes)]
+    first = [note_words(n) for n in _together(choices.notes) if isinstance(n, _FIRST)]
+    rest = [note_words(n) for n in choices.notes if not isinstance(n, _FIRST)]
+    notes = [*first, *compute_notes(choices, compute, card), *([held] if held else []), *data, *rest]
     return [sentence(n) for n in notes]
+
+
+def _together(notes: Sequence[ChoiceNote]) -> list[ChoiceNote]:
+    """Notes with those of strategies that were left out for the same reason made one, in the place of the first."""
+    names: dict[str, list[str]] = {}
+    for note in notes:
+        if isinstance(note, LeftOut):
+            names.setdefault(note.reason, []).append(note.strategy)
+    joined = [replace(n, strategy=" and ".join(names[n.reason])) if isinstance(n, LeftOut) else n for n in notes]
+    return list(dict.fromkeys(joined))
 
 
 def note_lines(notes: Sequence[str], showing: Showing = BRIEF) -> list[str]:

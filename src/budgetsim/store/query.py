@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from budgetsim.design.points import Measurement, Route
+from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
 from budgetsim.store.published import REPORTED
@@ -169,6 +170,37 @@ GROUP BY ALL ORDER BY ALL
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerRow:
+    """An LLM's own score on the test items of a task, measured in runs that it taught, and its price.
+
+    score : percent; usd_per_million_texts : None where no price was known
+    """
+
+    task: str
+    model: str
+    n_labels: int
+    score: float
+    n_runs: int
+    usd_per_million_texts: float | None
+
+
+_CALLERS = """
+SELECT task, model, coalesce(n_labels, 0), avg(score), count(*),
+       avg(try_cast(provenance->'llm'->>'usd_per_million_texts' AS DOUBLE))
+FROM stages
+WHERE kind = 'evaluate' AND score IS NOT NULL AND json_exists(provenance, '$.llm')
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+def load_callers(connection: Connection) -> list[CallerRow]:
+    """LLMs that answered the test items of a task themselves (`measure.stages.asked_teacher`)."""
+    return [
+        CallerRow(**dict(zip(CallerRow.__slots__, row, strict=True))) for row in connection.execute(_CALLERS).fetchall()
+    ]
+
+
 def load_scores(connection: Connection, without: Sequence[str] = ()) -> list[ScoreRow]:
     """Mean scores of students that were trained here on human labels, whatever the set.
 
@@ -231,7 +263,8 @@ def choose_evidence(catalogue: Catalogue, name: str | None) -> dict[str, str]:
     choice = {task: set_name for task, set_name in sets.items() if set_name is not None}
     if not choice:
         names = sorted({each for counts in catalogue.values() for each in counts})
-        raise NoEvidenceError(f"No evidence set is called {name!r}; the store has {', '.join(names)}.")
+        near = did_you_mean(name or "", names)
+        raise NoEvidenceError(f"No evidence set is called {name!r}.{near} The store has {', '.join(names)}.")
     return choice
 
 
