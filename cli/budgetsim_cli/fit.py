@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import TERMINAL, EvidenceName, Json, Store, Tasks, check_plot, print_json, print_page, say
+from budgetsim_cli.console import (
+    TERMINAL,
+    Create,
+    EvidenceName,
+    Json,
+    Store,
+    Tasks,
+    check_plot,
+    find_store,
+    print_json,
+    print_page,
+    say,
+)
 
 if TYPE_CHECKING:
     from budgetsim.answers.evidence import Evidence
@@ -33,19 +45,19 @@ def fit(
     ] = False,
     evidence: EvidenceName = None,
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Fit learning curves and surfaces to the evidence, store their draws, and plot them for one task."""
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.errors import InputError
     from budgetsim.report.fit import fit_json, fit_page
-    from budgetsim.store.location import locate
 
     check_plot(plot)
     if forecast:
-        _fit_forecast(locate(store), as_json)
+        _fit_forecast(find_store(store, create), as_json)
         return
-    found = load_evidence(locate(store), evidence, say)
+    found = load_evidence(find_store(store, create), evidence, say)
     tasks = list(dict.fromkeys(task or found.tasks))
     if plot is not None and len(tasks) > 1:
         raise InputError(f"--plot: draws one task; name one of {', '.join(tasks)} with --task.")
