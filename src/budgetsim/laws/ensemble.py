@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
 from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Kind
@@ -62,6 +63,8 @@ class Options:
 
 
 DEFAULT: Final = Options()
+_FREEDOM = 4.0  # degrees of freedom of the discrepancy
+_SAME = 1e-6  # log sizes: closer points are the same, whatever their unit
 _BASIN = 3.0  # explanations this much worse than the best are dropped
 
 
@@ -253,6 +256,30 @@ def drift(options: Options, slope: float, beyond: Floats, n: int) -> Floats:
     growths = np.resize(np.array(options.growths), (n, 2))
     out: Floats = np.hypot(growths[:, 0], growths[:, 1] * slope)[:, None] * beyond**options.grow_power
     return out
+
+
+def discrepancies(options: Options, n: int, seed: int) -> Floats:
+    """The discrepancy of each draw in units of its scale, (n, 1): Student-t (4), evenly spread over those of a growth.
+
+    Independent draws would leave the width of an interval to chance, as few of each growth lie in the tails.
+    """
+    rng, k, out = np.random.default_rng([seed, 2]), len(options.growths), np.empty(n)
+    for growth in range(min(k, n)):
+        many = len(out[growth::k])
+        out[growth::k] = stdtrit(_FREEDOM, (rng.permutation(many) + 0.5) / many)
+    return out[:, None]
+
+
+def deviations(points: Floats, n: int, seed: int) -> Floats:
+    """What a new run at each point deviates in each draw, in units of its noise: quantiles of a normal, (n, points).
+
+    Their order is the point's own, so a run at one point does not depend on what else is asked.
+    points : (points, inputs), log sizes; those that differ by less than _SAME are one
+    """
+    quantiles = ndtri((np.arange(n) + 0.5) / n)
+    names = np.round(points / _SAME).astype(np.int64).view(np.uint64).tolist()
+    orders = [np.random.default_rng([seed, 1, *name]).permutation(quantiles) for name in names]
+    return np.stack(orders, axis=1) if orders else np.empty((n, 0))
 
 
 _RATIOS = np.exp(np.linspace(-4.5, 4.5, 13))  # of amplitude and noise to what is expected of them
