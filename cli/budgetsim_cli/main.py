@@ -18,7 +18,9 @@ from budgetsim_cli import (
     models,
     next_run,
     optimize,
+    probe,
     rates,
+    report_page,
     run_one,
     sensitivity,
     simulate,
@@ -46,6 +48,8 @@ app.command()(simulate.simulate)
 app.command()(frontier.frontier)
 app.command()(sensitivity.sensitivity)
 app.command("next")(next_run.next_run)
+app.command()(report_page.report)
+app.command()(probe.probe)
 app.command()(curve.curve)
 app.command()(fit.fit)
 app.command()(measure.measure)

@@ -62,6 +62,7 @@ SEEN = {
     "score_err": 0.01,
     "n_test": 800,
     "teacher_score": 0.9,
+    "labeler_accuracy": 0.8,
 }
 ROWS = [make_row(key=key, n_labels=100.0, score=0.4) for key in ("c", "a", "b")]
 

@@ -160,6 +160,20 @@ def test_draws_of_all_labelers_are_one_world():
         assert np.corrcoef(human.at([[1e6]])[:, 0], machine.at([[1e6]])[:, 0])[0, 1] > 0.2
 
 
+def test_a_measured_accuracy_counts_as_a_stated_one_and_a_stated_one_counts_first():
+    stated = [llm(m, _score(0.36 * m), "simulated:accuracy=0.8") for m in (500, 2000)]
+    asked = [replace(m, route=replace(m.route, labeler="chat:x"), labeler_accuracy=a)
+             for m, a in zip(stated, (0.75, 0.85), strict=True)]  # fmt: skip
+    misled = [replace(m, labeler_accuracy=0.1) for m in stated]
+    labelers = [
+        RowGroup(name=GroupName(kind="labels", route=rows[0].route), rows=rows, labelers=(rows[0].route.labeler,))
+        .labeler(rows[0].route.labeler, 0.5).beyond_guess
+        for rows in (stated, asked, misled, [replace(m, labeler_accuracy=None) for m in asked])
+    ]  # fmt: skip
+    assert labelers[:3] == pytest.approx([0.6, 0.6, 0.6])
+    assert labelers[3] is None
+
+
 def taught(n, u, seed=0, known=True):
     """A student that reaches a share of its teacher's rise, which an onset near 1000 labels holds back."""
     knows = 0.8 / (1 + 500 / n) / (1 + (900 / n) ** 8)

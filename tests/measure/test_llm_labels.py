@@ -14,6 +14,9 @@ from budgetsim.data.custom import TaskFiles, add_task
 from budgetsim.data.loading import Access
 from budgetsim.data.splits import SplitRule
 from budgetsim.errors import EndpointError
+from budgetsim.labelers.bill import Price
+from budgetsim.labelers.ledger import spent_since
+from budgetsim.labelers.purse import Purse, Quote
 from budgetsim.labelers.server import Server
 from budgetsim.measure.desks import desk_at, desk_from, desk_values, open_purse
 from budgetsim.measure.estimate import ASKED_GUESS, Estimator
@@ -21,7 +24,7 @@ from budgetsim.measure.execute import execute
 from budgetsim.measure.recipe import get_preset
 from budgetsim.measure.resolve import Run
 from budgetsim.measure.spec import RunSpec, make_spec
-from budgetsim.measure.stages.llm_labels import hard_labels, knock_at_servers, plan_llm_labels
+from budgetsim.measure.stages.llm_labels import hard_labels, knock_at_servers, plan_llm_labels, quote_requests
 from budgetsim.measure.stagestore import Device, StageStore
 from budgetsim.measure.workspace import Workspace
 from budgetsim.store.records import StageRecord
@@ -64,6 +67,29 @@ def test_a_larger_run_asks_for_the_new_texts_alone(workspace: Workspace, fake: F
     execute(spec_of(14, strategy="annotate_plus_llm", n_labels=6), workspace)
     assert fake.answered == 10 + 14
     assert set(fake.asked.values()) == {1}
+
+
+def test_what_is_quoted_is_what_is_asked_and_never_less_than_the_bill(tmp_path: Path, fake: Fake) -> None:
+    add_task(tmp_path / "tasks", "tiny", TaskFiles(**write_tiny_task(tmp_path)), "accuracy")
+    price = Price(usd_per_mtok_input=Decimal(2), usd_per_mtok_output=Decimal(8))
+    desk = desk_at(tmp_path / "cache", Server(url=fake.url), Purse(prices={"fake": price}))
+    workspace = Workspace(StageStore(tmp_path / "cache", Device("cpu", "test")), Access(download=False), desk=desk)
+    specs = [spec_of(8), spec_of(14), spec_of(14, strategy="annotate_plus_llm", n_labels=6), spec_of(8, seed=1)]
+    quoted = quote_requests(specs, workspace)
+    (quote,) = quoted.values()
+    assert list(quoted) == [("chat:fake:shots=2:owned=12", "tiny")]
+    results = [execute(spec, workspace) for spec in specs]
+    assert quote.n_requests == fake.answered
+    paid = spent_since(tmp_path / "cache" / "answers", "")
+    assert 0 < paid <= quote.usd
+    assert quote_requests(specs, workspace) == {("chat:fake:shots=2:owned=12", "tiny"): Quote()}
+    assert len(results) == 4
+
+
+def test_without_a_price_the_requests_are_quoted_and_the_dollars_are_not(fake: Fake, workspace: Workspace) -> None:
+    far = replace(workspace, desk=replace(workspace.desk, server=Server(url="http://llm.example/v1")))
+    (quote,) = quote_requests([spec_of(8)], far).values()
+    assert (quote.n_requests, quote.usd) == (18, None)
 
 
 def test_the_stage_tells_how_good_the_labels_are_and_what_they_cost(workspace: Workspace) -> None:

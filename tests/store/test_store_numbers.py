@@ -71,13 +71,15 @@ def made(tmp_path: Path) -> StorePaths:
             stage_id="u", kind="train_student", task="fever", model="s", n_labels=10, n_unlabeled=70, seconds=900.0,
             gpu_hours=0.25, examples=70,
         ),
+        StageRecord(stage_id="w", kind="llm_label", task="fever", model="l", metric="accuracy", score=72.5),
         StageRecord(stage_id="v", kind="evaluate", task="fever", model="s", seconds=36.0, metric="accuracy", score=55.0),
     ]  # fmt: skip
     distilled = run(("t", "u", "v"), 55.0, strategy="distill", teacher="big", n_unlabeled=70)
-    write_shard(paths.runs, distilled, stages)
+    write_shard(paths.runs, distilled, [s for s in stages if s.stage_id != "w"])
     for seed in (0, 1):
         write_shard(paths.runs, run(score=40.0 + 10 * seed, seed=seed), [])
-    write_shard(paths.runs, run(strategy="llm_annotate", labeler="l", n_labels=0, n_llm_labels=33), [])
+    asked = run(("w",), strategy="llm_annotate", labeler="l", n_labels=0, n_llm_labels=33)
+    write_shard(paths.runs, asked, [s for s in stages if s.stage_id == "w"])
     for file in paths.runs.iterdir():  # as if another program had written the same moment in its own time
         file.write_text(file.read_text().replace("T03:00:00+00:00", "T05:00:00+02:00"))
     merge(paths)
@@ -114,6 +116,12 @@ def test_the_teachers_own_score_stands_beside_its_students_in_fractions(made: St
     assert found["annotate"].teacher_score is None
 
 
+def test_an_asked_labelers_measured_accuracy_stands_beside_its_rows_in_fractions(made: StorePaths) -> None:
+    with open_reader(made.database) as connection:
+        found = {m.route.strategy: m.labeler_accuracy for m in load_measurements(connection)}
+    assert found == {"annotate": None, "distill": None, "llm_annotate": 0.725}
+
+
 def test_stage_hours_are_those_of_every_device(made: StorePaths) -> None:
     with open_reader(made.database) as connection:
         stages = {s.kind: s for s in load_stages(connection, ["measured-cpu-mini-abababab"])}
@@ -125,7 +133,8 @@ def test_stage_hours_are_those_of_every_device(made: StorePaths) -> None:
 
 def test_scores_of_a_student_are_means_over_seeds_on_labels_alone(made: StorePaths) -> None:
     with open_reader(made.database) as connection:
-        (found,) = load_scores(connection, ["s"])
+        (found,) = load_scores(connection)
+        assert load_scores(connection, ["s"]) == []
     assert (found.score, found.n_runs, found.n_labels) == (45.0, 2, 10)
 
 

@@ -20,6 +20,6 @@ def _seen(rows: Sequence[Measurement]) -> list[list[str]]:
     return sorted(
         [m.key, m.source, m.route.strategy, m.route.student, str(m.route.teacher), str(m.route.labeler),
          str(m.n_labels), str(m.n_llm_labels), str(m.n_unlabeled), repr(m.score), repr(m.score_err), str(m.n_test),
-         str(m.teacher_score)]
+         str(m.teacher_score), *([] if m.labeler_accuracy is None else [repr(m.labeler_accuracy)])]
         for m in rows
     )  # fmt: skip

@@ -73,7 +73,18 @@ class RowGroup:
         if self.kind == "transfer":
             return transfer_forms(floors, taught=any(m.teacher_score is not None for m in self.rows))
         guess = floors.high if floors.known else 0.0
-        return label_forms(floors, [Labeler.named(name, guess) for name in self.labelers])
+        return label_forms(floors, [self.labeler(name, guess) for name in self.labelers])
+
+    def labeler(self, name: str | None, guess: float) -> Labeler:
+        """A labeler with the accuracy that its name states, else the mean of what was measured beside its rows.
+
+        guess : score of a constant answer, a fraction
+        """
+        stated = Labeler.named(name, guess)
+        measured = [m.labeler_accuracy for m in self.rows if m.route.labeler == name and m.labeler_accuracy is not None]
+        if stated.beyond_guess is not None or not measured:
+            return stated
+        return Labeler.of_accuracy(sum(measured) / len(measured), guess)
 
     def at(self, route: Route, inputs: Floats) -> Floats:
         """Where inputs of a route, (n, inputs) counts, lie on the axes of the group: (n, axes)."""

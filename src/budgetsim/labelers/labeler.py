@@ -11,7 +11,7 @@ from budgetsim.data.rows import Row
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
 from budgetsim.labelers.bill import Bill
-from budgetsim.labelers.purse import Purse
+from budgetsim.labelers.purse import Purse, Quote
 from budgetsim.labelers.server import Server
 from budgetsim.labelers.trial import Trial
 
@@ -77,6 +77,9 @@ class Labeler(Protocol):
 
         raises : EndpointError where its server is not there, InputError where key, model or price are wrong
         """
+
+    def quote(self, rows: Sequence[Row], brief: Brief) -> Quote:
+        """What labelling some rows still takes, the trial included, beyond what was answered before."""
 
     def identity(self, brief: Brief) -> Mapping[str, Any]:
         """What decides its labels besides its name, the texts and the seed; `desk` has no part in it."""

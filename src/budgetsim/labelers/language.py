@@ -7,7 +7,7 @@ wrong in the model's own score, and is told. A model that labels fewer than half
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +25,7 @@ from budgetsim.labelers.labeler import Brief, Desk, Labels
 from budgetsim.labelers.ledger import Ledger, Record
 from budgetsim.labelers.options import Options
 from budgetsim.labelers.prompt import VERSION, Question, choose_shots
+from budgetsim.labelers.purse import Account, Quote
 from budgetsim.labelers.replies import Reading, read_reply
 from budgetsim.labelers.trial import Trial
 
@@ -132,11 +133,19 @@ class LanguageLabeler:
         even = 1.0 / len(brief.task.labels)
         return np.where(np.isfinite(found), found, even)
 
-    def answers_missing(self, rows: Sequence[Row], brief: Brief) -> int:
-        """Requests that labelling these rows still takes, its trial included."""
+    def quote(self, rows: Sequence[Row], brief: Brief) -> Quote:
+        """Requests that labelling these rows still takes, its trial included, and what they may cost at most."""
         shots, held = self._parts(brief)
-        questions = self._questions([*held, *rows], shots, brief)
-        return len(missing(questions, self._ledger(brief.desk)))
+        ledger, purse = self._ledger(brief.desk), replace(brief.desk.purse, cap_usd=None)
+        tried = missing(self._questions(held, shots, brief), ledger)
+        asked = {question.key for question in tried}
+        later = [q for q in missing(self._questions(rows, shots, brief), ledger) if q.key not in asked]
+        account = Account(purse, purse.price_of(self.options.model, brief.desk.server))
+        for questions, batched in ((tried, False), (later, self.options.batch)):
+            for question in questions:
+                account.hold(question.characters, question.most_output, batched)
+        usd = None if account.price is None and (tried or later) else account.held
+        return Quote(n_requests=len(tried) + len(later), usd=usd)
 
     def knock(self, rows: Sequence[Row], brief: Brief) -> None:
         """See that the server is there, takes the key and has the model; not where every answer is on disk.
@@ -144,7 +153,7 @@ class LanguageLabeler:
         raises : EndpointError where it cannot be reached, InputError where it refuses key or model,
             MissingPriceError where there is a cap and no price
         """
-        if not self.answers_missing(rows, brief):
+        if not self.quote(rows, brief).n_requests:
             return
         desk = brief.desk
         desk.purse.price_of(self.options.model, desk.server)

@@ -59,6 +59,18 @@ class Purse:
         return self.usd_per_second * Decimal(max(0.0, seconds))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What is still to be asked, and what it may cost at most; None where nobody has a price."""
+
+    n_requests: int = 0
+    usd: Decimal | None = Decimal(0)
+
+    def __add__(self, other: Quote) -> Quote:
+        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+        return Quote(n_requests=self.n_requests + other.n_requests, usd=usd)
+
+
 @dataclass(slots=True)
 class Account:
     """What was spent under a cap, and what the requests under way may still cost."""

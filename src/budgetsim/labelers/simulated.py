@@ -14,6 +14,7 @@ from budgetsim.data.unlabeled import LABELLED
 from budgetsim.design.arrays import Floats
 from budgetsim.errors import InputError
 from budgetsim.labelers.labeler import Brief, Labels
+from budgetsim.labelers.purse import Quote
 from budgetsim.labelers.trial import Trial
 
 
@@ -72,6 +73,10 @@ class SimulatedLabeler:
 
     def knock(self, rows: Sequence[Row], brief: Brief) -> None:
         """There is no server."""
+
+    def quote(self, rows: Sequence[Row], brief: Brief) -> Quote:
+        """Nothing is asked."""
+        return Quote()
 
     def identity(self, brief: Brief) -> Mapping[str, Any]:
         """Its name and the seed say all."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from budgetsim.data.loading import Access
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError, StoreLockedError
+from budgetsim.labelers import is_labeler
+from budgetsim.labelers.ledger import spent_since
 from budgetsim.labelers.purse import Purse
 from budgetsim.labelers.server import Server
 from budgetsim.measure.crew import CampaignPlan, Crew
-from budgetsim.measure.desks import desk_at, desk_values
+from budgetsim.measure.desks import ANSWERS, desk_at, desk_values
 from budgetsim.measure.estimate import Estimator, Timed, prediction_error
 from budgetsim.measure.events import (
     CutToTexts,
@@ -83,7 +86,8 @@ class Outcome:
     capped: bool  # whether that was a cap
     seconds: float
     worker_seconds: float  # of every process from its start to its end: what devices are paid for
-    cost_usd: float | None  # None without a price
+    cost_usd: float | None  # of those seconds; None without a price
+    requests_usd: float  # of requests to LLMs, as billed; unpriced ones count as nothing
     prediction_error: float | None  # of the stages built: sum |predicted - took| / sum taken
     prediction_bias: float | None  # sum predicted / sum taken
     predictions: tuple[KindTimes, ...]
@@ -215,7 +219,15 @@ def _plan(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Campa
         workers=campaign.workers,
         limits=campaign.limits,
         began=began,
+        paid=partial(_paid, campaign, missing),
     )
+
+
+def _paid(campaign: Campaign, missing: Sequence[RunSpec]) -> float:
+    """Dollars of the requests of this campaign so far."""
+    if not any(spec.strategy.has_labeler or is_labeler(spec.teacher) for spec in missing):
+        return 0.0
+    return float(spent_since(campaign.cache / ANSWERS, campaign.purse.since))
 
 
 def open_view(campaign: Campaign) -> Workspace:
@@ -236,6 +248,7 @@ def _outcome(crew: Crew, estimator: Estimator, campaign: Campaign, stored: int, 
         seconds=round(crew.wall, 1),
         worker_seconds=round(crew.device_seconds, 1),
         cost_usd=None if cost is None else round(cost, 6),
+        requests_usd=round(crew.plan.paid(), 6),
         prediction_error=estimator.error,
         prediction_bias=estimator.bias,
         predictions=_by_kind(estimator.timed),

@@ -49,6 +49,7 @@ class CampaignPlan:
     runs : the runs with their stages, those that are there already among them
     is_there : whether the files of a stage lie in the cache
     settings : what a worker process is started with
+    paid : dollars that requests have cost since the campaign began
     """
 
     runs: Sequence[tuple[RunSpec, Sequence[PlannedStage]]]
@@ -57,6 +58,7 @@ class CampaignPlan:
     workers: int
     limits: Limits
     began: float  # on the monotonic clock; what --max-hours counts from
+    paid: Callable[[], float] = lambda: 0.0
 
 
 @dataclass(slots=True)
@@ -248,6 +250,7 @@ class Crew:
             wall=self.wall + ahead,
             device=self.device_seconds + self._running + ahead,
             n_devices=len(self._alive) + bool(startup),
+            paid_usd=self._paid,
         )
         if cap is None:
             return True
@@ -266,10 +269,17 @@ class Crew:
             seconds += 0.0 if run is None else max(0.0, run.predicted - run.seconds)
         return seconds
 
+    @property
+    def _paid(self) -> float:
+        """Dollars of requests, where a cap counts them."""
+        return 0.0 if self.plan.limits.max_cost_usd is None else self.plan.paid()
+
     def _seconds_left(self) -> float | None:
         """How long to wait for a worker before the cap is here; never nothing, so that events are read."""
         limits = self.plan.limits
-        seconds = limits.seconds_left(wall=self.wall, device=self.device_seconds, n_devices=len(self._alive))
+        seconds = limits.seconds_left(
+            wall=self.wall, device=self.device_seconds, n_devices=len(self._alive), paid_usd=self._paid
+        )
         return None if seconds is None else max(0.1, seconds)
 
     def _cut(self) -> None:

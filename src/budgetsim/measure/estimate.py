@@ -8,15 +8,20 @@ the time does not count; how much slower the clock runs than that today is learn
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import median
 from typing import Any, Final
 
 from budgetsim.design.models import SHAPES, T5_SHAPES
+from budgetsim.errors import BudgetsimError
 from budgetsim.labelers import get_labeler
-from budgetsim.learners.names import is_cheap
+from budgetsim.learners.protocol import Learner
+from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.stages import PlannedStage
 from budgetsim.store.records import StageRecord
 
@@ -27,9 +32,14 @@ TRUST: Final = 10.0  # seconds of finished work that weigh as much as the first 
 MEMORY: Final = 0.9
 # Seconds an example of the smallest model on one CPU thread (pico, short texts); other sizes by their operations.
 FIRST_RATES: Final = {"train_student": 1.2e-3, "finetune_teacher": 1.2e-3, "soft_label": 4e-4, "evaluate": 4e-4}
-FIRST_RATES_OTHER: Final = {"encode": 1e-2, "tokenise": 2e-4, "llm_label": 1e-5}
+FIRST_RATES_OTHER: Final = {"tokenise": 2e-4, "llm_label": 1e-5}
+# Seconds an example of a pretrained model for a million operations a token, likewise; texts of some 30 word pieces.
+FIRST_RATES_PRETRAINED: Final = {
+    "train_student": 5e-3, "finetune_teacher": 5e-3, "soft_label": 1.2e-3, "evaluate": 1.2e-3, "encode": 1.2e-3,
+}  # fmt: skip
 ASKED_GUESS: Final = 0.15  # seconds a text that a server is asked about, several at once
-CHEAP_GUESS: Final = 0.5  # seconds of a stage without T5
+CHEAP_GUESS: Final = 0.5  # seconds of a stage of a learner that takes seconds
+CHEAP_POWER: Final = 0.5  # of its examples
 GPU_SPEEDUP: Final = 150.0  # of a GPU over one CPU thread, where nothing was timed yet
 
 
@@ -54,7 +64,7 @@ class Estimator:
     _first: float = field(init=False)
     _took: float = 0.0
     _expected: float = 0.0
-    _rates: dict[tuple[Any, ...], list[float]] = field(default_factory=dict)
+    _seen: dict[tuple[Any, ...], list[tuple[float, float]]] = field(default_factory=dict)  # work, seconds
     _overheads: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -72,10 +82,10 @@ class Estimator:
     def base(self, stage: PlannedStage) -> float:
         """Seconds of one stage on a machine that does nothing else."""
         levels = _levels(stage.kind, stage.model, stage.about)
-        work = _work(stage.kind, stage.model, stage.examples)
+        work = float(stage.examples or 1)
         for level in levels:
-            if level in self._rates:
-                return median(self._rates[level][-NEWEST:]) * work
+            if level in self._seen:
+                return _like(self._seen[level], work, _power(stage.kind, stage.model))
         return self._by_size(stage.kind, stage.model, work)
 
     def run(self, stages: Sequence[PlannedStage]) -> float:
@@ -117,25 +127,25 @@ class Estimator:
         return sum(t.predicted for t in self.timed) / took if took else None
 
     def _keep(self, stage: StageRecord, seconds: float) -> None:
-        work = _work(stage.kind, stage.model, stage.examples or 0)
+        work = float(stage.examples or 0)
         if work:
             about = {"task": stage.task, "n_unlabeled": stage.n_unlabeled}
             for level in _levels(stage.kind, stage.model, about):
-                self._rates.setdefault(level, []).append(seconds / work)
+                self._seen.setdefault(level, []).append((work, seconds))
 
     def _by_size(self, kind: str, model: str | None, work: float) -> float:
-        if not _in_proportion(kind, model):
+        if _power(kind, model) < 1:
             return CHEAP_GUESS
         if kind == "llm_label" and get_labeler(model or "").asks:
             return ASKED_GUESS * work
         if kind in FIRST_RATES_OTHER:
             return FIRST_RATES_OTHER[kind] * work
-        for name in sorted(SHAPES, key=lambda n: abs(_operations(n) - _operations(model))):
-            rates = self._rates.get((kind, name))
-            if rates:
-                return median(rates[-NEWEST:]) * work * _operations(model) / _operations(name)
-        rate = FIRST_RATES[kind] * _operations(model) / _operations("pico")
-        return rate * work / (GPU_SPEEDUP if self.gpu else 1.0)
+        ours = _operations(model)
+        others = [name for (k, name, *more) in self._seen if k == kind and not more and _is_t5(name) == _is_t5(model)]
+        for name in sorted(others, key=lambda n: abs(math.log(_operations(n) / ours))):
+            return _like(self._seen[kind, name], work, 1.0) * ours / _operations(name)
+        rate = FIRST_RATES[kind] / _operations("pico") if _is_t5(model) else FIRST_RATES_PRETRAINED[kind] / 1e6
+        return rate * ours * work / (GPU_SPEEDUP if self.gpu else 1.0)
 
 
 def prediction_error(timed: Sequence[Timed]) -> float | None:
@@ -163,19 +173,47 @@ def _levels(kind: str, model: str | None, about: Any) -> list[tuple[Any, ...]]:
     return [(kind, model, about.get("task"), soft), (kind, model, about.get("task")), (kind, model)]
 
 
-def _in_proportion(kind: str, model: str | None) -> bool:
-    """Whether a stage takes time in proportion to its examples; the others are short, and about constant."""
-    return kind in FIRST_RATES_OTHER or not (is_cheap(model or "") or model == "minilm-lr")
+def _power(kind: str, model: str | None) -> float:
+    """How a stage's time grows with its examples: in proportion, but for learners of seconds, which have a start-up."""
+    return CHEAP_POWER if kind not in FIRST_RATES_OTHER and _is_short(model or "") else 1.0
 
 
-def _work(kind: str, model: str | None, examples: int) -> float:
-    return float(examples) if _in_proportion(kind, model) else 1.0
+def _is_short(model: str) -> bool:
+    learner = _learner(model)
+    return learner is not None and learner.is_cheap
 
 
+def _like(seen: Sequence[tuple[float, float]], work: float, power: float) -> float:
+    """Seconds of so much work: the median of the most alike stages, the newer of two, each brought to that work."""
+    newest_first = [*reversed(seen)]
+    near = sorted(newest_first, key=lambda stage: abs(math.log(stage[0] / work)))[:NEWEST]
+    return median(seconds * (work / done) ** power for done, seconds in near)
+
+
+def _is_t5(model: str | None) -> bool:
+    learner = _learner(model)
+    return model in SHAPES or (learner is not None and "states" in learner.gives)
+
+
+@cache
 def _operations(model: str | None) -> float:
-    """Operations a token of a T5, up to a factor; a checkpoint of unknown size counts as T5-Small."""
-    shape = SHAPES.get(model or "", T5_SHAPES["t5-v1_1-small"])
+    """Multiplications a token takes in a model's layers; one of unknown size counts as T5-Small."""
+    shape, learner = SHAPES.get(model or ""), _learner(model)
+    if shape is None and learner is not None:
+        with contextlib.suppress(BudgetsimError):
+            flops = learner.facts().flops_per_token
+            if flops:
+                return flops / 2
+    shape = shape or T5_SHAPES["t5-v1_1-small"]
     return float(shape.n_layers * (shape.attention + shape.feed_forward))
+
+
+def _learner(model: str | None) -> Learner | None:
+    """The learner of a name; a frozen encoder stands by its model's. None for labelers and what is not known."""
+    for name in (model or "", f"ft:{model}"):
+        with contextlib.suppress(BudgetsimError):
+            return parse_learner(name)
+    return None
 
 
 def _crowding(workers: int) -> float:

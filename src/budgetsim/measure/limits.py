@@ -42,12 +42,13 @@ class Limits:
         """
         return None if self.usd_per_hour is None else device_seconds / 3600 * self.usd_per_hour
 
-    def passed(self, *, wall: float, device: float, n_devices: int) -> Cap | None:
+    def passed(self, *, wall: float, device: float, n_devices: int, paid_usd: float = 0.0) -> Cap | None:
         """The cap that a campaign would pass that ends after so many seconds; None if none.
 
         wall : seconds of the clock
         device : seconds that devices are paid for, all together
         n_devices : how many are paid for while the campaign closes
+        paid_usd : dollars that went elsewhere, for requests to an LLM
 
         >>> Limits(max_hours=0.005).passed(wall=10, device=10, n_devices=1)
         >>> Limits(max_hours=0.005).passed(wall=20, device=20, n_devices=1)
@@ -57,24 +58,26 @@ class Limits:
         """
         if self.max_hours is not None and wall + CLOSING > self.max_hours * 3600:
             return Cap(hours=self.max_hours, seconds=self.max_hours * 3600)
-        if device + CLOSING * n_devices > self._device_seconds:
-            return Cap(usd=self.max_cost_usd, seconds=self._device_seconds)
+        left = self._device_seconds(paid_usd)
+        if device + CLOSING * n_devices > left:
+            return Cap(usd=self.max_cost_usd, seconds=left)
         return None
 
-    def seconds_left(self, *, wall: float, device: float, n_devices: int) -> float | None:
+    def seconds_left(self, *, wall: float, device: float, n_devices: int, paid_usd: float = 0.0) -> float | None:
         """Seconds until a cap is passed if as many devices go on working; None without a cap.
 
         >>> Limits(max_hours=1).seconds_left(wall=3590, device=0, n_devices=1)
         6.0
         >>> Limits(max_cost_usd=1, usd_per_hour=2).seconds_left(wall=0, device=1000, n_devices=2)
         396.0
+        >>> Limits(max_cost_usd=1, usd_per_hour=2).seconds_left(wall=0, device=0, n_devices=1, paid_usd=0.5)
+        896.0
         """
         seconds = (self.max_hours or 0.0) * 3600 - wall if self.max_hours is not None else float("inf")
-        seconds = min(seconds, (self._device_seconds - device) / max(1, n_devices)) - CLOSING
+        seconds = min(seconds, (self._device_seconds(paid_usd) - device) / max(1, n_devices)) - CLOSING
         return None if seconds == float("inf") else max(0.0, seconds)
 
-    @property
-    def _device_seconds(self) -> float:
+    def _device_seconds(self, paid_usd: float) -> float:
         if self.max_cost_usd is None or not self.usd_per_hour:
             return float("inf")
-        return self.max_cost_usd / self.usd_per_hour * 3600
+        return max(0.0, self.max_cost_usd - paid_usd) / self.usd_per_hour * 3600

@@ -16,6 +16,7 @@ from budgetsim.measure.conductor import Campaign, Outcome, find_missing, open_vi
 from budgetsim.measure.events import Listener
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.stages import PlannedStage, plan_stages
+from budgetsim.measure.stages.llm_labels import quote_requests
 from budgetsim.measure.wording import span, word_failure, word_reason
 from budgetsim.measure.workspace import Workspace
 from budgetsim.report.table import Page, Table
@@ -120,6 +121,7 @@ def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> s
 def summary(outcome: Outcome) -> str:
     """One paragraph: what was done, how long it took, how good the predictions were."""
     cost = "" if outcome.cost_usd is None else f", ${outcome.cost_usd:,.4f}"
+    cost += f", and ${outcome.requests_usd:,.4f} of requests" if outcome.requests_usd else ""
     words = [
         f"{outcome.done} runs done in {outcome.seconds / 60:.1f} min ({outcome.worker_seconds / 3600:.3f} "
         f"worker-hours, start-up included{cost}); {outcome.there_before} of {outcome.planned} were there before."
@@ -174,9 +176,24 @@ def predict_campaign(campaign: Campaign, listen: Listener) -> dict[str, Any]:
             {"kind": k, "n": len(c), "worker_hours": round(sum(c) / 3600, 4), "cost_usd": _rounded(cost(sum(c)))}
             for k, c in kinds.items()
         ],
+        "requests": _requests(missing, open_view(campaign)),
         "startup_hours": round(startup / 3600, 4),
         "specs": [to_json(spec) for spec in missing],
     }
+
+
+def _requests(missing: list[RunSpec], workspace: Workspace) -> list[dict[str, Any]]:
+    quotes = quote_requests(missing, workspace)
+    return [
+        {
+            "labeler": name,
+            "task": task,
+            "n": q.n_requests,
+            "usd_at_most": _rounded(None if q.usd is None else float(q.usd)),
+        }
+        for (name, task), q in quotes.items()
+        if q.n_requests
+    ]
 
 
 def _rounded(usd: float | None) -> float | None:
@@ -211,10 +228,17 @@ def dry_run_page(predicted: Mapping[str, Any]) -> Page:
     return [
         grid,
         _stages_grid(predicted["stages"]),
+        *(_request_line(request) for request in predicted["requests"]),
         f"{predicted['missing']} runs to do, {predicted['there']} in the store: about "
         f"{span(3600 * predicted['wall_hours'])} ({predicted['worker_hours']:.2f} worker-hours{cost}), "
         f"{3600 * predicted['startup_hours']:.0f} s of it to start.",
     ]
+
+
+def _request_line(request: Mapping[str, Any]) -> str:
+    usd = request["usd_at_most"]
+    cost = "the card has no price of it" if usd is None else f"${usd:,.4g} at most"
+    return f"{request['labeler']} on {request['task']}: {request['n']:,} requests, {cost}."
 
 
 def _stages_grid(stages: list[dict[str, Any]]) -> Table:

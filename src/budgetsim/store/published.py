@@ -1,7 +1,8 @@
 """Published evidence: a table of results as a paper printed them, and what its dollars imply.
 
-The columns are those of `results/evidence/kang2023.csv` (Kang, Xu and Ritter, ACL 2023, read off
-the authors' poster). Pure functions of text: the store decides where the text lies.
+`COLUMNS` says what each column holds; `results/evidence/kang2023.csv` (Kang, Xu and Ritter, ACL 2023, read off the
+authors' poster) is a table that tasks are answered from, the others beside it serve forecasts of new tasks alone.
+Pure functions of text: the store decides where the text lies.
 """
 
 from __future__ import annotations
@@ -21,32 +22,40 @@ from budgetsim.doors.values import MOST_UNITS, shorten
 from budgetsim.doors.words import is_name
 from budgetsim.errors import InputError
 
+REPORTED: Final = "reported-"  # how evidence sets begin that serve forecasts alone
 PAPER_GPU_USD_PER_HOUR: Final = 1.875  # what the paper paid for an A100-hour
+PAPER_GPU: Final = "A100"
+PAPER_LLMS: Final = ("gpt-3.5", "openai/text-davinci-003")  # names of the paper's one LLM: in its figures, in prices
 PAPER_POOL_SIZE: Final = 100_000  # unlabelled texts the paper had
 PAPER_LLM_USD_PER_MTOK: Final = 20.0  # text-davinci-003, input and output, April 2023
 PAPER_PROMPT_TEXTS: Final = 33  # 32 examples in the prompt and the text to label
 
-COLUMNS: Final = [
-    "record_id",
-    "same_as",
-    "panel",
-    "task",
-    "strategy",
-    "student",
-    "teacher",
-    "llm",
-    "n_labels",
-    "n_unlabeled",
-    "initial_n_labels",
-    "additional_budget_usd",
-    "total_cost_usd",
-    "total_cost_err_usd",
-    "gpu_hours",
-    "metric",
-    "score",
-    "score_err",
-    "provenance",
-]
+COLUMNS: Final = {
+    "record_id": "the row's own name; no other row of the store has it",
+    "same_as": "record_id of the same result, printed first elsewhere in the table",
+    "panel": "table, figure or file it was read off",
+    "set": "model family and metric: the row then serves forecasts of new tasks alone and is never fitted",
+    "task": "name of the task",
+    "strategy": "annotate, distill, llm_annotate or annotate_plus_llm",
+    "student": "the model that is used in the end",
+    "teacher": "the model that labelled texts for it",
+    "llm": "the LLM that labelled",
+    "n_labels": "examples that people labelled; 0 for a model that saw none, empty where it is not printed",
+    "n_unlabeled": "texts that the teacher labelled",
+    "initial_n_labels": "labels owned at the start of a comparison",
+    "additional_budget_usd": "US dollars spent beyond them",
+    "total_cost_usd": "US dollars in all",
+    "total_cost_err_usd": "half-width of that reading",
+    "gpu_hours": "hours, where printed",
+    "seed": "of the run, where the table has several",
+    "metric": "accuracy, f1, macro_f1 or another name, in which higher is better",
+    "score": "the result",
+    "scale": "percent (also where empty) or fraction: how the score is printed",
+    "score_err": "half-width of its reading, in the same scale",
+    "n_test": "items it was counted on",
+    "provenance": "printed or digitised, or the paper to cite",
+}
+SCALES: Final = {"percent": 1.0, "fraction": 100.0}
 COMPUTE_COLUMNS: Final = ["task", "dist_usd_per_1k_unlabeled", "se"]
 _MOST_USD: Final = 1_000_000_000.0  # of any amount, hours among them
 _LEAST: Final = 1e-6  # dollars of a thousand texts
@@ -55,9 +64,10 @@ _MOST_CHARACTERS: Final = 2000  # of a cell
 _NUMBER: Final = re.compile(
     r"[+-]?[0-9]{0,30}\.?[0-9]{1,30}(e[+-]?[0-9]{1,3})?|[0-9]{1,30}\.", re.ASCII | re.IGNORECASE
 )
+_SET: Final = re.compile(r"[a-z0-9][a-z0-9.+-]{0,99}", re.ASCII)
 _SIZE: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 _TEACHER: Final = "teacher_ft_usd_L"
-_REQUIRED: Final = ("record_id", "task", "strategy", "student", "metric", "score")
+REQUIRED: Final = ("record_id", "task", "strategy", "student", "metric", "score")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,10 @@ class PublishedRow:
     score: float  # percent
     score_err: float | None  # points
     provenance: str | None
+    set: str | None = None
+    seed: int | None = None
+    n_test: int | None = None
+    states_scale: bool = False
     implied_n_unlabeled: float | None = None
     derived: tuple[str, ...] = ()
     feasible: bool = True
@@ -112,6 +126,15 @@ class PublishedCompute:
         return usd[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published source: its rows with implied counts, and its compute costs."""
+
+    source: str
+    rows: list[PublishedRow]
+    compute: list[PublishedCompute]
+
+
 def monotone_steps(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
     """Sizes and the running maximum of what they cost: more labels never cost less compute.
 
@@ -129,13 +152,13 @@ def monotone_steps(points: Sequence[tuple[int, float]]) -> tuple[list[int], list
 def parse_published(text: str, name: str) -> list[PublishedRow]:
     """Read a published table.
 
-    text : CSV with the columns of `COLUMNS`; `record_id`, `task`, `strategy`, `student`, `metric`
-        and `score` (percent) are required, others may be empty
+    text : CSV with columns among `COLUMNS`; `record_id`, `task`, `strategy`, `student`, `metric`
+        and `score` are required, others may be empty or missing
     name : of the file, for messages
     raises : InputError naming file, line, column, what was found and what was wanted
     """
     rows = []
-    for line, record in _records(text, name, _REQUIRED, COLUMNS):
+    for line, record in _records(text, name, REQUIRED, list(COLUMNS)):
         rows.append(_published_row(_Fields(record, f"{name}, line {line}")))
     _check_ids(rows, name)
     _check_percent(rows, name)
@@ -261,6 +284,15 @@ class _Fields:
             raise InputError(f"{self.place}, {column}: found {shorten(repr(value))}, wanted text that can be read.")
         return value
 
+    def set_name(self, column: str) -> str | None:
+        value = self.optional(column)
+        if value is not None and not _SET.fullmatch(value):
+            raise InputError(
+                f"{self.place}, {column}: found {shorten(repr(value))}, wanted small letters, digits, . + and -, "
+                f"e.g. roberta-large-accuracy."
+            )
+        return value
+
     def number(self, column: str, *, high: float = _MOST_USD) -> float | None:
         value = self.record.get(column) or None
         if value is None:
@@ -295,6 +327,11 @@ def _published_row(cells: _Fields) -> PublishedRow:
     strategy = get_strategy(cells.text("strategy"), f"{cells.place}, strategy").name
     if not get_strategy(strategy).is_trained:
         raise InputError(f"{cells.place}: strategy {strategy} is not trained; leave such rows out.")
+    scale = cells.optional("scale")
+    if scale not in (None, *SCALES):
+        raise InputError(f"{cells.place}, scale: found {shorten(repr(scale))}, wanted {' or '.join(SCALES)}.")
+    percent = SCALES[scale or "percent"]
+    score_err = cells.number("score_err", high=100 / percent)
     return PublishedRow(
         record_id=cells.text("record_id"),
         same_as=cells.optional("same_as"),
@@ -313,9 +350,13 @@ def _published_row(cells: _Fields) -> PublishedRow:
         total_cost_err_usd=cells.number("total_cost_err_usd"),
         gpu_hours=cells.number("gpu_hours"),
         metric=cells.text("metric"),
-        score=cells.required_number("score", high=100),
-        score_err=cells.number("score_err", high=100),
+        score=percent * cells.required_number("score", high=100 / percent),
+        score_err=None if score_err is None else percent * score_err,
         provenance=cells.optional("provenance"),
+        set=cells.set_name("set"),
+        seed=cells.count("seed"),
+        n_test=cells.count("n_test"),
+        states_scale=scale is not None,
     )
 
 
@@ -340,10 +381,11 @@ def _compute_row(cells: _Fields) -> PublishedCompute:
 
 
 def _check_percent(rows: Sequence[PublishedRow], name: str) -> None:
-    """Refuse a table whose scores look like fractions."""
-    highest = max(row.score for row in rows)
+    """Refuse a table whose scores look like fractions and do not say that they are."""
+    highest = max((row.score for row in rows if not row.states_scale), default=100.0)
     if 0 < highest <= 1:
-        raise InputError(f"{name}: the highest score is {highest:g}; wanted percent, 0 to 100. Multiply by 100.")
+        raise InputError(f"{name}: the highest score is {highest:g}; wanted percent, 0 to 100. "
+                         f"Multiply by 100, or say `fraction` in the column scale.")  # fmt: skip
 
 
 def _check_ids(rows: Sequence[PublishedRow], name: str) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from budgetsim.data.metrics.classification import micro_f1
 from budgetsim.data.rows import Row
-from budgetsim.labelers import Labels, get_labeler, is_labeler
+from budgetsim.labelers import Brief, Labeler, Labels, get_labeler, is_labeler
+from budgetsim.labelers.purse import Quote
 from budgetsim.measure.resolve import Run, asked_brief
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages.planned import Done, PlannedStage
@@ -64,14 +65,39 @@ def knock_at_servers(specs: Iterable[RunSpec], workspace: Workspace) -> None:
 
     raises : as `Labeler.knock`
     """
-    asking = [spec for spec in specs if spec.strategy.has_labeler or is_labeler(spec.teacher)]
-    runs = sorted((Run(spec, workspace) for spec in asking), key=lambda run: len(run.text_order))
-    largest = {(run.route.labeler or run.spec.teacher, run.task.name): run for run in runs}
-    for run in largest.values():
+    largest = {
+        (labeler.name, brief.task.name): (labeler, rows, brief) for labeler, rows, brief in _asked(specs, workspace)
+    }
+    for labeler, rows, brief in largest.values():
+        labeler.knock(rows, brief)
+
+
+def quote_requests(specs: Iterable[RunSpec], workspace: Workspace) -> dict[tuple[str, str], Quote]:
+    """What the runs will ask that nobody answered yet, by labeler and task: at most, as a server counts tokens.
+
+    Runs of one labeler on one task and seed, shown the same rows, ask about nested texts: the largest counts.
+    """
+    largest = {
+        (labeler.name, brief.task.name, brief.seed, len(brief.owned)): (labeler, rows, brief)
+        for labeler, rows, brief in _asked(specs, workspace)
+    }
+    quotes: dict[tuple[str, str], Quote] = {}
+    for (name, task, *_), (labeler, rows, brief) in largest.items():
+        quotes[name, task] = quotes.get((name, task), Quote()) + labeler.quote(rows, brief)
+    return quotes
+
+
+def _asked(specs: Iterable[RunSpec], workspace: Workspace) -> list[tuple[Labeler, list[Row], Brief]]:
+    """Who is asked about which texts, the run of fewest first; an LLM that teaches also of the test items."""
+    runs = [Run(spec, workspace) for spec in specs if spec.strategy.has_labeler or is_labeler(spec.teacher)]
+    asked: list[tuple[Labeler, list[Row], Brief]] = []
+    for run in sorted(runs, key=lambda run: len(run.text_order)):
         if run.strategy.has_labeler:
-            run.labeler.knock(_rows(run), run.brief)
+            asked.append((run.labeler, _rows(run), run.brief))
         else:
-            get_labeler(run.spec.teacher).knock([run.texts.rows[i] for i in run.text_order], asked_brief(run))
+            rows = [*run.evaluated, *(run.texts.rows[i] for i in run.text_order)]
+            asked.append((get_labeler(run.spec.teacher), rows, asked_brief(run)))
+    return asked
 
 
 def _numbers(run: Run, done: Done) -> list[Any]:
