@@ -139,9 +139,9 @@ def test_what_is_left_over_is_told_to_be_noise_or_a_process():
 
 
 def test_without_rows_nothing_is_left_over_at_the_prior_odds():
-    """Against each amplitude, weighed by a log normal of deviation 1.5 about its expectation, none at all weighs 3."""
+    """Against each amplitude, weighed by a log normal about its expectation, none at all weighs 3."""
     drawn = settings_of(np.zeros(0), np.zeros((0, 1)), 40_000)
-    others = np.exp(-0.5 * (np.linspace(-4.5, 4.5, 13)[1:] / 1.5) ** 2).sum()
+    others = np.exp(-0.5 * (np.linspace(-4.5, 4.5, 13)[1:] / DEFAULT.vague) ** 2).sum()
     assert (drawn.amplitude == drawn.amplitude.min()).mean() == pytest.approx(3 / (3 + others), abs=0.01)
 
 

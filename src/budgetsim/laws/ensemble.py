@@ -49,10 +49,11 @@ class Options:
     n_steps: int = 40
     robust_rounds: int = 0  # times that rows far off are given less weight
     n_draws: int = 400
-    noise_prior: float = 0.01  # relative deviation of a run
+    noise_prior: float = 0.01  # relative deviation of rows about a law
     noise_rows: float = 2.0  # what that is worth in observations
     lengths: tuple[float, ...] = (3.0, 1.0)  # of the residual process, e-folds; the likelihood weighs them
     amplitude_prior: float = 0.01
+    run_noise: float = 0.005  # relative deviation of a run about law and residual (bench/studies/inside_width.py)
     vague: float = 1.5  # log standard deviation of both expectations
     spike: float = 3.0  # prior odds that nothing is left over but noise
     growths: tuple[Growth, ...] = GROWTHS  # of the discrepancy; draws take them in turn
@@ -302,10 +303,10 @@ def process(
     left : (rows,) what the law's best leaves over
     """
     amplitude = np.repeat(options.amplitude_prior * _RATIOS, len(_RATIOS))
-    noise = np.tile(options.noise_prior * _RATIOS, len(_RATIOS))
+    noise = np.tile(options.run_noise * _RATIOS, len(_RATIOS))
     many = np.repeat(left[None], len(amplitude), axis=0)
     prior = -0.5 * (np.log(amplitude / options.amplitude_prior) / options.vague) ** 2
-    prior -= 0.5 * (np.log(noise / options.noise_prior) / options.vague) ** 2
+    prior -= 0.5 * (np.log(noise / options.run_noise) / options.vague) ** 2
     absent = amplitude == amplitude.min()
     prior += np.where(absent, 0.5 * (4.5 / options.vague) ** 2 + np.log(options.spike), 0.0)
     log_post = np.concatenate([r.log_likelihood(many, amplitude, noise) + prior for r in residuals])
