@@ -106,6 +106,7 @@ def with_floor(facts: Facts, scores: Sequence[float]) -> Facts:
     return replace(facts, floor=min(max(min(scores) - 0.01, 0.0), 0.95))
 
 
+CHEAP_FAMILIES: Final = ("counts", "frozen")
 _FAMILIES: Final = (
     ("llm:", "llm"), ("tfidf", "counts"), ("overlap", "counts"),
     ("embeddings", "frozen"), ("encoder", "frozen"), ("linear-probe", "frozen"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement, Route
-from budgetsim.forecast.facts import Facts, family_of, is_usable, learner_of, with_floor
+from budgetsim.forecast.facts import CHEAP_FAMILIES, Facts, family_of, is_usable, learner_of, with_floor
 from budgetsim.forecast.process import Cells
 from budgetsim.forecast.scale import to_scale
 
@@ -77,6 +77,7 @@ def place(designs: Sequence[tuple[str, Route, float, float]], names: Names) -> C
         np.log1p(np.array([[n, u] for *_, n, u in designs], dtype=np.float64).reshape(-1, 2)),
         np.array([f.traits for f in facts], dtype=np.float64).reshape(-1, n_traits),
         np.array([f.floor for f in facts], dtype=np.float64),
+        np.array([float(family_of(r) not in CHEAP_FAMILIES) for _, r, *_ in designs], dtype=np.float64),
     )
 
 

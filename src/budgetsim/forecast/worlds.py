@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -12,11 +14,11 @@ from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Route
 from budgetsim.design.surface import Support, Surface
 from budgetsim.forecast.gather import Seen, place
-from budgetsim.forecast.process import Hypers, condition, run_variance
-from budgetsim.forecast.scale import to_score
+from budgetsim.forecast.process import Hypers, condition
+from budgetsim.forecast.scale import stretch, to_score
 
-LABELS: Final = (0.0, 10.0, 30.0, 100.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4, 3e4, 1e5, 1e6)
-TEXTS: Final = (0.0, 100.0, 1e3, 3e3, 1e4, 3e4, 1e5, 1e6)
+LABELS: Final = (0.0, 10.0, 30.0, 60.0, 100.0, 200.0, 350.0, 600.0, 1e3, 2e3, 3.5e3, 6e3, 1e4, 2e4, 5e4, 1e5, 1e6)
+TEXTS: Final = (0.0, 100.0, 300.0, 1e3, 3e3, 6e3, 1e4, 2e4, 5e4, 1e5, 3e5, 1e6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +67,23 @@ def forecast_surfaces(
 def _surface(
     seen: Seen, h: Hypers, task: str, route: Route, draws: Floats, z: Floats, floor: float, rng: np.random.Generator
 ) -> Surface:
-    sd = np.sqrt(h.noise + h.misfit / _steepness(z, floor) ** 2)
-    n = len(draws)
-    quantiles = np.sort(rng.standard_normal(8001))[np.linspace(0, 8000, n + 2).astype(int)[1:-1]]
+    steep = float(stretch(np.median(z, keepdims=True), floor).item())  # of the scale, at the middle of the surface
+    sd = np.sqrt(h.noise + h.misfit / steep**2)
     return Surface(
         route=route,
         knots=(np.array(LABELS), np.array(TEXTS))[: draws.ndim - 1],
         draws=draws,
-        run_noise=float(sd) * rng.permutation(quantiles / max(quantiles.std(), 1e-9)),
+        run_noise=float(sd) * rng.permutation(_normal_quantiles(len(draws))),
         support=support_of_others(seen, task, route),
         n_rows=basis_of(seen, task, route).n_rows,
     )
 
 
-def _steepness(z: Floats, floor: float) -> float:
-    """dz/ds at the middle of the surface."""
-    return float(np.sqrt(run_variance(np.array([np.median(z)]), np.array([floor]), Hypers(0, z, z, 1, 1.0, 0))[0]))
+@cache
+def _normal_quantiles(n: int) -> Floats:
+    """n quantiles of the standard normal, evenly through it: every query of n worlds has the same spread of runs."""
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((k + 0.5) / n) for k in range(n)])
 
 
 def support_of_others(seen: Seen, task: str, route: Route) -> Support:
