@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import EvidenceName, Json, Store, Tasks, print_json, print_page, say
+from budgetsim_cli.console import (
+    TERMINAL,
+    Create,
+    EvidenceName,
+    Json,
+    Store,
+    Tasks,
+    check_plot,
+    find_store,
+    print_json,
+    print_page,
+    say,
+)
 
 if TYPE_CHECKING:
     from budgetsim.answers.evidence import Evidence
@@ -21,7 +33,11 @@ def fit(
     force: Annotated[bool, typer.Option("--force", help="Fit again even where the stored fit is fresh.")] = False,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", help="Draw the curves of one task to a PNG or SVG file.", show_default=False),
+        typer.Option(
+            "--plot",
+            help="Draw the curves of one task to a PNG or SVG file; the terminal (-) has them anyway.",
+            show_default=False,
+        ),
     ] = None,
     forecast: Annotated[
         bool,
@@ -29,18 +45,19 @@ def fit(
     ] = False,
     evidence: EvidenceName = None,
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Fit learning curves and surfaces to the evidence, store their draws, and plot them for one task."""
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.errors import InputError
     from budgetsim.report.fit import fit_json, fit_page
-    from budgetsim.store.location import locate
 
+    check_plot(plot)
     if forecast:
-        _fit_forecast(locate(store), as_json)
+        _fit_forecast(find_store(store, create), as_json)
         return
-    found = load_evidence(locate(store), evidence, say)
+    found = load_evidence(find_store(store, create), evidence, say)
     tasks = list(dict.fromkeys(task or found.tasks))
     if plot is not None and len(tasks) > 1:
         raise InputError(f"--plot: draws one task; name one of {', '.join(tasks)} with --task.")
@@ -76,17 +93,9 @@ def _fit_forecast(paths: StorePaths, as_json: bool) -> None:
 
 
 def _fitted(found: Evidence, name: str, force: bool) -> TaskFit:
-    from budgetsim.answers.evidence import stored_fit
-    from budgetsim.store.fits import save_fit
+    from budgetsim.answers.evidence import fit_and_store, stored_fit
 
-    fitted = None if force else stored_fit(found, name)
-    if fitted is None:
-        from budgetsim.fitting.task import fit_task  # SciPy, only where there is something to fit
-
-        say(f"Fitting {name}: {len(found.rows(name))} rows ...")
-        fitted = fit_task(found.rows(name), others=found.others(name))
-        say(f"Stored {save_fit(found.paths.fits, fitted)}")
-    return fitted
+    return (None if force else stored_fit(found, name)) or fit_and_store(found, name, say)
 
 
 def _pictures(found: Evidence, fitted: TaskFit, file: Path | None) -> Page:
@@ -96,6 +105,6 @@ def _pictures(found: Evidence, fitted: TaskFit, file: Path | None) -> Page:
 
     metric = get_task(fitted.task).metric
     curves = curves_of(fitted, found.rows(fitted.task))
-    if file is not None:
+    if file is not None and file != TERMINAL:
         say(f"Drew {save_plot(curves, metric, file)}")
     return ["\n".join(["", *text_plot(curve, metric)]) for curve in curves]

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from budgetsim_cli.console import check_amount, check_finite, print_json, print_page, read_rates, say
+from budgetsim_cli.console import (
+    check_amount,
+    check_finite,
+    find_store,
+    print_json,
+    print_page,
+    read_rates,
+    say,
+    show_pictures,
+)
 from budgetsim_cli.question import named_tasks
 
 if TYPE_CHECKING:
@@ -17,6 +27,7 @@ if TYPE_CHECKING:
     from budgetsim.costs.rates import RateCard
     from budgetsim.costs.terms import Terms
     from budgetsim.design.surface import TaskFit
+    from budgetsim.report.pictures import Picture
     from budgetsim.report.table import Page
     from budgetsim_cli.question import Question
 
@@ -46,22 +57,26 @@ class Inquiry(NamedTuple):
         return choices(self.evidence, task, pricing, self.selection)
 
     def rivals(self, task: str) -> list[Rival]:
-        """Cheap students measured on a task, as far as its labels go."""
+        """Students measured on labels of a task beside its evidence, of those asked about, as far as its labels go."""
         from budgetsim.answers.choices import rivals
+        from budgetsim.design.points import Route
 
-        return rivals(self.evidence, task, self.pricing)
+        measured = rivals(self.evidence, task, self.pricing)
+        return [r for r in measured if self.selection.admits(Route(strategy="annotate", student=r.student))]
 
 
 class TaskReport(NamedTuple):
     """The answer to one task, for programs and for people.
 
     buys : whether the budget buys anything that trains; reaches : whether the target is reached
+    picture : where one was asked for
     """
 
     data: Mapping[str, Any]
     page: Page
     buys: bool = True
     reaches: bool = True
+    picture: Picture | None = None
 
 
 def open_inquiry(question: Question) -> Inquiry:
@@ -72,7 +87,6 @@ def open_inquiry(question: Question) -> Inquiry:
     from budgetsim.answers.choices import Selection, open_choices
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.answers.pricing import Pricing
-    from budgetsim.store.location import locate
 
     question = question._replace(task=named_tasks(question.task, question.like))
     terms = read_terms(question)
@@ -80,14 +94,17 @@ def open_inquiry(question: Question) -> Inquiry:
     check_strategies(question.strategy)
     pricing = Pricing(read_rates(question.rates), compute, terms)
     selection = Selection(strategies=tuple(question.strategy or ()), students=tuple(question.student or ()))
-    evidence = load_evidence(locate(question.store), question.evidence, say, question.task or None)
+    evidence = load_evidence(find_store(question.store, question.create), question.evidence, say, question.task or None)
     tasks = open_choices(evidence, question.task or None, pricing, selection, say=say)
     return Inquiry(question, evidence, pricing, selection, tasks)
 
 
-def report_tasks(inquiry: Inquiry, answer: Callable[[Choices], TaskReport], **head: object) -> list[TaskReport]:
+def report_tasks(
+    inquiry: Inquiry, answer: Callable[[Choices], TaskReport], plot: Path | None = None, **head: object
+) -> list[TaskReport]:
     """Answer every task of an inquiry and print the answers, as JSON or as pages.
 
+    plot : where the pictures of the answers go
     head : what stands before the tasks in JSON
     """
     reports = {open_to.task.name: answer(open_to) for open_to in inquiry.tasks}
@@ -97,6 +114,9 @@ def report_tasks(inquiry: Inquiry, answer: Callable[[Choices], TaskReport], **he
     else:
         first = {open_to.task.name: forecast_line(open_to.fit) for open_to in inquiry.tasks}
         print_page([line for task, report in reports.items() for line in ("", *first[task], *report.page)][1:])
+    pictures = [report.picture for report in reports.values() if report.picture is not None]
+    if pictures:
+        show_pictures(pictures, plot, quiet=inquiry.question.as_json)
     return list(reports.values())
 
 
@@ -136,12 +156,14 @@ def check_compute(name: str) -> ComputeModel:
     raises : InputError
     """
     from budgetsim.costs.hours import COMPUTE_MODELS
+    from budgetsim.doors.amounts import did_you_mean
     from budgetsim.errors import InputError
 
     for model in COMPUTE_MODELS:
         if model == name:
             return model
-    raise InputError(f"--compute: found {name!r}, wanted {', '.join(COMPUTE_MODELS)}.")
+    near = did_you_mean(name, COMPUTE_MODELS)
+    raise InputError(f"--compute: found {name!r}, wanted {', '.join(COMPUTE_MODELS)}.{near}")
 
 
 def check_strategies(names: list[str] | None) -> None:
@@ -150,6 +172,7 @@ def check_strategies(names: list[str] | None) -> None:
     raises : InputError; NoEvidenceError for a strategy that can be thought of and that nobody has run
     """
     from budgetsim.design.strategies import STRATEGIES
+    from budgetsim.doors.amounts import did_you_mean
     from budgetsim.errors import InputError, NoEvidenceError
 
     for name in names or ():
@@ -159,7 +182,8 @@ def check_strategies(names: list[str] | None) -> None:
                 f"A mix with evidence is annotate_plus_llm."
             )
         if name not in STRATEGIES:
-            raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.")
+            near = did_you_mean(name, STRATEGIES)
+            raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.{near}")
 
 
 def read_terms(question: Question) -> Terms:

@@ -20,6 +20,7 @@ from budgetsim_cli import (
     optimize,
     probe,
     rates,
+    report_page,
     run_one,
     sensitivity,
     simulate,
@@ -47,6 +48,7 @@ app.command()(simulate.simulate)
 app.command()(frontier.frontier)
 app.command()(sensitivity.sensitivity)
 app.command("next")(next_run.next_run)
+app.command()(report_page.report)
 app.command()(probe.probe)
 app.command()(curve.curve)
 app.command()(fit.fit)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from budgetsim_cli.console import (
+    Create,
     EvidenceName,
     Json,
     Rates,
     Store,
     check_finite,
+    find_store,
     print_json,
     print_page,
     read_rates,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS_BYTES = 16_000_000
 
-Count = Annotated[str | None, typer.Option(show_default=False)]
+Count = Annotated[str | None, typer.Option(show_default=False, metavar="N")]
 
 
 def simulate(
@@ -53,6 +55,7 @@ def simulate(
     compute: Compute = "published",
     evidence: EvidenceName = None,
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Predict the score of one new run at any point, whether it was run or not."""
@@ -61,7 +64,6 @@ def simulate(
     from budgetsim.answers.pricing import Pricing
     from budgetsim.errors import NoEvidenceError
     from budgetsim.report.points import point_words, points_json, points_table
-    from budgetsim.store.location import locate
 
     one = {
         "strategy": strategy,
@@ -77,7 +79,7 @@ def simulate(
     model = check_compute(compute)
     pricing = Pricing(read_rates(rates), model)
     asked = list(dict.fromkeys(q.design.task for q in questions if q.design.route.kind.is_trained))
-    known = load_evidence(locate(store), evidence, say, asked)
+    known = load_evidence(find_store(store, create), evidence, say, asked)
     answers = answer_points(known, questions, pricing, say=say)
     silent = [a for a in answers if a.score is None]
     if len(silent) == len(answers):

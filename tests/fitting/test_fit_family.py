@@ -24,6 +24,7 @@ from budgetsim.fitting.groups import (
 )
 from budgetsim.fitting.labelers import N_LABELER, Labeler
 from budgetsim.fitting.onset import Floors, sigmoid
+from budgetsim.fitting.replicates import Replicates
 from budgetsim.fitting.residual import Residual
 from budgetsim.fitting.task import fit_task
 from budgetsim.report.cautions import caution_words
@@ -192,7 +193,7 @@ def taught(n, u, seed=0, known=True):
 def test_teachers_are_counted_once():
     rows = [taught(n, u) for n in (100, 1000) for u in (1e3, 1e4)]
     group = RowGroup(name=GroupName(kind="transfer", route=rows[0].route), rows=rows)
-    assert group.teacher_scores()[:, 0].tolist() == pytest.approx(np.log1p([100, 1000]).tolist())
+    assert group.teacher_scores().at[:, 0].tolist() == pytest.approx(np.log1p([100, 1000]).tolist())
 
 
 @given(seed=st.integers(0, 10_000))
@@ -204,7 +205,7 @@ def test_a_teacher_rises_between_guess_and_perfect_and_fits_best_where_it_lies(s
     assert (np.diff(score, axis=1) >= -1e-12).all()
     assert ((score >= 0.5) & (score <= 1)).all()
     z = np.repeat(z[:1], 3, axis=0)
-    seen = np.stack([np.column_stack([at[0], score[0] + gap]) for gap in (0.0, 0.02, -0.05)])
+    seen = [Replicates.of(at.T, score[0] + gap) for gap in (0.0, 0.02, -0.05)]
     fits = [forms.teacher_fit(z[:1], s)[0] for s in seen]
     assert fits[0] > fits[1] > fits[2]
 
@@ -292,8 +293,10 @@ def test_a_row_left_out_is_predicted_as_by_the_others_alone():
     y = 1.0 + sd * rng.standard_normal(6)
     precision = 1 + len(y) / sd**2
     theta = y.sum() / sd**2 / precision + precision**-0.5 * rng.standard_normal((50_000, 1))
-    residual = Residual.over(np.arange(6.0)[:, None], (1.0,))
-    error, below = _leave_one_out(residual, y - theta, np.full(50_000, 1e-9), np.full(50_000, sd))
+    seen = Replicates.of(np.arange(6.0)[:, None], y)
+    residual = Residual.over(seen.at, (1.0,), seen.count)
+    curve = np.repeat(theta, 6, axis=1)
+    error, below = _leave_one_out(residual, seen, curve, np.full(50_000, 1e-9), np.full(50_000, sd))
     others = 1 + 5 / sd**2
     mean = (y.sum() - y) / sd**2 / others
     np.testing.assert_allclose(error, y - mean, atol=0.01)
@@ -310,6 +313,17 @@ def test_a_score_falls_only_where_every_input_grew():
     assert (fall.score_from, fall.score_to, fall.key_from, fall.key_to) == (0.8, 0.6, before.key, more.key)
     assert "from 80.0 to 60.0" in caution_words([fall])[0]
     assert _score_falls(RowGroup(name=name, rows=rows), 0.15) == []  # within sqrt(2) of what is tolerated
+    many = [replace(m, key=f"{m.key}-{i}") for m in rows for i in range(8)]
+    (fall,) = _score_falls(RowGroup(name=name, rows=many), 0.15)  # means of eight tell: sqrt(2 / 8)
+    assert fall.score_from - fall.score_to == pytest.approx(0.2)
+
+
+def test_seeds_that_scatter_are_no_fall():
+    """The largest and the smallest of 500 seeds of one design lie six deviations apart, by chance."""
+    scores = 0.7 + 0.01 * np.random.default_rng(0).standard_normal(500)
+    rows = [replace(annotate(1000), key=str(i), score=float(s)) for i, s in enumerate(scores)]
+    assert np.ptp(scores) > 3 * np.sqrt(2) * 0.01
+    assert _score_falls(labels_group(rows), 0.03) == []
 
 
 def test_coverage_of_even_integrals_is_nominal():

@@ -11,7 +11,15 @@ from budgetsim.fitting.gains import SIZES as GAIN_SIZES
 from budgetsim.fitting.gains import GainPrior
 from budgetsim.fitting.hierarchy import NO_PRIOR, PopulationPrior
 from budgetsim.fitting.onset import N_FLOOR, Floors
-from budgetsim.fitting.task import GroupFit, _fit_groups, _floors_of, _merge, _pair_draws_and_add_noise, fit_task
+from budgetsim.fitting.task import (
+    GroupFit,
+    _fit_groups,
+    _floors_of,
+    _group_rows,
+    _merge,
+    _pair_draws_and_add_noise,
+    fit_task,
+)
 from budgetsim.report.cautions import caution_words
 from made import make_row
 
@@ -212,7 +220,7 @@ def test_the_noise_of_a_run_belongs_to_its_draw():
     """
     rows = [annotate(100), distill(100, 1000)]
     at, middle, loud = {"annotate": [[1e4]], "distill": [[1e4, 1e5]]}, {}, []
-    for group, posterior, (s,) in _fit_groups(rows, _floors_of("stance", rows), 600, 0, NO_PRIOR):
+    for group, posterior, (s,) in _fit_groups(_group_rows(rows), _floors_of("stance", rows), 600, 0, NO_PRIOR):
         level, z = s.at(at[s.route.strategy])[:, 0], posterior.z.copy()
         middle[s.route.strategy] = np.median(level)
         z[:, N_FLOOR + 1] = np.where(level > middle[s.route.strategy], 5.0, -5.0)

@@ -22,7 +22,7 @@ from budgetsim.fitting.gains import (
 )
 from budgetsim.fitting.hierarchy import OWN_MEAN, OWN_VARIANCE, population
 from budgetsim.fitting.onset import N_FLOOR
-from budgetsim.fitting.task import _population_prior, _task_summary, fit_task
+from budgetsim.fitting.task import _fit_other, _group_rows, _population_prior, fit_task
 from budgetsim.report.cautions import caution_words
 from budgetsim.store.location import StorePaths
 from budgetsim.store.query import kind_of_set, related_sets
@@ -38,7 +38,7 @@ def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("budgetsim.fitting.groups.N_PARTICLES", 600)
         yield
-    _task_summary.cache_clear()  # no other test is to meet fits of so few
+    _fit_other.cache_clear()  # no other test is to meet fits of so few
 
 
 def test_many_tasks_that_are_well_known_tell_the_population():
@@ -235,13 +235,15 @@ def test_a_pilot_beside_other_tasks_gains_what_is_true(lift):
 
 def test_the_floor_of_a_usual_curve_stays_a_tasks_own():
     """Where the default answers of one task lie says nothing of another's: standard normal, as before; the rest moves."""
-    known = _population_prior("stance", OTHERS, 0).curves
+    own = _group_rows(_task("stance", 0.12, sizes=(100, 300)))
+    known = _population_prior(own, OTHERS, 0).curves
     assert {kin[0] for kin in known} == {"labels", "transfer"}
     for prior in known.values():
         assert prior.source == 3
         for mean, sd in prior.normals:
             np.testing.assert_array_equal([mean[:N_FLOOR], sd[:N_FLOOR]], [[0.0] * N_FLOOR, [1.0] * N_FLOOR])
-            assert (sd[N_FLOOR:] < 1).any()
+            assert np.abs(mean[N_FLOOR:]).max() > 0.3
+            assert (sd <= 1).all()
 
 
 def test_labels_of_an_llm_stay_in_the_world_of_human_labels_when_draws_are_paired():
@@ -267,6 +269,19 @@ def test_a_task_fitted_for_others_is_fitted_again_where_its_floor_is_another(mon
     monkeypatch.setattr("budgetsim.fitting.task.known_tasks", lambda: (raised, TASKS["stance"]))
     after = fit_task(own, others=OTHERS, n_draws=20)
     assert any((a.draws != b.draws).any() for a, b in zip(before.surfaces, after.surfaces, strict=True))
+
+
+def test_of_other_tasks_only_what_is_asked_is_fitted():
+    """Enough sizes of one's own and no distilling ask nothing; few sizes ask for that curve, a pair for both sides."""
+    enough = [m for m in _task("stance", 0.1, sizes=(100, 300, 1000, 3000, 10_000)) if m.route.strategy == "annotate"]
+    few = [m for m in _task("stance", 0.1, sizes=(100,)) if m.route.strategy == "annotate"]
+    pair = _task("stance", 0.1, sizes=(100, 300, 1000, 3000, 10_000))
+    asked = {}
+    for name, rows in (("enough", enough), ("few", few), ("pair", pair)):
+        _fit_other.cache_clear()
+        found = _population_prior(_group_rows(rows), OTHERS, 0)
+        asked[name] = (_fit_other.cache_info().misses, len(found.curves), len(found.gains))
+    assert asked == {"enough": (0, 0, 0), "few": (3, 1, 0), "pair": (6, 2, 1)}
 
 
 def test_many_sizes_of_ones_own_outweigh_other_tasks():

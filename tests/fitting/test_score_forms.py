@@ -8,6 +8,7 @@ import pytest
 from budgetsim.fitting.forms import Forms, label_forms, transfer_forms
 from budgetsim.fitting.labelers import Labeler
 from budgetsim.fitting.onset import Floors
+from budgetsim.fitting.replicates import Replicates
 
 KNOWN, UNKNOWN = Floors(0.352, 0.455, True), Floors(0.0, 0.4, False)
 COUNTS = (0.0, 40.0, 700.0, 2500.0, 60_000.0)
@@ -149,7 +150,7 @@ def test_a_taught_student_rises_by_a_power_of_what_its_teacher_knows(number):
 
 def test_a_teachers_score_is_normal_about_its_curve_with_a_point_of_noise():
     forms = transfer_forms(KNOWN, taught=True)
-    z, seen = worlds(forms), [(200.0, 0.5), (5000.0, 0.7)]
+    z, seen = worlds(forms), [(200.0, 0.5), (5000.0, 0.7), (5000.0, 0.72), (5000.0, 0.69)]
     wanted = []
     for world in z:
         noise, total = 0.01 * math.exp(0.6 * world[15]), 0.0
@@ -158,7 +159,8 @@ def test_a_teachers_score_is_normal_about_its_curve_with_a_point_of_noise():
             gap = score - (floor + (1 - floor) * knows(world, n))
             total -= math.log(noise) + gap**2 / (2 * noise**2)
         wanted.append(total)
-    found = forms.teacher_fit(z, np.array([[math.log1p(n), score] for n, score in seen]))
+    labels, scores = np.array(seen).T
+    found = forms.teacher_fit(z, Replicates.of(np.log1p(labels)[:, None], scores))
     np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from budgetsim.data.tasks import known_tasks
-from budgetsim.design.models import CHEAP_STUDENTS
+from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import TaskFit
+from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import NoEvidenceError
 from budgetsim.store.database import Connection, open_reader
-from budgetsim.store.fits import load_fit
-from budgetsim.store.location import StorePaths, package_data
+from budgetsim.store.fits import load_fit, save_fit
+from budgetsim.store.location import StorePaths, package_data, store_option
 from budgetsim.store.query import (
+    CallerRow,
     ComputeRow,
     ScoreRow,
     StageRow,
@@ -22,6 +24,7 @@ from budgetsim.store.query import (
     choose_evidence,
     is_miniature,
     kind_of_set,
+    load_callers,
     load_catalogue,
     load_compute,
     load_measurements,
@@ -45,17 +48,17 @@ class Evidence:
     sets: Mapping[str, str]  # task -> evidence set
     measurements: tuple[Measurement, ...]  # of those sets
     related: tuple[Measurement, ...] = ()  # of every task, in sets of the same kinds: for fits of the others
-    cheap: tuple[ScoreRow, ...]  # of cheap students, whatever their set
+    cheap: tuple[ScoreRow, ...]  # of students measured here on labels, whatever their set
+    callers: tuple[CallerRow, ...] = ()  # LLMs that answered test items themselves
     compute: tuple[ComputeRow, ...]
     stages: tuple[StageRow, ...] = ()  # of those sets; where a task is forecast, of the others it is forecast from
     forecasts: Mapping[str, TaskFit] = field(default_factory=dict)  # fits of tasks with no runs, or few, from others
 
     @property
     def tasks(self) -> list[str]:
-        """Tasks with evidence of one kind, in the order of their names: published ones where there are any."""
+        """Tasks with evidence, by name; those with published evidence go first."""
         names = {task.name for task in known_tasks()}
-        published = [task for task, name in self.sets.items() if is_published(name) and task in names]
-        return sorted(published or names & set(self.sets))
+        return sorted(names & set(self.sets), key=lambda task: (not is_published(self.sets[task]), task))
 
     def set_of(self, task: str) -> str:
         """The evidence set of a task.
@@ -65,11 +68,21 @@ class Evidence:
         if task not in self.sets:
             cheap = sorted({row.student for row in self.cheap if row.task == task})
             besides = f" but cheap students' ({', '.join(cheap)})" if cheap else ""
+            near = did_you_mean(task, self.sets)
+            there = f"there is on {', '.join(sorted(self.sets))}."
+            if near:
+                raise NoEvidenceError(f"There is no evidence on task {task!r}{besides}.{near} T{there[1:]}")
             raise NoEvidenceError(
-                f"There is no evidence on task {task!r}{besides}; there is on {', '.join(sorted(self.sets))}. "
-                f"Measure it with `budgetsim measure --task {task}`, or choose another with --evidence."
+                f"There is no evidence on task {task!r}{besides}; {there}{self._how_to_measure(task)}"
             )
         return self.sets[task]
+
+    def _how_to_measure(self, task: str) -> str:
+        """The commands that bring evidence on a task into this store."""
+        store = store_option(self.paths)
+        known = any(t.name == task for t in known_tasks())
+        first = "" if known else f" Bring it with `budgetsim tasks add {task} --train FILE --test FILE{store}`, then"
+        return f"{first} {'m' if first else 'M'}easure it with `budgetsim measure --task {task}{store}`."
 
     def rows(self, task: str) -> list[Measurement]:
         return [m for m in self.measurements if m.task == task]
@@ -113,7 +126,8 @@ def load_evidence(
             sets=sets,
             measurements=tuple(m for m in rows if m.evidence_set == sets.get(m.task) and m.evidence_set in needed),
             related=tuple(m for m in rows if m.evidence_set in related[m.task]),
-            cheap=tuple(load_scores(connection, CHEAP_STUDENTS)),
+            cheap=tuple(load_scores(connection, list(CPU_SHAPES))),
+            callers=tuple(load_callers(connection)),
             compute=tuple(load_compute(connection)),
             stages=tuple(load_stages(connection, measured)) if measured else (),
         )
@@ -174,22 +188,35 @@ def ensure_store(paths: StorePaths) -> bool:
 
 
 def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:
-    """The stored fit of a task where it is fresh, else a new one (not saved: `budgetsim fit` does that).
+    """The stored fit of a task where it is fresh, else a new one, stored if the place can be written.
 
     raises : NoEvidenceError where the set has no rows of that task
     """
     evidence.set_of(task)
-    fit = evidence.forecasts.get(task) or stored_fit(evidence, task)
-    if fit is not None:
-        return fit
+    return stored_fit(evidence, task) or fit_and_store(evidence, task, say)
+
+
+def fit_and_store(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:
+    """A new fit of a task, stored beside the store; where that cannot be written, a word says so.
+
+    raises : NoEvidenceError where no row states all its inputs
+    """
     from budgetsim.fitting.task import fit_task  # SciPy, only where a fit is stale
 
-    say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
-    return fit_task(evidence.rows(task), others=evidence.others(task))
+    rows = evidence.rows(task)
+    say(f"The stored fit of {task} is missing or stale: fitting now, {len(rows)} rows ...")
+    fit = fit_task(rows, others=evidence.others(task))
+    try:
+        say(f"Stored {save_fit(evidence.paths.fits, fit)}")
+    except OSError as error:
+        say(f"The fit is not stored, so the next answer fits again: {error.strerror} ({evidence.paths.fits}).")
+    return fit
 
 
 def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
-    """The fit that lies beside the store or ships with the package, if it is of these very rows."""
+    """The forecast of a task without runs, else the fit beside the store or in the package that is of these very rows."""
+    if task in evidence.forecasts:
+        return evidence.forecasts[task]
     folders = [evidence.paths.fits, package_data("fits")]
     return load_fit(folders, evidence.set_of(task), task, evidence.rows(task), evidence.others(task))
 

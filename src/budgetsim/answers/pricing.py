@@ -20,7 +20,7 @@ from budgetsim.costs.hours import (
     scaled_hours,
     student_only,
 )
-from budgetsim.costs.model import cost_model
+from budgetsim.costs.model import CostModel, cost_model
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import NO_TERMS, Terms, apply, own_pool
 from budgetsim.data.tasks import Task, get_task
@@ -51,7 +51,16 @@ def priced_option(evidence: Evidence, surface: Surface, task: Task, pricing: Pri
 
     raises : MissingPriceError where a price or the hours of its compute are not known
     """
-    route, card = surface.route, pricing.card
+    cost, hours = priced_route(evidence, surface.route, task, pricing)
+    return Option(surface=surface, cost=cost, evidence=evidence_note(evidence, surface, task.name), hours=hours)
+
+
+def priced_route(evidence: Evidence, route: Route, task: Task, pricing: Pricing) -> tuple[CostModel, Hours]:
+    """What a route costs, which no fit changes.
+
+    raises : MissingPriceError where a price or the hours of its compute are not known
+    """
+    card = pricing.card
     hours = _hours(evidence, route, task, pricing)
     if hours is None:
         raise MissingPriceError(
@@ -61,12 +70,7 @@ def priced_option(evidence: Evidence, surface: Surface, task: Task, pricing: Pri
     if not route.kind.always_charged and not card.has_device(hours.device_class):
         hours = Hours(model=NOT_CHARGED, device_class=hours.device_class)
     cost = cost_model(route.kind, task, card, hours)
-    return Option(
-        surface=surface,
-        cost=apply(cost, card, hours, bounded(pricing, task), route),
-        evidence=evidence_note(evidence, surface, task.name),
-        hours=hours,
-    )
+    return apply(cost, card, hours, bounded(pricing, task), route), hours
 
 
 def bounded(pricing: Pricing, task: Task) -> Terms:

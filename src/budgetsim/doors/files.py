@@ -1,7 +1,8 @@
-"""Files somebody else may have written: regular ones, of a bounded size, in UTF-8."""
+"""Files somebody else may have written: regular ones, of a bounded size, in UTF-8; and files written whole."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -37,6 +38,28 @@ def read_file(path: Path, what: str, most: int = MOST_BYTES) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
+
+
+def write_text(path: Path, text: str, option: str) -> int:
+    """Write a file whole, so that a reader never sees half of it; its size in bytes.
+
+    option : that named it, for messages
+    raises : InputError where it cannot be written
+    """
+    data = text.encode("utf-8")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        try:
+            beside.write_bytes(data)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: no name at all, or a zero byte in it
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{option}: {path} cannot be written ({why}); name a file in a folder that exists.") from None
+    return len(data)
 
 
 def _check_kind(mode: int, path: Path, what: str) -> None:

@@ -21,6 +21,7 @@ from budgetsim.design.arrays import Floats
 from budgetsim.fitting.labelers import N_LABELER, Labeler
 from budgetsim.fitting.onset import CEILING, Floors, rise
 from budgetsim.fitting.parameters import Parameter, Values
+from budgetsim.fitting.replicates import Replicates
 
 Formula = Callable[[Values, Floats], Floats]
 
@@ -132,13 +133,13 @@ class Forms:
             return np.empty((len(z), 0))
         return self.teacher_score(self.values(z), log_n)
 
-    def teacher_fit(self, z: Floats, seen: Floats) -> Floats:
-        """Log density of teachers' own scores. seen : (k, 2), log labels and score; returns : (particles,)"""
-        if self.teacher_score is None:
+    def teacher_fit(self, z: Floats, seen: Replicates) -> Floats:
+        """Log density of teachers' own scores, up to a constant. seen : log labels and score; returns : (particles,)"""
+        if self.teacher_score is None or not len(seen.mean):
             return np.zeros(len(z))
-        noise = self.values(z)["teacher_noise"]
-        gap = (seen[None, :, 1] - self.teacher(z, seen[None, :, 0])) / noise
-        out: Floats = -(0.5 * gap**2 + np.log(noise)).sum(axis=1)
+        noise = self.values(z)["teacher_noise"][:, 0]
+        squares = (seen.mean - self.teacher(z, seen.at.T)) ** 2 @ seen.count + seen.squares
+        out: Floats = -0.5 * squares / noise**2 - len(seen.design) * np.log(noise)
         return out
 
 
@@ -150,6 +151,8 @@ def label_forms(floors: Floors, labelers: Sequence[Labeler] = ()) -> Forms:
 
     def size(values: Values, at: Floats) -> Floats:
         """Log of one plus the effective number of labels."""
+        if not labelers:
+            return np.broadcast_to(at[None, :, 0], (len(values.z), len(at)))
         n = np.expm1(at[None, :, 0])
         for i, labeler in enumerate(labelers):
             z = values.z[:, first + N_LABELER * i : first + N_LABELER * (i + 1)]

@@ -22,13 +22,17 @@ from budgetsim.design.surface import axis_scale
 from budgetsim.fitting.forms import Form, Forms, label_forms, transfer_forms
 from budgetsim.fitting.labelers import Labeler
 from budgetsim.fitting.onset import Floors
+from budgetsim.fitting.replicates import Replicates
 from budgetsim.fitting.residual import Residual
 from budgetsim.fitting.sampler import Sample, temper
 
 GroupKey = tuple[str, str | None, str, bool]  # kind, teacher, student, whether the teacher was scored itself
 Moments = Sequence[Floats]  # mean and variance of each coordinate, (2, dimensions), a form
 
-N_PARTICLES: Final = 3000
+N_PARTICLES: Final = 1000
+IN_CACHE: Final = 5000  # scores of particles at designs that are worked on at once
+CHECKED_ROWS: Final = 1000  # that are predicted without themselves, at most
+BLOCK: Final = 100  # of them at once
 CHECK: Final = "leave one row out, reweighted draws"
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
 STUDENT_CORRELATION: Final = 0.5  # correlation of a curve's coordinates between two students of a task
@@ -57,7 +61,7 @@ class RowGroup:
     @property
     def key(self) -> GroupKey:
         """What a group of another task shares with this one if their coordinates mean the same."""
-        teacher_scored = self.kind == "transfer" and len(self.teacher_scores()) > 0
+        teacher_scored = self.kind == "transfer" and any(m.teacher_score is not None for m in self.rows)
         return self.kind, self.name.route.teacher, self.name.route.student, teacher_scored
 
     @property
@@ -67,7 +71,7 @@ class RowGroup:
 
     def forms(self, floors: Floors) -> Forms:
         if self.kind == "transfer":
-            return transfer_forms(floors, taught=bool(len(self.teacher_scores())))
+            return transfer_forms(floors, taught=any(m.teacher_score is not None for m in self.rows))
         guess = floors.high if floors.known else 0.0
         return label_forms(floors, [self.labeler(name, guess) for name in self.labelers])
 
@@ -93,13 +97,15 @@ class RowGroup:
 
     def rows_at(self) -> Floats:
         """(rows, axes)."""
-        return np.concatenate([self.at(m.route, np.array([m.inputs], np.float64)) for m in self.rows])
+        designs = {(m.route, m.inputs) for m in self.rows}
+        at = {(route, inputs): self.at(route, np.array([inputs], np.float64)) for route, inputs in designs}
+        return np.concatenate([at[m.route, m.inputs] for m in self.rows])
 
-    def teacher_scores(self) -> Floats:
-        """Log labels and score of each teacher that was scored itself: (teachers, 2)."""
+    def teacher_scores(self) -> Replicates:
+        """Log labels and score of each teacher that was scored itself."""
         scores = {(m.n_labels or 0.0, m.seed, m.teacher_score) for m in self.rows if m.teacher_score is not None}
-        ordered = sorted(scores, key=str)
-        return np.array([[np.log1p(n), score] for n, _, score in ordered], np.float64).reshape(-1, 2)
+        seen = np.array([[n, score] for n, _, score in sorted(scores, key=str)], np.float64).reshape(-1, 2)
+        return Replicates.of(np.log1p(seen[:, :1]), seen[:, 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +128,8 @@ class Posterior:
     forms: Forms
     which: NDArray[np.intp]  # form of each draw
     z: Floats  # (draws, widest form)
-    residual: Residual
-    score: Floats  # (rows,)
+    residual: Residual  # over the designs of `seen`
+    seen: Replicates
     moments: Moments
     diagnostics: Mapping[str, Any]
     cautions: tuple[Caution, ...]
@@ -154,11 +160,11 @@ def sample_posterior(
 
     prior : what other groups say of this one; None for the forms' own, wide one
     """
-    at, score = group.rows_at(), np.array([m.score for m in group.rows])
-    forms = group.forms(floors)
-    residual = Residual.over(at, group.lengths)
+    seen = Replicates.of(group.rows_at(), np.array([m.score for m in group.rows]))
+    forms, teacher = group.forms(floors), group.teacher_scores()
+    residual = Residual.over(seen.at, group.lengths, seen.count)
     samples = [
-        _sample(form, forms, residual, at, score, group.teacher_scores(), _padded_prior(forms, prior, i), rng)
+        _sample(form, forms, residual, seen, teacher, _padded_prior(forms, prior, i), rng)
         for i, form in enumerate(forms.forms)
     ]
     evidence = np.array([s.log_evidence for s in samples])
@@ -166,7 +172,7 @@ def sample_posterior(
     weight = 0.5 * weight / weight.sum() + 0.5 / len(weight)
     which, z = _pick(samples, weight, n_draws, rng)
     checks = [
-        _leave_one_out(residual, score - form.score(s.z, at), forms.amplitude(s.z), forms.noise(s.z))
+        _leave_one_out(residual, seen, form.score(s.z, seen.at), forms.amplitude(s.z), forms.noise(s.z))
         for form, s in zip(forms.forms, samples, strict=True)
     ]
     cautions = _cautions(group, forms.noise(z), prior)
@@ -177,7 +183,7 @@ def sample_posterior(
         which=which,
         z=z,
         residual=residual,
-        score=score,
+        seen=seen,
         moments=[np.stack([s.z.mean(axis=0), s.z.var(axis=0)]) for s in samples],
         diagnostics=diagnostics,
         cautions=cautions,
@@ -210,18 +216,21 @@ def _sample(
     form: Form,
     forms: Forms,
     residual: Residual,
-    at: Floats,
-    score: Floats,
-    teacher: Floats,
+    seen: Replicates,
+    teacher: Replicates,
     prior: Floats,
     rng: np.random.Generator,
 ) -> Sample:
-    """Draws of the coordinates of one form. teacher : (k, 2), log labels and score of each teacher."""
+    """Draws of the coordinates of one form. teacher : log labels and scores of teachers"""
+
+    def log_density(z: Floats) -> Floats:
+        noise = forms.noise(z)
+        out = residual.log_likelihood(seen.mean - form.score(z, seen.at), forms.amplitude(z), noise)
+        return out + seen.scatter(noise) + forms.teacher_fit(z, teacher)
 
     def log_likelihood(white: Floats) -> Floats:
-        z = prior[0] + prior[1] * white
-        out = residual.log_likelihood(score - form.score(z, at), forms.amplitude(z), forms.noise(z))
-        return out + forms.teacher_fit(z, teacher) if len(teacher) else out
+        z, block = prior[0] + prior[1] * white, max(100, IN_CACHE // len(seen.mean))
+        return np.concatenate([log_density(z[i : i + block]) for i in range(0, len(z), block)])
 
     sample = temper(log_likelihood, forms.n_dimensions, rng, n_particles=N_PARTICLES)
     return Sample(prior[0] + prior[1] * sample.z, sample.log_evidence)
@@ -249,15 +258,24 @@ def _shares(weight: Floats, n: int) -> NDArray[np.intp]:
     return count
 
 
-def _leave_one_out(residual: Residual, left_over: Floats, amplitude: Floats, noise: Floats) -> tuple[Floats, Floats]:
-    """Error and probability integral of each row predicted without itself, by reweighting draws."""
-    gap, sd = residual.leave_one_out(left_over, amplitude, noise)
-    log_density = -0.5 * (gap / sd) ** 2 - np.log(sd)
-    weight = np.exp(-(log_density - log_density.min(axis=0)))
-    weight = np.minimum(weight, weight.mean(axis=0) * np.sqrt(len(weight)))
-    weight /= weight.sum(axis=0)
-    error = (weight * gap).sum(axis=0)
-    below = (weight * ndtr(gap / sd)).sum(axis=0)
+def _leave_one_out(
+    residual: Residual, seen: Replicates, curve: Floats, amplitude: Floats, noise: Floats
+) -> tuple[Floats, Floats]:
+    """Error and probability integral of each row predicted without itself, by reweighting draws.
+
+    curve : (particles, designs); returns : (rows,) each, of CHECKED_ROWS at most, evenly spread
+    """
+    gaps, sds = residual.leave_one_out(seen.mean - curve, amplitude, noise)
+    every = -(-len(seen.design) // CHECKED_ROWS)
+    parts = []
+    for start in range(0, len(seen.design), every * BLOCK):
+        gap, sd = seen.leave_one_out(slice(start, start + every * BLOCK, every), gaps, sds, noise)
+        log_density = -0.5 * (gap / sd) ** 2 - np.log(sd)
+        weight = np.exp(-(log_density - log_density.min(axis=0)))
+        weight = np.minimum(weight, weight.mean(axis=0) * np.sqrt(len(weight)))
+        weight /= weight.sum(axis=0)
+        parts.append([(weight * gap).sum(axis=0), (weight * ndtr(gap / sd)).sum(axis=0)])
+    error, below = np.concatenate(parts, axis=1)
     return error, below
 
 
@@ -278,23 +296,28 @@ def _cautions(group: RowGroup, noise: Floats, prior: Prior | None) -> tuple[Caut
 
 
 def _score_falls(group: RowGroup, tolerance: float) -> list[ScoreFall]:
-    """The largest fall of each route's score where every input grew, if noise does not explain it."""
+    """The steepest fall of each route's mean score where every input grew, if the noise of runs does not explain it.
+
+    tolerance : of one run; that of a difference of means is the root of 1 / r_i + 1 / r_j of it
+    """
     out = []
     for route in sorted({m.route for m in group.rows}, key=lambda route: route.sort_key):
         rows = [m for m in group.rows if m.route == route]
-        x, score = np.array([m.inputs for m in rows], dtype=np.float64), np.array([m.score for m in rows])
-        grew = (x[None] >= x[:, None]).all(axis=2)
-        fall = np.where(grew, score[:, None] - score[None], 0.0)
+        seen = Replicates.of(np.array([m.inputs for m in rows], dtype=np.float64), np.array([m.score for m in rows]))
+        grew = (seen.at[None] >= seen.at[:, None]).all(axis=2)
+        fall = np.where(grew, seen.mean[:, None] - seen.mean[None], 0.0)
+        fall /= np.sqrt(1 / seen.count[:, None] + 1 / seen.count[None])
         i, j = np.unravel_index(int(fall.argmax()), fall.shape)
-        if fall[i, j] > np.sqrt(2.0) * tolerance:
+        if fall[i, j] > tolerance:
+            first = [rows[int((seen.design == k).argmax())].key for k in (i, j)]
             out.append(
                 ScoreFall(
                     group=group.name,
                     strategy=route.strategy,
-                    score_from=rows[i].score,
-                    score_to=rows[j].score,
-                    key_from=rows[i].key,
-                    key_to=rows[j].key,
+                    score_from=float(seen.mean[i]),
+                    score_to=float(seen.mean[j]),
+                    key_from=first[0],
+                    key_to=first[1],
                 )
             )
     return out
@@ -315,7 +338,7 @@ def _diagnose(
         ],
         "n_observed": n_rows,
         "loo_rmse_points": _points(np.asarray(error)),
-        "checked": {"by": CHECK, "n": n_rows, "coverage": held},
+        "checked": {"by": CHECK, "n": len(below), "coverage": held},
         "floor": asdict(floors),
         "noise_sd_points": round(100 * float(np.sqrt((forms.noise(z) ** 2).mean())), 2),
     }

@@ -31,13 +31,16 @@ FLOOR_LEVEL: Final = Parameter(
 CEILING: Final = Parameter(
     "ceiling", 0.5, 1.5, "linear", "log odds of (ceiling - floor) / (1 - floor)", "chosen by us: five eighths, wide"
 )
+_LARGEST: Final = 700.0  # whose exponential is a number
 N_FLOOR: Final = 3  # parameters that a floor takes, known or not
 
 
 def sigmoid(t: Floats) -> Floats:
     """1 / (1 + exp(-t)), without overflow."""
-    out: Floats = 0.5 * (1.0 + np.tanh(0.5 * t))
-    return out
+    out: Floats = np.minimum(-t, _LARGEST)  # then in place: this is where a fit spends its time
+    np.exp(out, out=out)
+    out += 1.0
+    return np.reciprocal(out, out=out)
 
 
 @dataclass(frozen=True, slots=True)

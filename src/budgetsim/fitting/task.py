@@ -16,12 +16,12 @@ from budgetsim.design.arrays import Floats
 from budgetsim.design.cautions import GroupName, LeftOutReason, PooledGain, RowsLeftOut
 from budgetsim.design.fitkey import METHOD, rows_hash
 from budgetsim.design.points import Measurement, Route
-from budgetsim.design.strategies import ANNOTATE, STRATEGIES, Axis
+from budgetsim.design.strategies import ANNOTATE, DISTILL, STRATEGIES, Axis
 from budgetsim.design.surface import Surface, TaskFit, axis_scale
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitting.gains import pair_draws
-from budgetsim.fitting.groups import Posterior, RowGroup, sample_posterior
-from budgetsim.fitting.hierarchy import NO_PRIOR, Pair, PopulationPrior, TaskSummary, pool_tasks, summarise_task
+from budgetsim.fitting.groups import GroupKey, Posterior, Prior, RowGroup, sample_posterior
+from budgetsim.fitting.hierarchy import Pair, PopulationPrior, TaskSummary, pool_tasks, summarise_task
 from budgetsim.fitting.hull import support_of
 from budgetsim.fitting.onset import Floors
 from budgetsim.fitting.sampler import Ints
@@ -30,6 +30,13 @@ FEW_SIZES: Final = 5  # distinct points: with fewer, other tasks are the prior, 
 PAIRING_FACTOR: Final = 2  # draws to pair for each that is kept
 UNCHANGED_ABOVE: Final = 0.9  # effective share of pairs: above it the gains of other tasks change next to nothing
 SUMMARY_DRAWS: Final = 400  # of a task that is fitted as a prior for others
+
+
+class Wanted(NamedTuple):
+    """What a task asks of others: curves under their keys, and gains of a teacher and a student."""
+
+    curves: frozenset[GroupKey]
+    gains: frozenset[Pair]
 
 
 class GroupFit(NamedTuple):
@@ -66,10 +73,10 @@ def fit_task(
     used, left_out = _select_rows(rows)
     if not used:
         raise NoEvidenceError(f"No row of {rows[0].task} states all its inputs; measure one, or derive them.")
-    population = _population_prior(rows[0].task, others, seed)
-    floors = _floors_of(rows[0].task, used)
+    groups, floors = _group_rows(used), _floors_of(rows[0].task, used)
+    population = _population_prior(groups, others, seed)
     n_spare = n_draws * PAIRING_FACTOR if population.gains else n_draws
-    fits = _fit_groups(used, floors, n_spare, seed, population)
+    fits = _fit_groups(groups, floors, n_spare, seed, population)
     surfaces, pooled_gains = _pair_draws_and_add_noise(fits, population, n_draws, seed)
     return TaskFit(
         task=rows[0].task,
@@ -83,38 +90,78 @@ def fit_task(
     )
 
 
-def _population_prior(task: str, others: Sequence[Measurement], seed: int) -> PopulationPrior:
-    """What the other tasks say of this one."""
+def _population_prior(own: Sequence[RowGroup], others: Sequence[Measurement], seed: int) -> PopulationPrior:
+    """What the other tasks say of the groups of this one; only what is asked of them is fitted."""
+    (task,) = {m.task for group in own for m in group.rows}
     by_task: dict[str, list[Measurement]] = defaultdict(list)
     for m in others:
         by_task[m.task].append(m)
     if task in by_task:
         raise InputError(f"Among the measurements of other tasks, {len(by_task[task])} are of {task}; leave them out.")
     usable = {name: tuple(_select_rows(_check_rows(by_task[name]))[0]) for name in sorted(by_task)}
-    return pool_tasks([_task_summary(used, _floors_of(name, used), seed) for name, used in usable.items() if used])
+    wanted = _wanted_of_others(own)
+    return pool_tasks(
+        [_task_summary(used, _floors_of(name, used), seed, wanted) for name, used in usable.items() if used]
+    )
 
 
-@lru_cache(maxsize=64)  # every task of a set is fitted beside all others
-def _task_summary(used: tuple[Measurement, ...], floors: Floors, seed: int) -> TaskSummary:
-    fits = _fit_groups(used, floors, SUMMARY_DRAWS, seed, NO_PRIOR)
+def _wanted_of_others(own: Sequence[RowGroup]) -> Wanted:
+    """Curves of few sizes, and the gains of pairs that this task has run on both sides."""
+    routes = {m.route for group in own for m in group.rows}
+    students = {route.student for route in routes if route.kind is ANNOTATE}
+    return Wanted(
+        curves=frozenset(group.key for group in own if group.n_sizes < FEW_SIZES),
+        gains=frozenset(route.pair for route in routes if route.kind is DISTILL and route.student in students),
+    )
+
+
+def _task_summary(used: tuple[Measurement, ...], floors: Floors, seed: int, wanted: Wanted) -> TaskSummary:
+    """One of the other tasks, as far as it is asked about: pairs of which it has run one side tell no gain."""
+    groups = _group_rows(used)
+    here = {group.name.route.pair for group in groups}
+    pairs = {pair for pair in wanted.gains if {pair, (None, pair[1])} <= here}
+    sides = pairs | {(None, student) for _, student in pairs}
+    fits = [
+        _fit_other(used, floors, seed, number)
+        for number, group in enumerate(groups)
+        if group.key in wanted.curves or group.name.route.pair in sides
+    ]
     return summarise_task({fit.group.key: fit.posterior for fit in fits}, [s for fit in fits for s in fit.surfaces])
 
 
+@lru_cache(maxsize=512)  # every task of a set is fitted beside all others
+def _fit_other(used: tuple[Measurement, ...], floors: Floors, seed: int, number: int) -> GroupFit:
+    """A group of another task by its number, as that task is fitted by itself."""
+    groups = _group_rows(used)
+    first = next(i for i, group in enumerate(groups) if group.kind == groups[number].kind)
+    leans = number != first and groups[number].n_sizes < FEW_SIZES
+    related = _related_prior(_fit_other(used, floors, seed, first)) if leans else None
+    return _fit_group(groups[number], floors, SUMMARY_DRAWS, [seed, number], related)
+
+
 def _fit_groups(
-    used: Sequence[Measurement], floors: Floors, n_draws: int, seed: int, population: PopulationPrior
+    groups: Sequence[RowGroup], floors: Floors, n_draws: int, seed: int, population: PopulationPrior
 ) -> list[GroupFit]:
     """Every group, its posterior and its surfaces; of a kind those with most rows first."""
     out: list[GroupFit] = []
-    largest: dict[str, tuple[int, Posterior]] = {}
-    for number, group in enumerate(_group_rows(used)):
-        rng = np.random.default_rng([seed, number])
-        n_rows, other = largest.get(group.kind, (0, None))
-        related = other.related_prior() if other and n_rows >= FEW_SIZES else None
-        prior = population.curves.get(group.key, related) if group.n_sizes < FEW_SIZES else None
-        posterior = sample_posterior(group, floors, rng, n_draws, prior)
-        largest.setdefault(group.kind, (len(group.rows), posterior))
-        out.append(GroupFit(group, posterior, _surfaces(group, posterior, n_draws, rng)))
+    for number, group in enumerate(groups):
+        prior = None
+        if group.n_sizes < FEW_SIZES:
+            largest = next((fit for fit in out if fit.group.kind == group.kind), None)
+            prior = population.curves.get(group.key, largest and _related_prior(largest))
+        out.append(_fit_group(group, floors, n_draws, [seed, number], prior))
     return out
+
+
+def _related_prior(largest: GroupFit) -> Prior | None:
+    """What the largest group of a kind tells of another student, if it knows enough itself."""
+    return largest.posterior.related_prior() if len(largest.group.rows) >= FEW_SIZES else None
+
+
+def _fit_group(group: RowGroup, floors: Floors, n_draws: int, seed: list[int], prior: Prior | None) -> GroupFit:
+    rng = np.random.default_rng(seed)
+    posterior = sample_posterior(group, floors, rng, n_draws, prior)
+    return GroupFit(group, posterior, _surfaces(group, posterior, n_draws, rng))
 
 
 def _pair_draws_and_add_noise(
@@ -228,8 +275,7 @@ def _surfaces(group: RowGroup, posterior: Posterior, n_draws: int, rng: np.rando
     knots = {route: _knots(route.kind.axes, rows) for route, rows in groups.items()}
     tables = {route: group.at(route, _mesh(knots[route])) for route in groups}
     path_at = np.concatenate(list(tables.values()))
-    rows_at = posterior.residual.at
-    left_over = posterior.score - posterior.mean(rows_at)
+    left_over = posterior.seen.mean - posterior.mean(posterior.seen.at)
     noise = posterior.noise()
     path = posterior.residual.draw(path_at, left_over, posterior.amplitude(), noise, rng)
     draws = np.clip(posterior.mean(path_at) + path, 0.0, 1.0)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from budgetsim.design.cautions import Caution, FewRows, FromOtherTasks, GroupName, PooledGain, RowsLeftOut, ScoreFall
+from budgetsim.report.remarks import INPUT_WORDS
 
 if TYPE_CHECKING:
     from budgetsim.laws.cautions import CurveCaution
@@ -69,7 +70,7 @@ def _left_out(c: RowsLeftOut) -> str:
     route = f"{c.route.strategy} of {c.route.student}"
     if c.reason == "unknown_inputs":
         route += f" from {c.route.teacher}" if c.route.teacher else ""
-        return f"{route}: {' and '.join(c.inputs)} not known"
+        return f"{route}: number of {' and '.join(INPUT_WORDS[name] for name in c.inputs)} not known"
     if c.reason == "inputs_out_of_range":
         return f"{route}: an input below zero or not finite"
     return f"{route}: the teacher alone costs more than the budget"

@@ -41,7 +41,7 @@ def fit_page(fit: TaskFit) -> Page:
         forms = ", ".join(f"{f['form']} {f['weight']:.2f}" for f in d.get("forms", []))
         rows.append(
             (
-                s.route.label,
+                s.route.short,
                 str(s.n_rows),
                 forms,
                 "-" if d.get("loo_rmse_points") is None else f"{d['loo_rmse_points']:.2f}",

@@ -1,0 +1,225 @@
+"""What a page rests on, as plain JSON: draws, costs before any terms, prices that move, points, notes, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any, Final
+
+from budgetsim._version import __version__
+from budgetsim.answers.choices import Choices, reprice, rivals
+from budgetsim.answers.evidence import Evidence
+from budgetsim.answers.pricing import Pricing
+from budgetsim.choosing.options import Option
+from budgetsim.costs.hours import Hours
+from budgetsim.costs.model import compute_per_unit, teacher_steps
+from budgetsim.costs.rates import RateCard
+from budgetsim.costs.terms import NO_TERMS, Terms
+from budgetsim.design.points import Measurement
+from budgetsim.design.surface import Surface
+from budgetsim.economics.levers import price_levers
+from budgetsim.page.campaign import CampaignState
+from budgetsim.page.packing import UNIT, Packed, pack, shape_of
+from budgetsim.report.notes import choice_notes, unpriced_words
+from budgetsim.store.query import is_miniature
+
+PAGE_SCHEMA_VERSION: Final = 1
+MOST_PACKED: Final = 950_000  # bytes before base64: a page of six tasks stays below 1.5 MB
+_UNBOUNDED: Final = 10**12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One task of a page: evidence, what money can buy, and the runs worth measuring (JSON of `report.next_run`)."""
+
+    evidence: Evidence
+    choices: Choices
+    next_runs: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """What a page is made from.
+
+    data : a JSON object; `packed` the surfaces of all its tasks, in their order
+    """
+
+    data: Mapping[str, Any]
+    packed: Packed
+
+
+def collect(
+    sources: Sequence[Source],
+    pricing: Pricing,
+    budget_usd: float,
+    today: date,
+    campaign: CampaignState | None = None,
+) -> Payload:
+    """Gather what the page of some tasks needs, or of a campaign whose tasks may have no evidence yet.
+
+    budget_usd : US dollars that the page opens with; its terms are those of the pricing
+    """
+    tasks, surfaces = [], []
+    for source in sources:
+        options = reprice(source.evidence, source.choices, replace(pricing, terms=NO_TERMS))
+        tasks.append(_task(source, pricing, options))
+        surfaces += [o.surface for o in options]
+    packed = pack(surfaces, MOST_PACKED)
+    card = pricing.card
+    data = {
+        "schema_version": PAGE_SCHEMA_VERSION,
+        "version": __version__,
+        "date": today.isoformat(),
+        "card": {"name": card.name, "about": card.about, "prices": _prices(card, [t["name"] for t in tasks])},
+        "compute": pricing.compute,
+        "settings": _settings(pricing.terms, budget_usd),
+        "precision_points": 100 * UNIT * packed.step / 2,
+        "step": packed.step,
+        "tasks": tasks,
+        "campaign": None if campaign is None else campaign.to_json(),
+    }
+    return Payload(data=data, packed=packed)
+
+
+def _settings(terms: Terms, budget_usd: float) -> dict[str, Any]:
+    """Where the sliders stand at first; null where nothing is said."""
+    return {
+        "budget": budget_usd,
+        "owned": terms.owned_labels,
+        "maxLabels": terms.max_labels,
+        "pool": terms.pool,
+        "perDay": terms.labels_per_day,
+        "gpus": terms.gpus,
+        "days": None if terms.deadline_days == float("inf") else terms.deadline_days,
+    }
+
+
+def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[str, Any]:
+    choices, card, evidence = source.choices, pricing.card, source.evidence
+    task, fit, over = choices.task, choices.fit, card.overheads
+    rows = evidence.rows(task.name)
+    levers = price_levers(task, options, card)
+    teacher = pricing.terms.owned_teacher
+    return {
+        "name": task.name,
+        "metric": task.metric,
+        "description": task.description,
+        "n_test": task.n_test,
+        "constant": {"score": task.constant_score, "answer": task.constant_answer},
+        "evidence": {
+            "set": fit.evidence_set,
+            "source": options[0].evidence.source if options else "",
+            "device": options[0].evidence.device if options else None,
+            "method": fit.method,
+            "rows_hash": fit.rows_hash,
+            "n_draws": fit.n_draws,
+            "n_rows": len(rows),
+        },
+        "overheads": {"dev_test_labels": over.dev_labels + over.test_labels, "runs_per_model": over.runs_per_model},
+        "owned_teacher": None if teacher is None else {"teacher": teacher[0], "n": teacher[1]},
+        "label_available": card.available(task.name),
+        "levers": [
+            {
+                "name": lever.name,
+                "unit": lever.unit,
+                "usd": lever.now_usd,
+                "stages": list(lever.stages),
+                "device_class": lever.device_class,
+            }
+            for lever in levers
+        ],
+        "surfaces": [_surface(o, [m for m in rows if m.route == o.route]) for o in options],
+        "rivals": _rivals(evidence, task.name, pricing),
+        "left_out": unpriced_words(choices),
+        "notes": choice_notes(choices, pricing.compute, card),
+        "next": source.next_runs,
+    }
+
+
+def _surface(option: Option, rows: Sequence[Measurement]) -> dict[str, Any]:
+    surface, cost, hours = option.surface, option.cost, option.hours
+    return {
+        "id": "|".join(surface.route.sort_key),
+        **asdict(surface.route),
+        "label": surface.route.label,
+        "doing": surface.route.doing,
+        "inputs": list(surface.inputs),
+        **shape_of(surface),
+        "n_rows": surface.n_rows,
+        "support": _support(surface),
+        "rows": [_row(m) for m in rows],
+        "device_class": None if hours is None else hours.device_class,
+        "hours": None if hours is None else hours.model,
+        "cost": {
+            "fixed": dict(cost.fixed),
+            "perUnit": {name: dict(stages) for name, stages in cost.per_unit.items()},
+            "steps": {stage: {"n": list(s.n), "y": list(s.y)} for stage, s in cost.steps.items()},
+            "limits": dict(cost.limits),
+        },
+        "clock": None if hours is None else _clock(option, hours),
+    }
+
+
+def _support(surface: Surface) -> dict[str, Any]:
+    s = surface.support
+    return {
+        "points": s.points.tolist(),
+        "normals": [[round(v, 12) for v in face] for face in s.normals.tolist()],
+        "offsets": [round(v, 12) for v in s.offsets.tolist()],
+    }
+
+
+def _row(m: Measurement) -> list[float | int | None]:
+    """Counts of the inputs, score in percent, and the seed."""
+    return [*m.inputs, round(100 * m.score, 3), m.seed]
+
+
+def _clock(option: Option, hours: Hours) -> dict[str, Any]:
+    """Device-hours: a fixed part, of one unit of each input by stage, and of tuning a teacher."""
+    kind = option.route.kind
+    return {
+        "train_fixed": hours.train_fixed,
+        "per_unit": compute_per_unit(kind, hours, lambda h: h),
+        "steps": {
+            stage: {"n": list(s.n), "y": list(s.y)} for stage, s in teacher_steps(kind, hours, lambda h: h).items()
+        },
+    }
+
+
+def _rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[dict[str, Any]]:
+    """Cheap students measured on the task, whatever a project owns; the page prices their labels."""
+    unbounded = replace(pricing, terms=NO_TERMS._replace(max_labels=_UNBOUNDED))
+    return [
+        {
+            "student": r.student,
+            "n_labels": r.n_labels,
+            "score": r.score,
+            "n_runs": r.n_runs,
+            "evidence_set": r.evidence_set,
+            "miniature": is_miniature(r.evidence_set),
+        }
+        for r in rivals(evidence, task, unbounded)
+    ]
+
+
+def _prices(card: RateCard, tasks: Sequence[str]) -> list[dict[str, Any]]:
+    """The card's prices that the page rests on, each with its source and date."""
+    out = []
+    for task in tasks:
+        label = card.label_price(task)
+        if label is not None:
+            out.append(_price(f"a label of {task}", float(label.usd), label.source, label.as_of))
+    for name in ("gpu", "cpu"):
+        if card.has_device(name):
+            device = card.device(name)
+            usd = float(device.usd_per_device_hour)
+            out.append(_price(f"an hour of {device.model}", usd, device.source, device.as_of))
+    if card.llm is not None:
+        usd = float(card.llm.usd_per_mtok_input)
+        out.append(_price(f"a million input tokens of {card.llm.model}", usd, card.llm.source, card.llm.as_of))
+    return out
+
+
+def _price(what: str, usd: float, source: str, as_of: str) -> dict[str, Any]:
+    return {"what": what, "usd": usd, "source": source, "as_of": as_of}

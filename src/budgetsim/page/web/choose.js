@@ -1,0 +1,294 @@
+// Which plan to recommend and what would change it: budgetsim.choosing's recommend, winners, cheapest, targets,
+// breakeven and shadow.
+
+import { EASY, FINE, prepare } from "./allocate.js";
+import { applyTerms, atPrice, costModel, hasStage, leastOf, limitOf, scaled, stagesAt, totalAt } from "./cost.js";
+import { classify, drawsAt, runInterval } from "./surface.js";
+
+const HAIR = 0.001; // a tenth of a point: no advantage that anybody could measure
+const CHEAPER = 0.99; // a plan is cheaper where it saves at least one percent
+const STOP_WITHIN = 0.01;
+const FACTORS = [1, 4, 32];
+export const PRICED_STAGES = {
+  labels: ["labels", "dev_and_test_labels"],
+  LLM: ["llm_labels"],
+  compute: ["teacher", "labelling", "distillation", "student"],
+};
+
+const kept = new Map();
+
+/** What money can buy on a task under settings {prices: {lever: usd}, owned, maxLabels, pool, perDay, gpus, days}. */
+export function optionsOf(task, settings) {
+  const terms = { ...settings, pool: settings.pool ?? task.own_pool ?? null };
+  return task.surfaces.flatMap((surface) => {
+    let cost = costModel(surface.cost);
+    for (const lever of task.levers) {
+      const usd = settings.prices[lever.name] ?? lever.usd;
+      if (usd !== lever.usd) cost = atPrice(cost, lever, usd, surface.device_class);
+    }
+    const under = (ownedTeacher) => ({
+      surface,
+      route: surface.id,
+      label: surface.label,
+      cost: applyTerms(cost, surface.clock, surface.inputs, task.overheads, terms, ownedTeacher),
+    });
+    const own = task.owned_teacher;
+    return own && own.teacher === surface.teacher ? [under(own.n), under(null)] : [under(null)];
+  });
+}
+
+export const searches = (options, fine = EASY) => options.map((o) => prepare(o, fine, kept));
+
+/** The plan worth most, or one that is worse by less than anybody can measure and cheaper, or else simpler. */
+export function recommended(worths, usd, kinds = null) {
+  const places = worths.map((_, i) => i);
+  const first = (among, ...keys) =>
+    among.reduce((a, b) => {
+      const key = keys.find((k) => k(a) !== k(b));
+      return key && key(b) < key(a) ? b : a;
+    });
+  const top = first(places, (i) => -worths[i], (i) => usd[i]);
+  const near = places.filter((i) => worths[i] > worths[top] - HAIR);
+  const cheaper = near.filter((i) => usd[i] < CHEAPER * usd[top]);
+  if (cheaper.length) return first(cheaper, (i) => usd[i], (i) => -worths[i]);
+  const simpler = near.filter((i) => kinds && kinds[i] < kinds[top] && CHEAPER * usd[i] <= usd[top]);
+  return simpler.length ? first(simpler, (i) => kinds[i], (i) => -worths[i], (i) => usd[i]) : top;
+}
+
+/** Rows of the options by route: two where a teacher is owned. */
+function rowsByRoute(options) {
+  const rows = new Map();
+  options.forEach((o, i) => rows.set(o.route, [...(rows.get(o.route) ?? []), i]));
+  return rows;
+}
+
+const named = (option, counts) => Object.fromEntries(option.surface.inputs.map((name, i) => [name, counts[i]]));
+
+/** What one budget buys of each option, and of the constant answer in the last row, and which is recommended. */
+export function choosePlan(task, options, ready, usd) {
+  const bests = ready.map((search, i) => search.best(options[i].cost, usd));
+  const worth = [...bests.map((b) => b.value), task.constant.score];
+  const cost = [...bests.map((b, i) => (b.counts ? totalAt(options[i].cost, named(options[i], b.counts)) : Infinity)), 0];
+  const kinds = [...bests.map((b) => (b.counts ? b.counts.filter((n) => n > 0).length : 0)), 0];
+  const pick = (rows) => rows.map((i) => worth[i]);
+  const keptRows = [...rowsByRoute(options).values()].map((rows) => rows[recommended(pick(rows), rows.map((i) => cost[i]))]);
+  const all = [...keptRows, options.length];
+  const row = all[recommended(pick(all), all.map((i) => cost[i]), all.map((i) => kinds[i]))];
+  return { bests, worth, cost, kept: keptRows.filter((i) => bests[i].counts), row };
+}
+
+/** One plan of an option, with its score and interval in percent. */
+export function planAt(option, counts) {
+  const { surface, cost } = option;
+  const plan = named(option, counts);
+  const draws = drawsAt(surface, counts);
+  const [kind, factor] = classify(surface.support, counts);
+  const [lower, upper] = runInterval(draws, surface.noise).map((v) => 100 * v);
+  const usd = stagesAt(cost, plan);
+  const days = cost.days ? totalAt(cost.days, plan) : null;
+  return { option, plan, usd: Object.values(usd).reduce((a, b) => a + b, 0), stages: usd, lower, upper, kind, factor, days, draws };
+}
+
+/** Share of worlds in which each of some plans has the highest mean score; ties share a world. */
+export function chanceOfBest(columns) {
+  const chances = columns.map(() => 0);
+  const n = columns[0].length;
+  for (let d = 0; d < n; d++) {
+    const top = Math.max(...columns.map((c) => c[d]));
+    const first = columns.map((c) => c[d] === top);
+    const share = 1 / first.filter(Boolean).length / n;
+    first.forEach((yes, i) => (chances[i] += yes ? share : 0));
+  }
+  return chances;
+}
+
+/** The answer to one budget: plans a route, the best first, the recommended one, and what stands beside it. */
+export function optimize(task, settings) {
+  const options = optionsOf(task, settings);
+  const chosen = choosePlan(task, options, searches(options, FINE), settings.budget);
+  const score = 100 * task.constant.score;
+  const nothing = { option: null, label: "constant", plan: {}, usd: 0, stages: {}, score, lower: score, upper: score, kind: "observed", factor: 1, days: null };
+  const plans = chosen.kept.map((i) => ({
+    ...planAt(options[i], chosen.bests[i].counts),
+    label: options[i].label,
+    score: 100 * chosen.worth[i],
+    row: i,
+  }));
+  plans.push({ ...nothing, row: options.length });
+  const n = options.length ? options[0].surface.n_draws : 1;
+  const columns = plans.map((p) => p.draws ?? new Float64Array(n).fill(task.constant.score));
+  chanceOfBest(columns).forEach((chance, i) => (plans[i].pBest = chance));
+  plans.sort((a, b) => b.score - a.score || a.usd - b.usd);
+  const best = plans.find((p) => p.row === chosen.row);
+  const easy = searches(options);
+  return {
+    options,
+    plans,
+    best,
+    stop: stopHere(task, options, easy, settings.budget, best),
+    shadow: shadowPrice(task, options, easy, settings.budget),
+    changes: priceChanges(task, options, easy, settings.budget, best),
+    unbought: options.filter((o, i) => !chosen.bests[i].counts && !plans.some((p) => p.option?.route === o.route)),
+  };
+}
+
+const bestValues = (task, costs, ready, usd) => [...ready.map((s, i) => s.best(costs[i], usd).value), task.constant.score];
+const topValue = (task, costs, ready, usd) => Math.max(...bestValues(task, costs, ready, usd));
+
+/** Numbers evenly spaced in log, ends exact. */
+export function geomspace(low, high, n) {
+  const step = Math.log(high / low) / (n - 1);
+  return Array.from({ length: n }, (_, i) => (i === 0 ? low : i === n - 1 ? high : low * Math.exp(step * i)));
+}
+
+/** The least amount up to `high` that is enough; once enough, always enough. Looks at the same amounts as `cheapest`. */
+export function cheapest(enough, low, high) {
+  if (enough(0)) return 0;
+  let grid = high > 0 ? geomspace(Math.min(Math.max(low, high / 1e7, 1e-6), high), high, 61) : [0];
+  if (!enough(grid[grid.length - 1])) return null;
+  let first = firstOf(grid, enough);
+  for (let zoom = 0; zoom < 2; zoom++) {
+    grid = geomspace(grid[Math.max(first - 1, 0)], grid[first], 33);
+    first = firstOf(grid, enough);
+  }
+  return grid[first];
+}
+
+/** The first place of an ascending grid that is enough, of which the last is. */
+function firstOf(grid, enough) {
+  let low = -1;
+  let high = grid.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (enough(grid[middle])) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+const leastUsd = (options) =>
+  Math.min(...options.map((o) => totalAt(o.cost, Object.fromEntries(o.surface.inputs.map((name) => [name, leastOf(o.cost, name)])))));
+
+/** The cheapest budget within a point of the best score: {usd, score, label}; null where there is none. */
+function stopHere(task, options, ready, budget, best) {
+  if (budget <= 0 || !options.length) return null;
+  const costs = options.map((o) => o.cost);
+  const top = best.usd || budget;
+  const aim = topValue(task, costs, ready, top) - STOP_WITHIN;
+  if (task.constant.score >= aim) return { usd: 0, score: 100 * task.constant.score, label: "constant", plan: {} };
+  const usd = cheapest((money) => topValue(task, costs, ready, money) >= aim, leastUsd(options), top);
+  if (usd === null) return null;
+  const values = bestValues(task, costs, ready, usd);
+  const row = values.indexOf(Math.max(...values));
+  if (row === options.length) return { usd: 0, score: 100 * task.constant.score, label: "constant", plan: {} };
+  const plan = planAt(options[row], ready[row].best(costs[row], usd).counts);
+  return { ...plan, score: 100 * values[row], label: options[row].label };
+}
+
+/** What the best plan gains with $100 more, and loses with $100 less, points. */
+function shadowPrice(task, options, ready, budget) {
+  const costs = options.map((o) => o.cost);
+  const [less, now, more] = [Math.max(budget - 100, 0), budget, budget + 100].map((usd) => topValue(task, costs, ready, usd));
+  return { gain: 100 * (more - now), loss: 100 * (now - less) };
+}
+
+/** For each price, up and down: the nearest factor at which another route is best. */
+function priceChanges(task, options, ready, budget, best) {
+  const rows = rowsByRoute(options);
+  const routes = [...rows.keys(), "constant"];
+  const now = best.option ? best.option.route : "constant";
+  const atCard = bestValues(task, options.map((o) => o.cost), ready, budget);
+  const winner = (stages, factor) => {
+    const values = options.map((o, i) =>
+      hasStage(o.cost, stages) ? ready[i].best(scaled(o.cost, stages, factor), budget).value : atCard[i],
+    );
+    const grouped = [...[...rows.values()].map((same) => Math.max(...same.map((i) => values[i]))), task.constant.score];
+    return routes[winnerOf(grouped, routes.indexOf(now))];
+  };
+  const changes = [];
+  for (const [price, stages] of Object.entries(PRICED_STAGES)) {
+    if (!options.some((o) => hasStage(o.cost, stages))) continue;
+    for (const up of [true, false]) {
+      const found = firstChange((f) => winner(stages, f), now, FACTORS.map((f) => (up ? f : 1 / f)), 1.02);
+      if (found) changes.push({ price, factor: found[0], instead: labelOf(task, found[1]) });
+    }
+  }
+  return changes;
+}
+
+export const labelOf = (task, route) => task.surfaces.find((s) => s.id === route)?.label ?? "constant";
+
+/** The row with the highest value; the one that stands wins by a hair, and so does the last, which is free. */
+function winnerOf(values, now) {
+  const top = Math.max(...values);
+  if (values[values.length - 1] > top - HAIR) return values.length - 1;
+  return values[now] > top - HAIR ? now : values.indexOf(top);
+}
+
+/** The first place on a walk at which another wins, narrowed by bisection, and which; null for none. */
+export function firstChange(winner, now, places, close) {
+  let low = places[0];
+  for (const place of places.slice(1)) {
+    let other = winner(place);
+    if (other === now) {
+      low = place;
+      continue;
+    }
+    let high = place;
+    while (Math.max(low, high) > close * Math.min(low, high)) {
+      const middle = Math.sqrt(low * high);
+      const there = winner(middle);
+      if (there === now) low = middle;
+      else [high, other] = [middle, there];
+    }
+    return [high, other];
+  }
+  return null;
+}
+
+/** What growing budgets buy: for each the recommended plan, and of each route the score and what it spends. */
+export function trace(task, settings, budgets, fine = EASY) {
+  const options = optionsOf(task, settings);
+  const ready = searches(options, fine);
+  return budgets.map((usd) => {
+    const { bests, worth, cost, kept: rows, row } = choosePlan(task, options, ready, usd);
+    const routes = new Map(rows.map((i) => [options[i].route, { option: options[i], counts: bests[i].counts, score: 100 * worth[i], usd: cost[i] }]));
+    const plan = row === options.length ? {} : named(options[row], bests[row].counts);
+    return { budget: usd, routes, route: row === options.length ? "constant" : options[row].route, plan, usd: cost[row], score: 100 * worth[row] };
+  });
+}
+
+/** Who wins at each budget and price of a lever: rows of route ids, a row a price. */
+export function winnersMap(task, settings, budgets, lever, prices) {
+  return prices.map((usd) => trace(task, { ...settings, prices: { ...settings.prices, [lever]: usd } }, budgets).map((t) => t.route));
+}
+
+/** The best plan's score with each price, the budget and the pool halved and doubled: the widest swing first. */
+export function tornado(task, settings) {
+  const at = (changed) => {
+    const options = optionsOf(task, changed);
+    const { worth, row } = choosePlan(task, options, searches(options, FINE), changed.budget);
+    return { score: 100 * worth[row], label: row === options.length ? "constant" : options[row].label };
+  };
+  const swing = (name, unit, low, high, change) => ({ name, unit, low, high, atLow: at(change(low)), atHigh: at(change(high)) });
+  const { budget } = settings;
+  const swings = [swing("budget", "in all", budget / 2, budget * 2, (v) => ({ ...settings, budget: v }))];
+  for (const lever of task.levers) {
+    const usd = settings.prices[lever.name] ?? lever.usd;
+    if (!usd && lever.name !== "texts") continue;
+    const [low, high] = usd ? [usd / 2, usd * 2] : [0, 0.01];
+    swings.push(swing(lever.name, lever.unit, low, high, (v) => ({ ...settings, prices: { ...settings.prices, [lever.name]: v } })));
+  }
+  const pool = poolOf(task, settings);
+  if (pool !== null) swings.push(swing("pool", "texts", Math.round(pool / 2), pool * 2, (v) => ({ ...settings, pool: v })));
+  return swings.sort((a, b) => Math.abs(b.atHigh.score - b.atLow.score) - Math.abs(a.atHigh.score - a.atLow.score));
+}
+
+/** How many unlabelled texts there are; null where no option takes any. */
+export function poolOf(task, settings) {
+  const sizes = optionsOf(task, settings).flatMap((o) =>
+    o.surface.inputs.filter((n) => n !== "n_labels").map((n) => limitOf(o.cost, n)),
+  );
+  const bounded = sizes.filter((n) => n < 1e15);
+  return bounded.length ? Math.max(...bounded) : null;
+}
