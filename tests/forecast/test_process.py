@@ -32,13 +32,13 @@ def made(n: int, seed: int, n_tasks: int = 4) -> Cells:
     texts = np.where(learner == 2, rng.uniform(4, 11, n), 0.0)
     traits = rng.normal(size=(n_tasks, 4))[task.astype(int)]
     x = np.column_stack([rng.uniform(3, 9, n), texts])
-    return Cells(task, learner, (learner == 2).astype(float), x, traits, np.full(n, 0.3), (learner > 0).astype(float))
+    return Cells(task, learner, (learner == 2).astype(float), x, traits, np.full(n, 0.3))
 
 
 def varied(seed: int = 0) -> Hypers:
     rng = np.random.default_rng(seed)
     h = start()
-    return replace(h, variance=rng.uniform(0.01, 0.4, h.variance.shape), mean=0.3, noise=3e-4, misfit=0.02, dear=1.7)
+    return replace(h, variance=rng.uniform(0.01, 0.4, h.variance.shape), mean=0.3, noise=3e-4, misfit=0.02)
 
 
 def plain(a: Cells, i: int, b: Cells, j: int, h: Hypers) -> float:
@@ -54,9 +54,7 @@ def plain(a: Cells, i: int, b: Cells, j: int, h: Hypers) -> float:
     p, q = a.x[i] - CENTRE, b.x[j] - CENTRE
     slope = p[0] * q[0] + (p[1] * q[1] if a.x[i, 1] > 0 and b.x[j, 1] > 0 else 0)
     bend = np.exp(-sum((a.x[i, k] - b.x[j, k]) ** 2 / (2 * h.length[k] ** 2) for k in range(2)))
-    own = h.dear ** (a.dear[i] + b.dear[j])
-    wider = [1, 1, 1, 1, 1, own, own, own]
-    return sum(w * g * (v[0] + v[1] * slope + v[2] * bend) for w, g, v in zip(wider, shared, h.variance, strict=True))
+    return sum(g * (v[0] + v[1] * slope + v[2] * bend) for g, v in zip(shared, h.variance, strict=True))
 
 
 def test_the_covariance_is_the_sum_of_its_effects():

@@ -114,6 +114,15 @@ def test_replicates_are_one_cell_with_the_mean_and_the_count():
     assert len(seen.cells) == 1
 
 
+def test_rows_without_labels_are_no_cells_but_an_llm_stands_where_slopes_pivot():
+    llm = Route(strategy="annotate", student="llm:chat:x")
+    seen = gather([row("a", ANNOTATE, 0, 0, 0.6), row("a", llm, 0, 0, 0.7), row("b", ANNOTATE, 100, 0, 0.5)], FACTS)
+    assert sorted(seen.cells.x[:, 0].round(3).tolist()) == [
+        round(float(np.log1p(100)), 3),
+        round(float(np.log1p(1000)), 3),
+    ]
+
+
 def test_the_first_run_is_the_one_that_takes_most_variance_away():
     """By brute force: condition on each offered design as if it had been run, and sum what is left."""
     seen, h, routes = gather(others(), FACTS), start(), [ANNOTATE, DISTILL]

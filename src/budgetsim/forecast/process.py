@@ -19,7 +19,6 @@ from budgetsim.design.arrays import Floats
 from budgetsim.forecast.scale import stretch
 
 GROUPS: Final = ("all", "family", "learner", "trait", "task", "trait_family", "task_family", "task_learner")
-OWN_WAYS: Final = 5  # groups from here on are what a task does to some learners alone
 PARTS: Final = ("level", "slope", "bend")
 CENTRE: Final = np.log1p([1000.0, 10_000.0])  # counts at which slopes pivot: labels, texts
 JITTER: Final = 1e-6
@@ -30,7 +29,7 @@ class Cells:
     """Points of the process: who, on which task, at which counts.
 
     task, learner, family : (n,) small whole numbers; x : (n, 2), log(1 + labels) and log(1 + texts)
-    traits : (n, k) of the task; floor : (n,), fraction of the metric; dear : (n,), 1 for tuned learners, else 0
+    traits : (n, k) of the task; floor : (n,), fraction of the metric
     """
 
     task: Floats
@@ -39,7 +38,6 @@ class Cells:
     x: Floats
     traits: Floats
     floor: Floats
-    dear: Floats
 
     def __len__(self) -> int:
         return len(self.task)
@@ -60,7 +58,6 @@ class Hypers:
 
     variance : (groups, parts); length : of bends, in labels and in texts; like : of traits
     noise : variance of one run in scores, times `stretch` squared; misfit : of a cell, whatever its runs
-    dear : how many times wider a task's own ways with a dear learner are
     """
 
     mean: float
@@ -69,7 +66,6 @@ class Hypers:
     like: float
     noise: float
     misfit: float
-    dear: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
@@ -109,16 +105,9 @@ def parts(a: Cells, b: Cells, length: Floats) -> Floats:
 def covariance(a: Cells, b: Cells, h: Hypers) -> Floats:
     """Prior covariance of the means of two lots of cells, (n, m)."""
     p = parts(a, b, h.length)
-    gs = groups(a, b, h.like)
-    wider = h.dear ** np.add.outer(a.dear, b.dear)
-    return mix(gs[:OWN_WAYS], p, h.variance[:OWN_WAYS]) + wider * mix(gs[OWN_WAYS:], p, h.variance[OWN_WAYS:])
-
-
-def mix(gs: Floats, ps: Floats, variance: Floats) -> Floats:
-    """Sum of the effects of some groups: (groups, n, m), (parts, n, m) and (groups, parts) to (n, m)."""
-    out = np.zeros(ps.shape[1:])
-    for g, weights in zip(gs, variance, strict=True):
-        out += g * np.tensordot(weights, ps, axes=1)
+    out = np.zeros(p.shape[1:])
+    for g, weights in zip(groups(a, b, h.like), h.variance, strict=True):
+        out += g * np.tensordot(weights, p, axes=1)
     return out
 
 

@@ -12,13 +12,11 @@ from scipy.optimize import minimize
 from budgetsim.design.arrays import Floats
 from budgetsim.forecast.process import (
     JITTER,
-    OWN_WAYS,
     Cells,
     Hypers,
     covariance,
     error_variance,
     groups,
-    mix,
     parts,
     start,
 )
@@ -43,29 +41,22 @@ def loss_of(cells: Cells, z: Floats, n_runs: Floats, h0: Hypers) -> Callable[[Fl
     """Minus the log posterior of the hyperparameters, up to a constant, with its gradient, as a function of `pack`."""
     gs, ps = groups(cells, cells, h0.like), parts(cells, cells, h0.length)
     wide = stretch(z, cells.floor) ** 2 / n_runs
-    both = np.add.outer(cells.dear, cells.dear)
     theta0 = pack(h0)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         h = unpack(theta, h0)
-        wider = h.dear**both
-        own = wider * mix(gs[OWN_WAYS:], ps, h.variance[OWN_WAYS:])
-        noisy = mix(gs[:OWN_WAYS], ps, h.variance[:OWN_WAYS]) + own
+        noisy = np.zeros_like(gs[0])
+        for g, weights in zip(gs, h.variance, strict=True):
+            noisy += g * np.tensordot(weights, ps, axes=1)
         noisy[np.diag_indices_from(noisy)] += h.noise * wide + h.misfit + JITTER
         root = cholesky(noisy, lower=True, check_finite=False)
         inverse = cho_solve((root, True), np.eye(len(z)), check_finite=False)
         alpha = inverse @ (z - h.mean)
         slope = inverse - np.outer(alpha, alpha)
         value = 0.5 * (z - h.mean) @ alpha + np.log(np.diag(root)).sum()
-        scaled = [slope if k < OWN_WAYS else slope * wider for k in range(len(gs))]
-        by_variance = np.array([[0.5 * np.vdot(a * g, p) for p in ps] for a, g in zip(scaled, gs, strict=True)])
-        by_variance *= h.variance
+        by_variance = np.array([[0.5 * np.vdot(slope, g * p) for p in ps] for g in gs]) * h.variance
         diagonal = np.diag(slope)
-        ends = [
-            0.5 * h.noise * (diagonal @ wide),
-            0.5 * h.misfit * diagonal.sum(),
-            0.5 * np.vdot(slope, own * both),
-        ]
+        ends = [0.5 * h.noise * (diagonal @ wide), 0.5 * h.misfit * diagonal.sum()]
         gradient = np.concatenate([by_variance.ravel(), ends, [-alpha.sum()]])
         away = (theta[:-1] - theta0[:-1]) / PRIOR_SD
         gradient[:-1] += away / PRIOR_SD
@@ -83,12 +74,12 @@ def log_likelihood(cells: Cells, z: Floats, n_runs: Floats, h: Hypers) -> float:
 
 
 def pack(h: Hypers) -> Floats:
-    """What is searched for: logarithms of variances, noise, misfit and `dear`, and the mean."""
-    return np.concatenate([np.log(h.variance).ravel(), np.log([h.noise, h.misfit, h.dear]), [h.mean]])
+    """What is searched for: logarithms of variances, noise and misfit, and the mean."""
+    return np.concatenate([np.log(h.variance).ravel(), np.log([h.noise, h.misfit]), [h.mean]])
 
 
 def unpack(theta: Floats, h: Hypers) -> Hypers:
     """The hyperparameters that `pack` told; lengths are those of h."""
-    v = np.exp(theta[:-4]).reshape(h.variance.shape)
-    noise, misfit, dear = np.exp(theta[-4:-1]).tolist()
-    return Hypers(float(theta[-1]), v, h.length, h.like, noise, misfit, dear)
+    v = np.exp(theta[:-3]).reshape(h.variance.shape)
+    noise, misfit = np.exp(theta[-3:-1])
+    return Hypers(float(theta[-1]), v, h.length, h.like, float(noise), float(misfit))
