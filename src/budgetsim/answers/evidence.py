@@ -214,7 +214,7 @@ def fit_and_store(evidence: Evidence, task: str, say: Say = lambda _: None) -> T
 
 
 def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
-    """The forecast of a task without runs, else the fit beside the store or in the package that is of these very rows."""
+    """The forecast of a task without runs, else the fit, beside the store or in the package, of these very rows."""
     if task in evidence.forecasts:
         return evidence.forecasts[task]
     folders = [evidence.paths.fits, package_data("fits")]
