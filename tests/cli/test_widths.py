@@ -143,6 +143,7 @@ def test_a_table_gives_up_what_is_optional_first_and_then_becomes_records():
     assert len(TABLE.lines(44)) == len(TABLE.lines()) == 4
     assert TABLE.lines(43)[0].split() == ["who", "labels", "score"]
     assert TABLE.lines(43)[-1] == "(no room in 43 columns for: note)"
+    assert TABLE.lines(26)[-2:] == ["(no room in 26 columns", "for: labels, note)"]
     assert TABLE.lines(26)[0].split() == ["who", "score"]
     assert TABLE.lines(18) == [
         "one", "  labels 1,000;", "  score 50.0; note", "  long words here", "two and more", "  score 7.0; note", "  x",

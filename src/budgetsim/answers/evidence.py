@@ -145,7 +145,8 @@ def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFi
         return fit
     from budgetsim.fitting.task import fit_task  # SciPy, only where a fit is stale
 
-    say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
+    command = f"budgetsim fit --task {task}{store_option(evidence.paths)}"
+    say(f"The stored fit of {task} is missing or stale: fitting now. `{command}` stores it.")
     return fit_task(evidence.rows(task), others=evidence.others(task))
 
 

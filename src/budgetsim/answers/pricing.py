@@ -49,14 +49,7 @@ def priced_option(evidence: Evidence, surface: Surface, task: Task, pricing: Pri
     raises : MissingPriceError where a price or the hours of its compute are not known
     """
     route, card = surface.route, pricing.card
-    hours = _hours(evidence, route, task, pricing)
-    if hours is None:
-        raise MissingPriceError(
-            f"no {pricing.compute} compute is known for {route.teacher} into {route.student} on {task.name}; "
-            f"give the card a utilisation, or choose another --compute."
-        )
-    if not route.kind.always_charged and not card.has_device(hours.device_class):
-        hours = Hours(model=NOT_CHARGED, device_class=hours.device_class)
+    hours = compute_hours(evidence, route, task, pricing)
     cost = cost_model(route.kind, task, card, hours)
     return Option(
         surface=surface,
@@ -64,6 +57,22 @@ def priced_option(evidence: Evidence, surface: Surface, task: Task, pricing: Pri
         evidence=evidence_note(evidence, surface, task.name),
         hours=hours,
     )
+
+
+def compute_hours(evidence: Evidence, route: Route, task: Task, pricing: Pricing) -> Hours:
+    """Hours of compute of a route on a task, from the evidence or modelled; those of training on labels may be free.
+
+    raises : MissingPriceError where they are not known
+    """
+    hours = _hours(evidence, route, task, pricing)
+    if hours is None:
+        raise MissingPriceError(
+            f"no {pricing.compute} compute is known for {route.teacher} into {route.student} on {task.name}; "
+            f"give the card a utilisation, or choose another --compute."
+        )
+    if not route.kind.always_charged and not pricing.card.has_device(hours.device_class):
+        return Hours(model=NOT_CHARGED, device_class=hours.device_class)
+    return hours
 
 
 def bounded(pricing: Pricing, task: Task) -> Terms:
