@@ -38,9 +38,8 @@ from budgetsim.measure import get_preset
 from budgetsim.report.listing import findings_page
 from budgetsim.report.points import point_words
 from budgetsim.report.wording import note_words
-from budgetsim.store.location import StorePaths
+from budgetsim.store.location import StorePaths, find_card
 from budgetsim.store.query import ComputeRow, ScoreRow, StageRow
-from budgetsim.store.location import find_card
 from budgetsim_cli.console import check_amount, check_percent
 from budgetsim_cli.inquiry import Inquiry, TaskReport, buys_training, check_strategies, read_terms, refuse_unbought
 from budgetsim_cli.main import app, main
