@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-train check lint types imports test-slow mutate docs paper rebuild bad-input fuzz clean
+.PHONY: demo test test-train check lint types imports test-slow mutate docs site paper rebuild bad-input fuzz clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +45,10 @@ docs: $(VENV)/.ready  ## refresh docs/cli.md and what commands print in README.m
 	$(BIN)/python tools/docs/refresh.py
 	$(BIN)/python tools/docs/other_models.py
 	$(BIN)/python tools/docs/other_prices.py
+
+site: $(VENV)/.ready  ## the documentation site into build/site; a dead link stops it
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt zensical
+	$(BIN)/python tools/docs/site.py
 
 paper: $(VENV)/.ready  ## docs/paper.md anew: 200 fits, 5 minutes
 	$(BIN)/python tools/docs/paper.py

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from budgetsim.costs.rates import RateCard
+    from budgetsim.report.pictures import Picture
     from budgetsim.report.table import Page
     from budgetsim.store.location import StorePaths
 
@@ -38,7 +39,12 @@ Tasks = Annotated[
     list[str] | None,
     typer.Option("--task", help="Task name, e.g. stance; may be given again.", show_default="all with evidence"),
 ]
+Plot = Annotated[
+    Path | None,
+    typer.Option("--plot", help="Draw to a PNG or SVG file, or to the terminal (-).", show_default=False),
+]
 
+TERMINAL = Path("-")
 MOST_USD = 1e12  # of any amount on the command line
 MOST_COUNT = 10**12
 
@@ -183,6 +189,33 @@ def check_finite(data: object, key: str = "") -> None:
             f"There is no finite answer: {key} came out as {data}. A price or a count of the question is beyond what "
             f"can be computed; make it smaller."
         )
+
+
+def check_plot(plot: Path | None) -> Path | None:
+    """Where a picture may go, looked at before anything is worked out.
+
+    raises : InputError
+    """
+    if plot is not None and plot != TERMINAL:
+        from budgetsim.report.plot import check_format
+
+        check_format(plot)
+    return plot
+
+
+def show_pictures(pictures: Sequence[Picture], plot: Path | None, *, quiet: bool) -> None:
+    """Draw pictures to a file or, as plain text, on stdout; where nothing was asked for, nothing.
+
+    quiet : leave plain text out: stdout holds JSON
+    """
+    from budgetsim.report.pictures import picture_text, save_pictures
+
+    if plot is None or (plot == TERMINAL and quiet):
+        return
+    if plot == TERMINAL:
+        print_page(["\n".join(["", *picture_text(picture)]) for picture in pictures])
+    else:
+        say(f"Drew {save_pictures(pictures, plot)}")
 
 
 STYLES = {"title": "bold", "best": "green", "caution": "yellow", "muted": "dim"}  # of a line of a table

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from budgetsim_cli.console import Json, check_finite, print_json, print_page, say
+from budgetsim_cli.console import TERMINAL, Json, Plot, check_finite, print_json, print_page, say
 
-TERMINAL = Path("-")
 MOST_CURVE_BYTES = 4_000_000
 
 
@@ -39,10 +38,7 @@ def curve(
     ceiling: Annotated[
         float | None, typer.Option("--ceiling", help="Highest value it can take, if known.", show_default=False)
     ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", help="Draw to a PNG or SVG file, or to the terminal (-).", show_default=False),
-    ] = None,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """Carry on the learning curve of any learner: scores at larger sizes, and how many labels a target takes."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import amount, check_amount, check_percent
+from budgetsim_cli.console import Plot, amount, check_amount, check_percent, check_plot
 from budgetsim_cli.inquiry import Inquiry, TaskReport, buys_training, open_inquiry, refuse_unbought, report_tasks
 from budgetsim_cli.question import Question, takes_question
 
@@ -30,15 +30,18 @@ def frontier(
             show_default=False,
         ),
     ] = None,
+    plot: Plot = None,
 ) -> None:
     """Trace what growing budgets buy, with bands, and where each strategy wins."""
     check_amount(max_budget, "--max-budget", above_zero=True)
     if indifference is not None:
         check_percent(indifference, "--indifference")
+    check_plot(plot)
     inquiry = open_inquiry(question)
     reports = report_tasks(
         inquiry,
         lambda open_to: _report(inquiry, open_to, max_budget, points, indifference),
+        plot,
         rates=inquiry.card.name,
     )
     refuse_unbought(inquiry, reports, "--max-budget", max_budget)
@@ -52,6 +55,7 @@ def _report(
     from budgetsim.economics.tradeoff import trace_indifference
     from budgetsim.report.frontier import NO_CURVE, frontier_json, frontier_page
     from budgetsim.report.notes import choice_notes, moot_note, note_lines, reach_notes, sentence, unpriced_words
+    from budgetsim.report.pictures import frontier_chart
 
     front = trace_frontier(open_to.task, open_to.options, max_budget, n_budgets=points)
     options = () if indifference is None else open_to.options
@@ -67,4 +71,5 @@ def _report(
         data={"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front, curves)},
         page=[head, *unpriced_words(open_to), *rest, *note_lines(notes, inquiry.question.showing)],
         buys=buys_training(open_to, front.infeasible),
+        picture=frontier_chart(front, open_to.task.metric),
     )

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from budgetsim_cli.console import check_amount, check_finite, find_store, print_json, print_page, read_rates, say
+from budgetsim_cli.console import (
+    check_amount,
+    check_finite,
+    find_store,
+    print_json,
+    print_page,
+    read_rates,
+    say,
+    show_pictures,
+)
+from budgetsim_cli.question import named_tasks
 
 if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices, Rival, Selection
@@ -15,6 +26,8 @@ if TYPE_CHECKING:
     from budgetsim.costs.hours import ComputeModel
     from budgetsim.costs.rates import RateCard
     from budgetsim.costs.terms import Terms
+    from budgetsim.design.surface import TaskFit
+    from budgetsim.report.pictures import Picture
     from budgetsim.report.table import Page
     from budgetsim_cli.question import Question
 
@@ -56,12 +69,14 @@ class TaskReport(NamedTuple):
     """The answer to one task, for programs and for people.
 
     buys : whether the budget buys anything that trains; reaches : whether the target is reached
+    picture : where one was asked for
     """
 
     data: Mapping[str, Any]
     page: Page
     buys: bool = True
     reaches: bool = True
+    picture: Picture | None = None
 
 
 def open_inquiry(question: Question) -> Inquiry:
@@ -73,6 +88,7 @@ def open_inquiry(question: Question) -> Inquiry:
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.answers.pricing import Pricing
 
+    question = question._replace(task=named_tasks(question.task, question.like))
     terms = read_terms(question)
     compute = check_compute(question.compute)
     check_strategies(question.strategy)
@@ -83,9 +99,12 @@ def open_inquiry(question: Question) -> Inquiry:
     return Inquiry(question, evidence, pricing, selection, tasks)
 
 
-def report_tasks(inquiry: Inquiry, answer: Callable[[Choices], TaskReport], **head: object) -> list[TaskReport]:
+def report_tasks(
+    inquiry: Inquiry, answer: Callable[[Choices], TaskReport], plot: Path | None = None, **head: object
+) -> list[TaskReport]:
     """Answer every task of an inquiry and print the answers, as JSON or as pages.
 
+    plot : where the pictures of the answers go
     head : what stands before the tasks in JSON
     """
     reports = {open_to.task.name: answer(open_to) for open_to in inquiry.tasks}
@@ -93,8 +112,20 @@ def report_tasks(inquiry: Inquiry, answer: Callable[[Choices], TaskReport], **he
     if inquiry.question.as_json:
         print_json({**head, "tasks": {task: report.data for task, report in reports.items()}})
     else:
-        print_page([line for report in reports.values() for line in ("", *report.page)][1:])
+        first = {open_to.task.name: forecast_line(open_to.fit) for open_to in inquiry.tasks}
+        print_page([line for task, report in reports.items() for line in ("", *first[task], *report.page)][1:])
+    pictures = [report.picture for report in reports.values() if report.picture is not None]
+    if pictures:
+        show_pictures(pictures, plot, quiet=inquiry.question.as_json)
     return list(reports.values())
+
+
+def forecast_line(fit: TaskFit) -> list[str]:
+    """What is known of a task that is forecast from others, before its answer; nothing of one with a fit of its own."""
+    from budgetsim.design.cautions import FromOtherTasks
+    from budgetsim.report.cautions import forecast_words
+
+    return [forecast_words(c) for c in fit.cautions if isinstance(c, FromOtherTasks)]
 
 
 def buys_training(open_to: Choices, infeasible: Sequence[Infeasible]) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from budgetsim_cli.console import Plot, check_amount, check_plot
 from budgetsim_cli.inquiry import Inquiry, TaskReport, open_inquiry, report_tasks
 from budgetsim_cli.question import Question, takes_question
 
@@ -31,6 +32,7 @@ def next_run(
     question: Question,
     budget: Budgets = None,
     top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Runs that are shown.")] = 10,
+    plot: Plot = None,
 ) -> None:
     """Rank runs by the expected regret they remove per dollar; their money comes out of the budget."""
     from budgetsim.design.strategies import CONSTANT
@@ -39,8 +41,11 @@ def next_run(
     budgets = budget_range(budget or [DEFAULT_RANGE])
     if question.strategy and set(question.strategy) == {CONSTANT.name}:
         raise InputError("--strategy: the constant answer needs no run; name a strategy that trains, or leave it out.")
+    check_plot(plot)
     inquiry = open_inquiry(question)
-    reports = report_tasks(inquiry, lambda open_to: _report(inquiry, open_to, budgets, top), rates=inquiry.card.name)
+    reports = report_tasks(
+        inquiry, lambda open_to: _report(inquiry, open_to, budgets, top), plot, rates=inquiry.card.name
+    )
     if not any(report.buys for report in reports):
         names = ", ".join(open_to.task.name for open_to in inquiry.tasks)
         raise InfeasibleBudgetError(
@@ -54,6 +59,7 @@ def _report(inquiry: Inquiry, open_to: Choices, budgets: list[float], top: int) 
     from budgetsim.pilots.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page
     from budgetsim.report.notes import choice_notes, moot_note, note_lines, reach_notes, unpriced_words
+    from budgetsim.report.pictures import next_bars
 
     answer = rank_runs(open_to.task, open_to.options, budgets)
     notes = reach_notes(open_to, out_of_reach(open_to.options, max(budgets)), constant=False)
@@ -66,6 +72,7 @@ def _report(inquiry: Inquiry, open_to: Choices, budgets: list[float], top: int) 
         data={"evidence_set": open_to.fit.evidence_set, **next_json(answer, top), "notes": notes},
         page=[head, *unpriced_words(open_to), *rest, *note_lines(notes, inquiry.question.showing)],
         buys=bool(answer.runs),
+        picture=next_bars(answer),
     )
 
 
@@ -92,7 +99,6 @@ def _spread(low: float, high: float) -> list[float]:
 def _ends(text: str) -> tuple[float, ...]:
     from budgetsim.doors.amounts import parse_amount
     from budgetsim.errors import InputError
-    from budgetsim_cli.console import check_amount
 
     parts = text.split("-") if "-" in text.strip().lstrip("-") and "e-" not in text.lower() else [text]
     read = [parse_amount(part) for part in parts]

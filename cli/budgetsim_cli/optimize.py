@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from budgetsim_cli.console import amount, check_amount, check_percent
+from budgetsim_cli.console import Plot, amount, check_amount, check_percent, check_plot
 from budgetsim_cli.inquiry import Inquiry, TaskReport, open_inquiry, refuse_unbought, report_tasks
 from budgetsim_cli.question import Question, takes_question
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices
     from budgetsim.choosing.objectives import Choose
     from budgetsim.choosing.owning import Owning
+    from budgetsim.report.pictures import Picture
 
 PURE_SIZES = (100, 500, 1000, 5000, 10_000)  # initial labels of the paper's own comparison
 CHANCE = 0.9  # of reaching a target, where none is named
@@ -78,6 +80,7 @@ class _Aim(NamedTuple):
     target: float | None
     chance: float
     initial_sizes: tuple[int, ...]
+    plot: Path | None
     serve: float | None
     llm_accuracy: float | None  # fraction
 
@@ -96,20 +99,22 @@ def optimize(
             "--pure", help="Also show the paper's own comparison: all extra money in labels, or all in compute."
         ),
     ] = False,
+    plot: Plot = None,
     serve: Serve = None,
     llm_accuracy: LlmAccuracy = None,
 ) -> None:
     """Split a budget over labels and compute for the highest expected score, or find what a target takes."""
     objective, level = _check_objective(risk, choose)
     _check_question(budget, target, chance)
-    _check_alone(budget, pure or objective != "mean")
+    _check_alone(budget, pure or plot is not None or objective != "mean")
+    check_plot(plot)
     accuracy = None if llm_accuracy is None else check_percent(llm_accuracy, "--llm-accuracy") / 100
     if serve is not None:
         check_amount(serve, "--serve", above_zero=True)
     inquiry = open_inquiry(question)
     starts = ((question.owned_labels,) if question.owned_labels else PURE_SIZES) if pure else ()
-    aim = _Aim(budget, objective, level, target, CHANCE if chance is None else chance, starts, serve, accuracy)
-    reports = report_tasks(inquiry, lambda open_to: _report(inquiry, open_to, aim))
+    aim = _Aim(budget, objective, level, target, CHANCE if chance is None else chance, starts, plot, serve, accuracy)
+    reports = report_tasks(inquiry, lambda open_to: _report(inquiry, open_to, aim), plot)
     _refuse_unreached(inquiry, reports, aim)
     if budget is not None:
         refuse_unbought(inquiry, reports, "--budget", budget)
@@ -126,7 +131,7 @@ def _report(inquiry: Inquiry, open_to: Choices, aim: _Aim) -> TaskReport:
     if aim.budget is None:
         return goal
     split = _split(inquiry, open_to, aim, aim.budget)
-    return TaskReport({**goal.data, **split.data}, [*split.page, *goal.page], split.buys, goal.reaches)
+    return TaskReport({**goal.data, **split.data}, [*split.page, *goal.page], split.buys, goal.reaches, split.picture)
 
 
 def _reach(inquiry: Inquiry, open_to: Choices, aim: _Aim, target: float) -> TaskReport:
@@ -169,7 +174,18 @@ def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> Task
     parts = (answer, open_to, inquiry.card, inquiry.rivals(answer.task), inquiry.pricing.compute, owning)
     measured = learner_rows(inquiry.rivals(answer.task), budget)
     buys = bool(measured) or any(a.route.kind is not CONSTANT for a in answer.allocations)
-    return TaskReport(answer_json(*parts, serving), answer_page(*parts, inquiry.question.showing, serving), buys=buys)
+    picture = _picture(inquiry, open_to, budget) if aim.plot is not None else None
+    page = answer_page(*parts, inquiry.question.showing, serving)
+    return TaskReport(answer_json(*parts, serving), page, buys=buys, picture=picture)
+
+
+def _picture(inquiry: Inquiry, open_to: Choices, budget: float) -> Picture:
+    """What budgets around this one buy, and students measured beside."""
+    from budgetsim.report.pictures import budget_chart
+
+    rivals = inquiry.rivals(open_to.task.name)
+    points = [(r.cost_usd, r.score) for r in rivals if r.cost_usd is not None]
+    return budget_chart(open_to.task, open_to.options, budget, points)
 
 
 def _owning(inquiry: Inquiry, open_to: Choices, budget: float) -> Owning | None:
@@ -222,7 +238,7 @@ def _check_alone(budget: float | None, splits: bool) -> None:
 
     if budget is None and splits:
         raise InputError(
-            "--risk, --choose and --pure are about splitting a --budget; a --target alone has its --chance. "
+            "--risk, --choose, --pure and --plot are about splitting a --budget; a --target alone has its --chance. "
             "Add --budget, or leave them out."
         )
 

@@ -79,6 +79,15 @@ Gpus = Annotated[
     int | None, typer.Option("--gpus", min=1, help="Number of devices that share the device-hours.", show_default="1")
 ]
 
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like",
+        metavar="KIND:...",
+        help="Describe a task with no runs: single:classes=5,metric=accuracy,floor=20 (tokens=, test=).",
+        show_default=False,
+    ),
+]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Also show chances of being best and regret, and tell how to read it.")
 ]
@@ -91,6 +100,7 @@ class Question(NamedTuple):
     """Options of every command that answers from evidence and prices, in the order of its help."""
 
     task: Tasks = None
+    like: Like = None
     rates: Rates = None
     owned_labels: Owned = 0
     owned_teacher: OwnedTeacher = None
@@ -115,6 +125,24 @@ class Question(NamedTuple):
         from budgetsim.report.table import Showing
 
         return Showing(explain=self.explain, notes=self.notes)
+
+
+def named_tasks(tasks: list[str] | None, like: str | None) -> list[str] | None:
+    """The tasks asked about; one that is described is made known under the name given, or one of its own.
+
+    raises : InputError
+    """
+    if like is None:
+        return tasks
+    from budgetsim.data.likeness import DESCRIBED, described_task
+    from budgetsim.data.tasks import register_task
+    from budgetsim.errors import InputError
+
+    if len(tasks or ()) > 1:
+        raise InputError("--like describes one task; name it with one --task, or leave --task out.")
+    task = described_task(like, tasks[0] if tasks else DESCRIBED)
+    register_task(task)
+    return [task.name]
 
 
 def takes_question(command: Callable[Concatenate[Question, P], None]) -> Callable[..., None]:

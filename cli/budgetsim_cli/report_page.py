@@ -2,47 +2,90 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from budgetsim_cli.console import check_amount, print_json, say
-from budgetsim_cli.inquiry import Inquiry, open_inquiry
+from budgetsim_cli.console import check_amount, print_json, read_rates, say
+from budgetsim_cli.inquiry import Inquiry, check_compute, open_inquiry, read_terms
 from budgetsim_cli.question import Question, takes_question
 
 if TYPE_CHECKING:
-    from budgetsim.answers.choices import Choices
+    from datetime import datetime
 
-SPAN = 2.0  # `next` looks at budgets from one half to twice the one asked about, as `budgetsim next --budget` does
-N_RUNS = 10
+    from budgetsim.answers.choices import Choices
+    from budgetsim.answers.pricing import Pricing
+    from budgetsim.measure import Campaign
+    from budgetsim.measure.progress import Progress
+    from budgetsim.page.campaign import CampaignState
+    from budgetsim.page.payload import Source
+
+N_RUNS = 10  # of what to measure next
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")]
+WithNext = Annotated[
+    bool,
+    typer.Option("--next/--no-next", help="Also work out which run to measure next: seconds a task; not with --grid."),
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        "--grid", help="Tell how far the campaign of this grid is: a name or a YAML file.", show_default=False
+    ),
+]
+Watch = Annotated[bool, typer.Option("--watch", help="With --grid: write the page again until all runs are done.")]
+Every = Annotated[int, typer.Option("--every", min=2, max=3600, help="Seconds between two looks of --watch.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="With --grid: how many processes train.")]
+
+
+class _Wish(NamedTuple):
+    """What the page is to hold."""
+
+    output: Path
+    budget: float
+    with_next: bool
+    refresh_s: int | None
 
 
 @takes_question
 def report(
     question: Question,
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("report.html"),
+    output: Output = Path("report.html"),
     budget: Annotated[float, typer.Option("--budget", help="US dollars that the page opens with.")] = 2000.0,
-    with_next: Annotated[
-        bool, typer.Option("--next/--no-next", help="Also work out which run to measure next: seconds a task.")
-    ] = True,
+    with_next: WithNext = True,
+    grid: Grid = None,
+    watch: Watch = False,
+    every: Every = 30,
+    workers: Workers = 2,
 ) -> None:
-    """Write one HTML page with the answer, its charts and sliders; it needs no network."""
-    from datetime import date
-
-    from budgetsim.doors.files import write_text
-    from budgetsim.page.assemble import page_html
-    from budgetsim.page.payload import Source, collect
+    """Write one HTML page with the answer, its charts and sliders, or how far a campaign is; it needs no network."""
+    from budgetsim.errors import InputError, StoppedError
 
     check_amount(budget, "--budget", above_zero=True)
-    inquiry = open_inquiry(question)
-    sources = [
-        Source(choices=open_to, next_runs=_next_runs(open_to, budget) if with_next else None)
-        for open_to in inquiry.tasks
-    ]
-    payload = collect(inquiry.evidence, sources, inquiry.pricing, budget, date.today())
-    size = write_text(output, page_html(payload), "--output")
-    _tell(inquiry, output, size, payload.data["precision_points"])
+    if watch and grid is None:
+        raise InputError("--watch follows a campaign; name its grid with --grid.")
+    if grid is None:
+        inquiry = open_inquiry(question)
+        sources = [_source(inquiry, open_to, budget if with_next else None) for open_to in inquiry.tasks]
+        _write(question, inquiry.pricing, sources, _Wish(output, budget, with_next, None), None)
+        return
+    wish = _Wish(output, budget, False, every if watch else None)
+    campaign = _campaign(question, grid, workers)
+    try:
+        while not _write_campaign(question, grid, campaign, wish) and watch:
+            time.sleep(every)
+    except KeyboardInterrupt:
+        raise StoppedError(f"No longer watching; {output} stands as it was last seen.") from None
+
+
+def _source(inquiry: Inquiry, open_to: Choices, budget: float | None) -> Source:
+    """One task of the page, with runs to measure next where a budget for them is given."""
+    from budgetsim.page.payload import Source
+
+    runs = None if budget is None else _next_runs(open_to, budget)
+    return Source(evidence=inquiry.evidence, choices=open_to, next_runs=runs)
 
 
 def _next_runs(open_to: Choices, budget: float) -> dict[str, Any] | None:
@@ -55,9 +98,115 @@ def _next_runs(open_to: Choices, budget: float) -> dict[str, Any] | None:
     return next_json(answer, N_RUNS) if answer.runs else None
 
 
-def _tell(inquiry: Inquiry, output: Path, size: int, precision: float) -> None:
-    tasks = [open_to.task.name for open_to in inquiry.tasks]
-    if inquiry.question.as_json:
-        print_json({"file": str(output), "bytes": size, "tasks": tasks, "precision_points": precision})
+def _write(
+    question: Question, pricing: Pricing, sources: list[Source], wish: _Wish, campaign: CampaignState | None
+) -> None:
+    from datetime import date
+
+    from budgetsim.doors.files import write_text
+    from budgetsim.page.assemble import page_html
+    from budgetsim.page.payload import collect
+
+    payload = collect(sources, pricing, wish.budget, date.today(), campaign)
+    size = write_text(wish.output, page_html(payload), "--output")
+    tasks = [source.choices.task.name for source in sources]
+    if question.as_json:
+        precision = payload.data["precision_points"]
+        print_json({"file": str(wish.output), "bytes": size, "tasks": tasks, "precision_points": precision})
         return
-    say(f"Wrote {output}: {', '.join(tasks)}; {size / 1e6:.2f} MB. Open it in a browser; it needs no network.")
+    what = ", ".join(tasks) if campaign is None else f"{campaign.done} of {campaign.planned} runs of {campaign.name}"
+    say(f"Wrote {wish.output}: {what}; {size / 1e6:.2f} MB. Open it in a browser; it needs no network.")
+
+
+def _campaign(question: Question, grid: str, workers: int) -> Campaign:
+    """The campaign of a grid as `measure --grid` does it, priced by the card."""
+    from budgetsim.data.custom import register_custom_tasks
+    from budgetsim.measure import Campaign, Limits, get_preset, load_grid
+    from budgetsim.measure.conductor import cut_to_tasks
+    from budgetsim.measure.stagestore import default_cache
+    from budgetsim.store.location import locate
+
+    paths, chosen, card = locate(question.store), load_grid(grid), read_rates(question.rates)
+    register_custom_tasks(paths.folder / "tasks", say)
+    recipe = get_preset(chosen.preset)
+    name = "gpu" if recipe.preset == "paper" else "cpu"
+    price = float(card.device(name).usd_per_device_hour) if card.has_device(name) else None
+    return cut_to_tasks(
+        Campaign(
+            specs=chosen.specs(question.task or (), recipe),
+            paths=paths,
+            cache=default_cache(),
+            workers=workers,
+            leave_out=True,
+            limits=Limits(usd_per_hour=price),
+        )
+    )
+
+
+def _write_campaign(question: Question, grid: str, campaign: Campaign, wish: _Wish) -> bool:
+    """Look at a campaign once and write its page; whether it is over."""
+    from budgetsim.answers.pricing import Pricing
+    from budgetsim.measure.progress import look_at
+
+    progress = look_at(campaign)
+    refresh = None if progress.is_over else wish.refresh_s
+    state = _state(Path(grid).stem, progress, refresh)
+    tasks = question.task or list(dict.fromkeys(spec.task for spec in campaign.specs))
+    pricing = Pricing(read_rates(question.rates), check_compute(question.compute), read_terms(question))
+    sources = [source for task in tasks for source in _known(question._replace(task=[task]))]
+    _write(question, pricing, sources, wish, state)
+    return progress.is_over
+
+
+def _known(question: Question) -> list[Source]:
+    """The source of one task; none where there is no evidence of it yet, or no price."""
+    from budgetsim.errors import MissingPriceError, NoEvidenceError
+
+    try:
+        inquiry = open_inquiry(question)
+    except (MissingPriceError, NoEvidenceError):
+        return []
+    return [_source(inquiry, open_to, None) for open_to in inquiry.tasks]
+
+
+def _state(name: str, progress: Progress, refresh_s: int | None) -> CampaignState:
+    """A campaign's progress as the page tells it."""
+    from datetime import UTC, datetime, timedelta
+
+    from budgetsim.measure.progress import mean_scores
+    from budgetsim.page.campaign import CampaignPoint, CampaignState
+
+    now = datetime.now(UTC)
+    firsts = {(r.point.design.task, r.point.design.route.label): r for r in progress.runs}
+    points = tuple(
+        CampaignPoint(
+            task=task,
+            label=label,
+            inputs=firsts[task, label].point.design.route.kind.inputs,
+            counts=counts,
+            metric=firsts[task, label].metric,
+            score=score,
+            n_runs=n_runs,
+        )
+        for (task, label, counts), (score, n_runs) in sorted(mean_scores(progress.runs).items())
+    )
+    ends = None if progress.is_over else _moment(now + timedelta(hours=progress.wall_hours_ahead))
+    return CampaignState(
+        name=name,
+        planned=progress.planned,
+        done=progress.done,
+        hours=progress.device_hours,
+        cost_usd=progress.cost_usd,
+        hours_ahead=progress.hours_ahead,
+        wall_hours_ahead=progress.wall_hours_ahead,
+        cost_ahead_usd=progress.cost_ahead_usd,
+        looked_at=_moment(now),
+        last_at=None if progress.last_at is None else _moment(progress.last_at),
+        ends_at=ends,
+        refresh_s=refresh_s,
+        points=points,
+    )
+
+
+def _moment(when: datetime) -> str:
+    return when.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import amount, check_amount, check_percent, read_examples, read_rates
+from budgetsim_cli.console import Plot, amount, check_amount, check_percent, check_plot, read_examples, read_rates
 from budgetsim_cli.inquiry import TaskReport, buys_training, open_inquiry, refuse_unbought, report_tasks
 from budgetsim_cli.question import Question, takes_question
 
@@ -47,16 +47,19 @@ def sensitivity(
             show_default=False,
         ),
     ] = None,
+    plot: Plot = None,
 ) -> None:
     """Show the prices at which the choice changes, a tornado, rate cards side by side, and what-ifs."""
     check_amount(budget, "--budget", above_zero=True)
     accuracies = [check_percent(a, "--llm-accuracy") / 100 for a in llm_accuracy or ()]
     plateaus = [check_percent(p, "--teacher-plateau") / 100 for p in teacher_plateau or ()]
     cards = [read_rates(c) for c in card] if card else read_examples()
+    check_plot(plot)
     inquiry = open_inquiry(question)
 
     def report(open_to: Choices) -> TaskReport:
         from budgetsim.answers.sensitivity import trace_sensitivity
+        from budgetsim.report.pictures import tornado_bars
         from budgetsim.report.sensitivity import sensitivity_json, sensitivity_page
 
         sensitivity = trace_sensitivity(
@@ -72,9 +75,10 @@ def sensitivity(
             data=sensitivity_json(*parts),
             page=sensitivity_page(*parts, inquiry.question.showing),
             buys=buys_training(open_to, sensitivity.infeasible),
+            picture=tornado_bars(sensitivity, open_to.task.metric),
         )
 
-    refuse_unbought(inquiry, report_tasks(inquiry, report), "--budget", budget)
+    refuse_unbought(inquiry, report_tasks(inquiry, report, plot), "--budget", budget)
 
 
 def _with(card: RateCard, cards: list[RateCard]) -> list[RateCard]:

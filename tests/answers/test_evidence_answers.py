@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from budgetsim.answers.choices import Selection, answer_points, choices, open_choices, rivals
-from budgetsim.answers.evidence import load_evidence, stored_fit
+from budgetsim.answers.evidence import load_evidence, stored_fit, task_fit
 from budgetsim.answers.notes import NeverRun
 from budgetsim.answers.points import make_point
 from budgetsim.answers.pricing import Pricing
@@ -34,6 +34,7 @@ from made import ROOT
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text())
 EVIDENCE = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), "published")
+MODERN = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), "measured-cpu-modern", tasks=("subj",))
 OPEN = {task: choices(EVIDENCE, task, Pricing(CARD)) for task in EVIDENCE.tasks}
 BUDGETS = np.geomspace(5, 20_000, 60)
 
@@ -54,6 +55,34 @@ def values(task, **more):
     open_to = opened(task, **more)
     costs = [o.cost for o in open_to.options]
     return best_values(open_to.task, costs, searches(open_to.options), BUDGETS).max(axis=0)
+
+
+def test_a_price_that_is_missing_is_told_before_any_fit(tmp_path):
+    """Late 2026 has no label price of a measured task: refused at once, and nothing is fitted or stored."""
+    paths = StorePaths(tmp_path / "mine.duckdb")
+    evidence = replace(MODERN, paths=paths)
+    assert stored_fit(replace(evidence, related=()), "subj") is None
+    card, said = parse_rates((ROOT / "rates" / "late-2026.yaml").read_text()), []
+    with pytest.raises(MissingPriceError):
+        choices(replace(evidence, related=()), "subj", Pricing(card), say=said.append)
+    assert said == []
+    assert not paths.fits.exists()
+
+
+def test_a_fit_made_for_an_answer_is_stored_where_it_can_be(tmp_path):
+    """Its second answer fits nothing. In a place that nobody can write the answer is given all the same, with a word."""
+    evidence = replace(MODERN, paths=StorePaths(tmp_path / "mine.duckdb"), related=())
+    said = []
+    first = task_fit(evidence, "subj", said.append)
+    assert [word.split()[0] for word in said] == ["The", "Stored"]
+    again = task_fit(evidence, "subj", pytest.fail)
+    np.testing.assert_allclose(first.surfaces[0].draws, again.surfaces[0].draws, atol=1e-4)
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file, where a folder would have to be")
+    said.clear()
+    nowhere = replace(evidence, paths=StorePaths(blocked / "mine.duckdb"))
+    assert task_fit(nowhere, "subj", said.append).rows_hash == first.rows_hash
+    assert "not stored, so the next answer fits again" in said[-1]
 
 
 def test_every_shipped_fit_is_fresh():

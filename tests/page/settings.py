@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from budgetsim.answers.choices import EVERYTHING, Choices, choices
 from budgetsim.answers.evidence import Evidence, load_evidence
@@ -28,9 +28,9 @@ PAPER_TASKS = ("fever", "multipit_gen", "multipit_id", "nq", "stance", "wlp")
 
 
 @cache
-def evidence(folder: Path) -> Evidence:
+def evidence(folder: Path, name: str | None = None) -> Evidence:
     """The evidence that ships, in a store of its own."""
-    return load_evidence(locate(folder / "budgetsim.duckdb"))
+    return load_evidence(locate(folder / "budgetsim.duckdb"), name)
 
 
 def card() -> RateCard:
@@ -40,8 +40,8 @@ def card() -> RateCard:
 def payload(folder: Path, *tasks: str, pricing: Pricing | None = None, budget_usd: float = 2000.0) -> Payload:
     """What a page of some tasks rests on."""
     found, priced = evidence(folder), pricing or Pricing(card())
-    sources = [Source(choices=choices(found, task, priced)) for task in tasks]
-    return collect(found, sources, priced, budget_usd, TODAY)
+    sources = [Source(evidence=found, choices=choices(found, task, priced)) for task in tasks]
+    return collect(sources, priced, budget_usd, TODAY)
 
 
 def random_settings(n: int, seed: int, tasks: tuple[str, ...] = PAPER_TASKS) -> list[dict[str, Any]]:
@@ -102,8 +102,7 @@ def for_page(settings: dict[str, Any]) -> dict[str, Any]:
     assert llm is not None
     prices = {k: v for k, v in settings["prices"].items() if k != "LLM_mtok"}
     prices["LLM"] = llm_usd_per_label(llm, get_task(settings["task"]))
-    days = settings["days"]
-    return {**settings, "prices": prices, "days": 1e300 if days is None else days}
+    return {**settings, "prices": prices}
 
 
 def pricing_of(settings: dict[str, Any]) -> Pricing:
@@ -149,4 +148,30 @@ def numbers(result: TaskAnswer) -> dict[str, Any]:
     }
 
 
-__all__ = ["answer", "card", "evidence", "for_page", "numbers", "payload", "random_settings", "replace", "repriced"]
+TOLD = """(a) => ({
+  best: a.best.option ? a.best.option.route : "constant|||",
+  plans: Object.fromEntries(a.plans.map((p) => [p.option ? p.option.route : "constant|||",
+    { plan: p.plan, usd: p.usd, score: p.score, lower: p.lower, upper: p.upper, days: p.days, pBest: p.pBest }])),
+  stop: a.stop && { usd: a.stop.usd, score: a.stop.score },
+  shadow: a.shadow,
+  changes: a.changes.map((c) => [c.price, c.factor, c.instead]),
+})"""  # the same numbers of the page's own answer
+
+
+def compare(told: dict[str, Any], wanted: dict[str, Any], worst: dict[str, float]) -> None:
+    """Check one answer of the page against Python's; `worst` keeps the largest differences."""
+    assert told["best"] == wanted["best"]
+    assert told["plans"].keys() == wanted["plans"].keys()
+    for route, plan in wanted["plans"].items():
+        page = told["plans"][route]
+        assert page["plan"] == plan["plan"], route
+        for name in ("score", "lower", "upper"):
+            worst[name] = max(worst.get(name, 0.0), abs(page[name] - plan[name]))
+        assert page["usd"] == pytest.approx(plan["usd"], rel=1e-9, abs=1e-9)
+        assert page["days"] == pytest.approx(plan["days"], rel=1e-9) if plan["days"] is not None else True
+        assert page["pBest"] == pytest.approx(plan["pBest"], abs=0.02)  # draws of the page are rounded: ties
+    for part in ("stop", "shadow"):
+        assert told[part] == pytest.approx(wanted[part], rel=1e-6, abs=1e-6)
+    assert [c[::2] for c in told["changes"]] == [c[::2] for c in wanted["changes"]]
+    assert [c[1] for c in told["changes"]] == pytest.approx([c[1] for c in wanted["changes"]], rel=1e-6)
+    assert all(worst[name] <= 0.05 for name in ("score", "lower", "upper")), worst

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from budgetsim.answers.evidence import Evidence, Say, is_published, task_fit
+from budgetsim.answers.evidence import Evidence, Say, fit_and_store, is_published, stored_fit, task_fit
 from budgetsim.answers.notes import (
     BeyondPool,
     ChoiceNote,
@@ -28,6 +28,7 @@ from budgetsim.answers.pricing import (
     evidence_note,
     priced_option,
     priced_options,
+    priced_route,
     uncharged_training,
 )
 from budgetsim.choosing.options import Option
@@ -40,7 +41,7 @@ from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.doors.amounts import did_you_mean
 from budgetsim.economics.levers import POOLED
-from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
+from budgetsim.errors import BudgetsimError, InputError, MissingPriceError, NoEvidenceError
 from budgetsim.store.published import (
     PAPER_GPU,
     PAPER_LLM_USD_PER_MTOK,
@@ -134,8 +135,12 @@ def _answer_route(
 
     name = points[0].design.task
     try:
+        facts = get_task(name)
+    except InputError as error:  # of a task that nobody has heard of; the others of a file are answered
+        return refuse_points(points, str(error))
+    try:
         if not points[0].design.route.kind.is_trained:
-            return [answer_constant(point, get_task(name)) for point in points]
+            return [answer_constant(point, facts) for point in points]
         if name not in fits:
             fits[name] = task_fit(evidence, name, say)
         surface = find_surface(fits[name], points[0])
@@ -143,12 +148,12 @@ def _answer_route(
         return refuse_points(points, str(error))
     note = evidence_note(evidence, surface, name)
     try:
-        option = priced_option(evidence, surface, get_task(name), pricing)
+        option = priced_option(evidence, surface, facts, pricing)
     except MissingPriceError as error:
         return answer_surface(points, surface, note, None, [NoCost(reason=str(error))])
     uncharged = uncharged_training(option, pricing.card)
     notes: list[PointNote] = [uncharged] if uncharged else []
-    n_texts = own_pool(pricing.terms, pricing.card, get_task(name))
+    n_texts = own_pool(pricing.terms, pricing.card, facts)
     return answer_surface(points, surface, note, option.cost, notes, lambda point: _beyond_pool(point, n_texts))
 
 
@@ -215,8 +220,11 @@ def choices(
     fit : another than the stored one of the evidence
     raises : MissingPriceError, NoEvidenceError
     """
-    fit = fit or task_fit(evidence, task, say)
     facts = get_task(task)
+    fit = fit or stored_fit(evidence, task)
+    if fit is None:
+        _check_prices(evidence, facts, pricing, selection)  # a fit takes seconds
+        fit = fit_and_store(evidence, task, say)
     _check_selection(selection, fit, evidence.set_of(task))
     _check_teacher(pricing.terms, fit)
     options: list[Option] = []
@@ -256,6 +264,20 @@ def reprice(evidence: Evidence, open_to: Choices, pricing: Pricing) -> list[Opti
     """
     surfaces = {o.surface.route: o.surface for o in open_to.options}  # an owned teacher makes two options of one
     return [priced_option(evidence, s, open_to.task, pricing) for s in surfaces.values()]
+
+
+def _check_prices(evidence: Evidence, task: Task, pricing: Pricing, selection: Selection) -> None:
+    """Refuse before any fit what `choices` would refuse after it for want of a price."""
+    rows = [m for m in evidence.rows(task.name) if m.route.kind.is_trained and None not in m.inputs]
+    refusals: list[MissingPriceError] = []
+    routes = [route for route in dict.fromkeys(m.route for m in rows) if selection.admits(route)]
+    for route in routes:
+        try:
+            priced_route(evidence, route, task, pricing)
+        except MissingPriceError as error:
+            refusals.append(error)
+    if refusals and (selection.strategies or len(refusals) == len(routes)):
+        raise refusals[-1]
 
 
 def _check_selection(selection: Selection, fit: TaskFit, evidence_set: str) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budgetsim.answers.evidence import Evidence, load_evidence
-from budgetsim.answers.pricing import Pricing, compute_hours
-from budgetsim.costs.model import cost_model
+from budgetsim.answers.pricing import Pricing, priced_route
 from budgetsim.data.tasks import Task, known_tasks
 from budgetsim.design.points import Measurement
 from budgetsim.errors import MissingPriceError, NoEvidenceError
@@ -55,8 +54,7 @@ def _price_set(evidence: Evidence, name: str, tasks: dict[str, Task], pricing: P
         try:
             if task not in tasks:
                 raise MissingPriceError(f"there is no task {task} here")
-            hours = compute_hours(evidence, route, tasks[task], pricing)
-            cost = cost_model(route.kind, tasks[task], pricing.card, hours)
+            cost, _ = priced_route(evidence, route, tasks[task], pricing)
         except (MissingPriceError, NoEvidenceError) as error:
             yield from (PricedPoint(measurement=m, cost_usd=None, reason=str(error)) for m in same)
             continue

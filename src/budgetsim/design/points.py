@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from budgetsim.design.identity import canonical_hash
@@ -111,8 +111,12 @@ class Design:
 
     def flat(self) -> dict[str, Any]:
         """Its eight fields under one level of names, as tables and JSON have them."""
-        counts = {"n_labels": self.n_labels, "n_llm_labels": self.n_llm_labels, "n_unlabeled": self.n_unlabeled}
-        return {"task": self.task, **asdict(self.route), "student": self.route.student or None, **counts}
+        route = self.route
+        return {
+            "task": self.task, "strategy": route.strategy, "teacher": route.teacher, "labeler": route.labeler,
+            "student": route.student or None, "n_labels": self.n_labels, "n_llm_labels": self.n_llm_labels,
+            "n_unlabeled": self.n_unlabeled,
+        }  # fmt: skip
 
 
 DESIGN_FIELDS: Final = tuple(Design(task="", route=CONSTANT_ROUTE).flat())

@@ -21,7 +21,7 @@ from budgetsim.design.surface import Surface, TaskFit, axis_scale
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.fitting.gains import pair_draws
 from budgetsim.fitting.groups import GroupKey, Posterior, Prior, RowGroup, sample_posterior
-from budgetsim.fitting.hierarchy import NO_PRIOR, Pair, PopulationPrior, TaskSummary, pool_tasks, summarise_task
+from budgetsim.fitting.hierarchy import Pair, PopulationPrior, TaskSummary, pool_tasks, summarise_task
 from budgetsim.fitting.hull import support_of
 from budgetsim.fitting.onset import Floors
 from budgetsim.fitting.sampler import Ints
@@ -100,7 +100,9 @@ def _population_prior(own: Sequence[RowGroup], others: Sequence[Measurement], se
         raise InputError(f"Among the measurements of other tasks, {len(by_task[task])} are of {task}; leave them out.")
     usable = {name: tuple(_select_rows(_check_rows(by_task[name]))[0]) for name in sorted(by_task)}
     wanted = _wanted_of_others(own)
-    return pool_tasks([_task_summary(used, _floors_of(name, used), seed, wanted) for name, used in usable.items() if used])
+    return pool_tasks(
+        [_task_summary(used, _floors_of(name, used), seed, wanted) for name, used in usable.items() if used]
+    )
 
 
 def _wanted_of_others(own: Sequence[RowGroup]) -> Wanted:

@@ -11,14 +11,24 @@ from typing import Final
 from budgetsim.page.payload import Payload
 
 WEB: Final = Path(__file__).parent / "web"
-MODULES: Final = ("surface", "cost", "allocate", "choose", "words", "charts", "app")  # each uses those before it
-_IMPORT: Final = re.compile(r"^import [^;]*;\n", re.MULTILINE)
-_EXPORT: Final = re.compile(r"^export (?=(async function|function|const) )", re.MULTILINE)
+MODULES: Final = (
+    "surface",
+    "cost",
+    "allocate",
+    "choose",
+    "learners",
+    "words",
+    "charts",
+    "app",
+)  # each uses those before it
+_IMPORT: Final = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export ((?:async )?function|const) (\w+)", re.MULTILINE)
 
 
 def page_html(payload: Payload) -> str:
     """The page as one HTML document."""
     parts = {
+        "REFRESH": _refresh(payload),
         "STYLE": _read("vendor/uPlot.min.css") + _read("style.css"),
         "LICENSE": _read("vendor/uPlot-LICENSE"),
         "VENDOR": _read("vendor/uPlot.iife.min.js"),
@@ -29,9 +39,28 @@ def page_html(payload: Payload) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m.group(1)], _read("page.html"))
 
 
+def _refresh(payload: Payload) -> str:
+    """A page of a campaign under way opens itself again; its address, and so its sliders, stay."""
+    campaign = payload.data["campaign"]
+    if campaign is None or campaign["refresh_s"] is None:
+        return ""
+    return f'<meta http-equiv="refresh" content="{campaign["refresh_s"]:d}">'
+
+
 def script(modules: tuple[str, ...] = MODULES) -> str:
-    """Modules as one script: their imports and exports fall away, since all stand in one scope."""
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", _read(f"{name}.js"))) for name in modules)
+    """Modules as one script: each a scope of its own that gives what it exports."""
+    return "\n".join(_scope(name, _read(f"{name}.js")) for name in modules)
+
+
+def _scope(name: str, text: str) -> str:
+    """A module as a constant that holds its exports.
+
+    >>> _scope("one", 'import { a } from "./zero.js";\\nexport const b = a;')
+    'const module_one = (() => {\\nconst { a } = module_zero;\\nconst b = a;\\nreturn { b };\\n})();'
+    """
+    exports = ", ".join(match.group(2) for match in _EXPORT.finditer(text))
+    body = _EXPORT.sub(r"\1 \2", _IMPORT.sub(r"const \1 = module_\2;", text))
+    return f"const module_{name} = (() => {{\n{body}\nreturn {{ {exports} }};\n}})();"
 
 
 def in_script(data: object) -> str:

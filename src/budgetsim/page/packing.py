@@ -59,17 +59,16 @@ def _plain(value: float) -> float | int:
 
 
 def _bytes(surface: Surface, step: int) -> bytes:
-    mean = surface.mean_table()
-    means = np.rint(mean / _MEANS).astype("<i4")
+    if not (np.abs(surface.draws) <= 1).all() or not (np.abs(surface.run_noise) <= 1).all():  # also catches NaN
+        raise ValueError("a score to be packed is not a finite fraction; fix the fit.")
+    means = np.rint(surface.mean_table() / _MEANS).astype("<i4")
     noise = _zigzag(_whole(surface.run_noise, 1)).astype("<u2")
-    left = _zigzag(_unforetold(_whole(surface.draws, step) - _whole(mean, step)))
+    left = _zigzag(_unforetold(_whole(surface.draws, step) - _whole(means * _MEANS, step)))
     planes = [(left >> shift & 255).astype("u1").tobytes() for shift in (0, 8, 16)]
     return b"".join([means.tobytes(), noise.tobytes(), *planes])
 
 
 def _whole(scores: Floats, step: int) -> NDArray[np.int32]:
-    if not (np.abs(scores) <= 2).all():  # also catches NaN
-        raise ValueError("a score to be packed is not a finite fraction; fix the fit.")
     return np.rint(scores / (UNIT * step)).astype(np.int32)
 
 

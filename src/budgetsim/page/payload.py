@@ -19,18 +19,21 @@ from budgetsim.costs.terms import NO_TERMS, Terms
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
+from budgetsim.page.campaign import CampaignState
 from budgetsim.page.packing import UNIT, Packed, pack, shape_of
 from budgetsim.report.notes import choice_notes, unpriced_words
+from budgetsim.store.query import is_miniature
 
 PAGE_SCHEMA_VERSION: Final = 1
-MOST_PACKED: Final = 1_000_000  # bytes before base64: a page of six tasks stays below 1.5 MB
+MOST_PACKED: Final = 950_000  # bytes before base64: a page of six tasks stays below 1.5 MB
 _UNBOUNDED: Final = 10**12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One task of a page: what money can buy, and the runs that are worth measuring (JSON of `report.next_run`)."""
+    """One task of a page: evidence, what money can buy, and the runs worth measuring (JSON of `report.next_run`)."""
 
+    evidence: Evidence
     choices: Choices
     next_runs: Mapping[str, Any] | None = None
 
@@ -46,15 +49,21 @@ class Payload:
     packed: Packed
 
 
-def collect(evidence: Evidence, sources: Sequence[Source], pricing: Pricing, budget_usd: float, today: date) -> Payload:
-    """Gather what the page of some tasks needs.
+def collect(
+    sources: Sequence[Source],
+    pricing: Pricing,
+    budget_usd: float,
+    today: date,
+    campaign: CampaignState | None = None,
+) -> Payload:
+    """Gather what the page of some tasks needs, or of a campaign whose tasks may have no evidence yet.
 
     budget_usd : US dollars that the page opens with; its terms are those of the pricing
     """
     tasks, surfaces = [], []
     for source in sources:
-        options = reprice(evidence, source.choices, replace(pricing, terms=NO_TERMS))
-        tasks.append(_task(evidence, source, pricing, options))
+        options = reprice(source.evidence, source.choices, replace(pricing, terms=NO_TERMS))
+        tasks.append(_task(source, pricing, options))
         surfaces += [o.surface for o in options]
     packed = pack(surfaces, MOST_PACKED)
     card = pricing.card
@@ -68,6 +77,7 @@ def collect(evidence: Evidence, sources: Sequence[Source], pricing: Pricing, bud
         "precision_points": 100 * UNIT * packed.step / 2,
         "step": packed.step,
         "tasks": tasks,
+        "campaign": None if campaign is None else campaign.to_json(),
     }
     return Payload(data=data, packed=packed)
 
@@ -85,8 +95,8 @@ def _settings(terms: Terms, budget_usd: float) -> dict[str, Any]:
     }
 
 
-def _task(evidence: Evidence, source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[str, Any]:
-    choices, card = source.choices, pricing.card
+def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[str, Any]:
+    choices, card, evidence = source.choices, pricing.card, source.evidence
     task, fit, over = choices.task, choices.fit, card.overheads
     rows = evidence.rows(task.name)
     levers = price_levers(task, options, card)
@@ -187,6 +197,7 @@ def _rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[dict[str, A
             "score": r.score,
             "n_runs": r.n_runs,
             "evidence_set": r.evidence_set,
+            "miniature": is_miniature(r.evidence_set),
         }
         for r in rivals(evidence, task, unbounded)
     ]

@@ -6,9 +6,11 @@ second counts that most of its rows share.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -103,23 +105,44 @@ def text_plot(curve: Curve, metric: str, width: int = 72) -> list[str]:
 def save_plot(curves: Sequence[Curve], metric: str, file: Path) -> Path:
     """Draw curves with their intervals and rows, one panel each.
 
-    raises : InputError where the file is no PNG or SVG, MissingExtraError without matplotlib
+    raises : InputError where the file is no PNG or SVG or there is no curve, MissingExtraError without matplotlib
+    """
+    return save_panels([partial(_draw, curve, metric) for curve in curves], file)
+
+
+def _draw(curve: Curve, metric: str, axes: Any) -> None:
+    axes.fill_between(curve.n, curve.lower, curve.upper, alpha=0.2, label="90 % of runs")
+    axes.plot(curve.n, curve.mean, label="expected")
+    axes.plot(curve.points_n, curve.points_score, "o", markersize=3, label="rows")
+    axes.set(xscale="log", title=curve.label, xlabel=curve.axis, ylabel=metric + curve.unit)
+    axes.legend(fontsize="small")
+
+
+def check_format(file: Path) -> None:
+    """Only a PNG or an SVG is drawn.
+
+    raises : InputError for another ending
     """
     if file.suffix.lower() not in FORMATS:
         raise InputError(f"--plot: found {file.name!r}, wanted a name that ends in {' or '.join(FORMATS)}.")
-    if not curves:
+
+
+def save_panels(panels: Sequence[Callable[[Any], None]], file: Path, *, width: float = 6.0) -> Path:
+    """Write panels one below the other to a PNG or SVG file.
+
+    panels : each draws on the axes of matplotlib that it is given
+    raises : InputError where the file is no PNG or SVG or there is no panel, MissingExtraError without matplotlib
+    """
+    check_format(file)
+    if not panels:
         raise InputError("--plot: no surface has two sizes to draw a curve through; measure another size.")
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("Pictures need matplotlib: pip install 'budgetsim[plot]'.") from None
-    figure = Figure(figsize=(6, 3.2 * len(curves)), layout="constrained")
-    for axes, curve in zip(np.atleast_1d(figure.subplots(len(curves), 1)), curves, strict=True):
-        axes.fill_between(curve.n, curve.lower, curve.upper, alpha=0.2, label="90 % of runs")
-        axes.plot(curve.n, curve.mean, label="expected")
-        axes.plot(curve.points_n, curve.points_score, "o", markersize=3, label="rows")
-        axes.set(xscale="log", title=curve.label, xlabel=curve.axis, ylabel=metric + curve.unit)
-        axes.legend(fontsize="small")
+    figure = Figure(figsize=(width, 3.2 * len(panels)), layout="constrained")
+    for axes, draw in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
+        draw(axes)
     try:
         figure.savefig(file)
     except OSError as error:

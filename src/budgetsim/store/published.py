@@ -126,6 +126,15 @@ class PublishedCompute:
         return usd[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published source: its rows with implied counts, and its compute costs."""
+
+    source: str
+    rows: list[PublishedRow]
+    compute: list[PublishedCompute]
+
+
 def monotone_steps(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
     """Sizes and the running maximum of what they cost: more labels never cost less compute.
 

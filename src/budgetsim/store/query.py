@@ -31,7 +31,8 @@ SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels
 FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
-WHERE r.same_as IS NULL AND r.feasible AND if(? IS NULL, NOT starts_with(r.evidence_set, ?), list_contains(?, r.evidence_set))
+WHERE r.same_as IS NULL AND r.feasible
+  AND if(? IS NULL, NOT starts_with(r.evidence_set, ?), list_contains(?, r.evidence_set))
 ORDER BY r.run_id
 """
 
@@ -83,6 +84,11 @@ def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[
         if counted:
             catalogue.setdefault(task, {})[name] = counted
     return catalogue
+
+
+def all_sets(connection: Connection) -> list[str]:
+    """Names of every evidence set, those that serve forecasts alone among them."""
+    return [row[0] for row in connection.execute("SELECT DISTINCT evidence_set FROM runs ORDER BY 1").fetchall()]
 
 
 def load_measurements(connection: Connection, sets: Sequence[str] | None = None) -> list[Measurement]:

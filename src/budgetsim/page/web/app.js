@@ -2,8 +2,9 @@
 
 import { bars, colour, curves, el, legend, place, tableBehind, winMap } from "./charts.js";
 import { geomspace, labelOf, optimize, tornado, trace, winnersMap } from "./choose.js";
+import { advise, learnerRows } from "./learners.js";
 import { drawsAt, inflate, runInterval, unpack } from "./surface.js";
-import { LABELS, answerWords, money, planWords, points, whole } from "./words.js";
+import { LABELS, answerWords, money, planWords, points, typed, whole } from "./words.js";
 
 const N_CURVE = 40; // budgets of the chart
 const N_MAP = [24, 13]; // budgets and prices of the map
@@ -47,17 +48,6 @@ function fromSlider(c, at) {
   return c.whole ? Math.round(v) : Number(v.toPrecision(3));
 }
 
-/** A number somebody typed: 2k, 2,000 and $2000 are the same; undefined where it is none. */
-export function typed(c, text) {
-  const plain = text.trim().toLowerCase().replace(/[$,\s_]/g, "");
-  if (c.none && (plain === "" || plain === c.none.replace(/\s/g, ""))) return null;
-  const parts = /^(\d*\.?\d+(?:e[+-]?\d+)?)([km]?)$/.exec(plain);
-  if (!parts) return undefined;
-  const v = Number(parts[1]) * { "": 1, k: 1e3, m: 1e6 }[parts[2]];
-  if (!Number.isFinite(v) || v > 1e12 || (v === 0 && !c.zero) || (c.whole && v !== Math.round(v))) return undefined;
-  return v;
-}
-
 const shown = (c, v) => (v === null ? c.none : c.whole ? whole(v) : v >= 1000 ? v.toLocaleString("en-US") : String(Number(v.toPrecision(6))));
 
 function drawControls() {
@@ -71,6 +61,7 @@ function drawControls() {
     slider.addEventListener("input", () => {
       const v = fromSlider(c, Number(slider.value));
       box.value = shown(c, v);
+      slider.setAttribute("aria-valuetext", box.value);
       set(c.set(state.settings, v));
     });
     box.addEventListener("change", () => {
@@ -166,7 +157,9 @@ function refresh() {
 const budgetsAround = (budget) => geomspace(Math.max(Math.min(budget / 30, 50), 1), Math.max(budget * 8, 5000), N_CURVE);
 
 function drawAnswer(task, settings, answer) {
-  const [head, ...rest] = answerWords(task, answer, settings, rivalsOf(task, settings));
+  const rivals = rivalsOf(task, settings);
+  const advice = advise(answer, rivals, settings.budget);
+  const [head, ...rest] = answerWords(task, answer, advice, settings.budget);
   document.getElementById("headline").textContent = head;
   document.getElementById("sentences").replaceChildren(...rest.map((text) => el("p", {}, text)));
   const timed = settings.perDay !== null;
@@ -178,10 +171,10 @@ function drawAnswer(task, settings, answer) {
     points(p.score),
     `${points(p.lower)} to ${points(p.upper)}`,
     `${Math.round(100 * p.pBest)} %`,
-    p.kind === "extrapolated" ? `${p.factor.toPrecision(2)}-fold beyond the evidence` : p.kind,
+    p.kind === "extrapolated" ? `${p.factor.toPrecision(2)}-fold beyond` : p.kind,
   ]);
-  for (const r of rivalsOf(task, settings).filter((r) => r.usd !== null && r.usd <= settings.budget).slice(0, 3)) {
-    rows.push([`${r.student} (measured beside)`, whole(r.n_labels), "-", "-", money(r.usd), ...(timed ? ["-"] : []), points(r.score), "-", "-", `${r.n_runs} run${r.n_runs === 1 ? "" : "s"}`]);
+  for (const r of learnerRows(rivals, settings.budget)) {
+    rows.push([`${r.student} (measured here)`, whole(r.n_labels), "-", "-", money(r.usd), ...(timed ? ["-"] : []), points(r.score), "-", "-", `${r.n_runs} run${r.n_runs === 1 ? "" : "s"}`]);
   }
   for (const o of answer.unbought) rows.push([o.label, "-", "-", "-", "not affordable", ...(timed ? ["-"] : []), "-", "-", "-", "-"]);
   const head2 = ["strategy", "labels", "LLM labels", "texts", "cost", ...(timed ? ["days"] : []), `${task.metric}, %`, "90 % of runs", "best", "evidence"];
@@ -331,18 +324,76 @@ function drawProvenance(task) {
   place(document.getElementById("provenance"), "facts").replaceChildren(el("dl", {}, ...facts.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)])));
 }
 
+/** How far a campaign is: runs, hours, money, when it ends, and the scores so far. */
+function drawCampaign(c) {
+  const holder = document.getElementById("campaign");
+  holder.hidden = false;
+  const over = c.done >= c.planned;
+  const spent = c.cost_usd === null ? "" : ` (${money(c.cost_usd)})`;
+  const ahead = c.cost_ahead_usd === null ? "" : ` (${money(c.cost_ahead_usd)})`;
+  const words = [
+    `${whole(c.done)} of ${whole(c.planned)} runs of ${c.name} are done; they took ${c.hours.toFixed(2)} device-hours${spent}.`,
+    over ? "Nothing is left to do." : `About ${c.hours_ahead.toFixed(2)} device-hours${ahead} are ahead: ${(60 * c.wall_hours_ahead).toFixed(0)} minutes if it goes on without a break, until ${c.ends_at}.`,
+    `Looked at ${c.looked_at}${c.last_at ? `; the last run was done ${c.last_at}` : ""}${c.refresh_s ? `; the page opens itself again every ${c.refresh_s} s` : ""}.`,
+  ];
+  const bar = el("progress", { max: c.planned, value: c.done, "aria-label": "runs done" });
+  place(holder, "state").replaceChildren(bar, ...words.map((text) => el("p", {}, text)));
+  for (const task of new Set(c.points.map((p) => p.task))) drawCampaignTask(holder, task, c.points.filter((p) => p.task === task));
+  if (!data.tasks.length) {
+    document.getElementById("headline").textContent = words[0];
+    document.querySelectorAll("#controls, [data-chart], #provenance, .task").forEach((node) => (node.hidden = true));
+  }
+}
+
+/** Scores so far of one task against its first count; designs that differ in another count are lines of their own. */
+function drawCampaignTask(holder, task, all) {
+  const name = (p) => [p.label, ...p.counts.slice(1).map((n, i) => `${whole(n)} ${LABELS[p.inputs[i + 1]]}`)].join(", ");
+  const names = [...new Set(all.map(name))];
+  const x = [...new Set(all.map((p) => Math.max(p.counts[0], 1)))].sort((a, b) => a - b);
+  const series = names.map((label, i) => ({
+    label,
+    colour: colour(i),
+    mean: x.map((n) => all.find((p) => name(p) === label && Math.max(p.counts[0], 1) === n)?.score ?? null),
+  }));
+  const dots = all.map((p) => ({ x: Math.max(p.counts[0], 1), y: p.score, colour: colour(names.indexOf(name(p))) }));
+  const block = place(holder, `task-${task}`);
+  block.append(el("h3", {}, `${task}: scores so far`));
+  legend(block, series.map((s) => [s.label, s.colour]));
+  const span = x.length > 1 ? x : [x[0] / 2, ...x, x[0] * 2];
+  const spread = (values) => (x.length > 1 ? values : [null, ...values, null]);
+  const shown = series.map((s) => ({ ...s, mean: spread(s.mean), gaps: true }));
+  curves(block, { x: span, series: shown, dots, xLabel: "labels (the first count)", yLabel: `${all[0].metric}, %`, xValue: (v) => v.toLocaleString("en-US") });
+  const rows = all.map((p) => [p.label, p.counts.map(whole).join(" / "), points(p.score), p.n_runs]);
+  tableBehind(block, `${task}-campaign.csv`, ["design", "counts", `${all[0].metric}, %`, "runs"], rows);
+}
+
+/** Paper cannot be unfolded: every table is open while the page is printed. */
+function unfoldForPrint() {
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    folded.forEach((d) => (d.open = true));
+  });
+  addEventListener("afterprint", () => folded.forEach((d) => (d.open = false)));
+}
+
 async function start() {
   unpack(data.tasks.flatMap((t) => t.surfaces), await inflate(document.getElementById("packed").textContent.trim()), data.step);
+  if (data.campaign) drawCampaign(data.campaign);
   document.getElementById("when").textContent = `${data.date}, card ${data.card.name}`;
+  if (!data.tasks.length) {
+    document.documentElement.dataset.ready = "yes";
+    return;
+  }
   const select = document.getElementById("task");
   select.replaceChildren(...data.tasks.map((t) => el("option", { value: t.name }, t.name)));
   select.addEventListener("change", () => show(data.tasks.find((t) => t.name === select.value), state.settings ? { ...state.settings, prices: {} } : first()));
   addEventListener("hashchange", () => show(...fromAddress(location.hash)));
   addEventListener("resize", () => (clearTimeout(waiting), (waiting = setTimeout(() => show(state.task, state.settings), 200))));
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => (d.open = true)));
+  unfoldForPrint();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(state.task, state.settings));
   show(...fromAddress(location.hash));
-  Object.assign(window, { budgetsim: { data, optimize, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
+  Object.assign(window, { budgetsim: { data, optimize, advise, rivalsOf, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -64,13 +64,13 @@ export function curves(section, { x, series, dots = [], xLabel, yLabel, yLog = f
       bands.push({ series: [at - 1, at], fill: faint(s.colour) });
     }
     data.push(s.mean);
-    lines.push({ label: s.label, stroke: s.colour, width: s.wide ? 3 : 2, dash: s.dash, points: { show: false } });
+    lines.push({ label: s.label, stroke: s.colour, width: s.wide ? 3 : 2, dash: s.dash, spanGaps: s.gaps ?? false, points: { show: false } });
   }
   const axis = { stroke: ink("soft"), grid: { stroke: ink("line"), width: 1 }, ticks: { stroke: ink("line") } };
   const options = {
     width: Math.max(holder.clientWidth, 280),
     height: Math.min(420, Math.max(260, holder.clientWidth * 0.5)),
-    scales: { x: { time: false, distr: 3 }, y: yLog ? { distr: 3 } : { range: (_, low, high) => padded(low, high, dots) } },
+    scales: { x: { time: false, distr: 3, range: (_, low, high) => [low, high] }, y: yLog ? { distr: 3 } : { range: (_, low, high) => padded(low, high, dots) } },
     axes: [
       { ...axis, label: xLabel, values: (_, ticks) => ticks.map((v) => (v === null ? "" : xValue(v))) },
       { ...axis, label: yLabel, size: 60, values: (_, ticks) => ticks.map((v) => (v === null ? "" : v.toLocaleString("en-US"))) },
@@ -101,6 +101,7 @@ function dot(u, { x, y, colour: c, cross }) {
   const { ctx } = u;
   const r = 3.5 * devicePixelRatio;
   ctx.save();
+  ctx.setLineDash([]);
   ctx.beginPath();
   ctx.strokeStyle = ctx.fillStyle = c;
   ctx.lineWidth = 2 * devicePixelRatio;

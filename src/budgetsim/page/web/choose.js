@@ -182,7 +182,7 @@ function stopHere(task, options, ready, budget, best) {
   const row = values.indexOf(Math.max(...values));
   if (row === options.length) return { usd: 0, score: 100 * task.constant.score, label: "constant", plan: {} };
   const plan = planAt(options[row], ready[row].best(costs[row], usd).counts);
-  return { usd: plan.usd, score: 100 * values[row], label: options[row].label, plan: plan.plan, lower: plan.lower, upper: plan.upper };
+  return { ...plan, score: 100 * values[row], label: options[row].label };
 }
 
 /** What the best plan gains with $100 more, and loses with $100 less, points. */

@@ -46,29 +46,26 @@ export function basis(task, plan) {
 }
 
 /** The answer in sentences, the advice first: [headline, ...further sentences]. */
-export function answerWords(task, answer, settings, rivals) {
-  const { best, stop, plans } = answer;
-  if (!best.option) {
-    const why = `Nothing that ${money(settings.budget)} buys is expected to beat answering "${task.constant.answer}" every time (${points(best.score)} ${task.metric}), which costs nothing.`;
-    return [`Spend nothing: ${money(settings.budget)} buys no student that beats a constant answer.`, why];
+export function answerWords(task, answer, { plan, learner, best, gain }, budget) {
+  const chosen = learner ?? plan;
+  if (!learner && !plan.usd && !Object.keys(plan.plan).length) {
+    const why = `Nothing that ${money(budget)} buys is expected to beat answering "${task.constant.answer}" every time (${points(task.constant.score * 100)} ${task.metric}).`;
+    return [`Spend nothing: ${money(budget)} buys no student that beats a constant answer.`, why];
   }
-  const less = stop && stop.usd < 0.9 * best.usd;
-  const by = less ? stop : best;
-  const interval = by.lower === undefined ? "" : ` (90 % of runs: ${points(by.lower)} to ${points(by.upper)})`;
-  const rest = less ? `; the other ${money(settings.budget - stop.usd)} would add ${points(best.score - stop.score)}` : "";
-  const head = less
-    ? `Spend about ${money(stop.usd)}, not ${money(settings.budget)}: ${stop.label} reaches ${points(stop.score)} ${task.metric}${interval}${rest}.`
-    : `Spend ${money(best.usd)} on ${best.label}: it reaches ${points(best.score)} ${task.metric}${interval}.`;
-  const out = [head];
-  if (less) out.push(`With ${money(stop.usd)}: ${planWords(stop.plan)}. With all of ${money(settings.budget)}: ${planWords(best.plan)} (${stageWords(best.stages)}), ${points(best.score)} (${points(best.lower)} to ${points(best.upper)}), ${best.label}.`);
-  else out.push(`The plan: ${planWords(best.plan)} (${stageWords(best.stages)})${best.days === null ? "" : `; ${best.days.toFixed(1)} days`}.`);
-  const other = plans.find((p) => p !== best && p.option?.route !== best.option.route);
-  if (other) out.push(`It beats ${other.label} by ${points(best.score - other.score)} points; the chance that it is the best of all plans here is ${Math.round(100 * best.pBest)} %.`);
-  const rival = rivals.find((r) => r.usd !== null && r.usd <= settings.budget);
-  if (rival && rival.score >= by.score) {
-    out.unshift(`Take ${rival.student} first: measured, it reaches ${points(rival.score)} from ${whole(rival.n_labels)} labels for ${money(rival.usd)}, no less than the best plan here.`);
-  } else if (rival) out.push(`The best cheap student, ${rival.student}, reaches ${points(rival.score)} from ${whole(rival.n_labels)} labels for ${money(rival.usd)} (measured).`);
-  out.push(`It rests on ${basis(task, best)}.`);
+  const saves = chosen.usd < 0.95 * budget;
+  const more = gain ? `would add ${points(gain)}` : "would add nothing";
+  const spend = saves ? `Spend about ${money(chosen.usd)}, not ${money(budget)}` : `Spend ${money(chosen.usd)}`;
+  const name = learner ? `${learner.student} on ${whole(learner.n_labels)} labels` : chosen.label;
+  const band = learner || plan.lower === undefined ? "" : ` (90 % of runs: ${points(plan.lower)} to ${points(plan.upper)})`;
+  const rest = saves ? `; the other ${money(budget - chosen.usd)} ${more}` : "";
+  const out = [`${spend}: ${name} reaches ${points(chosen.score)} ${task.metric}${band}${rest}.`];
+  if (!learner) out.push(`That is ${planWords(plan.plan)}${plan.stages ? ` (${stageWords(plan.stages)})` : ""}${plan.days == null ? "" : `; ${plan.days.toFixed(1)} days`}.`);
+  if (best.option && (learner || plan !== best)) {
+    out.push(`The best plan of all ${money(budget)}: ${best.label}, ${planWords(best.plan)}; ${points(best.score)} (${points(best.lower)} to ${points(best.upper)}).`);
+  }
+  const other = best.option && answer.plans.find((p) => p.option?.route !== best.option.route);
+  if (other) out.push(`It beats ${other.label} by ${points(best.score - other.score)} points; the chance that it is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
+  out.push(learner ? `That student was measured here: ${learner.n_runs} run${learner.n_runs === 1 ? "" : "s"}, ${learner.evidence_set}; the plans rest on ${basis(task, best)}.` : `It rests on ${basis(task, best)}.`);
   out.push(changeWords(answer));
   return out;
 }
@@ -77,6 +74,17 @@ function changeWords({ changes }) {
   if (!changes.length) return "No price of labels, LLM labels or compute between 1/32 and 32 times today's would change the choice.";
   const each = changes.map((c) => `${c.factor > 1 ? "above" : "below"} ${times(c.factor)} times the price of ${PRICE_WORDS[c.price]}, ${c.instead}`);
   return `The choice would change: ${each.join("; ")}.`;
+}
+
+/** A number somebody typed into a control {none, zero, whole}: 2k, 2,000 and $2000 are the same; undefined where it is none. */
+export function typed(c, text) {
+  const plain = text.trim().toLowerCase().replace(/[$,\s_]/g, "");
+  if (c.none && (plain === "" || plain === c.none.replace(/\s/g, ""))) return null;
+  const parts = /^(\d*\.?\d+(?:e[+-]?\d+)?)([km]?)$/.exec(plain);
+  if (!parts) return undefined;
+  const v = Number(parts[1]) * { "": 1, k: 1e3, m: 1e6 }[parts[2]];
+  if (!Number.isFinite(v) || v > 1e12 || (v === 0 && !c.zero) || (c.whole && v !== Math.round(v))) return undefined;
+  return v;
 }
 
 /** Rows of cells as CSV. */

@@ -1,0 +1,28 @@
+// Measured students: luck is pooled away, and the cheapest that is good enough is advised.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { advise, learnerRows, neverFalling } from "../../../src/budgetsim/page/web/learners.js";
+
+const rival = (student, n_labels, score, usd, more = {}) => ({ student, n_labels, score, usd, n_runs: 1, evidence_set: "a", miniature: false, ...more });
+
+test("scores that fall with more labels are pooled by their runs", () => {
+  assert.deepEqual(neverFalling([53, 52, 52.5, 60], [1, 1, 2, 1]), [52.5, 52.5, 52.5, 60]);
+});
+
+test("a row is the smallest size that is as good as the largest paid for, of a set that people would ship", () => {
+  const rivals = [rival("s", 30, 50, 10), rival("s", 60, 50.05, 20), rival("s", 900, 80, 300), rival("s", 30, 99, 10, { evidence_set: "0", miniature: true })];
+  assert.deepEqual(learnerRows(rivals, 100).map((r) => [r.n_labels, r.score]), [[30, 50]]);
+  assert.deepEqual(learnerRows([rival("s", 1, 50, null)], 100), []);
+});
+
+test("the advice is the cheapest within a point of the best of plans and students", () => {
+  const best = { score: 60, usd: 1000 };
+  const stop = { score: 59.2, usd: 400 };
+  const near = rival("s", 10, 59.5, 50);
+  assert.equal(advise({ best, stop }, [near], 1000).learner.student, "s");
+  assert.equal(advise({ best, stop }, [rival("s", 10, 58, 50)], 1000).plan, stop);
+  assert.equal(advise({ best, stop }, [rival("s", 10, 59.5, 500)], 1000).learner, null);
+  const far = advise({ best, stop }, [rival("s", 10, 70, 900)], 1000);
+  assert.deepEqual([far.plan, far.learner.score, far.gain], [best, 70, 0]);
+  assert.ok(Math.abs(advise({ best, stop }, [], 1000).gain - 0.8) < 1e-9);
+});

@@ -1,0 +1,24 @@
+// What people type and read.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { csv, money, planWords, typed } from "../../../src/budgetsim/page/web/words.js";
+
+test("2k, 2,000, $2000 and 2e3 are the same, and words are none", () => {
+  for (const text of ["2k", "2,000", "$2000", " 2e3 ", "0.002m"]) assert.equal(typed({}, text), 2000);
+  for (const text of ["lots", "-5", "", "1e99", "NaN", "0"]) assert.equal(typed({}, text), undefined);
+  assert.equal(typed({ none: "no bound" }, "no bound"), null);
+  assert.equal(typed({ none: "no bound" }, ""), null);
+  assert.equal(typed({ whole: true, zero: true }, "0"), 0);
+  assert.equal(typed({ whole: true }, "1.5"), undefined);
+});
+
+test("dollars have cents below a hundred, and more digits below one", () => {
+  assert.deepEqual([2000, 99.5, 10.92, 0.364, 0.0599, 0.0004, 0].map(money), ["$2,000", "$99.50", "$10.92", "$0.364", "$0.0599", "$0.00040", "$0.00"]);
+});
+
+test("a plan is told in words, and what it does not buy is not", () => {
+  assert.equal(planWords({ n_labels: 4715, n_unlabeled: 100000, n_llm_labels: 0 }), "4,715 human labels and 100,000 unlabelled texts");
+  assert.equal(planWords({}), "nothing");
+});
+
+test("cells with commas and quotes are quoted in CSV", () => assert.equal(csv([["a,b", 'c"d', 1]]), '"a,b","c""d",1\n'));
