@@ -220,6 +220,7 @@ def choices(
     fit : another than the stored one of the evidence
     raises : MissingPriceError, NoEvidenceError
     """
+    evidence.set_of(task)  # a name that nobody knows has no evidence
     facts = get_task(task)
     fit = fit or stored_fit(evidence, task)
     if fit is None:

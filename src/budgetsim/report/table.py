@@ -62,7 +62,8 @@ class Table:
 
     def told(self, width: int | None = None) -> list[tuple[str, Role | None]]:
         """The lines with what each is, for a terminal that shows it by colour."""
-        title: list[tuple[str, Role | None]] = [(show(self.title), "title")] if self.title else []
+        titles = ([show(self.title)] if width is None else wrap(show(self.title), width)) if self.title else []
+        title: list[tuple[str, Role | None]] = [(line, "title") for line in titles]
         kept = self._kept(width)
         if kept is None:
             return title + self._records(width or 0)
