@@ -61,9 +61,11 @@ def report(
     workers: Workers = 2,
 ) -> None:
     """Write one HTML page with the answer, its charts and sliders, or how far a campaign is; it needs no network."""
+    from budgetsim.doors.files import check_place
     from budgetsim.errors import InputError, StoppedError
 
     check_amount(budget, "--budget", above_zero=True)
+    check_place(output, "--output")
     if watch and grid is None:
         raise InputError("--watch follows a campaign; name its grid with --grid.")
     if grid is None:
