@@ -1,13 +1,14 @@
 """Seconds of fitting: curves against scipy, and a task by how many runs its designs have.
 
-    python bench/fit_speed.py curves    `fit_curve` plus `predict`, alone and over 50, beside `curve_fit` with as many starts
-    python bench/fit_speed.py tasks     `fit_task` on 3 to 25 seeds of the same 20 designs, and on measured sets
+    python bench/fit_speed.py curves    `fit_curve`, `predict`: alone, over 50, beside `curve_fit` with as many starts
+    python bench/fit_speed.py tasks    `fit_task` on 3 to 25 seeds of the same 20 designs, and on sets of the store
 
 Set OMP_NUM_THREADS=1 for one core.
 """
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import sys
 import time
@@ -30,7 +31,7 @@ CURVE_GOALS = (0.05, 0.15)  # seconds: a mean, and the slowest alone
 TASK_GOAL = 20.0  # CPU seconds of 500 runs of one task
 N_CURVES, N_POINTS = 50, 12
 SEEDS = (3, 6, 12, 25)  # of 20 designs
-LABELS, TEXTS = (100, 300, 1000, 3000, 10_000), (1000, 10_000, 100_000)
+LABELS, TEXTS = (100.0, 300.0, 1000.0, 3000.0, 10_000.0), (1000.0, 10_000.0, 100_000.0)
 MEASURED = (("measured-cpu-modern", "sst2"), ("measured-cpu-modern", "emotion"), ("published", "stance"))
 STORE = Path(__file__).parents[1] / "results" / "budgetsim.duckdb"
 
@@ -91,29 +92,28 @@ def time_curves() -> None:
 
 def made_runs(n_seeds: int) -> list[Measurement]:
     """Labels alone and distilled, 20 designs, that many seeds of each, 1 point of noise; teachers scored themselves."""
-    rng, out = np.random.default_rng(0), []
-    for n in LABELS:
-        knows = 1 / (1 + 500 / n)
-        for u in (0, *TEXTS):
-            route = Route(strategy="distill" if u else "annotate", teacher="large" if u else None, student="small")
-            mean = 0.4 + 0.5 * (knows**0.5 / (1 + 3000 / u) if u else 1 / (1 + 2000 / n))
-            for seed in range(n_seeds):
-                out.append(
-                    Measurement(
-                        key=f"{n}-{u}-{seed}",
-                        task="stance",
-                        route=route,
-                        n_labels=float(n),
-                        n_llm_labels=None,
-                        n_unlabeled=float(u) if u else None,
-                        score=float(mean + 0.01 * rng.standard_normal()),
-                        source="measured",
-                        evidence_set="made",
-                        seed=seed,
-                        teacher_score=float(0.4 + 0.5 * knows + 0.01 * rng.standard_normal()) if u else None,
-                    )
-                )
-    return out
+    rng = np.random.default_rng(0)
+    designs = itertools.product(LABELS, (None, *TEXTS), range(n_seeds))
+    return [_made_run(n, u, seed, *(0.01 * rng.standard_normal(2))) for n, u, seed in designs]
+
+
+def _made_run(n: float, u: float | None, seed: int, noise: float, teacher_noise: float) -> Measurement:
+    knows = 1 / (1 + 500 / n)
+    rise = 1 / (1 + 2000 / n) if u is None else knows**0.5 / (1 + 3000 / u)
+    kind = ("annotate", None) if u is None else ("distill", "large")
+    return Measurement(
+        key=f"{n}-{u}-{seed}",
+        task="stance",
+        route=Route(strategy=kind[0], teacher=kind[1], student="small"),
+        n_labels=n,
+        n_llm_labels=None,
+        n_unlabeled=u,
+        score=0.4 + 0.5 * rise + noise,
+        source="measured",
+        evidence_set="made",
+        seed=seed,
+        teacher_score=None if u is None else 0.4 + 0.5 * knows + teacher_noise,
+    )
 
 
 def time_tasks() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
     from budgetsim.costs.rates import RateCard
     from budgetsim.report.pictures import Picture
     from budgetsim.report.table import Page
+    from budgetsim.store.location import StorePaths
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, with schema_version.")]
 Store = Annotated[Path | None, typer.Option("--store", help="DuckDB file of the evidence store.", show_default=False)]
+Create = Annotated[
+    bool, typer.Option("--create", help="Make the --store from the published evidence where there is none.")
+]
 Rates = Annotated[
     Path | None,
     typer.Option(
@@ -41,6 +46,62 @@ Plot = Annotated[
 
 TERMINAL = Path("-")
 MOST_USD = 1e12  # of any amount on the command line
+MOST_COUNT = 10**12
+
+
+def amount(option: str) -> Callable[[str | float], float]:
+    """The parser of an option that takes an amount as people type it: 2000, 2,000, 2k or $2000.
+
+    raises : InputError, when it is called
+    """
+
+    def parse(text: str | float) -> float:
+        from budgetsim.doors.amounts import parse_amount
+        from budgetsim.errors import InputError
+
+        number = parse_amount(text) if isinstance(text, str) else text
+        if number is None:
+            raise InputError(f"{option}: found {text!r}, wanted an amount such as 2000, 2,000, 2k or $2000.")
+        return number
+
+    return parse
+
+
+def whole(option: str) -> Callable[[str | int], int]:
+    """The parser of an option that takes a count as people type it: 500, 1,500 or 2k.
+
+    raises : InputError, when it is called
+    """
+
+    def parse(text: str | int) -> int:
+        from budgetsim.doors.amounts import parse_amount
+        from budgetsim.errors import InputError
+
+        number = parse_amount(text) if isinstance(text, str) else float(text)
+        if number is None or not math.isfinite(number) or number != int(number) or not 0 <= number <= MOST_COUNT:
+            raise InputError(
+                f"{option}: found {text!r}, wanted a whole number of zero or more, such as 500, 1,500 or 2k."
+            )
+        return int(number)
+
+    return parse
+
+
+def find_store(store: Path | None, create: bool = False) -> StorePaths:
+    """The store that was named, which is there or is to be made; else the one that `locate` finds.
+
+    raises : InputError where one is named that is not there
+    """
+    from budgetsim.doors.amounts import did_you_mean
+    from budgetsim.errors import InputError
+    from budgetsim.store.location import locate
+
+    paths = locate(store)
+    if store is None or create or paths.database.exists():
+        return paths
+    folder = paths.database.parent
+    near = did_you_mean(paths.database.name, [p.name for p in folder.glob("*.duckdb")] if folder.is_dir() else [])
+    raise InputError(f"There is no store {store}; mend --store, or add --create to make one there.{near}")
 
 
 def read_rates(path: Path | None) -> RateCard:
@@ -59,6 +120,7 @@ def find_rates(path: Path | None) -> Path:
 
     raises : InputError where it is neither
     """
+    from budgetsim.doors.amounts import did_you_mean
     from budgetsim.errors import InputError
     from budgetsim.store.location import example_cards, package_data
 
@@ -69,7 +131,8 @@ def find_rates(path: Path | None) -> Path:
         return path
     examples = example_cards()
     if str(path) not in examples:
-        raise InputError(f"There is no rate card {path}; name a file, or an example: {', '.join(examples)}.")
+        near = did_you_mean(path.stem, examples)
+        raise InputError(f"There is no rate card {path}; name a file, or an example: {', '.join(examples)}.{near}")
     return examples[str(path)]
 
 
@@ -103,7 +166,8 @@ def check_percent(value: float, option: str) -> float:
     from budgetsim.errors import InputError
 
     if not 1 <= value <= 100:
-        raise InputError(f"{option}: found {value:g}, wanted percent from 1 to 100.")
+        near = f" Did you mean {100 * value:g}?" if 0 < value < 1 else ""
+        raise InputError(f"{option}: found {value:g}, wanted percent from 1 to 100.{near}")
     return value
 
 
@@ -174,8 +238,15 @@ def show_pictures(pictures: Sequence[Picture], plot: Path | None, *, quiet: bool
         say(f"Drew {save_pictures(pictures, plot)}")
 
 
+STYLES = {"title": "bold", "best": "green", "caution": "yellow", "muted": "dim"}  # of a line of a table
+
+
 def print_page(page: Page) -> None:
-    """Paragraphs and tables on stdout: rich on a terminal, plain text in a pipe; neither obeys what others wrote."""
+    """Paragraphs and tables on stdout, for the width of a terminal or for a pipe; neither obeys what others wrote.
+
+    A terminal shows what to do in bold, the row it is about in green, what is out of reach or far from the data in
+    yellow; without colour (NO_COLOR, TERM=dumb) and in a pipe the words say the same.
+    """
     from budgetsim.doors.words import show
 
     if not sys.stdout.isatty():
@@ -183,10 +254,28 @@ def print_page(page: Page) -> None:
             typer.echo(show(part) if isinstance(part, str) else "\n" + "\n".join(part.lines()) + "\n")
         return
     from rich.console import Console
+    from rich.text import Text
 
-    console = Console(highlight=False)
+    from budgetsim.report.table import Headline, wrap
+
+    width = terminal_width()
+    console = Console(width=width, highlight=False, soft_wrap=True)
     for part in page:
         if isinstance(part, str):
-            console.print(show(part), markup=False)
+            style = "bold" if isinstance(part, Headline) else ""
+            told = [(line, style) for text in show(part).split("\n") for line in _wrapped(text, width, wrap)]
         else:
-            console.print(part.rich())
+            told = [("", ""), *((line, STYLES[role] if role else "") for line, role in part.told(width)), ("", "")]
+        for line, style in told:
+            console.print(Text(line, style=style), soft_wrap=True)
+
+
+def _wrapped(text: str, width: int, wrap: Callable[[str, int], list[str]]) -> list[str]:
+    """A line as it fits; one that is indented stays so."""
+    indent = text[: len(text) - len(text.lstrip())]
+    return [f"{indent}{line}" for line in wrap(text.lstrip(), max(width - len(indent), 10))]
+
+
+def terminal_width() -> int:
+    """Columns of the terminal: COLUMNS where it is set, else what the terminal says, else 80."""
+    return max(shutil.get_terminal_size((80, 24)).columns, 20)

@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import TERMINAL, EvidenceName, Json, Store, Tasks, check_plot, print_json, print_page, say
+from budgetsim_cli.console import (
+    TERMINAL,
+    Create,
+    EvidenceName,
+    Json,
+    Store,
+    Tasks,
+    check_plot,
+    find_store,
+    print_json,
+    print_page,
+    say,
+)
 
 if TYPE_CHECKING:
     from budgetsim.answers.evidence import Evidence
     from budgetsim.design.surface import TaskFit
     from budgetsim.report.table import Page
+    from budgetsim.store.location import StorePaths
 
 
 def fit(
@@ -26,18 +39,25 @@ def fit(
             show_default=False,
         ),
     ] = None,
+    forecast: Annotated[
+        bool,
+        typer.Option("--forecast", help="Fit how much tasks without runs borrow, and from whom, instead: minutes."),
+    ] = False,
     evidence: EvidenceName = None,
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Fit learning curves and surfaces to the evidence, store their draws, and plot them for one task."""
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.errors import InputError
     from budgetsim.report.fit import fit_json, fit_page
-    from budgetsim.store.location import locate
 
     check_plot(plot)
-    found = load_evidence(locate(store), evidence, say)
+    if forecast:
+        _fit_forecast(find_store(store, create), as_json)
+        return
+    found = load_evidence(find_store(store, create), evidence, say)
     tasks = list(dict.fromkeys(task or found.tasks))
     if plot is not None and len(tasks) > 1:
         raise InputError(f"--plot: draws one task; name one of {', '.join(tasks)} with --task.")
@@ -55,18 +75,27 @@ def fit(
         print_page(page)
 
 
+def _fit_forecast(paths: StorePaths, as_json: bool) -> None:
+    from budgetsim.answers.evidence import load_known
+    from budgetsim.answers.forecasting import refit
+    from budgetsim.report.fit import forecast_table
+    from budgetsim.store.fits import save_forecast
+
+    facts = load_known(paths, say)
+    n_cells, n_tasks = len(facts.seen.cells), len(set(facts.seen.cells.task.tolist()))
+    say(f"Fitting what {n_tasks} tasks have in common: {n_cells:,} designs; this takes minutes ...")
+    hypers = refit(facts)
+    say(f"Stored {save_forecast(paths.fits, hypers, n_cells, n_tasks)}")
+    if as_json:
+        print_json({"n_cells": n_cells, "n_tasks": n_tasks, "forecast": hypers.to_json()})
+    else:
+        print_page([forecast_table(hypers)])
+
+
 def _fitted(found: Evidence, name: str, force: bool) -> TaskFit:
-    from budgetsim.answers.evidence import stored_fit
-    from budgetsim.store.fits import save_fit
+    from budgetsim.answers.evidence import fit_and_store, stored_fit
 
-    fitted = None if force else stored_fit(found, name)
-    if fitted is None:
-        from budgetsim.fitting.task import fit_task  # SciPy, only where there is something to fit
-
-        say(f"Fitting {name}: {len(found.rows(name))} rows ...")
-        fitted = fit_task(found.rows(name), others=found.others(name))
-        say(f"Stored {save_fit(found.paths.fits, fitted)}")
-    return fitted
+    return (None if force else stored_fit(found, name)) or fit_and_store(found, name, say)
 
 
 def _pictures(found: Evidence, fitted: TaskFit, file: Path | None) -> Page:

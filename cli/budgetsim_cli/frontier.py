@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import Plot, check_amount, check_percent, check_plot
+from budgetsim_cli.console import Plot, amount, check_amount, check_percent, check_plot
 from budgetsim_cli.inquiry import Inquiry, TaskReport, buys_training, open_inquiry, refuse_unbought, report_tasks
 from budgetsim_cli.question import Question, takes_question
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @takes_question
 def frontier(
     question: Question,
-    max_budget: Annotated[float, typer.Option("--max-budget", help="Largest budget, US dollars.")] = 10_000.0,
+    max_budget: Annotated[
+        float,
+        typer.Option("--max-budget", parser=amount("--max-budget"), metavar="USD", help="Largest budget, US dollars."),
+    ] = 10_000.0,
     points: Annotated[int, typer.Option("--points", min=2, max=1000, help="Number of budgets to trace.")] = 60,
     indifference: Annotated[
         float | None,
@@ -51,7 +54,7 @@ def _report(
     from budgetsim.economics.frontier import trace_frontier
     from budgetsim.economics.tradeoff import trace_indifference
     from budgetsim.report.frontier import NO_CURVE, frontier_json, frontier_page
-    from budgetsim.report.notes import choice_notes, moot_note, reach_notes, sentence, unpriced_words
+    from budgetsim.report.notes import choice_notes, moot_note, note_lines, reach_notes, sentence, unpriced_words
     from budgetsim.report.pictures import frontier_chart
 
     front = trace_frontier(open_to.task, open_to.options, max_budget, n_budgets=points)
@@ -66,7 +69,7 @@ def _report(
     head, *rest = frontier_page(front, open_to.task.metric, curves)
     return TaskReport(
         data={"evidence_set": open_to.fit.evidence_set, "notes": notes, **frontier_json(front, curves)},
-        page=[head, *unpriced_words(open_to), *rest, *(f"Note: {note}" for note in notes)],
+        page=[head, *unpriced_words(open_to), *rest, *note_lines(notes, inquiry.question.showing)],
         buys=buys_training(open_to, front.infeasible),
         picture=frontier_chart(front, open_to.task.metric),
     )

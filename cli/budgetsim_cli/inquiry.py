@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from budgetsim_cli.console import check_amount, check_finite, print_json, print_page, read_rates, say, show_pictures
+from budgetsim_cli.console import (
+    check_amount,
+    check_finite,
+    find_store,
+    print_json,
+    print_page,
+    read_rates,
+    say,
+    show_pictures,
+)
+from budgetsim_cli.question import named_tasks
 
 if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices, Rival, Selection
@@ -16,6 +26,7 @@ if TYPE_CHECKING:
     from budgetsim.costs.hours import ComputeModel
     from budgetsim.costs.rates import RateCard
     from budgetsim.costs.terms import Terms
+    from budgetsim.design.surface import TaskFit
     from budgetsim.report.pictures import Picture
     from budgetsim.report.table import Page
     from budgetsim_cli.question import Question
@@ -46,10 +57,12 @@ class Inquiry(NamedTuple):
         return choices(self.evidence, task, pricing, self.selection)
 
     def rivals(self, task: str) -> list[Rival]:
-        """Cheap students measured on a task, as far as its labels go."""
+        """Students measured on labels of a task beside its evidence, of those asked about, as far as its labels go."""
         from budgetsim.answers.choices import rivals
+        from budgetsim.design.points import Route
 
-        return rivals(self.evidence, task, self.pricing)
+        measured = rivals(self.evidence, task, self.pricing)
+        return [r for r in measured if self.selection.admits(Route(strategy="annotate", student=r.student))]
 
 
 class TaskReport(NamedTuple):
@@ -74,14 +87,14 @@ def open_inquiry(question: Question) -> Inquiry:
     from budgetsim.answers.choices import Selection, open_choices
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.answers.pricing import Pricing
-    from budgetsim.store.location import locate
 
+    question = question._replace(task=named_tasks(question.task, question.like))
     terms = read_terms(question)
     compute = check_compute(question.compute)
     check_strategies(question.strategy)
     pricing = Pricing(read_rates(question.rates), compute, terms)
     selection = Selection(strategies=tuple(question.strategy or ()), students=tuple(question.student or ()))
-    evidence = load_evidence(locate(question.store), question.evidence, say, question.task or None)
+    evidence = load_evidence(find_store(question.store, question.create), question.evidence, say, question.task or None)
     tasks = open_choices(evidence, question.task or None, pricing, selection, say=say)
     return Inquiry(question, evidence, pricing, selection, tasks)
 
@@ -99,11 +112,20 @@ def report_tasks(
     if inquiry.question.as_json:
         print_json({**head, "tasks": {task: report.data for task, report in reports.items()}})
     else:
-        print_page([line for report in reports.values() for line in ("", *report.page)][1:])
+        first = {open_to.task.name: forecast_line(open_to.fit) for open_to in inquiry.tasks}
+        print_page([line for task, report in reports.items() for line in ("", *first[task], *report.page)][1:])
     pictures = [report.picture for report in reports.values() if report.picture is not None]
     if pictures:
         show_pictures(pictures, plot, quiet=inquiry.question.as_json)
     return list(reports.values())
+
+
+def forecast_line(fit: TaskFit) -> list[str]:
+    """What is known of a task that is forecast from others, before its answer; nothing of one with a fit of its own."""
+    from budgetsim.design.cautions import FromOtherTasks
+    from budgetsim.report.cautions import forecast_words
+
+    return [forecast_words(c) for c in fit.cautions if isinstance(c, FromOtherTasks)]
 
 
 def buys_training(open_to: Choices, infeasible: Sequence[Infeasible]) -> bool:
@@ -134,12 +156,14 @@ def check_compute(name: str) -> ComputeModel:
     raises : InputError
     """
     from budgetsim.costs.hours import COMPUTE_MODELS
+    from budgetsim.doors.amounts import did_you_mean
     from budgetsim.errors import InputError
 
     for model in COMPUTE_MODELS:
         if model == name:
             return model
-    raise InputError(f"--compute: found {name!r}, wanted {', '.join(COMPUTE_MODELS)}.")
+    near = did_you_mean(name, COMPUTE_MODELS)
+    raise InputError(f"--compute: found {name!r}, wanted {', '.join(COMPUTE_MODELS)}.{near}")
 
 
 def check_strategies(names: list[str] | None) -> None:
@@ -148,6 +172,7 @@ def check_strategies(names: list[str] | None) -> None:
     raises : InputError; NoEvidenceError for a strategy that can be thought of and that nobody has run
     """
     from budgetsim.design.strategies import STRATEGIES
+    from budgetsim.doors.amounts import did_you_mean
     from budgetsim.errors import InputError, NoEvidenceError
 
     for name in names or ():
@@ -157,7 +182,8 @@ def check_strategies(names: list[str] | None) -> None:
                 f"A mix with evidence is annotate_plus_llm."
             )
         if name not in STRATEGIES:
-            raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.")
+            near = did_you_mean(name, STRATEGIES)
+            raise InputError(f"--strategy: found {name!r}, wanted {', '.join(STRATEGIES)}.{near}")
 
 
 def read_terms(question: Question) -> Terms:

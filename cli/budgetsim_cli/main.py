@@ -18,6 +18,7 @@ from budgetsim_cli import (
     models,
     next_run,
     optimize,
+    probe,
     rates,
     report_page,
     run_one,
@@ -48,6 +49,7 @@ app.command()(frontier.frontier)
 app.command()(sensitivity.sensitivity)
 app.command("next")(next_run.next_run)
 app.command()(report_page.report)
+app.command()(probe.probe)
 app.command()(curve.curve)
 app.command()(fit.fit)
 app.command()(measure.measure)

@@ -58,7 +58,7 @@ def _report(inquiry: Inquiry, open_to: Choices, budgets: list[float], top: int) 
     from budgetsim.choosing.recommend import out_of_reach
     from budgetsim.pilots.nextrun import rank_runs
     from budgetsim.report.next_run import next_json, next_page
-    from budgetsim.report.notes import choice_notes, moot_note, reach_notes, unpriced_words
+    from budgetsim.report.notes import choice_notes, moot_note, note_lines, reach_notes, unpriced_words
     from budgetsim.report.pictures import next_bars
 
     answer = rank_runs(open_to.task, open_to.options, budgets)
@@ -70,7 +70,7 @@ def _report(inquiry: Inquiry, open_to: Choices, budgets: list[float], top: int) 
     head, *rest = next_page(answer, header, open_to.task.metric, top)
     return TaskReport(
         data={"evidence_set": open_to.fit.evidence_set, **next_json(answer, top), "notes": notes},
-        page=[head, *unpriced_words(open_to), *rest, *(f"Note: {note}" for note in notes)],
+        page=[head, *unpriced_words(open_to), *rest, *note_lines(notes, inquiry.question.showing)],
         buys=bool(answer.runs),
         picture=next_bars(answer),
     )
@@ -97,14 +97,13 @@ def _spread(low: float, high: float) -> list[float]:
 
 
 def _ends(text: str) -> tuple[float, ...]:
+    from budgetsim.doors.amounts import parse_amount
     from budgetsim.errors import InputError
 
     parts = text.split("-") if "-" in text.strip().lstrip("-") and "e-" not in text.lower() else [text]
-    try:
-        ends = tuple(float(part) for part in parts)
-    except ValueError:
-        ends = ()
-    if len(ends) not in (1, 2):
+    read = [parse_amount(part) for part in parts]
+    ends = tuple(value for value in read if value is not None)
+    if len(ends) != len(read) or len(ends) not in (1, 2):
         raise InputError(f"--budget: found {text!r}, wanted US dollars such as 2000, or a range such as 500-4000.")
     for value in ends:
         check_amount(value, "--budget", above_zero=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from budgetsim_cli.console import Plot, check_amount, check_plot
+from budgetsim_cli.console import Plot, amount, check_amount, check_percent, check_plot
 from budgetsim_cli.inquiry import Inquiry, TaskReport, open_inquiry, refuse_unbought, report_tasks
 from budgetsim_cli.question import Question, takes_question
 
@@ -23,7 +24,14 @@ PURE_SIZES = (100, 500, 1000, 5000, 10_000)  # initial labels of the paper's own
 CHANCE = 0.9  # of reaching a target, where none is named
 
 Budget = Annotated[
-    float | None, typer.Option("--budget", help="US dollars to spend; needed without --target.", show_default=False)
+    float | None,
+    typer.Option(
+        "--budget",
+        parser=amount("--budget"),
+        metavar="USD",
+        help="US dollars to spend, e.g. 2000, 2,000 or 2k; needed without --target.",
+        show_default=False,
+    ),
 ]
 Risk = Annotated[
     float | None,
@@ -33,11 +41,33 @@ Objective = Annotated[str, typer.Option("--choose", help="Choose for the mean, o
 Target = Annotated[
     float | None,
     typer.Option(
-        "--target", help="Score to reach, percent: find the cheapest budget that reaches it.", show_default=False
+        "--target",
+        help="Score to reach, percent: find the cheapest budget that reaches it.",
+        show_default=False,
     ),
 ]
 Chance = Annotated[
     float | None, typer.Option("--chance", help="Chance that one new run reaches it.", show_default=f"{CHANCE}")
+]
+
+
+Serve = Annotated[
+    float | None,
+    typer.Option(
+        "--serve",
+        parser=amount("--serve"),
+        metavar="TEXTS",
+        help="Texts to answer a month: also show what that costs, and an LLM that answers them all.",
+        show_default=False,
+    ),
+]
+LlmAccuracy = Annotated[
+    float | None,
+    typer.Option(
+        "--llm-accuracy",
+        help="Percent of its labels that the card's LLM gets right, in place of the evidence's LLM (modelled).",
+        show_default=False,
+    ),
 ]
 
 
@@ -51,6 +81,8 @@ class _Aim(NamedTuple):
     chance: float
     initial_sizes: tuple[int, ...]
     plot: Path | None
+    serve: float | None
+    llm_accuracy: float | None  # fraction
 
 
 @takes_question
@@ -68,15 +100,20 @@ def optimize(
         ),
     ] = False,
     plot: Plot = None,
+    serve: Serve = None,
+    llm_accuracy: LlmAccuracy = None,
 ) -> None:
     """Split a budget over labels and compute for the highest expected score, or find what a target takes."""
     objective, level = _check_objective(risk, choose)
     _check_question(budget, target, chance)
     _check_alone(budget, pure or plot is not None or objective != "mean")
     check_plot(plot)
+    accuracy = None if llm_accuracy is None else check_percent(llm_accuracy, "--llm-accuracy") / 100
+    if serve is not None:
+        check_amount(serve, "--serve", above_zero=True)
     inquiry = open_inquiry(question)
     starts = ((question.owned_labels,) if question.owned_labels else PURE_SIZES) if pure else ()
-    aim = _Aim(budget, objective, level, target, CHANCE if chance is None else chance, starts, plot)
+    aim = _Aim(budget, objective, level, target, CHANCE if chance is None else chance, starts, plot, serve, accuracy)
     reports = report_tasks(inquiry, lambda open_to: _report(inquiry, open_to, aim), plot)
     _refuse_unreached(inquiry, reports, aim)
     if budget is not None:
@@ -84,6 +121,10 @@ def optimize(
 
 
 def _report(inquiry: Inquiry, open_to: Choices, aim: _Aim) -> TaskReport:
+    if aim.llm_accuracy is not None:
+        from budgetsim.answers.sensitivity import with_llm_accuracy
+
+        open_to = with_llm_accuracy(open_to, aim.llm_accuracy)
     if aim.target is None:
         return _split(inquiry, open_to, aim, aim.budget or 0.0)
     goal = _reach(inquiry, open_to, aim, aim.target)
@@ -101,11 +142,18 @@ def _reach(inquiry: Inquiry, open_to: Choices, aim: _Aim, target: float) -> Task
     goal = reach_target(open_to.task, open_to.options, target, aim.chance, budget_usd=aim.budget)
     alone = aim.budget is None
     parts = (goal, open_to, inquiry.card, inquiry.pricing.compute, inquiry.rivals(open_to.task.name))
-    return TaskReport(goal_json(*parts, alone=alone), goal_page(*parts, alone=alone), reaches=goal.plan is not None)
+    return TaskReport(
+        goal_json(*parts, alone=alone),
+        goal_page(*parts, inquiry.question.showing, alone=alone),
+        reaches=goal.plan is not None,
+    )
 
 
 def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> TaskReport:
     """The best split of a budget."""
+    from budgetsim.answers.learners import learner_rows
+    from budgetsim.answers.otherwise import other_compute
+    from budgetsim.answers.serving import serving_of
     from budgetsim.choosing.optimize import optimize_task
     from budgetsim.design.strategies import CONSTANT
     from budgetsim.report.answer import answer_json, answer_page
@@ -119,10 +167,16 @@ def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> Task
         level=aim.level,
     )
     owning = _owning(inquiry, open_to, budget)
+    differs = other_compute(open_to, partial(inquiry.choices, open_to.task.name), budget, answer.best)
+    if differs is not None and aim.choose == "mean":
+        open_to = replace(open_to, notes=(differs, *open_to.notes))
+    serving = serving_of(inquiry.evidence, open_to.task, inquiry.pricing, aim.serve, aim.llm_accuracy)
     parts = (answer, open_to, inquiry.card, inquiry.rivals(answer.task), inquiry.pricing.compute, owning)
-    buys = any(a.route.kind is not CONSTANT for a in answer.allocations)
+    measured = learner_rows(inquiry.rivals(answer.task), budget)
+    buys = bool(measured) or any(a.route.kind is not CONSTANT for a in answer.allocations)
     picture = _picture(inquiry, open_to, budget) if aim.plot is not None else None
-    return TaskReport(answer_json(*parts), answer_page(*parts), buys=buys, picture=picture)
+    page = answer_page(*parts, inquiry.question.showing, serving)
+    return TaskReport(answer_json(*parts, serving), page, buys=buys, picture=picture)
 
 
 def _picture(inquiry: Inquiry, open_to: Choices, budget: float) -> Picture:
@@ -169,10 +223,13 @@ def _check_question(budget: float | None, target: float | None, chance: float | 
         check_amount(budget, "--budget")
     if target is None and chance is not None:
         raise InputError("--chance belongs to a --target; add it, or leave --chance out.")
+    if target is not None and 0 < target < 1:
+        raise InputError(f"--target: found {target:g}; scores are percent: did you mean {100 * target:g}?")
     if target is not None and not 0 < target <= 100:
         raise InputError(f"--target: found {target:g}, wanted a score above 0 and up to 100 percent.")
     if chance is not None and not 0 < chance < 1:
-        raise InputError(f"--chance: found {chance:g}, wanted a share between 0 and 1, e.g. 0.9.")
+        near = f" Did you mean {chance / 100:g}?" if 1 <= chance < 100 else ""
+        raise InputError(f"--chance: found {chance:g}, wanted a share between 0 and 1, e.g. 0.9.{near}")
 
 
 def _check_alone(budget: float | None, splits: bool) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Annotated, Concatenate, NamedTuple, ParamSpec, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec, get_type_hints
 
 import typer
 
-from budgetsim_cli.console import EvidenceName, Json, Rates, Store, Tasks
+from budgetsim_cli.console import Create, EvidenceName, Json, Rates, Store, Tasks, amount, whole
 
-Owned = Annotated[int, typer.Option("--owned-labels", min=0, help="Labels already paid for.")]
+if TYPE_CHECKING:
+    from budgetsim.report.table import Showing
+
+Owned = Annotated[
+    int, typer.Option("--owned-labels", parser=whole("--owned-labels"), metavar="N", help="Labels already paid for.")
+]
 Compute = Annotated[str, typer.Option("--compute", help="How compute is billed: published, cached or modern.")]
 Strategies = Annotated[
     list[str] | None,
@@ -33,26 +38,39 @@ OwnedTeacher = Annotated[
 MaxLabels = Annotated[
     int | None,
     typer.Option(
-        "--max-labels", min=0, help="Labels that people can give, besides those owned.", show_default="the card's"
+        "--max-labels",
+        parser=whole("--max-labels"),
+        metavar="N",
+        help="Labels that people can give, besides those owned.",
+        show_default="the card's",
     ),
 ]
 PoolSize = Annotated[
     int | None,
     typer.Option(
         "--pool",
-        min=0,
+        parser=whole("--pool"),
+        metavar="N",
         help="Number of unlabelled texts available.",
         show_default="the card's, or what your own task has",
     ),
 ]
 Deadline = Annotated[
     float | None,
-    typer.Option("--deadline", help="Days until the model is needed; needs --labels-per-day.", show_default=False),
+    typer.Option(
+        "--deadline",
+        parser=amount("--deadline"),
+        metavar="DAYS",
+        help="Days until the model is needed; needs --labels-per-day.",
+        show_default=False,
+    ),
 ]
 LabelsPerDay = Annotated[
     float | None,
     typer.Option(
         "--labels-per-day",
+        parser=amount("--labels-per-day"),
+        metavar="N",
         help="Labels that people give in a day; plans then also show how many days they take.",
         show_default=False,
     ),
@@ -61,6 +79,20 @@ Gpus = Annotated[
     int | None, typer.Option("--gpus", min=1, help="Number of devices that share the device-hours.", show_default="1")
 ]
 
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like",
+        metavar="KIND:...",
+        help="Describe a task with no runs: single:classes=5,metric=accuracy,floor=20 (tokens=, test=).",
+        show_default=False,
+    ),
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Also show chances of being best and regret, and tell how to read it.")
+]
+AllNotes = Annotated[bool, typer.Option("--notes", help="Show all notes, not only the three that matter most.")]
+
 P = ParamSpec("P")
 
 
@@ -68,6 +100,7 @@ class Question(NamedTuple):
     """Options of every command that answers from evidence and prices, in the order of its help."""
 
     task: Tasks = None
+    like: Like = None
     rates: Rates = None
     owned_labels: Owned = 0
     owned_teacher: OwnedTeacher = None
@@ -81,7 +114,35 @@ class Question(NamedTuple):
     student: Students = None
     evidence: EvidenceName = None
     store: Store = None
+    create: Create = False
+    explain: Explain = False
+    notes: AllNotes = False
     as_json: Json = False
+
+    @property
+    def showing(self) -> Showing:
+        """How much of the answer people want to see."""
+        from budgetsim.report.table import Showing
+
+        return Showing(explain=self.explain, notes=self.notes)
+
+
+def named_tasks(tasks: list[str] | None, like: str | None) -> list[str] | None:
+    """The tasks asked about; one that is described is made known under the name given, or one of its own.
+
+    raises : InputError
+    """
+    if like is None:
+        return tasks
+    from budgetsim.data.likeness import DESCRIBED, described_task
+    from budgetsim.data.tasks import register_task
+    from budgetsim.errors import InputError
+
+    if len(tasks or ()) > 1:
+        raise InputError("--like describes one task; name it with one --task, or leave --task out.")
+    task = described_task(like, tasks[0] if tasks else DESCRIBED)
+    register_task(task)
+    return [task.name]
 
 
 def takes_question(command: Callable[Concatenate[Question, P], None]) -> Callable[..., None]:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from budgetsim_cli.console import Json, Rates, print_json, print_page, read_examples, read_rates
+from budgetsim_cli.console import (
+    Json,
+    Rates,
+    amount,
+    check_amount,
+    print_json,
+    print_page,
+    read_examples,
+    read_rates,
+)
 
 app = typer.Typer(help="Rate cards: start one, show it, check it.", no_args_is_help=True)
 
@@ -16,16 +27,37 @@ app = typer.Typer(help="Rate cards: start one, show it, check it.", no_args_is_h
 def init(
     file: Annotated[Path, typer.Argument(help="File to write.")] = Path("rates.yaml"),
     source: Annotated[str, typer.Option("--from", help="Example to copy (`rates list`).")] = "paper-2023",
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task", help="A task of yours to give a label price; may be given again.", show_default="the example's"
+        ),
+    ] = None,
+    usd_per_label: Annotated[
+        float | None,
+        typer.Option(
+            "--usd-per-label", parser=amount("--usd-per-label"), metavar="USD", help="That price.", show_default=False
+        ),
+    ] = None,
+    who: Annotated[
+        str, typer.Option("--source", help="Who said so, kept beside the price.")
+    ] = "stated with budgetsim rates init",
     as_json: Json = False,
 ) -> None:
-    """Write an example card to start from: the paper's, or another."""
+    """Write an example card to start from: the paper's, or another; with a label price for tasks of your own."""
+    from budgetsim.doors.amounts import did_you_mean
     from budgetsim.errors import InputError
     from budgetsim.store.location import example_cards
 
     examples = example_cards()
     if source not in examples:
-        raise InputError(f"--from: found {source!r}, wanted {', '.join(examples)}.")
+        near = did_you_mean(source, examples)
+        raise InputError(f"--from: found {source!r}, wanted {', '.join(examples)}.{near}")
     text = examples[source].read_text(encoding="utf-8")
+    if task:
+        text = _with_labels(text, task, usd_per_label, who)
+    elif usd_per_label is not None:
+        raise InputError("--usd-per-label is the price of a label of a --task; name one.")
     try:
         with file.open("x", encoding="utf-8") as out:
             out.write(text)
@@ -37,6 +69,35 @@ def init(
         print_json({"file": str(file)})
     else:
         print_page([str(file)])
+
+
+def _with_labels(text: str, tasks: list[str], usd: float | None, source: str) -> str:
+    """A card's text with label prices of tasks put first, its comments kept.
+
+    raises : InputError without a price, for a task that the card prices already, and as `parse_rates`
+    """
+    from datetime import date
+
+    from budgetsim.costs.rates import parse_rates
+    from budgetsim.errors import InputError
+
+    if usd is None:
+        raise InputError(f"--task {tasks[0]} needs the price of a label: add --usd-per-label, e.g. 0.25.")
+    check_amount(usd, "--usd-per-label")
+    known = parse_rates(text).labels
+    again = [name for name in tasks if name in known]
+    if again:
+        raise InputError(
+            f"The example prices labels of {again[0]} already; leave --task out, and change it in the file."
+        )
+    entries = "".join(
+        f"  {json.dumps(name)}:\n    usd_per_label: {usd:g}\n    source: {json.dumps(source)}\n"
+        f"    as_of: {date.today()}\n"
+        for name in dict.fromkeys(tasks)
+    )
+    changed = re.sub(r"^(labels:[^\n]*\n)", lambda m: m[1] + entries, text, count=1, flags=re.MULTILINE)
+    parse_rates(changed)
+    return changed
 
 
 @app.command("list")

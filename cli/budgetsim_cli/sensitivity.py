@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import Plot, check_amount, check_percent, check_plot, read_examples, read_rates
+from budgetsim_cli.console import Plot, amount, check_amount, check_percent, check_plot, read_examples, read_rates
 from budgetsim_cli.inquiry import TaskReport, buys_training, open_inquiry, refuse_unbought, report_tasks
 from budgetsim_cli.question import Question, takes_question
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @takes_question
 def sensitivity(
     question: Question,
-    budget: Annotated[float, typer.Option("--budget", help="US dollars to spend.")],
+    budget: Annotated[
+        float, typer.Option("--budget", parser=amount("--budget"), metavar="USD", help="US dollars to spend.")
+    ],
     card: Annotated[
         list[Path] | None,
         typer.Option(
@@ -71,7 +73,7 @@ def sensitivity(
         parts = (sensitivity, open_to, inquiry.card, inquiry.pricing.compute, inquiry.rivals(open_to.task.name))
         return TaskReport(
             data=sensitivity_json(*parts),
-            page=sensitivity_page(*parts),
+            page=sensitivity_page(*parts, inquiry.question.showing),
             buys=buys_training(open_to, sensitivity.infeasible),
             picture=tornado_bars(sensitivity, open_to.task.metric),
         )

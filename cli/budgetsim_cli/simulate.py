@@ -8,25 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from budgetsim_cli.console import (
+    Create,
     EvidenceName,
     Json,
     Rates,
     Store,
     check_finite,
+    find_store,
     print_json,
     print_page,
     read_rates,
     say,
 )
-from budgetsim_cli.inquiry import check_compute
-from budgetsim_cli.question import Compute
+from budgetsim_cli.inquiry import check_compute, forecast_line
+from budgetsim_cli.question import Compute, Like, named_tasks
 
 if TYPE_CHECKING:
     from budgetsim.answers.points import Point
 
 MOST_POINTS_BYTES = 16_000_000
 
-Count = Annotated[str | None, typer.Option(show_default=False)]
+Count = Annotated[str | None, typer.Option(show_default=False, metavar="N")]
 
 
 def simulate(
@@ -48,10 +50,12 @@ def simulate(
             "--points", help="CSV of points: task, strategy, teacher, student, n_labels, ...", show_default=False
         ),
     ] = None,
+    like: Like = None,
     rates: Rates = None,
     compute: Compute = "published",
     evidence: EvidenceName = None,
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Predict the score of one new run at any point, whether it was run or not."""
@@ -60,7 +64,6 @@ def simulate(
     from budgetsim.answers.pricing import Pricing
     from budgetsim.errors import NoEvidenceError
     from budgetsim.report.points import point_words, points_json, points_table
-    from budgetsim.store.location import locate
 
     one = {
         "strategy": strategy,
@@ -71,10 +74,13 @@ def simulate(
         "n_llm_labels": n_llm_labels,
         "n_unlabeled": n_unlabeled,
     }
-    questions = _read_points(one, points, task)
+    names = named_tasks(None if task is None else [task], like)
+    questions = _read_points(one, points, names[0] if names else None)
     model = check_compute(compute)
     pricing = Pricing(read_rates(rates), model)
-    answers = answer_points(load_evidence(locate(store), evidence, say), questions, pricing, say=say)
+    asked = list(dict.fromkeys(q.design.task for q in questions if q.design.route.kind.is_trained))
+    known = load_evidence(find_store(store, create), evidence, say, asked)
+    answers = answer_points(known, questions, pricing, say=say)
     silent = [a for a in answers if a.score is None]
     if len(silent) == len(answers):
         raise NoEvidenceError(point_words(silent[0]) or "nothing is known of these points")
@@ -86,7 +92,8 @@ def simulate(
         print_json({"rates": pricing.card.name, "points": data})
     else:
         notes = [point_words(a) for a in answers if a.score is not None]
-        print_page([points_table(answers), *(f"Note: {words}." for words in notes if words)])
+        first = [line for fit in known.forecasts.values() for line in forecast_line(fit)]
+        print_page([*first, points_table(answers), *(f"Note: {words}." for words in notes if words)])
 
 
 def _read_points(one: dict[str, str | None], file: Path | None, task: str | None) -> list[Point]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from budgetsim_cli.console import Json, Store, print_json, print_page, say
+from budgetsim_cli.console import Create, Json, Store, find_store, print_json, print_page, say
 
 MOST_TOLD = 20  # lines about what was left out
 
@@ -28,15 +28,15 @@ def query(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, max=86400, help="Seconds it may take.")] = 60,
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Run SQL on the store, read-only and shut off from files and network."""
     from budgetsim.store.database import open_reader
-    from budgetsim.store.location import locate
     from budgetsim.store.merge import seed
     from budgetsim.store.query import run_sql
 
-    paths = locate(store)
+    paths = find_store(store, create)
     seed(paths)
     with open_reader(paths.database, locked_down=True) as connection:
         table = run_sql(connection, sql, timeout=timeout)
@@ -49,14 +49,13 @@ def query(
 
 
 @app.command()
-def describe(store: Store = None, as_json: Json = False) -> None:
+def describe(store: Store = None, create: Create = False, as_json: Json = False) -> None:
     """Say what every table, view and column holds."""
     from budgetsim.store.database import open_reader
-    from budgetsim.store.location import locate
     from budgetsim.store.merge import seed
     from budgetsim.store.query import describe as describe_store
 
-    paths = locate(store)
+    paths = find_store(store, create)
     seed(paths)
     with open_reader(paths.database) as connection:
         _print(describe_store(connection), as_json)
@@ -66,10 +65,9 @@ def describe(store: Store = None, as_json: Json = False) -> None:
 def check(store: Store = None, as_json: Json = False) -> None:
     """Check that the database and its text files agree."""
     from budgetsim.errors import StoreError
-    from budgetsim.store.location import locate
     from budgetsim.store.merge import check as check_store
 
-    paths = locate(store)
+    paths = find_store(store)
     problems = check_store(paths)
     if as_json:
         print_json({"database": str(paths.database), "problems": problems})
@@ -84,16 +82,16 @@ def import_(
     file: Annotated[Path | None, typer.Argument(help="CSV in the columns that --columns tells.")] = None,
     columns: Annotated[bool, typer.Option("--columns", help="Say what each column of such a table holds.")] = False,
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Bring in a published table of results, to answer a task from or, with a `set` in each row, to forecast others."""
     if columns or file is None:
         _tell_columns(as_json, asked=columns)
         return
-    from budgetsim.store.location import locate
     from budgetsim.store.merge import import_published, seed
 
-    paths = locate(store)
+    paths = find_store(store, create)
     seed(paths)
     _report(paths, import_published(paths, file), as_json)
 
@@ -113,13 +111,13 @@ def _tell_columns(as_json: bool, *, asked: bool) -> None:
 def merge(
     folder: Annotated[Path, typer.Argument(help="Another store's folder, or a folder of run files (*.jsonl).")],
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Bring in runs that were measured elsewhere."""
-    from budgetsim.store.location import locate
     from budgetsim.store.merge import merge_folder, seed
 
-    paths = locate(store)
+    paths = find_store(store, create)
     seed(paths)
     _report(paths, merge_folder(paths, folder), as_json)
 
@@ -156,15 +154,15 @@ def compact(store: Store = None, as_json: Json = False) -> None:
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder to write one CSV file for each table and view into.")],
     store: Store = None,
+    create: Create = False,
     as_json: Json = False,
 ) -> None:
     """Write every table and view as CSV."""
     from budgetsim.store.database import open_reader
-    from budgetsim.store.location import locate
     from budgetsim.store.merge import seed
     from budgetsim.store.query import export_csv
 
-    paths = locate(store)
+    paths = find_store(store, create)
     seed(paths)
     with open_reader(paths.database) as connection:
         files = [str(file) for file in export_csv(connection, folder)]

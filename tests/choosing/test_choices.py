@@ -368,7 +368,7 @@ def test_a_teacher_owned_beyond_the_table_is_said_to_be_so():
     far = replace(option, cost=with_owned_teacher(option.cost, 999, 0.0))
     (entry,) = optimize_task(TASK, [far], 1e6).infeasible
     assert entry.reason == OwnedBeyondTable(input="n_labels", end=250)
-    assert shortfall_words(entry.reason) == "scores are known up to 250 n_labels; the owned teacher has more"
+    assert shortfall_words(entry.reason) == "scores are known up to 250 labels; the owned teacher has more"
 
 
 def test_what_money_cannot_buy_has_no_price():

@@ -14,7 +14,7 @@ from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.frontier import pareto_front, trace_frontier
-from budgetsim.report.answer import recommendation
+from budgetsim.report.advice import changes_words
 from budgetsim.report.remarks import answer_words, shortfall_words
 from made import make_option, make_surface
 
@@ -111,10 +111,10 @@ def test_only_prices_that_are_above_zero_are_turned_and_the_words_say_which():
     """Nothing times 32 is nothing: of a free label and a dear teacher only compute was tried."""
     free, paid = LABELS.scaled(["labels"], 0.0), replace(LABELS, steps={"teacher": Steps((1.0, 9.0), (1.0, 2.0))})
     cases = [
-        ([free], (), "No price could be scaled to see whether the choice would change: all are 0."),
-        ([LABELS], ("labels",), "No price of labels between 1/32 and 32 times the card's would change the choice."),
-        ([free, paid], ("labels", "compute"), "No price of labels or compute between"),
-        ([replace(paid, per_unit=free.per_unit)], ("compute",), "No price of compute between"),
+        ([free], (), "no price could be scaled to see, all are 0."),
+        ([LABELS], ("labels",), "no price of human labels between 1/32 and 32 times the card's."),
+        ([free, paid], ("labels", "compute"), "no price of human labels or compute between"),
+        ([replace(paid, per_unit=free.per_unit)], ("compute",), "no price of compute between"),
         ([free, replace(free, steps={"teacher": Steps((1.0, 9.0), (0.0, 0.0))})], (), "all are 0"),
     ]
     for costs, tried, words in cases:
@@ -124,7 +124,7 @@ def test_only_prices_that_are_above_zero_are_turned_and_the_words_say_which():
         ]
         found = optimize_task(TASK, options, 1e9)
         assert (found.scaled_prices, found.changes) == (tried, ())
-        assert words in recommendation(found, "f1")
+        assert words in " ".join(changes_words(found))
 
 
 def test_stop_here_is_the_cheapest_budget_within_a_point():

@@ -52,7 +52,7 @@ def test_every_allocation_keeps_to_the_budget_and_the_order(optimized):
 def test_the_pool_binds_and_says_so(optimized):
     best = optimized["tasks"]["stance"]["allocations"][0]
     assert best["n_unlabeled"] == 100_000
-    assert best["notes"] == ["the pool of 100,000 texts bounds n_unlabeled"]
+    assert best["notes"] == ["all 100,000 texts of the pool are used: with more of them the answer may be another"]
 
 
 def test_a_mix_is_never_worse_than_a_pure_corner(optimized):

@@ -100,7 +100,7 @@ def test_what_cannot_be_had_is_said_alike_by_optimize_frontier_and_sensitivity(e
     told = trace_sensitivity(open_to, 50, partial(choices, evidence, "stance"))
     assert told.infeasible == entries
     notes = reach_notes(open_to, told.infeasible, constant=told.plan.route == CONSTANT_ROUTE)
-    assert any(n.startswith("annotate (t5-v1_1-small) is infeasible: the least it takes is 1.") for n in notes)
+    assert any(n.startswith("annotate Small is infeasible: the least it takes is 1.") for n in notes)
     assert notes[-1] == "Nothing that this budget buys is expected to beat answering Discussing always."
 
 

@@ -48,6 +48,15 @@ def test_every_command_is_in_the_reference():
     assert refresh.cli_page() == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run `make docs`"
 
 
+def test_what_is_said_to_mistyped_input_is_what_the_page_shows(monkeypatch):
+    monkeypatch.delenv("BUDGETSIM_STORE", raising=False)
+    mistyped = importlib.import_module("mistyped")
+    assert len(mistyped.COMMANDS) >= 30
+    shown = (ROOT / "docs" / "typing.md").read_text(encoding="utf-8")
+    assert mistyped.page() == shown, "run `make docs`"
+    assert "Traceback" not in shown
+
+
 def test_every_public_name_is_exported_once_and_found():
     assert len(set(budgetsim.__all__)) == len(budgetsim.__all__)
     assert set(budgetsim.__all__) == set(budgetsim._HOME)

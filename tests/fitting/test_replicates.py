@@ -5,9 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
 
+from budgetsim.design.cautions import GroupName
+from budgetsim.fitting.groups import RowGroup, _sample
+from budgetsim.fitting.onset import Floors
 from budgetsim.fitting.replicates import Replicates
 from budgetsim.fitting.residual import Residual, correlation
+from budgetsim.fitting.sampler import temper
+from made import make_row
 
+FLOORS = Floors(0.40, 0.45, True)
 LENGTHS = (2.0, 3.0)
 AMPLITUDE, NOISE = np.array([0.05, 0.2, 0.01]), np.array([0.03, 0.01, 0.3])
 
@@ -47,7 +53,9 @@ def test_a_run_left_out_is_predicted_by_all_others():
     """Conditional normals written out run by run; the other runs of its design count."""
     at, score = _runs(4)
     seen = Replicates.of(at, score)
-    gap, sd = Residual.over(seen.at, LENGTHS, seen.count).leave_one_out(seen.mean - 0.5 + np.zeros((3, 1)), AMPLITUDE, NOISE)
+    gap, sd = Residual.over(seen.at, LENGTHS, seen.count).leave_one_out(
+        seen.mean - 0.5 + np.zeros((3, 1)), AMPLITUDE, NOISE
+    )
     gap, sd = seen.leave_one_out(slice(None), gap, sd, NOISE)
     for k in range(3):
         covariance = AMPLITUDE[k] ** 2 * correlation(at, at, LENGTHS) + NOISE[k] ** 2 * np.eye(len(at))
@@ -56,6 +64,40 @@ def test_a_run_left_out_is_predicted_by_all_others():
             gain = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[rest, i])
             np.testing.assert_allclose(gap[k, i], score[i] - 0.5 - gain @ (score[rest] - 0.5), atol=1e-9)
             np.testing.assert_allclose(sd[k, i], np.sqrt(covariance[i, i] - gain @ covariance[rest, i]))
+
+
+def test_the_posterior_is_that_of_the_runs_one_by_one():
+    """The sampler on the plain likelihood of 28 runs, no two taken together, against the fit of their 7 designs.
+
+    Evidence, and mean and spread of the curve at sizes measured and not, within the scatter of two runs of the sampler.
+    """
+    rng, sizes = np.random.default_rng(6), np.repeat([50, 100, 300, 1000, 3000, 10_000, 30_000], 4)
+    scores = 0.45 + 0.4 / (1 + 2000 / sizes) + 0.01 * rng.standard_normal(len(sizes))
+    rows = [
+        make_row(key=str(i), n_labels=float(n), score=s) for i, (n, s) in enumerate(zip(sizes, scores, strict=True))
+    ]
+    group = RowGroup(name=GroupName(kind="labels", route=rows[0].route), rows=rows)
+    forms, at = group.forms(FLOORS), np.log1p(sizes)[:, None]
+    form, new = forms.forms[0], np.log1p([[30.0], [500.0], [1000.0], [1e5]])
+    plain = Residual.over(at, group.lengths)
+
+    def log_likelihood(z):
+        return plain.log_likelihood(scores - form.score(z, at), forms.amplitude(z), forms.noise(z))
+
+    seen = Replicates.of(group.rows_at(), scores)
+    residual, prior = Residual.over(seen.at, group.lengths, seen.count), np.stack([np.zeros(10), np.ones(10)])
+    slow, fast = [], []
+    for seed in range(3):
+        slow.append(temper(log_likelihood, forms.n_dimensions, np.random.default_rng([seed, 0]), n_particles=1000))
+        rng = np.random.default_rng([seed, 1])
+        fast.append(_sample(form, forms, residual, seen, group.teacher_scores(), prior, rng))
+    evidence = [np.mean([s.log_evidence for s in found]) for found in (slow, fast)]
+    assert abs(evidence[0] - evidence[1]) < 0.4
+    curves = [np.stack([form.score(s.z, new) for s in found]) for found in (slow, fast)]
+    means, spreads = ([table(c, axis=1) for c in curves] for table in (np.mean, np.std))
+    between = np.sqrt((np.var(means[0], axis=0, ddof=1) + np.var(means[1], axis=0, ddof=1)) / 3)
+    assert (np.abs(means[0].mean(axis=0) - means[1].mean(axis=0)) < 5 * between + 1e-4).all()
+    np.testing.assert_allclose(spreads[0].mean(axis=0), spreads[1].mean(axis=0), rtol=0.15)
 
 
 def test_counts_means_and_squares_add_up_to_the_runs():

@@ -15,6 +15,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import mistyped
+
 ROOT = Path(__file__).parents[2]
 GENERATED = "cli.md"  # written whole
 REFUSALS = (2, 3, 4)  # bad input, infeasible, no evidence: what a page may show
@@ -57,6 +59,7 @@ def main() -> None:
     for page in pages():
         page.write_text(refreshed(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / GENERATED).write_text(cli_page(), encoding="utf-8")
+    mistyped.main()
 
 
 if __name__ == "__main__":

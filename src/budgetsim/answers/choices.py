@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from budgetsim.answers.evidence import Evidence, Say, task_fit
+from budgetsim.answers.evidence import Evidence, Say, fit_and_store, is_published, stored_fit, task_fit
 from budgetsim.answers.notes import (
     BeyondPool,
     ChoiceNote,
@@ -17,6 +17,8 @@ from budgetsim.answers.notes import (
     LeftOut,
     NeverRun,
     NoCost,
+    OtherGpu,
+    OtherLlm,
     OwnedTeacherLabels,
     OwnPool,
     PointNote,
@@ -26,19 +28,27 @@ from budgetsim.answers.pricing import (
     evidence_note,
     priced_option,
     priced_options,
+    priced_route,
     uncharged_training,
 )
 from budgetsim.choosing.options import Option
-from budgetsim.costs.model import llm_usd_per_label
+from budgetsim.costs.model import llm_usd_per_label, price_lines
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import Terms, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface, TaskFit
+from budgetsim.doors.amounts import did_you_mean
 from budgetsim.economics.levers import POOLED
-from budgetsim.errors import BudgetsimError, MissingPriceError, NoEvidenceError
-from budgetsim.store.published import PAPER_LLM_USD_PER_MTOK, PAPER_POOL_SIZE, PAPER_PROMPT_TEXTS
+from budgetsim.errors import BudgetsimError, InputError, MissingPriceError, NoEvidenceError
+from budgetsim.store.published import (
+    PAPER_GPU,
+    PAPER_LLM_USD_PER_MTOK,
+    PAPER_LLMS,
+    PAPER_POOL_SIZE,
+    PAPER_PROMPT_TEXTS,
+)
 from budgetsim.store.query import ScoreRow, is_miniature
 
 if TYPE_CHECKING:
@@ -79,7 +89,10 @@ class Choices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
-    """A cheap student beside the T5 ones: seconds on a CPU. Percent, mean over runs."""
+    """A student measured here beside the evidence that answers, at one size. Percent, mean over runs.
+
+    sd, n_test, hours, ms_per_text : as of `store.query.ScoreRow`
+    """
 
     student: str
     n_labels: int
@@ -87,6 +100,10 @@ class Rival:
     n_runs: int
     cost_usd: float | None  # None where the card has no price of a label
     evidence_set: str
+    sd: float = 0.0
+    n_test: int | None = None
+    hours: float | None = None
+    ms_per_text: float | None = None
 
 
 def answer_points(
@@ -118,8 +135,12 @@ def _answer_route(
 
     name = points[0].design.task
     try:
+        facts = get_task(name)
+    except InputError as error:  # of a task that nobody has heard of; the others of a file are answered
+        return refuse_points(points, str(error))
+    try:
         if not points[0].design.route.kind.is_trained:
-            return [answer_constant(point, get_task(name)) for point in points]
+            return [answer_constant(point, facts) for point in points]
         if name not in fits:
             fits[name] = task_fit(evidence, name, say)
         surface = find_surface(fits[name], points[0])
@@ -127,12 +148,12 @@ def _answer_route(
         return refuse_points(points, str(error))
     note = evidence_note(evidence, surface, name)
     try:
-        option = priced_option(evidence, surface, get_task(name), pricing)
+        option = priced_option(evidence, surface, facts, pricing)
     except MissingPriceError as error:
         return answer_surface(points, surface, note, None, [NoCost(reason=str(error))])
     uncharged = uncharged_training(option, pricing.card)
     notes: list[PointNote] = [uncharged] if uncharged else []
-    n_texts = own_pool(pricing.terms, pricing.card, get_task(name))
+    n_texts = own_pool(pricing.terms, pricing.card, facts)
     return answer_surface(points, surface, note, option.cost, notes, lambda point: _beyond_pool(point, n_texts))
 
 
@@ -157,7 +178,7 @@ def open_choices(
     """
     answered: list[Choices] = []
     refusal: BudgetsimError | None = None
-    for name in dict.fromkeys(evidence.tasks if tasks is None else tasks):
+    for name in dict.fromkeys(_priced_tasks(evidence, pricing, say) if tasks is None else tasks):
         try:
             answered.append(choices(evidence, name, pricing, selection, say=say))
         except (MissingPriceError, NoEvidenceError) as error:
@@ -168,6 +189,19 @@ def open_choices(
     if not answered and refusal is not None:
         raise refusal
     return answered
+
+
+def _priced_tasks(evidence: Evidence, pricing: Pricing, say: Say) -> list[str]:
+    """The tasks that need no price that the card lacks: nothing is fitted for the others. All where it has none."""
+    card = pricing.card
+    priced = [name for name in evidence.tasks if is_published(evidence.set_of(name)) or card.label_price(name)]
+    left = [name for name in evidence.tasks if name not in priced]
+    if left and priced:
+        say(
+            f"Passed over, measured but without a label price in card {card.name}: {', '.join(left)}. "
+            f"{price_lines(left[0])}"
+        )
+    return priced or evidence.tasks
 
 
 def choices(
@@ -186,8 +220,11 @@ def choices(
     fit : another than the stored one of the evidence
     raises : MissingPriceError, NoEvidenceError
     """
-    fit = fit or task_fit(evidence, task, say)
     facts = get_task(task)
+    fit = fit or stored_fit(evidence, task)
+    if fit is None:
+        _check_prices(evidence, facts, pricing, selection)  # a fit takes seconds
+        fit = fit_and_store(evidence, task, say)
     _check_selection(selection, fit, evidence.set_of(task))
     _check_teacher(pricing.terms, fit)
     options: list[Option] = []
@@ -229,6 +266,20 @@ def reprice(evidence: Evidence, open_to: Choices, pricing: Pricing) -> list[Opti
     return [priced_option(evidence, s, open_to.task, pricing) for s in surfaces.values()]
 
 
+def _check_prices(evidence: Evidence, task: Task, pricing: Pricing, selection: Selection) -> None:
+    """Refuse before any fit what `choices` would refuse after it for want of a price."""
+    rows = [m for m in evidence.rows(task.name) if m.route.kind.is_trained and None not in m.inputs]
+    refusals: list[MissingPriceError] = []
+    routes = [route for route in dict.fromkeys(m.route for m in rows) if selection.admits(route)]
+    for route in routes:
+        try:
+            priced_route(evidence, route, task, pricing)
+        except MissingPriceError as error:
+            refusals.append(error)
+    if refusals and (selection.strategies or len(refusals) == len(routes)):
+        raise refusals[-1]
+
+
 def _check_selection(selection: Selection, fit: TaskFit, evidence_set: str) -> None:
     trained = {name for name in selection.strategies if name != CONSTANT.name}
     missing = [name for name in selection.strategies if name in trained - {s.route.strategy for s in fit.surfaces}]
@@ -239,7 +290,7 @@ def _check_selection(selection: Selection, fit: TaskFit, evidence_set: str) -> N
     if unknown:
         raise NoEvidenceError(
             f"Evidence {evidence_set} has no fitted student {unknown[0]} on {fit.task}; it has "
-            f"{', '.join(sorted(students))}."
+            f"{', '.join(sorted(students))}.{did_you_mean(unknown[0], students)}"
         )
 
 
@@ -255,14 +306,14 @@ def _check_teacher(terms: Terms, fit: TaskFit) -> None:
     if terms.owned_teacher is not None and terms.owned_teacher[0] not in teachers:
         raise NoEvidenceError(
             f"Evidence {fit.evidence_set} has no fitted teacher {terms.owned_teacher[0]} on {fit.task}; it has "
-            f"{', '.join(teachers) or 'none'}."
+            f"{', '.join(teachers) or 'none'}.{did_you_mean(terms.owned_teacher[0], teachers)}"
         )
     if terms.owned_teacher is not None:
         name, n = terms.owned_teacher
         largest = max(float(s.knots[0][-1]) for s in fit.surfaces if s.route.teacher == name)
         if n > largest:
             raise NoEvidenceError(
-                f"--owned-teacher {name}:{n}: scores are known up to {largest:,.0f} n_labels; the owned teacher has "
+                f"--owned-teacher {name}:{n}: scores are known up to {largest:,.0f} labels; the owned teacher has "
                 f"more. Name a teacher on {largest:,.0f} labels or fewer, or leave it out."
             )
 
@@ -283,10 +334,30 @@ def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequen
                 model=card.llm.model,
             )
         )
+    scored = sorted({o.route.labeler for o in options if o.route.labeler})
+    if card.llm is not None:
+        notes += [OtherLlm(scored=n, priced=card.llm.model) for n in scored if not same_llm(n, card.llm.model)]
+    billed = any(o.hours is not None and o.hours.model in ("published", "cached") for o in options)
+    if billed and card.gpu is not None and PAPER_GPU not in card.gpu.model.upper():
+        notes.append(OtherGpu(billed=PAPER_GPU, priced=card.gpu.model))
     if texts and any(kind.has_teacher for kind in kinds):
         capped = sum("capped:n_unlabeled" in m.derived for m in texts)
         notes.append(ImpliedTexts(n_rows=len(texts), n_capped=capped, pool_size=PAPER_POOL_SIZE))
     return notes
+
+
+def same_llm(scored: str, priced: str) -> bool:
+    """Whether a labeler of the evidence is the LLM that a card prices, as far as their names tell.
+
+    >>> same_llm("gpt-3.5", "openai/text-davinci-003"), same_llm("chat:acme/large", "acme/large")
+    (True, True)
+    >>> same_llm("gpt-3.5", "openai/gpt-6.1-terra"), same_llm("simulated:accuracy=0.8", "openai/gpt-6.1-terra")
+    (False, True)
+    """
+    if scored.startswith("simulated"):
+        return True
+    names = {scored, *PAPER_LLMS} if scored in PAPER_LLMS else {scored}
+    return any(priced in name or priced.rpartition("/")[2] in name or name in priced for name in names)
 
 
 def _term_notes(terms: Terms) -> list[ChoiceNote]:
@@ -305,7 +376,9 @@ def stands_beside(evidence: Evidence, row: ScoreRow) -> bool:
 
 
 def rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[Rival]:
-    """Cheap students measured on the task, best first; their labels priced by the card, besides those owned.
+    """Students measured here on labels of the task beside the evidence that answers, best first.
+
+    Their labels are priced by the card, besides those owned.
 
     Those whose labels nobody can give, or not in time, are left out.
     """
@@ -323,6 +396,10 @@ def rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[Rival]:
             n_runs=row.n_runs,
             cost_usd=None if price is None else max(row.n_labels - terms.owned_labels, 0.0) * float(price.usd),
             evidence_set=row.evidence_set,
+            sd=row.sd,
+            n_test=row.n_test,
+            hours=row.hours,
+            ms_per_text=row.ms_per_text,
         )
         for row in evidence.cheap
         if row.task == task and stands_beside(evidence, row) and row.n_labels - terms.owned_labels <= limit

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from budgetsim.data.tasks import known_tasks
-from budgetsim.design.models import CHEAP_STUDENTS
-from budgetsim.design.points import Measurement
+from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
+from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import TaskFit
+from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import NoEvidenceError
-from budgetsim.store.database import open_reader
-from budgetsim.store.fits import load_fit
-from budgetsim.store.location import StorePaths, package_data
+from budgetsim.store.database import Connection, open_reader
+from budgetsim.store.fits import load_fit, save_fit
+from budgetsim.store.location import StorePaths, package_data, store_option
 from budgetsim.store.query import (
+    CallerRow,
     ComputeRow,
     ScoreRow,
     StageRow,
+    all_sets,
     choose_evidence,
     is_miniature,
     kind_of_set,
+    load_callers,
     load_catalogue,
     load_compute,
     load_measurements,
@@ -28,6 +33,10 @@ from budgetsim.store.query import (
     related_sets,
 )
 
+if TYPE_CHECKING:
+    from budgetsim.answers.forecasting import Known
+
+FEW_SIZES: Final = 5  # of a route: with fewer on every route, a task of the user's is forecast from others
 Say = Callable[[str], None]
 
 
@@ -39,16 +48,17 @@ class Evidence:
     sets: Mapping[str, str]  # task -> evidence set
     measurements: tuple[Measurement, ...]  # of those sets
     related: tuple[Measurement, ...] = ()  # of every task, in sets of the same kinds: for fits of the others
-    cheap: tuple[ScoreRow, ...]  # of cheap students, whatever their set
+    cheap: tuple[ScoreRow, ...]  # of students measured here on labels, whatever their set
+    callers: tuple[CallerRow, ...] = ()  # LLMs that answered test items themselves
     compute: tuple[ComputeRow, ...]
-    stages: tuple[StageRow, ...] = ()  # of those sets
+    stages: tuple[StageRow, ...] = ()  # of those sets; where a task is forecast, of the others it is forecast from
+    forecasts: Mapping[str, TaskFit] = field(default_factory=dict)  # fits of tasks with no runs, or few, from others
 
     @property
     def tasks(self) -> list[str]:
-        """Tasks with evidence of one kind, in the order of their names: published ones where there are any."""
+        """Tasks with evidence, by name; those with published evidence go first."""
         names = {task.name for task in known_tasks()}
-        published = [task for task, name in self.sets.items() if is_published(name) and task in names]
-        return sorted(published or names & set(self.sets))
+        return sorted(names & set(self.sets), key=lambda task: (not is_published(self.sets[task]), task))
 
     def set_of(self, task: str) -> str:
         """The evidence set of a task.
@@ -58,11 +68,21 @@ class Evidence:
         if task not in self.sets:
             cheap = sorted({row.student for row in self.cheap if row.task == task})
             besides = f" but cheap students' ({', '.join(cheap)})" if cheap else ""
+            near = did_you_mean(task, self.sets)
+            there = f"there is on {', '.join(sorted(self.sets))}."
+            if near:
+                raise NoEvidenceError(f"There is no evidence on task {task!r}{besides}.{near} T{there[1:]}")
             raise NoEvidenceError(
-                f"There is no evidence on task {task!r}{besides}; there is on {', '.join(sorted(self.sets))}. "
-                f"Measure it with `budgetsim measure --task {task}`, or choose another with --evidence."
+                f"There is no evidence on task {task!r}{besides}; {there}{self._how_to_measure(task)}"
             )
         return self.sets[task]
+
+    def _how_to_measure(self, task: str) -> str:
+        """The commands that bring evidence on a task into this store."""
+        store = store_option(self.paths)
+        known = any(t.name == task for t in known_tasks())
+        first = "" if known else f" Bring it with `budgetsim tasks add {task} --train FILE --test FILE{store}`, then"
+        return f"{first} {'m' if first else 'M'}easure it with `budgetsim measure --task {task}{store}`."
 
     def rows(self, task: str) -> list[Measurement]:
         return [m for m in self.measurements if m.task == task]
@@ -83,7 +103,8 @@ def load_evidence(
 
     name : of the evidence set, or the start of it
     tasks : those whose measurements are needed, besides rows of others that their fits are made beside; None
-        for all. `Evidence.rows` of a task that is not among them is empty
+        for all. `Evidence.rows` of a task that is not among them is empty. One that is named and has no runs, or too
+        few for a fit of its own, is forecast from other tasks
     raises : StoreError, StoreLockedError, NoEvidenceError, InputError
     """
     if ensure_store(paths):
@@ -100,15 +121,61 @@ def load_evidence(
         rows = load_measurements(connection, sorted(needed.union(*related.values())))
         rows = [m for m in rows if not (is_miniature(m.evidence_set) and m.route.student in CHEAP_STUDENTS)]
         measured = sorted(s for s in needed if not is_published(s))
-        return Evidence(
+        evidence = Evidence(
             paths=paths,
             sets=sets,
             measurements=tuple(m for m in rows if m.evidence_set == sets.get(m.task) and m.evidence_set in needed),
             related=tuple(m for m in rows if m.evidence_set in related[m.task]),
-            cheap=tuple(load_scores(connection, CHEAP_STUDENTS)),
+            cheap=tuple(load_scores(connection, list(CPU_SHAPES))),
+            callers=tuple(load_callers(connection)),
             compute=tuple(load_compute(connection)),
             stages=tuple(load_stages(connection, measured)) if measured else (),
         )
+        lacking = [task for task in tasks or () if _lacks_runs(evidence, task)]
+        return _forecast(connection, evidence, lacking, name) if lacking else evidence
+
+
+def _lacks_runs(evidence: Evidence, task: str) -> bool:
+    """Whether a task is to be forecast: one of the user's, or described, on which no route has enough sizes to fit."""
+    facts = next((t for t in known_tasks() if t.name == task), None)
+    if facts is None or task not in evidence.sets:
+        return facts is not None
+    sizes: dict[Route, set[tuple[float | None, ...]]] = {}
+    for m in evidence.rows(task):
+        sizes.setdefault(m.route, set()).add(m.inputs)
+    return facts.origin == "custom" and all(len(each) < FEW_SIZES for each in sizes.values())
+
+
+def load_known(paths: StorePaths, say: Say = lambda _: None) -> Known:
+    """All that forecasts rest on, of a whole store.
+
+    raises : as `load_evidence`
+    """
+    from budgetsim.answers.forecasting import known
+
+    load_evidence(paths, None, say, [])  # makes the store and registers tasks of one's own
+    with open_reader(paths.database) as connection:
+        return known(paths, load_measurements(connection, all_sets(connection)))
+
+
+def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], kinds: str | None) -> Evidence:
+    """The same with fits of some tasks from all others.
+
+    kinds : how the sets begin that routes are taken from; None for all
+    """
+    from budgetsim.answers.forecasting import FORECAST, forecast_fit, known, offered_routes
+
+    catalogue = load_catalogue(connection)
+    measured = sorted({n for counts in catalogue.values() for n in counts if not (is_published(n) or is_miniature(n))})
+    rows = load_measurements(connection, all_sets(connection))
+    facts = known(evidence.paths, rows, tasks)
+    fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds)) for task in tasks}
+    return replace(
+        evidence,
+        sets={**evidence.sets, **dict.fromkeys(fits, FORECAST)},
+        stages=tuple(load_stages(connection, measured)),
+        forecasts=fits,
+    )
 
 
 def ensure_store(paths: StorePaths) -> bool:
@@ -121,18 +188,29 @@ def ensure_store(paths: StorePaths) -> bool:
 
 
 def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:
-    """The stored fit of a task where it is fresh, else a new one (not saved: `budgetsim fit` does that).
+    """The stored fit of a task where it is fresh, else a new one, stored if the place can be written.
 
     raises : NoEvidenceError where the set has no rows of that task
     """
     evidence.set_of(task)
-    fit = stored_fit(evidence, task)
-    if fit is not None:
-        return fit
+    return evidence.forecasts.get(task) or stored_fit(evidence, task) or fit_and_store(evidence, task, say)
+
+
+def fit_and_store(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:
+    """A new fit of a task, stored beside the store; where that cannot be written, a word says so.
+
+    raises : NoEvidenceError where no row states all its inputs
+    """
     from budgetsim.fitting.task import fit_task  # SciPy, only where a fit is stale
 
-    say(f"The stored fit of {task} is missing or stale: fitting now. `budgetsim fit` stores fits.")
-    return fit_task(evidence.rows(task), others=evidence.others(task))
+    rows = evidence.rows(task)
+    say(f"The stored fit of {task} is missing or stale: fitting now, {len(rows)} rows ...")
+    fit = fit_task(rows, others=evidence.others(task))
+    try:
+        say(f"Stored {save_fit(evidence.paths.fits, fit)}")
+    except OSError as error:
+        say(f"The fit is not stored, so the next answer fits again: {error.strerror} ({evidence.paths.fits}).")
+    return fit
 
 
 def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:

@@ -145,8 +145,42 @@ class TableEnd:
     n: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputeDiffers:
+    """Under another compute model the same budget would buy something else.
+
+    now, other : names of compute models
+    compute_usd, other_usd : compute of the recommended plan under each
+    short, score : what would be bought under the other, and its expected score in percent
+    """
+
+    now: str
+    other: str
+    budget_usd: float
+    compute_usd: float
+    other_usd: float
+    short: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherLlm:
+    """The card prices an LLM that is not the one whose labels were scored."""
+
+    scored: str
+    priced: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherGpu:
+    """Hours were billed on one device and are priced as another's, as if it worked as fast."""
+
+    billed: str
+    priced: str
+
+
 Assumption = TrainingNotCharged | ImpliedLlmLabels | ImpliedTexts | OwnedTeacherLabels | DaysInSequence | OwnPool
-ChoiceNote = LeftOut | NeverRun | Assumption
+ChoiceNote = LeftOut | NeverRun | Assumption | ComputeDiffers | OtherLlm | OtherGpu | LlmRule
 CaseNote = LeftOut | PlateauRule | LlmRule | ImpliedLabeler | NoTeacher | NoAnnotation | NoAccuracyScale | Refusal
 PointNote = Refusal | NoCost | TrainingNotCharged | TableEnd | BeyondPool
 Note = ChoiceNote | CaseNote | PointNote

@@ -21,6 +21,7 @@ from budgetsim.data.tasks import Task
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Design, Route
 from budgetsim.design.strategies import COUNTS, STRATEGIES
 from budgetsim.design.surface import Kind, Surface, TaskFit
+from budgetsim.doors.amounts import did_you_mean, parse_amount
 from budgetsim.doors.words import is_name
 from budgetsim.errors import InputError, NoEvidenceError
 
@@ -30,7 +31,7 @@ MOST_POINTS: Final = 100_000
 _AT_ONCE: Final = 1000  # points predicted together: memory is draws times points
 
 
-_COUNT: Final = re.compile(r"[0-9.+-]{1,40}(e[0-9+]{1,4})?", re.ASCII | re.IGNORECASE)
+_COUNT: Final = re.compile(r"[0-9.,+-]{1,40}(e[0-9+]{1,4})?[km]?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ def make_point(values: Mapping[str, str | None], place: str, *, task: str | None
     if not strategy:
         raise InputError(f"{place}: no strategy; give one of {', '.join(STRATEGIES)}.")
     if strategy not in STRATEGIES:
-        raise InputError(f"{place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGIES)}.")
+        near = did_you_mean(strategy, STRATEGIES)
+        raise InputError(f"{place}, strategy: found {strategy!r}, wanted one of {', '.join(STRATEGIES)}.{near}")
     kind = STRATEGIES[strategy]
     counts = {column: _count(values.get(column), column, place) for column in COUNTS}
     stray = [c for c in COUNTS if c not in kind.inputs and counts[c]]
@@ -100,11 +102,9 @@ def make_point(values: Mapping[str, str | None], place: str, *, task: str | None
 def _count(value: str | None, column: str, place: str) -> int:
     if not value:
         return 0
-    try:
-        number = float(value) if _COUNT.fullmatch(value) else math.nan
-        whole = int(number)
-    except (ValueError, OverflowError):
-        number, whole = math.nan, 0
+    read = parse_amount(value) if _COUNT.fullmatch(value) else None
+    number = math.nan if read is None else read
+    whole = int(number) if math.isfinite(number) else 0
     if number != whole or not 0 <= whole <= MOST_UNITS:
         raise InputError(f"{place}, {column}: found {value!r}, wanted a whole number from 0 to {MOST_UNITS:,}.")
     return whole

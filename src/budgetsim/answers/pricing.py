@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from budgetsim.answers.evidence import Evidence, device_class, is_published
@@ -16,12 +17,14 @@ from budgetsim.costs.hours import (
     distill_hours,
     measured_hours,
     published_hours,
+    scaled_hours,
     student_only,
 )
-from budgetsim.costs.model import cost_model
+from budgetsim.costs.model import CostModel, cost_model
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import NO_TERMS, Terms, apply, own_pool
-from budgetsim.data.tasks import Task
+from budgetsim.data.tasks import Task, get_task
+from budgetsim.design.models import T5_SHAPES
 from budgetsim.design.points import Route
 from budgetsim.design.surface import Surface
 from budgetsim.errors import MissingPriceError
@@ -48,7 +51,16 @@ def priced_option(evidence: Evidence, surface: Surface, task: Task, pricing: Pri
 
     raises : MissingPriceError where a price or the hours of its compute are not known
     """
-    route, card = surface.route, pricing.card
+    cost, hours = priced_route(evidence, surface.route, task, pricing)
+    return Option(surface=surface, cost=cost, evidence=evidence_note(evidence, surface, task.name), hours=hours)
+
+
+def priced_route(evidence: Evidence, route: Route, task: Task, pricing: Pricing) -> tuple[CostModel, Hours]:
+    """What a route costs, which no fit changes.
+
+    raises : MissingPriceError where a price or the hours of its compute are not known
+    """
+    card = pricing.card
     hours = _hours(evidence, route, task, pricing)
     if hours is None:
         raise MissingPriceError(
@@ -58,12 +70,7 @@ def priced_option(evidence: Evidence, surface: Surface, task: Task, pricing: Pri
     if not route.kind.always_charged and not card.has_device(hours.device_class):
         hours = Hours(model=NOT_CHARGED, device_class=hours.device_class)
     cost = cost_model(route.kind, task, card, hours)
-    return Option(
-        surface=surface,
-        cost=apply(cost, card, hours, bounded(pricing, task), route),
-        evidence=evidence_note(evidence, surface, task.name),
-        hours=hours,
-    )
+    return apply(cost, card, hours, bounded(pricing, task), route), hours
 
 
 def bounded(pricing: Pricing, task: Task) -> Terms:
@@ -88,6 +95,8 @@ def priced_options(evidence: Evidence, surface: Surface, task: Task, pricing: Pr
 def evidence_note(evidence: Evidence, surface: Surface, task: str) -> EvidenceNote:
     """Where the scores of a surface come from."""
     name = evidence.set_of(task)
+    if task in evidence.forecasts:
+        return EvidenceNote(set=name, source="other tasks", device=None, n_rows=surface.n_rows)
     published = is_published(name)
     return EvidenceNote(
         set=name,
@@ -106,6 +115,8 @@ def uncharged_training(option: Option, card: RateCard) -> TrainingNotCharged | N
 
 
 def _hours(evidence: Evidence, route: Route, task: Task, pricing: Pricing) -> Hours | None:
+    if task.name in evidence.forecasts:
+        return _others_hours(evidence, route, task, pricing)
     if not is_published(evidence.set_of(task.name)):
         return _measured(evidence, route, task.name)
     card, speed = pricing.card, modelled_speed(pricing.card)
@@ -118,12 +129,35 @@ def _hours(evidence: Evidence, route: Route, task: Task, pricing: Pricing) -> Ho
     return distill_hours(pricing.compute, route.teacher, route.student, task, bills, speed)
 
 
+def _others_hours(evidence: Evidence, route: Route, task: Task, pricing: Pricing) -> Hours | None:
+    """Hours on a task that is forecast: clocks of the same route on any task; for T5s bills, by their operations."""
+    card, speed = pricing.card, modelled_speed(pricing.card)
+    if route.student not in T5_SHAPES:
+        stages = [s for s in evidence.stages if s.route == route]
+        device = device_class(stages[0].evidence_set) if stages else "cpu"
+        return _hours_of(stages, device) or Hours(model=NOT_CHARGED, device_class=device)
+    if not route.kind.has_teacher:
+        modelled = student_only(route.student, task, speed) if card.overheads.charge_student_training else None
+        return modelled or Hours(model=NOT_CHARGED, device_class="gpu")
+    teacher, student = route.teacher, route.student
+    if teacher is None or teacher not in T5_SHAPES:
+        return None
+    rows = [r for r in evidence.compute if r.kind == "distill_text" and (r.teacher, r.student) == (teacher, student)]
+    billed = [(get_task(r.task), _bills(evidence, r.source, r.task, teacher, student)) for r in rows]
+    bills = [(other, hours) for other, hours in billed if hours is not None]
+    scaled = scaled_hours(bills, teacher, student, task) if bills else None
+    return distill_hours(pricing.compute, teacher, student, task, scaled, speed)
+
+
 def _measured(evidence: Evidence, route: Route, task: str) -> Hours | None:
     """Hours of the stages that the runs of a route rest on, whatever the compute model asked for."""
     stages = [s for s in evidence.stages if s.task == task and s.route == route]
+    return _hours_of(stages, device_class(evidence.set_of(task)))
+
+
+def _hours_of(stages: Sequence[StageRow], device: str) -> Hours | None:
     return measured_hours(
-        [MeasuredStage(kind=s.kind, n=_stage_size(s), examples=s.examples, hours=s.hours) for s in stages],
-        device_class(evidence.set_of(task)),
+        [MeasuredStage(kind=s.kind, n=_stage_size(s), examples=s.examples, hours=s.hours) for s in stages], device
     )
 
 
@@ -136,6 +170,10 @@ def _stage_size(stage: StageRow) -> float:
 
 def _published(evidence: Evidence, task: str, teacher: str, student: str) -> PublishedHours | None:
     source = evidence.set_of(task).replace("published-", "published:", 1)
+    return _bills(evidence, source, task, teacher, student)
+
+
+def _bills(evidence: Evidence, source: str, task: str, teacher: str, student: str) -> PublishedHours | None:
     return published_hours(
         [
             (row.kind, row.n_labels, row.gpu_hours)

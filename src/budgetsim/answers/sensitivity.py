@@ -10,11 +10,13 @@ from budgetsim.answers.choices import Choices
 from budgetsim.answers.notes import (
     CaseNote,
     ImpliedLabeler,
+    ImpliedLlmLabels,
     LeftOut,
     LlmRule,
     NoAccuracyScale,
     NoAnnotation,
     NoTeacher,
+    OtherLlm,
     PlateauRule,
     Refusal,
 )
@@ -195,10 +197,7 @@ def llm_case(open_to: Choices, budget_usd: float, accuracy: float, errors: Error
     if classes is None or not annotate:
         why = NoAccuracyScale(task=task.name) if classes is None else NoAnnotation()
         return Case(kind="llm_accuracy", name=name, plan=None, reason=why)
-    if accuracy <= 1 / classes:
-        raise InputError(
-            f"--llm-accuracy: found {100 * accuracy:g}, wanted more than chance on {task.name}: {100 / classes:.3g}."
-        )
+    _check_accuracy(task, accuracy, classes)
     try:
         llm = [
             o
@@ -215,6 +214,40 @@ def llm_case(open_to: Choices, budget_usd: float, accuracy: float, errors: Error
         beside=_beside(task, llm, budget_usd),
         notes=(_rule(accuracy, classes, errors), *_implied_notes(open_to.options, classes, errors)),
     )
+
+
+def _check_accuracy(task: Task, accuracy: float, classes: int) -> None:
+    if accuracy <= 1 / classes:
+        raise InputError(
+            f"--llm-accuracy: found {100 * accuracy:g}, wanted more than chance on {task.name}: {100 / classes:.3g}."
+        )
+
+
+def with_llm_accuracy(open_to: Choices, accuracy: float) -> Choices:
+    """The same choices with an LLM right in a share of its labels in place of the evidence's.
+
+    Its errors are taken to follow the text, so that the student learns them like all else: the low side. What it adds
+    beside human labels that rule does not say, so mixes with the evidence's LLM are left out.
+
+    accuracy : fraction
+    raises : InputError where it is at or below chance, or answers are texts
+    """
+    task, classes = open_to.task, n_classes(open_to.task)
+    if classes is None:
+        raise InputError(
+            f"--llm-accuracy: answers of {task.name} are texts, so no share of right labels tells a score."
+        )
+    _check_accuracy(task, accuracy, classes)
+    annotate = [o for o in open_to.options if _labels_alone(o)]
+    students = _of_llm_students(open_to.options, annotate)
+    llm = [
+        o
+        for a in students
+        for o in _llm_options(task, open_to.pricing, a, _llm_surfaces(a.surface, accuracy, classes, "learnable"))
+    ]
+    others = [o for o in open_to.options if not o.route.kind.has_labeler]
+    notes = [n for n in open_to.notes if not isinstance(n, OtherLlm | ImpliedLlmLabels)]
+    return replace(open_to, options=(*others, *llm), notes=(_rule(accuracy, classes, "learnable"), *notes))
 
 
 def _labels_alone(option: Option) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from budgetsim.choosing.allocate import Search
 from budgetsim.choosing.cheapest import cheapest, least_usd
-from budgetsim.choosing.options import Allocation, Option, allocation_at
+from budgetsim.choosing.options import Allocation, Option, allocation_at, constant_allocation
 from budgetsim.choosing.winners import best_values
 from budgetsim.data.tasks import Task
-from budgetsim.design.points import CONSTANT_ROUTE, Route
+from budgetsim.design.points import Route
 
 STOP_WITHIN = 0.01  # "stop here": the cheapest budget within one point of the best
 
@@ -21,11 +21,17 @@ class StopHere:
 
     budget_usd : US dollars
     score : percent points of what was chosen for: the expected score, or its quantile over worlds
+    plan : what it buys
     """
 
     budget_usd: float
     score: float
-    route: Route
+    plan: Allocation
+
+    @property
+    def route(self) -> Route:
+        """Strategy and models of the plan."""
+        return self.plan.route
 
 
 def stop_here(
@@ -38,11 +44,11 @@ def stop_here(
     top = best.cost_usd or budget_usd  # the constant answer costs nothing
     aim = float(best_values(task, costs, ready, [top]).max()) - STOP_WITHIN
     if task.constant_score >= aim:
-        return StopHere(budget_usd=0.0, score=100 * task.constant_score, route=CONSTANT_ROUTE)
+        return StopHere(budget_usd=0.0, score=100 * task.constant_score, plan=constant_allocation(task))
     usd_enough = cheapest(lambda usd: best_values(task, costs, ready, usd).max(axis=0) >= aim, least_usd(options), top)
     if usd_enough is None:
         return None
     values = best_values(task, costs, ready, [usd_enough])[:, 0]
     row = int(values.argmax())
     plan = allocation_at(task, options[row], ready[row].best(costs[row], [usd_enough]).counts[0])
-    return StopHere(budget_usd=plan.cost_usd, score=100 * float(values[row]), route=plan.route)
+    return StopHere(budget_usd=plan.cost_usd, score=100 * float(values[row]), plan=plan)

@@ -237,6 +237,29 @@ def published_hours(rows: Sequence[tuple[str, int, float]]) -> PublishedHours | 
     )
 
 
+def scaled_hours(
+    bills: Sequence[tuple[Task, PublishedHours]], teacher: str, student: str, task: Task
+) -> PublishedHours:
+    """Hours on a task without bills: those of others by operations, as many hours an operation as their geometric mean.
+
+    bills : tasks and their hours, one at least, all at the same sizes of the teacher; the models are T5s
+    """
+    big, small = T5_SHAPES[teacher], T5_SHAPES[student]
+
+    def operations(t: Task) -> tuple[float, float]:
+        f = distill_flops(big, small, t)
+        return f.teacher, f.generate + DISTILL_EPOCHS * (f.teacher + f.student)
+
+    tuning, text = operations(task)
+    rates = np.array([np.asarray(b.teacher_hours) / operations(t)[0] for t, b in bills])
+    texts = np.array([b.distill_text / operations(t)[1] for t, b in bills])
+    return PublishedHours(
+        teacher_n=bills[0][1].teacher_n,
+        teacher_hours=tuple((tuning * np.exp(np.log(np.maximum(rates, 1e-300)).mean(axis=0))).tolist()),
+        distill_text=float(text * np.exp(np.log(texts).mean())),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredStage:
     """A stage that was run: what it was, the size it depends on, and the device-hours it took."""

@@ -225,9 +225,18 @@ def _label_usd(card: RateCard, task: Task) -> float:
     price = card.label_price(task.name)
     if price is None:
         raise MissingPriceError(
-            f"The card {card.name!r} has no label price for {task.name}; add `labels.{task.name}` or `labels.default`."
+            f"The card {card.name!r} has no label price for {task.name}; add `labels.{task.name}` or `labels.default`. "
+            f"{price_lines(task.name)}"
         )
     return float(price.usd)
+
+
+def price_lines(task: str) -> str:
+    """How a price of a label comes into a card: the line, and the command that writes a card with it."""
+    return (
+        f'In the card, under labels: `{task}: {{usd_per_label: 0.25, source: "who said so", as_of: 2026}}`; or '
+        f"`budgetsim rates init {task}.yaml --task {task} --usd-per-label 0.25` writes a card with your price."
+    )
 
 
 def _pool(card: RateCard, task: Task) -> Pool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import InputError
 
 TaskKind = Literal["classification", "tagging", "generation", "qa"]
@@ -197,5 +198,6 @@ def get_task(name: str) -> Task:
     if name in _damaged:
         raise InputError(_damaged[name])
     if name not in _registry:
-        raise InputError(f"There is no task {name!r}; known are {', '.join(sorted(_registry))}.")
+        near = did_you_mean(name, _registry)
+        raise InputError(f"There is no task {name!r}; known are {', '.join(sorted(_registry))}.{near}")
     return _registry[name]

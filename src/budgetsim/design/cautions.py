@@ -60,12 +60,31 @@ class PooledGain:
     n_tasks: int
 
 
-Caution = RowsLeftOut | FewRows | ScoreFall | PooledGain
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromOtherTasks:
+    """A fit that is a forecast: what it rests on, how sure it is of plan and score, what to measure first.
+
+    n_own : designs run on the task itself, a probe's among them
+    plan_share : share of worlds in which the strategy that is best on the mean is best
+    half_width : of a 90 % interval of one run at sizes that people ask about, percent points
+    first_runs : designs whose scores would tell most, as words
+    """
+
+    task: str
+    n_own: int
+    n_tasks: int
+    plan_share: float
+    half_width: float
+    first_runs: tuple[str, ...]
+
+
+Caution = RowsLeftOut | FewRows | ScoreFall | PooledGain | FromOtherTasks
 _TYPES: Final[dict[str, type[Caution]]] = {
     "rows_left_out": RowsLeftOut,
     "few_rows": FewRows,
     "score_fall": ScoreFall,
     "pooled_gain": PooledGain,
+    "from_other_tasks": FromOtherTasks,
 }
 
 
@@ -86,6 +105,7 @@ def caution_from_json(data: Mapping[str, Any]) -> Caution:
             fields[name] = GroupName(kind=fields[name]["kind"], route=Route(**fields[name]["route"]))
     if "route" in fields:
         fields["route"] = Route(**fields["route"])
-    if "inputs" in fields:
-        fields["inputs"] = tuple(fields["inputs"])
+    for name in ("inputs", "first_runs"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
     return _TYPES[data["type"]](**fields)

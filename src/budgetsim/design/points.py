@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from budgetsim.design.identity import canonical_hash
@@ -11,6 +11,7 @@ from budgetsim.design.strategies import STRATEGIES, Strategy
 
 PAPER_STUDENT: Final = "t5-v1_1-small"
 PAPER_TEACHER: Final = "t5-v1_1-xxl"
+PAPER_FAMILY: Final = "t5-v1_1-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,21 @@ class Route:
         return f"{self.strategy} ({labels}{self.student})"
 
     @property
+    def short(self) -> str:
+        """Strategy and models in as few words as tell them apart, for tables.
+
+        >>> Route(strategy="distill", teacher="t5-v1_1-xxl", student="t5-v1_1-small").short
+        'distill XXL to Small'
+        >>> Route(strategy="llm_annotate", labeler="gpt-3.5", student="t5-v1_1-small").short
+        'llm_annotate gpt-3.5 to Small'
+        >>> Route(strategy="annotate", student="encoder-lr:minilm").short, CONSTANT_ROUTE.short
+        ('annotate encoder-lr:minilm', 'constant')
+        """
+        source = self.teacher or self.labeler
+        models = [short_model(name) for name in (source, self.student) if name]
+        return " ".join([self.strategy, " to ".join(models)]) if models else self.strategy
+
+    @property
     def doing(self) -> str:
         """What is done, in words.
 
@@ -66,6 +82,18 @@ class Route:
 CONSTANT_ROUTE: Final = Route(strategy="constant")
 
 
+def short_model(name: str) -> str:
+    """A model of the paper by its size alone; any other name stays as it is.
+
+    >>> short_model("t5-v1_1-xxl"), short_model("t5-v1_1-base"), short_model("tfidf-lr")
+    ('XXL', 'Base', 'tfidf-lr')
+    """
+    size = name.removeprefix(PAPER_FAMILY)
+    if size == name:
+        return name
+    return size.upper() if set(size) <= {"x", "l"} else size.capitalize()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
     """A route on a task with its counts: what is asked about, planned, or run."""
@@ -83,8 +111,12 @@ class Design:
 
     def flat(self) -> dict[str, Any]:
         """Its eight fields under one level of names, as tables and JSON have them."""
-        counts = {"n_labels": self.n_labels, "n_llm_labels": self.n_llm_labels, "n_unlabeled": self.n_unlabeled}
-        return {"task": self.task, **asdict(self.route), "student": self.route.student or None, **counts}
+        route = self.route
+        return {
+            "task": self.task, "strategy": route.strategy, "teacher": route.teacher, "labeler": route.labeler,
+            "student": route.student or None, "n_labels": self.n_labels, "n_llm_labels": self.n_llm_labels,
+            "n_unlabeled": self.n_unlabeled,
+        }  # fmt: skip
 
 
 DESIGN_FIELDS: Final = tuple(Design(task="", route=CONSTANT_ROUTE).flat())

@@ -81,10 +81,11 @@ def load_json(text: str) -> Any:
     ValueError: key 'a' stands twice
     """
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+        value = _JSON.decode(text)
     except RecursionError:
         raise ValueError(f"nested deeper than {MOST_DEPTH} levels") from None
-    _check_depth(value, MOST_DEPTH)
+    if text.count("{") + text.count("[") > MOST_DEPTH:  # else it cannot be that deep
+        _check_depth(value, MOST_DEPTH)
     return value
 
 
@@ -105,6 +106,9 @@ def _finite(text: str) -> float:
     if math.isinf(number):
         raise ValueError(f"{text[:20]} is beyond any number")
     return number
+
+
+_JSON: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
 
 
 def _check_depth(value: Any, left: int) -> None:

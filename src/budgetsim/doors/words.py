@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 # C0 but for tab and newline, DEL, C1; marks that turn the direction of writing; separators of lines; lone surrogates
@@ -37,6 +38,7 @@ def _written(match: re.Match[str]) -> str:
     return {9: "\\t", 10: "\\n"}.get(code) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 
+@lru_cache(maxsize=10_000)  # a campaign has few names, each in thousands of records
 def is_name(text: str) -> bool:
     r"""Whether a text is readable on one line, with nothing invisible in it but joiners of letters.
 

@@ -29,7 +29,8 @@ from budgetsim.fitting.sampler import Sample, temper
 GroupKey = tuple[str, str | None, str, bool]  # kind, teacher, student, whether the teacher was scored itself
 Moments = Sequence[Floats]  # mean and variance of each coordinate, (2, dimensions), a form
 
-N_PARTICLES: Final = 3000
+N_PARTICLES: Final = 1000
+IN_CACHE: Final = 5000  # scores of particles at designs that are worked on at once
 CHECKED_ROWS: Final = 1000  # that are predicted without themselves, at most
 BLOCK: Final = 100  # of them at once
 CHECK: Final = "leave one row out, reweighted draws"
@@ -222,11 +223,14 @@ def _sample(
 ) -> Sample:
     """Draws of the coordinates of one form. teacher : log labels and scores of teachers"""
 
-    def log_likelihood(white: Floats) -> Floats:
-        z = prior[0] + prior[1] * white
+    def log_density(z: Floats) -> Floats:
         noise = forms.noise(z)
         out = residual.log_likelihood(seen.mean - form.score(z, seen.at), forms.amplitude(z), noise)
         return out + seen.scatter(noise) + forms.teacher_fit(z, teacher)
+
+    def log_likelihood(white: Floats) -> Floats:
+        z, block = prior[0] + prior[1] * white, max(100, IN_CACHE // len(seen.mean))
+        return np.concatenate([log_density(z[i : i + block]) for i in range(0, len(z), block)])
 
     sample = temper(log_likelihood, forms.n_dimensions, rng, n_particles=N_PARTICLES)
     return Sample(prior[0] + prior[1] * sample.z, sample.log_evidence)

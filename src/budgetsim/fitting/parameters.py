@@ -62,12 +62,12 @@ class Values:
     def __getitem__(self, name: str) -> Floats:
         """Values of a parameter, (particles, 1)."""
         i = self._column(name)
-        return self.parameters[i].value(self.z[:, [i]])
+        return self.parameters[i].value(self.z[:, i : i + 1])
 
     def log(self, name: str) -> Floats:
         """Natural logs of the values of a parameter on a log scale, (particles, 1)."""
         i = self._column(name)
-        return self.parameters[i].log_value(self.z[:, [i]])
+        return self.parameters[i].log_value(self.z[:, i : i + 1])
 
     def _column(self, name: str) -> int:
         return next(i for i, parameter in enumerate(self.parameters) if parameter.name == name)

@@ -3,7 +3,8 @@
 Runs y_ij of design i scatter about a common value with variance s^2. Their count r_i, mean and the sum of
 squares S within all designs are sufficient:
 
-.. math:: \\prod_{ij} N(y_{ij}; f_i, s^2) \\propto \\prod_i N(\\bar y_i; f_i, s^2 / r_i) \\cdot s^{-(n - m)} e^{-S / 2 s^2}
+.. math:: \\prod_{ij} N(y_{ij}; f_i, s^2) \\propto
+    \\prod_i N(\\bar y_i; f_i, s^2 / r_i) \\cdot s^{-(n - m)} e^{-S / 2 s^2}
 
 with n runs of m designs; so a Gaussian process over the designs, seen with noise s^2 / r_i, and one factor
 more give the density of every run.

@@ -20,6 +20,8 @@ LogLikelihood = Callable[[Floats], Floats]
 
 _KEEP = 0.6  # share of effective particles that a step in temperature keeps
 _MAX_STEPS = 60
+_SUBSET = 0.5  # chance of a coordinate to be moved,
+_ALL = 0.2  # and of a particle to move in all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def temper(
     rng: np.random.Generator,
     *,
     n_particles: int = 1000,
-    n_moves: int = 12,
+    n_moves: int = 24,
 ) -> Sample:
     """Move draws of the prior to the posterior by raising the likelihood's power from 0 to 1.
 
@@ -99,12 +101,18 @@ def systematic(weight: Floats, n: int, rng: np.random.Generator) -> Ints:
 def _move(
     log_likelihood: LogLikelihood, z: Floats, fit: Floats, power: float, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """One Metropolis step for every particle along the difference of two others."""
+    """One Metropolis step for every particle along the difference of two others, in some of its coordinates.
+
+    source : ter Braak (2006); subsets of the coordinates: Vrugt et al. (2009), DREAM. Which move, and how far,
+        depends on no coordinate of the particle, so steps there and back are as likely
+    """
     n, d = z.shape
     one, two = rng.integers(n, size=n), rng.integers(n, size=n)
-    size = 2.38 / np.sqrt(2 * d) * np.exp(0.7 * rng.standard_normal((n, 1)))
+    turned = rng.random((n, d)) < _SUBSET
+    turned[rng.random(n) < _ALL] = True
+    size = 2.38 / np.sqrt(2 * np.maximum(turned.sum(axis=1), 1)) * np.exp(0.7 * rng.standard_normal(n))
     size[rng.random(n) < 0.1] = 1.0  # jumps from one explanation to another
-    new = z + size * (z[one] - z[two]) + 0.02 * rng.standard_normal((n, d))
+    new = z + turned * (size[:, None] * (z[one] - z[two]) + 0.02 * rng.standard_normal((n, d)))
     new_fit = log_likelihood(new)
     gain = power * (new_fit - fit) - 0.5 * ((new**2).sum(axis=1) - (z**2).sum(axis=1))
     take = np.log(rng.random(n)) < gain

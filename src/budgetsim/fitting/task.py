@@ -100,7 +100,9 @@ def _population_prior(own: Sequence[RowGroup], others: Sequence[Measurement], se
         raise InputError(f"Among the measurements of other tasks, {len(by_task[task])} are of {task}; leave them out.")
     usable = {name: tuple(_select_rows(_check_rows(by_task[name]))[0]) for name in sorted(by_task)}
     wanted = _wanted_of_others(own)
-    return pool_tasks([_task_summary(used, _floors_of(name, used), seed, wanted) for name, used in usable.items() if used])
+    return pool_tasks(
+        [_task_summary(used, _floors_of(name, used), seed, wanted) for name, used in usable.items() if used]
+    )
 
 
 def _wanted_of_others(own: Sequence[RowGroup]) -> Wanted:

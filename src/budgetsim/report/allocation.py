@@ -18,6 +18,11 @@ def describe_allocation(a: Allocation, metric: str) -> str:
     """One allocation in a sentence."""
     if a.route.kind is CONSTANT:
         return f"spend nothing: {allocation_words(a.remarks[0])}, {metric} {a.score:.1f}"
+    return f"{a.label}: {bought(a)}; {metric} {a.score:.1f} (90 % of runs {interval_words(a)})"
+
+
+def bought(a: Allocation) -> str:
+    """What an allocation pays for, and the time it takes where that is known."""
     parts = []
     if a.design.n_labels:
         parts.append(f"{a.design.n_labels:,} human labels ({usd(a.costs.get('labels', 0.0))})")
@@ -25,14 +30,18 @@ def describe_allocation(a: Allocation, metric: str) -> str:
         parts.append(f"{a.design.n_llm_labels:,} LLM labels ({usd(a.costs.get('llm_labels', 0.0))})")
     if a.design.n_unlabeled:
         parts.append(f"{a.design.n_unlabeled:,} unlabelled texts")
-    compute = sum(a.costs.get(stage, 0.0) for stage in COMPUTE_STAGES)
-    parts.append(f"{usd(compute)} of compute")
+    parts.append(f"{usd(compute_usd(a))} of compute")
     rest = sum(a.costs.get(stage, 0.0) for stage in ("texts", "fixed", "dev_and_test_labels"))
     if rest:
         parts.append(f"{usd(rest)} of texts, fixed costs and dev and test labels")
     if a.days is not None:
         parts.append(f"{a.days:.1f} days")
-    return f"{a.label}: {', '.join(parts)}; {metric} {a.score:.1f} (90 % of runs {interval_words(a)})"
+    return ", ".join(parts)
+
+
+def compute_usd(a: Allocation) -> float:
+    """Dollars of compute of an allocation."""
+    return sum(a.costs.get(stage, 0.0) for stage in COMPUTE_STAGES)
 
 
 def allocation_notes(a: Allocation) -> list[str]:

@@ -6,27 +6,34 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from budgetsim.answers.advice import Advice, advise
 from budgetsim.answers.choices import Choices, Rival
-from budgetsim.choosing.breakeven import FURTHEST, PriceChange
+from budgetsim.answers.learners import NO_SERVING, LearnerRow, Serving, learner_rows
+from budgetsim.choosing.breakeven import PriceChange
 from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.optimize import TaskAnswer
-from budgetsim.choosing.options import Allocation, Infeasible
-from budgetsim.choosing.targets import StopHere
+from budgetsim.choosing.options import Allocation
+from budgetsim.choosing.targets import STOP_WITHIN, StopHere
 from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
-from budgetsim.design.strategies import CONSTANT
-from budgetsim.report.allocation import allocation_json, allocation_notes, describe_allocation, infeasible_json
-from budgetsim.report.notes import affordable, choice_notes, compute_model, rival_words, sentence, with_unpriced
-from budgetsim.report.remarks import answer_words, shortfall_words
-from budgetsim.report.table import Page, Table, design_cells, interval_words, kind_words, rounded, usd
+from budgetsim.report.advice import advice_json, advice_lines, caller_words, headline
+from budgetsim.report.allocation import allocation_json, allocation_notes, infeasible_json
+from budgetsim.report.answer_table import allocation_table
+from budgetsim.report.notes import choice_notes, compute_model, note_lines, sentence, unpriced_words
+from budgetsim.report.remarks import answer_words
+from budgetsim.report.table import BRIEF, Headline, Page, Showing, Table, rounded, usd
 
 if TYPE_CHECKING:
     from budgetsim.choosing.owning import Owning
 
 
-FEW_RUNS = 4  # with fewer a fit leans on other tasks, other students or the prior
-_PRICE_WORDS = {"labels": "labels", "LLM": "LLM labels", "compute": "compute"}  # of `breakeven.PRICED_STAGES`
+EXPLAINED = (
+    "How to read it: every row is one plan, chosen before the truth is known, and judged in the same 400 possible "
+    "worlds (joint draws of all learning curves). `best` is the share of worlds in which a row has the highest mean "
+    "score, `regret` the points it gives up on average against somebody who knew the truth beforehand; what was "
+    "measured beside the evidence has neither. `90 % of runs` is the interval of one new training run."
+)
 
 
 def answer_page(
@@ -36,20 +43,29 @@ def answer_page(
     rivals: Sequence[Rival],
     compute: str,
     owning: Owning | None = None,
+    showing: Showing = BRIEF,
+    serving: Serving = NO_SERVING,
 ) -> Page:
-    """An answer for people."""
-    fit, metric = choices.fit, choices.task.metric
+    """An answer for people: the advice, what stands behind it, the rows it was chosen from, notes."""
+    metric = choices.task.metric
+    learners, advice = _advised(answer, rivals)
     lines: Page = [
-        f"{answer.task} at {usd(answer.budget_usd)}: card {card.name}, evidence {fit.evidence_set}, "
-        f"compute {compute_model(choices, compute)}",
-        with_unpriced(recommendation(answer, metric, rivals), choices),
-        allocation_table(answer, metric),
+        Headline(headline(advice, answer, metric)),
+        *advice_lines(advice, answer, choices, learners),
+        *caller_words(advice, serving),
+        *unpriced_words(choices),
+        allocation_table(answer, choices, card, advice, learners, serving, explain=showing.explain),
     ]
     if answer.corners:
         lines.append(corner_table(answer, metric))
-    lines += [*_stop_words(answer), *_shadow_words(answer), *([_owning_words(owning)] if owning else [])]
-    lines += [f"Note: {note}" for note in _all_notes(answer, choices, rivals, compute, card)]
-    return lines
+    lines += [_owning_words(owning)] if owning else []
+    if showing.explain:
+        lines += [EXPLAINED, *_stop_words(answer), *_shadow_words(answer)]
+    lines.append(
+        f"Prices: card {card.name}; evidence: {choices.fit.evidence_set}; compute: {compute_model(choices, compute)}."
+        + ("" if showing.explain else " --explain tells how to read it.")
+    )
+    return lines + note_lines(_all_notes(answer, choices, compute, card), showing)
 
 
 def answer_json(
@@ -59,11 +75,16 @@ def answer_json(
     rivals: Sequence[Rival],
     compute: str,
     owning: Owning | None = None,
+    serving: Serving = NO_SERVING,
 ) -> dict[str, Any]:
     """An answer for programs; docs/schemas/optimize.json describes it."""
+    learners, advice = _advised(answer, rivals)
     data: dict[str, Any] = {
         "recommended": answer.recommended,
-        "summary": with_unpriced(recommendation(answer, choices.task.metric, rivals), choices),
+        "summary": recommendation(answer, choices, rivals),
+        "advice": advice_json(advice),
+        "learners": [asdict(row) for row in learners],
+        "llm_on_every_text": [asdict(caller) for caller in serving.callers],
         "budget_usd": answer.budget_usd,
         "choose": answer.choose,
         "level": None if answer.choose == "mean" else answer.level,
@@ -77,7 +98,7 @@ def answer_json(
         "shadow_price": None if answer.shadow is None else asdict(answer.shadow),
         "owning": None if owning is None else _owning_json(owning),
         "rivals": [asdict(r) for r in rivals],
-        "notes": _all_notes(answer, choices, rivals, compute, card),
+        "notes": _all_notes(answer, choices, compute, card),
     }
     if answer.corners:
         data["pure"] = [_corner_json(c, answer.best) for c in answer.corners]
@@ -85,64 +106,17 @@ def answer_json(
     return rounded_data
 
 
-def recommendation(answer: TaskAnswer, metric: str, rivals: Sequence[Rival] = ()) -> str:
-    """The answer in one sentence, with what would change it, and whether something cheap makes it moot."""
-    best = answer.best
-    words = f"Recommended: {describe_allocation(best, metric)}."
-    if best.route.kind is CONSTANT:
-        return words
-    rival = moot(answer, rivals)
-    doubt = f" But {rival_words(rival)}: no less than this." if rival is not None else ""
-    return f"{words}{_aim_words(answer, best)}{_few_words(answer, best)}{doubt}{_what_changes(answer)}"
+def recommendation(answer: TaskAnswer, choices: Choices, rivals: Sequence[Rival] = ()) -> str:
+    """The advice as one paragraph."""
+    learners, advice = _advised(answer, rivals)
+    lines = advice_lines(advice, answer, choices, learners)
+    return " ".join([headline(advice, answer, choices.task.metric), *lines, *unpriced_words(choices)])
 
 
-def _few_words(answer: TaskAnswer, best: Allocation) -> str:
-    """That a plan is hardly measured, which its score does not show."""
-    n = best.evidence.n_rows
-    if n >= FEW_RUNS:
-        return ""
-    runs = "1 run" if n == 1 else f"{n} runs"
-    return f" Only {runs} of {best.label} on {answer.task} stand{'s' * (n == 1)} behind it: see the notes."
-
-
-def _aim_words(answer: TaskAnswer, best: Allocation) -> str:
-    """What it was chosen for, where that is not the expected score."""
-    objective = None if best.standing is None else best.standing.objective
-    if objective is None:
-        return ""
-    if answer.choose == "quantile":
-        return f" Its expected score is {objective:.1f} or more in {100 * (1 - answer.level):g} % of worlds."
-    return (
-        f" In the worst {100 * answer.level:g} % of worlds it gives up {objective:.1f} points on average against "
-        f"perfect knowledge."
-    )
-
-
-def _what_changes(answer: TaskAnswer) -> str:
-    if answer.changes is None:
-        return ""
-    if not answer.scaled_prices:
-        return " No price could be scaled to see whether the choice would change: all are 0."
-    if not answer.changes:
-        prices = [_PRICE_WORDS[price] for price in answer.scaled_prices]
-        named = " or ".join([", ".join(prices[:-1]), prices[-1]] if prices[1:] else prices)
-        return f" No price of {named} between 1/{FURTHEST} and {FURTHEST} times the card's would change the choice."
-    words = [
-        f"{'above' if c.factor > 1 else 'below'} {_times(c.factor)} x the card's price of {_PRICE_WORDS[c.price]}, "
-        f"{c.instead.label}"
-        for c in answer.changes
-    ]
-    return f" It would change: {'; '.join(words)}."
-
-
-def _times(factor: float) -> str:
-    """A factor in two digits, in three where it is nearly one.
-
-    >>> _times(2.46), _times(1.016), _times(0.996)
-    ('2.5', '1.02', '0.996')
-    """
-    short = f"{factor:.2g}"
-    return short if short != "1" else f"{factor:.3g}"
+def _advised(answer: TaskAnswer, rivals: Sequence[Rival]) -> tuple[list[LearnerRow], Advice]:
+    """The measured students that a budget pays for, and what to do with it."""
+    learners = learner_rows(rivals, answer.budget_usd)
+    return learners, advise(answer, learners, learner_rows(rivals, answer.budget_usd, STOP_WITHIN))
 
 
 def _stop_words(answer: TaskAnswer) -> list[str]:
@@ -150,7 +124,7 @@ def _stop_words(answer: TaskAnswer) -> list[str]:
     if s is None:
         return []
     return [
-        f"Stop here: {usd(s.budget_usd)} already buys {_measured_by(answer)}{s.score:.1f} ({s.route.label}), "
+        f"Stop here: {usd(s.budget_usd)} already buys {_measured_by(answer)}{s.score:.1f} ({s.route.short}), "
         "within 1 point."
     ]
 
@@ -184,43 +158,7 @@ def _owning_words(o: Owning) -> str:
         worth = f"worth {usd(o.worth_usd)}, the further money that reaches the same score without it"
     return (
         f"What you own: {o.score:.1f} with it, {o.score_without:.1f} without it at the same budget "
-        f"({o.route_without.label}); {worth}."
-    )
-
-
-def allocation_table(answer: TaskAnswer, metric: str) -> Table:
-    """All allocations of a task, the best first."""
-    timed = any(a.days is not None for a in answer.allocations)
-    headings_of = {
-        "mean": (),
-        "quantile": (f"{100 * answer.level:g} % quantile",),
-        "regret": (f"worst {100 * answer.level:g} % regret",),
-    }
-    aim = headings_of[answer.choose]
-    headings = ("strategy", "labels", "LLM", "texts", "cost", *(("days",) if timed else ()), metric, "90 % of runs")
-    headings = (*headings, *aim, "best", "regret", "from")
-    rows = [_allocation_row(a, timed, bool(aim)) for a in answer.allocations]
-    rows += [_infeasible_row(entry, len(headings)) for entry in answer.infeasible]
-    return Table(title="", headings=headings, rows=tuple(rows), text_columns=frozenset({0, len(headings) - 1}))
-
-
-def _infeasible_row(entry: Infeasible, width: int) -> tuple[str, ...]:
-    return (entry.route.label, *["-"] * (width - 2), f"infeasible: {shortfall_words(entry.reason)}")
-
-
-def _allocation_row(a: Allocation, timed: bool, aimed: bool) -> tuple[str, ...]:
-    standing = a.standing
-    objective, regret = (None, None) if standing is None else (standing.objective, standing.expected_regret)
-    return (
-        *design_cells(a.design),
-        usd(a.cost_usd),
-        *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
-        f"{a.score:.1f}",
-        interval_words(a),
-        *(("-" if objective is None else f"{objective:.1f}",) if aimed else ()),
-        "-" if standing is None else f"{standing.p_best:.0%}",
-        "-" if regret is None else f"{regret:.1f}",
-        f"{a.evidence.source}, {kind_words(a.kind, a.factor)}",
+        f"({o.route_without.short}); {worth}."
     )
 
 
@@ -246,30 +184,12 @@ def _corner_cells(a: Allocation | None) -> tuple[str, str]:
     )
 
 
-def _all_notes(
-    answer: TaskAnswer, choices: Choices, rivals: Sequence[Rival], compute: str, card: RateCard
-) -> list[str]:
-    notes = [f"{note}." for note in allocation_notes(answer.best)]
-    notes += [answer_words(remark) for remark in answer.remarks]
-    notes += _rival_notes(answer, rivals)
+def _all_notes(answer: TaskAnswer, choices: Choices, compute: str, card: RateCard) -> list[str]:
+    """What is to be said besides, the most important first."""
+    notes = [answer_words(remark) for remark in answer.remarks]
+    notes += [f"{note}." for note in allocation_notes(answer.best)]
     notes += size_notes(answer)
     return [sentence(n) for n in notes] + choice_notes(choices, compute, card)
-
-
-def moot(answer: TaskAnswer, rivals: Sequence[Rival]) -> Rival | None:
-    """The cheap student that scores as much as what is recommended, if there is one."""
-    rival = affordable(rivals, answer.budget_usd)
-    return None if rival is None or answer.best.score > rival.score else rival
-
-
-def _rival_notes(answer: TaskAnswer, rivals: Sequence[Rival]) -> list[str]:
-    """What a cheap student reaches, where the recommendation has not said it already."""
-    r = affordable(rivals, answer.budget_usd)
-    if r is None or moot(answer, rivals) is not None:
-        return []
-    beaten = [a.route for a in answer.allocations if a.route.kind is not CONSTANT and a.score <= r.score]
-    names = ", ".join(dict.fromkeys(route.strategy for route in beaten))
-    return [rival_words(r) + (f"; it beats {names} here." if names else ".")]
 
 
 def size_notes(answer: TaskAnswer) -> list[str]:
@@ -285,7 +205,7 @@ def size_notes(answer: TaskAnswer) -> list[str]:
     small = next(a for a in answer.allocations if sizes.get(a.route.student) == least)
     name = small.route.student
     return [
-        f"{student} has {own / least:.1f} times the parameters of {name}, whose best is {small.label} "
+        f"{student} has {own / least:.1f} times the parameters of {name}, whose best is {small.route.short} "
         f"with {small.score:.1f}; --student {name} keeps to it."
     ]
 

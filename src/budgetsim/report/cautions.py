@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from budgetsim.design.cautions import Caution, FewRows, GroupName, PooledGain, RowsLeftOut, ScoreFall
+from budgetsim.design.cautions import Caution, FewRows, FromOtherTasks, GroupName, PooledGain, RowsLeftOut, ScoreFall
+from budgetsim.report.remarks import INPUT_WORDS
 
 if TYPE_CHECKING:
     from budgetsim.laws.cautions import CurveCaution
@@ -31,6 +32,30 @@ def _sentence(c: Caution) -> str:
         case PooledGain():
             gain = f"what it gains over labels alone rests in part on {c.n_tasks} other tasks"
             return f"{c.route.doing}: {_rows(c.n_rows)}; {gain}."
+        case FromOtherTasks():
+            return f"to know {c.task} better, measure first: {'; then '.join(c.first_runs)}."
+
+
+SURE: Final = 0.8  # share of worlds from which on the plan is called known
+LIKELY: Final = 0.6
+
+
+def forecast_words(c: FromOtherTasks) -> str:
+    """What is known of a task that is forecast: the first line of its answer.
+
+    >>> forecast_words(FromOtherTasks(task="mine", n_own=0, n_tasks=6, plan_share=0.93, half_width=21.4, first_runs=()))
+    'Nothing was run on mine: forecast from 6 other tasks. Which plan: yes (93 % sure); which score: within 21 points.'
+    """
+    own = f"{c.n_own} design{'s' * (c.n_own != 1)} of its own" if c.n_own else "nothing"
+    start = (
+        f"{own.capitalize()} was run on {c.task}: forecast" if not c.n_own else f"{c.task} is forecast from {own} and"
+    )
+    plan = "yes" if c.plan_share >= SURE else "likely" if c.plan_share >= LIKELY else "not yet"
+    others = f"{c.n_tasks} other task{'s' * (c.n_tasks != 1)}"
+    return (
+        f"{start} from {others}. Which plan: {plan} ({c.plan_share:.0%} sure); "
+        f"which score: within {max(c.half_width, 1):.0f} points."
+    ).replace("% sure", " % sure")
 
 
 def _rows(n: int) -> str:
@@ -45,7 +70,7 @@ def _left_out(c: RowsLeftOut) -> str:
     route = f"{c.route.strategy} of {c.route.student}"
     if c.reason == "unknown_inputs":
         route += f" from {c.route.teacher}" if c.route.teacher else ""
-        return f"{route}: {' and '.join(c.inputs)} not known"
+        return f"{route}: number of {' and '.join(INPUT_WORDS[name] for name in c.inputs)} not known"
     if c.reason == "inputs_out_of_range":
         return f"{route}: an input below zero or not finite"
     return f"{route}: the teacher alone costs more than the budget"

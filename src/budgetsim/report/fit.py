@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.report.cautions import caution_words
 from budgetsim.report.notes import FEW_CHECKED
 from budgetsim.report.table import Page, Table
+
+if TYPE_CHECKING:
+    from budgetsim.forecast.process import Hypers
+
+
+_SHARED: Final = {
+    "all": "all tasks and learners", "family": "a family of learners", "learner": "a learner",
+    "trait": "tasks alike in traits", "task": "a task", "trait_family": "such tasks, a family",
+    "task_family": "a task, a family", "task_learner": "a task, a learner",
+}  # fmt: skip
+
+
+def forecast_table(h: Hypers) -> Table:
+    """How much forecasts take tasks and learners to differ: standard deviations on the scale of `forecast/scale.py`."""
+    from budgetsim.forecast.process import GROUPS, PARTS
+
+    rows = tuple(
+        (_SHARED[name], *(f"{v**0.5:.2f}" for v in variance)) for name, variance in zip(GROUPS, h.variance, strict=True)
+    )
+    return Table(title="", headings=("effect shared by", *(f"{part} s.d." for part in PARTS)), rows=rows)
 
 
 def fit_page(fit: TaskFit) -> Page:
@@ -21,7 +41,7 @@ def fit_page(fit: TaskFit) -> Page:
         forms = ", ".join(f"{f['form']} {f['weight']:.2f}" for f in d.get("forms", []))
         rows.append(
             (
-                s.route.label,
+                s.route.short,
                 str(s.n_rows),
                 forms,
                 "-" if d.get("loo_rmse_points") is None else f"{d['loo_rmse_points']:.2f}",

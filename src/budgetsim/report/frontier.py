@@ -20,14 +20,15 @@ SECOND = {"n_unlabeled": "texts", "n_llm_labels": "LLM labels"}
 def frontier_page(front: Frontier, metric: str, curves: Sequence[IndifferenceCurve] = ()) -> Page:
     """A frontier for people: where each strategy wins, the expansion path, indifference curves where asked for."""
     lines: Page = [f"{front.task}: where each strategy wins"]
-    lines += [f"  {usd(r.from_usd)} to {usd(r.to_usd)}: {r.route.label}" for r in front.regions]
+    lines += [f"  {usd(r.from_usd)} to {usd(r.to_usd)}: {r.route.short}" for r in front.regions]
     lines += [f"  {_switch_words(s)}" for s in front.switches]
     timed = any(p.allocation.days is not None for p in front.points)
     rows = tuple(_point_row(p, timed) for p in front.points)
     headings = ("cost", "compute", "share", *(("days",) if timed else ()), "strategy", "labels", "LLM", "texts", metric)
-    headings = (*headings, "attained in 90 % of worlds", "from")
+    headings = (*headings, "90 % interval", "from")
     text = frozenset({headings.index("strategy"), len(headings) - 1})
-    lines.append(Table(title="", headings=headings, rows=rows, text_columns=text))
+    optional = ("share", "compute", "LLM", "from", "texts", "labels", "days")
+    lines.append(Table(title="", headings=headings, rows=rows, text_columns=text, optional=optional))
     for curve in curves:
         lines += curve_page(curve, metric)
     return lines
@@ -48,25 +49,25 @@ def _point_row(p: FrontierPoint, timed: bool) -> tuple[str, ...]:
 
 
 def _switch_words(s: Switch) -> str:
-    return f"Break-even {usd(s.break_even_usd)}, {s.before.label} to {s.after.label}: {spread_words(s.worlds)}"
+    return f"Break-even {usd(s.break_even_usd)}, {s.before.short} to {s.after.short}: {spread_words(s.worlds)}"
 
 
 def spread_words(worlds: Spread) -> str:
     """Where something lies over worlds, in dollars.
 
     >>> spread_words(Spread(lower=3.0, upper=500.0, happens=0.9))
-    '$3.00 to $500 in 5 to 95 % of the worlds where it happens, which is 90 % of them'
+    '$3.00 to $500 in 90 % of cases where it happens, which it does in 90 %'
     """
     if worlds.lower is None or worlds.upper is None:
-        return "it happens in no world"
-    where = f"{usd(worlds.lower)} to {usd(worlds.upper)} in 5 to 95 % of the worlds"
-    return where if worlds.happens == 1 else f"{where} where it happens, which is {100 * worlds.happens:.0f} % of them"
+        return "it never happens"
+    where = f"{usd(worlds.lower)} to {usd(worlds.upper)} in 90 % of cases"
+    return where if worlds.happens == 1 else f"{where} where it happens, which it does in {100 * worlds.happens:.0f} %"
 
 
 def curve_page(curve: IndifferenceCurve, metric: str) -> Page:
     """An indifference curve for people; the cheapest bundle is marked."""
     second, words = SECOND[curve.second], _teacher_words(curve)
-    name = curve.route.label if words is None else f"{curve.route.label}, {words}"
+    name = curve.route.short if words is None else f"{curve.route.short}, {words}"
     if curve.highest is None:
         return [f"{name}: no bundle can be had: limits or deadline leave no labels or no {second}."]
     if not curve.points:
@@ -76,7 +77,7 @@ def curve_page(curve: IndifferenceCurve, metric: str) -> Page:
     grid = Table(
         title=f"Equal {metric} {curve.score:g}, {name}: labels against {second}, from {curve.start:,} on",
         headings=(
-            second, "labels", "5-95 % of worlds", "cost",
+            second, "labels", "90 % interval", "cost",
             f"labels 1,000 {second} replace", "worth", "for", "",
         ),
         rows=rows,

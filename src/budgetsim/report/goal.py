@@ -6,36 +6,62 @@ from collections.abc import Sequence
 from typing import Any
 
 from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.learners import cheapest_reaching
 from budgetsim.choosing.goals import Goal, GoalPlan
 from budgetsim.costs.rates import RateCard
 from budgetsim.report.allocation import allocation_json, allocation_notes, describe_allocation
-from budgetsim.report.notes import choice_notes, compute_model, rival_words, sentence, with_unpriced
-from budgetsim.report.table import Page, Table, design_cells, interval_words, kind_words, rounded, usd
+from budgetsim.report.notes import (
+    choice_notes,
+    compute_model,
+    learner_words,
+    note_lines,
+    sentence,
+    unpriced_words,
+    with_unpriced,
+)
+from budgetsim.report.table import (
+    BRIEF,
+    Headline,
+    Page,
+    Showing,
+    Table,
+    design_cells,
+    interval_words,
+    kind_words,
+    rounded,
+    usd,
+)
 
 _NO_CHANCE = 0.005  # two worlds of 400
 
 
 def goal_page(
-    goal: Goal, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = (), *, alone: bool
+    goal: Goal,
+    choices: Choices,
+    card: RateCard,
+    compute: str,
+    rivals: Sequence[Rival] = (),
+    showing: Showing = BRIEF,
+    *,
+    alone: bool,
 ) -> Page:
     """How a target is reached, for people.
 
     alone : nothing else is said of the task, so what holds of the evidence is said here
     """
     metric = choices.task.metric
-    chance = f"a chance of {100 * goal.wanted_chance:g} %"
-    head = f"{goal.task}: {metric} {goal.target:g} or more with {chance} in one new run"
-    with_card = (
-        f"{head}: card {card.name}, evidence {choices.fit.evidence_set}, compute {compute_model(choices, compute)}"
+    prices = (
+        f"Prices: card {card.name}; evidence: {choices.fit.evidence_set}; compute: {compute_model(choices, compute)}."
     )
     notes = [sentence(n) for n in [*_rival_notes(goal, rivals), *_plan_notes(goal)]]
     notes += choice_notes(choices, compute, card) if alone else []
     return [
-        with_card if alone else head,
-        with_unpriced(goal_words(goal, metric), choices),
+        Headline(goal_words(goal, metric)),
         *_budget_words(goal, metric),
+        *unpriced_words(choices),
         goal_table(goal, metric),
-        *(f"Note: {note}" for note in notes),
+        *([prices] if alone else []),
+        *note_lines(notes, showing),
     ]
 
 
@@ -68,15 +94,19 @@ def goal_json(
 
 def goal_words(goal: Goal, metric: str) -> str:
     """The answer in one sentence."""
+    wanted = f"{metric} {goal.target:g} or more in one new run"
     plan = goal.plan
     if plan is not None:
         a = plan.allocation
-        return f"Cheapest: {usd(a.cost_usd)}: {describe_allocation(a, metric)}. Chance {plan.chance:.0%}."
+        reach = (
+            f"Spend {usd(a.cost_usd)} on {goal.task} to reach {wanted} with a chance of {100 * goal.wanted_chance:g} %"
+        )
+        return f"{reach}: {describe_allocation(a, metric)}. Chance {plan.chance:.0%}."
     likeliest = goal.short[0]
     a = likeliest.allocation
     return (
-        f"Out of reach, whatever is spent within tables, pools and bounds: the highest chance is "
-        f"{likeliest.chance:.0%}, at {usd(a.cost_usd)} ({describe_allocation(a, metric)})."
+        f"Out of reach on {goal.task}, whatever is spent within tables, pools and bounds: the highest chance of "
+        f"{wanted} is {likeliest.chance:.0%}, at {usd(a.cost_usd)} ({describe_allocation(a, metric)})."
     )
 
 
@@ -101,7 +131,12 @@ def goal_table(goal: Goal, metric: str) -> Table:
     headings = (*headings, "chance", "enough", "from")
     rows = tuple(_row(p, p in goal.reached, timed) for p in plans)
     return Table(
-        title="", headings=headings, rows=rows, text_columns=frozenset({0, len(headings) - 2, len(headings) - 1})
+        title="",
+        headings=headings,
+        rows=rows,
+        text_columns=frozenset({0, len(headings) - 2, len(headings) - 1}),
+        optional=("LLM", "enough", "from", "texts", "labels", "days"),
+        roles={0: "best"} if goal.reached else {},
     )
 
 
@@ -121,13 +156,10 @@ def _row(plan: GoalPlan, enough: bool, timed: bool) -> tuple[str, ...]:
 
 def _rival_notes(goal: Goal, rivals: Sequence[Rival]) -> list[str]:
     """The cheapest cheap student that reaches the target on average for less than the plan; none where none does."""
-    least = None if goal.plan is None else goal.plan.allocation.cost_usd
-    priced = [(r.cost_usd, r) for r in rivals if r.cost_usd is not None and r.score >= goal.target]
-    cheaper = [(usd, r) for usd, r in priced if least is None or usd < least]
-    if not cheaper:
+    row = cheapest_reaching(rivals, goal.target)
+    if row is None or (goal.plan is not None and row.cost_usd >= goal.plan.allocation.cost_usd):
         return []
-    _, cheapest = min(cheaper, key=lambda pair: pair[0])
-    return [f"{rival_words(cheapest)}: the target, on average, for less."]
+    return [f"{learner_words(row)}: the target, on average, for less."]
 
 
 def _plan_notes(goal: Goal) -> list[str]:

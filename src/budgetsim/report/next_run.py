@@ -85,14 +85,14 @@ def _in_words(r: NextRun) -> str:
     parts = ", ".join(f"{n:,} {what}" for n, what in sizes if n)
     seed = ", another seed" if r.again else ""
     return (
-        f"{d.route.label}, {parts}{seed}, for {usd(r.cost_usd)} (of which {usd(r.kept_usd)} stays owned): expected "
+        f"{d.route.short}, {parts}{seed}, for {usd(r.cost_usd)} (of which {usd(r.kept_usd)} stays owned): expected "
         f"regret falls by {r.fall:.2f} points"
     )
 
 
 def _best_plans(answer: NextAnswer, metric: str) -> Table:
     now = zip(answer.budgets_usd, answer.best_now, answer.regret_now, answer.plans_now, strict=True)
-    rows = tuple((usd(b), f"{s:.1f}", f"{r:.1f}", plan.label) for b, s, r, plan in now)
+    rows = tuple((usd(b), f"{s:.1f}", f"{r:.1f}", plan.short) for b, s, r, plan in now)
     return Table(
         title="", headings=("budget", metric, "regret now", "best now"), rows=rows, text_columns=frozenset({3})
     )
@@ -118,7 +118,8 @@ def _ranked(answer: NextAnswer, metric: str, top: int) -> Table:
     headings = ("run", "labels", "LLM", "texts", "size", "cost", *(("days",) if timed else ()), "kept")
     headings = (*headings, f"{metric} (90 % of runs)", "if free, at most", "fall", "a $100", "switch")
     text = frozenset({0, 4, headings.index("kept") + 1})
-    return Table(title="", headings=headings, rows=rows, text_columns=text)
+    optional = ("if free, at most", "switch", "size", "kept", "LLM", "a $100", "days", "texts", "labels")
+    return Table(title="", headings=headings, rows=rows, text_columns=text, optional=optional)
 
 
 def _points(value: float) -> str:

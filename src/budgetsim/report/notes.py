@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.learners import LearnerRow, learner_rows
+from budgetsim.answers.notes import ChoiceNote, ComputeDiffers, LeftOut, LlmRule, OtherGpu, OtherLlm, OwnPool
 from budgetsim.choosing.options import Infeasible
 from budgetsim.choosing.remarks import NothingBeatsConstant
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.surface import TaskFit
 from budgetsim.report.cautions import caution_words
 from budgetsim.report.remarks import answer_words, shortfall_words
-from budgetsim.report.table import usd
+from budgetsim.report.table import BRIEF, Showing, usd
 from budgetsim.report.wording import note_words
 
+NOTES_SHOWN = 3  # unless all are asked for
+_FIRST = (ComputeDiffers, LeftOut, LlmRule, OtherGpu, OtherLlm, OwnPool)  # what may change the answer
 FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by more than a tenth
 
 
@@ -21,8 +26,28 @@ def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
     """What holds for every budget: modelled hours, how far intervals have held, what was left out and assumed."""
     held = coverage_note(choices.fit)
     data = caution_words(choices.fit.cautions)
-    notes = [*compute_notes(choices, compute, card), *([held] if held else []), *data, *map(note_words, choices.notes)]
+    first = [note_words(n) for n in _together(choices.notes) if isinstance(n, _FIRST)]
+    rest = [note_words(n) for n in choices.notes if not isinstance(n, _FIRST)]
+    notes = [*first, *compute_notes(choices, compute, card), *([held] if held else []), *data, *rest]
     return [sentence(n) for n in notes]
+
+
+def _together(notes: Sequence[ChoiceNote]) -> list[ChoiceNote]:
+    """Notes with those of strategies that were left out for the same reason made one, in the place of the first."""
+    names: dict[str, list[str]] = {}
+    for note in notes:
+        if isinstance(note, LeftOut):
+            names.setdefault(note.reason, []).append(note.strategy)
+    joined = [replace(n, strategy=" and ".join(names[n.reason])) if isinstance(n, LeftOut) else n for n in notes]
+    return list(dict.fromkeys(joined))
+
+
+def note_lines(notes: Sequence[str], showing: Showing = BRIEF) -> list[str]:
+    """Notes as lines of a page: the first few, and how to see the others."""
+    shown = list(notes) if showing.notes else list(notes[:NOTES_SHOWN])
+    left = len(notes) - len(shown)
+    more = [f"({left} more note{'s' * (left != 1)}: --notes)"] if left else []
+    return [*(f"Note: {note}" for note in shown), *more]
 
 
 def reach_notes(choices: Choices, infeasible: Sequence[Infeasible], *, constant: bool) -> list[str]:
@@ -30,7 +55,7 @@ def reach_notes(choices: Choices, infeasible: Sequence[Infeasible], *, constant:
 
     constant : whether the constant answer is all that wins
     """
-    notes = [f"{entry.route.label} is infeasible: {shortfall_words(entry.reason)}." for entry in infeasible]
+    notes = [f"{entry.route.short} is infeasible: {shortfall_words(entry.reason)}." for entry in infeasible]
     if constant:
         notes.append(answer_words(NothingBeatsConstant(answer=choices.task.constant_answer)))
     return notes
@@ -41,24 +66,18 @@ def moot_note(rivals: Sequence[Rival], budget_usd: float, score: float) -> list[
 
     score : of the best plan, percent
     """
-    rival = affordable(rivals, budget_usd)
-    if rival is None or rival.score < score:
+    rows = learner_rows(rivals, budget_usd)
+    if not rows or rows[0].score < score:
         return []
-    return [f"{rival_words(rival)}: no less than the best plan here, {score:.1f}."]
+    return [f"{learner_words(rows[0])}: no less than the best plan here, {score:.1f}."]
 
 
-def affordable(rivals: Sequence[Rival], budget_usd: float) -> Rival | None:
-    """The best cheap student that a budget pays for."""
-    paid = (r for r in rivals if r.cost_usd is not None and r.cost_usd <= budget_usd)
-    return next(paid, None)
-
-
-def rival_words(r: Rival) -> str:
-    """What a cheap student reaches and takes."""
-    return (
-        f"{r.student} reaches {r.score:.1f} from {r.n_labels:,} labels ({usd(r.cost_usd)}, seconds on a CPU; "
-        f"measured, {r.n_runs} run{'s' * (r.n_runs != 1)}, set {r.evidence_set})"
-    )
+def learner_words(row: LearnerRow) -> str:
+    """What a measured student reaches, what it takes and on what that rests."""
+    on = "" if row.n_test is None else f" on {row.n_test:,} test items"
+    runs = f"{row.n_runs} run{'s' * (row.n_runs != 1)}"
+    reaches = f"{row.student} reaches {row.score:.1f} from {row.n_labels:,} labels"
+    return f"{reaches} ({usd(row.cost_usd)}; measured, {runs}{on})"
 
 
 def with_unpriced(words: str, choices: Choices) -> str:
@@ -69,7 +88,7 @@ def with_unpriced(words: str, choices: Choices) -> str:
 def unpriced_words(choices: Choices) -> list[str]:
     """What was not looked at, in a sentence; none where everything has a price."""
     offered = {o.route.strategy for o in choices.options}
-    names = [s.route.label if s.route.strategy in offered else s.route.strategy for s in choices.unpriced]
+    names = [s.route.short if s.route.strategy in offered else s.route.strategy for s in choices.unpriced]
     return [f"Not looked at, for want of a price: {', '.join(dict.fromkeys(names))}."] if names else []
 
 

@@ -27,7 +27,13 @@ def points_table(answers: Sequence[PointAnswer]) -> Table:
         for a in answers
     )
     headings = ("point", "labels", "LLM", "texts", "score", "90 % of runs", "cost", "from")
-    return Table(title="", headings=headings, rows=rows, text_columns=frozenset({0, 7}))
+    return Table(
+        title="",
+        headings=headings,
+        rows=rows,
+        text_columns=frozenset({0, 7}),
+        optional=("LLM", "from", "texts", "labels"),
+    )
 
 
 def points_json(answers: Sequence[PointAnswer]) -> list[dict[str, Any]]:

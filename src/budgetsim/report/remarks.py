@@ -42,29 +42,34 @@ def allocation_words(remark: AllocationRemark) -> str:
         case OwnedTeacherLeftAside(teacher=teacher, n_labels=n):
             return f"{teacher} is tuned anew; the one that is owned, tuned on {n:,} labels, is left aside"
         case TableEnds(input=name, end=end):
-            return f"scores are known up to {end:,.0f} {name}; more is not looked at"
+            return f"scores are known up to {end:,.0f} {INPUT_WORDS[name]}; more is not looked at"
         case DeadlineBinds(deadline_days=days, inputs=names):
-            return f"the deadline of {days:g} days bounds {' and '.join(names)}"
+            return f"the deadline of {days:g} days bounds {' and '.join(INPUT_WORDS[name] for name in names)}"
         case LimitBinds():
             return _limit_words(remark)
 
 
+INPUT_WORDS = {"n_labels": "labels", "n_llm_labels": "LLM labels", "n_unlabeled": "texts"}
+
+
 def _limit_words(remark: LimitBinds) -> str:
+    if remark.input == "n_unlabeled":
+        return f"all {remark.limit:,.0f} texts of the pool are used: with more of them the answer may be another"
     if remark.input != "n_labels":
-        return f"the pool of {remark.limit:,.0f} texts bounds {remark.input}"
+        return f"an LLM labels all {remark.limit:,.0f} texts of the pool: there are no more"
     if remark.of_owned_teacher:
         return f"people can give no more labels than the {remark.limit:,.0f} of the owned teacher"
-    return f"the {remark.limit:,.0f} labels that people can give bound n_labels"
+    return f"all {remark.limit:,.0f} labels that people can give are used"
 
 
 def shortfall_words(reason: Shortfall) -> str:
     """Why a budget buys nothing of a route, in words."""
     match reason:
         case OwnedBeyondTable(input=name, end=end):
-            return f"scores are known up to {end:,.0f} {name}; the owned teacher has more"
+            return f"scores are known up to {end:,.0f} {INPUT_WORDS[name]}; the owned teacher has more"
         case NoUnits(input=name, limit=limit):
             there = "people give 0 labels" if name == "n_labels" else f"the pool holds {limit:,.0f} texts"
-            return f"{there}; {name} needs one or more"
+            return f"{there}; one or more is needed"
         case TooSlow(least_days=least, deadline_days=deadline):
             takes, there_are = distinct_amounts(least, deadline, 1)
             return f"the least it takes is {takes} days; the deadline is {there_are} days"
@@ -93,7 +98,7 @@ def answer_words(remark: AnswerRemark) -> str:
         case WithinMargin(route=route, points=points, extra_usd=extra):
             money, which = ("the same money", "simpler") if extra is None else (f"${extra:,.2f} more", "cheaper")
             return (
-                f"{route.label} is better by {points:.2f} points for {money}: less than the {100 * HAIR:g} that "
+                f"{route.short} is better by {points:.2f} points for {money}: less than the {100 * HAIR:g} that "
                 f"anybody could measure, so the {which} plan is recommended."
             )
         case NothingBeatsConstant(answer=answer):

@@ -15,8 +15,16 @@ from budgetsim.design.strategies import CONSTANT
 from budgetsim.economics.pricebreaks import PriceBreak
 from budgetsim.economics.tornado import Swing
 from budgetsim.report.allocation import allocation_json, describe_allocation
-from budgetsim.report.notes import choice_notes, compute_model, moot_note, reach_notes, sentence, with_unpriced
-from budgetsim.report.table import Page, Table, design_cells, interval_words, kind_words, usd
+from budgetsim.report.notes import (
+    choice_notes,
+    compute_model,
+    moot_note,
+    note_lines,
+    reach_notes,
+    sentence,
+    with_unpriced,
+)
+from budgetsim.report.table import BRIEF, Page, Showing, Table, design_cells, interval_words, kind_words, usd
 from budgetsim.report.wording import note_words
 
 _BAR = 31  # characters of a tornado's bar
@@ -29,7 +37,12 @@ _TITLES: dict[CaseKind, str] = {
 
 
 def sensitivity_page(
-    report: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = ()
+    report: Sensitivity,
+    choices: Choices,
+    card: RateCard,
+    compute: str,
+    rivals: Sequence[Rival] = (),
+    showing: Showing = BRIEF,
 ) -> Page:
     """A sensitivity report for people."""
     metric = choices.task.metric
@@ -46,7 +59,7 @@ def sensitivity_page(
             page.append(cases_table(title, cases, metric))
     notes = [sentence(f"{c.name}: {note}") for c in report.cases for note in _case_notes(c)]
     notes += _notes(report, choices, card, compute, rivals)
-    return [*page, *(f"Note: {note}" for note in dict.fromkeys(notes))]
+    return [*page, *note_lines(list(dict.fromkeys(notes)), showing)]
 
 
 def sensitivity_json(
@@ -104,7 +117,7 @@ def _break_row(b: PriceBreak) -> tuple[str, ...]:
     spread = b.instead.worlds
     if spread.lower is not None and spread.upper is not None:
         worlds = f"{price_words(spread.lower)} to {price_words(spread.upper)}"
-    return (*start, price_words(b.instead.usd), worlds, f"{spread.happens:.0%}", b.instead.route.label)
+    return (*start, price_words(b.instead.usd), worlds, f"{spread.happens:.0%}", b.instead.route.short)
 
 
 def swings_table(swings: Sequence[Swing], plan: Allocation, metric: str) -> Table:
@@ -147,7 +160,7 @@ def _amount(s: Swing, value: float) -> str:
 
 def _choice_words(s: Swing, plan: Allocation) -> str:
     """Who is chosen instead, and at which end."""
-    changed = [(end, p.label) for end, p in (("low", s.at_low), ("high", s.at_high)) if p.route != plan.route]
+    changed = [(end, p.route.short) for end, p in (("low", s.at_low), ("high", s.at_high)) if p.route != plan.route]
     return "; ".join(f"{end}: {label}" for end, label in changed) or "the same"
 
 

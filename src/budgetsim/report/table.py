@@ -2,72 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import textwrap
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from unicodedata import combining, east_asian_width
 
 from budgetsim.doors.words import show
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
-
     from budgetsim.answers.points import PointAnswer
     from budgetsim.choosing.options import Allocation
     from budgetsim.design.points import Design
 
 ANSWER_SCHEMA_VERSION = 1
+Role = Literal["title", "best", "caution", "muted"]  # of a line: what its colour on a terminal means
 Page = list["str | Table"]  # what a command prints: paragraphs and tables, in order
 _DIGITS = 4
 
 
+class Showing(NamedTuple):
+    """How much of an answer people want to see: the author's words explained, all notes."""
+
+    explain: bool = False
+    notes: bool = False
+
+
+BRIEF = Showing()
+
+
+class Headline(str):
+    """The line of a page that says what to do; a terminal shows it bold."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table as text: a title, headings, cells; numbers are right-aligned."""
+    """A table as text: a title, headings, cells; numbers are right-aligned.
+
+    optional : headings of columns that may be left out, the first first, where a terminal is too narrow; all other
+        columns carry the answer, and where even they do not fit each row becomes a record of lines
+    roles : row -> what it is, which a terminal shows by colour
+    """
 
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     text_columns: frozenset[int] = frozenset({0})
+    optional: tuple[str, ...] = ()
+    roles: Mapping[int, Role] = field(default_factory=dict)
 
-    def lines(self) -> list[str]:
-        """The table as plain text, two blanks between columns, for pipes and files."""
-        cells = [self._shown(row) for row in (self.headings, *self.rows)]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(self.headings))]
-        drawn = ["  ".join(self._padded(row, widths)).rstrip() for row in cells]
-        return [*([show(self.title)] if self.title else []), drawn[0], "  ".join("-" * w for w in widths), *drawn[1:]]
+    def lines(self, width: int | None = None) -> list[str]:
+        """The table as plain text, two blanks between columns.
 
-    @staticmethod
-    def _shown(row: Sequence[str]) -> list[str]:
+        width : of a terminal; None for pipes and files, which have room for all columns
+        """
+        return [line for line, _ in self.told(width)]
+
+    def told(self, width: int | None = None) -> list[tuple[str, Role | None]]:
+        """The lines with what each is, for a terminal that shows it by colour."""
+        title: list[tuple[str, Role | None]] = [(show(self.title), "title")] if self.title else []
+        kept = self._kept(width)
+        if kept is None:
+            return title + self._records(width or 0)
+        cells = [[row[i] for i in kept] for row in self._cells()]
+        sizes = [max(cells_wide(row[k]) for row in cells) for k in range(len(kept))]
+        texts = {k for k, i in enumerate(kept) if i in self.text_columns}
+        drawn = ["  ".join(_padded(row, sizes, texts)).rstrip() for row in cells]
+        roles: list[Role | None] = [self.roles.get(i) for i in range(len(self.rows))]
+        ruled: list[tuple[str, Role | None]] = [(drawn[0], "title"), ("  ".join("-" * size for size in sizes), None)]
+        left = [h for i, h in enumerate(self.headings) if i not in kept]
+        more: list[tuple[str, Role | None]] = [(_left_out(left, width or 0), "muted")] if left else []
+        return [*title, *ruled, *zip(drawn[1:], roles, strict=True), *more]
+
+    def _cells(self) -> list[list[str]]:
         """Cells with nothing in them that a terminal obeys: names come from cards, tables and stores of others."""
-        return [show(cell, one_line=True) for cell in row]
+        return [[show(cell, one_line=True) for cell in row] for row in (self.headings, *self.rows)]
 
-    def _padded(self, row: Sequence[str], widths: Sequence[int]) -> list[str]:
-        return [
-            cell.ljust(width) if i in self.text_columns else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
+    def _kept(self, width: int | None) -> list[int] | None:
+        """The columns that fit; None where those that carry the answer do not."""
+        kept = list(range(len(self.headings)))
+        if width is None:
+            return kept
+        cells = self._cells()
+        sizes = [max(cells_wide(row[i]) for row in cells) for i in kept]
+        droppable = [self.headings.index(name) for name in self.optional if name in self.headings]
+        while sum(sizes[i] for i in kept) + 2 * (len(kept) - 1) > width:
+            if not droppable:
+                return None
+            kept.remove(droppable.pop(0))
+        return kept
 
-    def rich(self) -> RichTable:
-        """The table for a terminal."""
-        from rich import box
-        from rich.table import Table as RichTable
-        from rich.text import Text  # cells are text, never markup
-
-        table = RichTable(
-            title=Text(show(self.title)) if self.title else None,
-            title_justify="left",
-            title_style="",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-        )
-        for i, heading in enumerate(self._shown(self.headings)):
-            is_text = i in self.text_columns
-            table.add_column(
-                Text(heading), justify="left" if is_text else "right", no_wrap=not is_text, header_style="bold"
+    def _records(self, width: int) -> list[tuple[str, Role | None]]:
+        """Each row as a heading, its first text, and below it all other cells by name."""
+        headings, *rows = self._cells()
+        head = min(self.text_columns, default=0)
+        lines: list[tuple[str, Role | None]] = []
+        for k, row in enumerate(rows):
+            named = [f"{h} {cell}".strip() for i, (h, cell) in enumerate(zip(headings, row, strict=True)) if i != head]
+            told = "; ".join(
+                name for name, cell in zip(named, _without(row, head), strict=True) if cell not in ("-", "")
             )
-        for row in self.rows:
-            table.add_row(*map(Text, self._shown(row)))
-        return table
+            text = [*wrap(row[head], width), *(f"  {line}" for line in wrap(told, max(width - 2, 10)))]
+            lines += [(line, self.roles.get(k)) for line in text]
+        return lines
+
+
+def _without(row: Sequence[str], i: int) -> list[str]:
+    return [*row[:i], *row[i + 1 :]]
+
+
+def _padded(row: Sequence[str], sizes: Sequence[int], texts: Container[int]) -> list[str]:
+    blanks = [" " * (size - cells_wide(cell)) for cell, size in zip(row, sizes, strict=True)]
+    return [
+        cell + blank if i in texts else blank + cell for i, (cell, blank) in enumerate(zip(row, blanks, strict=True))
+    ]
+
+
+def _left_out(headings: Sequence[str], width: int) -> str:
+    return f"(no room in {width} columns for: {', '.join(headings)})"
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """A paragraph as lines of at most so many columns, where its words allow it."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def cells_wide(text: str) -> int:
+    """Columns that a text takes on a terminal.
+
+    >>> cells_wide("Haltung"), cells_wide("立場")
+    (7, 4)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def usd(amount: float | None) -> str:
@@ -99,8 +169,8 @@ def count(n: int | None) -> str:
 
 
 def design_cells(design: Design) -> tuple[str, str, str, str]:
-    """Strategy and models, labels, LLM labels and texts, as cells of a table."""
-    return (design.route.label, count(design.n_labels), count(design.n_llm_labels), count(design.n_unlabeled))
+    """Strategy and models in short, labels, LLM labels and texts, as cells of a table."""
+    return (design.route.short, count(design.n_labels), count(design.n_llm_labels), count(design.n_unlabeled))
 
 
 def interval_words(a: Allocation | PointAnswer) -> str:
@@ -112,4 +182,4 @@ def kind_words(kind: str | None, factor: float | None) -> str:
         return "-"
     if kind != "extrapolated" or not factor:
         return kind
-    return f"extrapolated {factor:,.0f}-fold" if factor >= 1000 else f"extrapolated {factor:.3g}-fold"
+    return f"{factor:,.0f}-fold outside" if factor >= 1000 else f"{factor:.3g}-fold outside"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from budgetsim.answers.notes import (
     BeyondPool,
+    ComputeDiffers,
     DaysInSequence,
     ImpliedLabeler,
     ImpliedLlmLabels,
@@ -16,6 +17,8 @@ from budgetsim.answers.notes import (
     NoCost,
     Note,
     NoTeacher,
+    OtherGpu,
+    OtherLlm,
     OwnedTeacherLabels,
     OwnPool,
     PlateauRule,
@@ -23,6 +26,7 @@ from budgetsim.answers.notes import (
     TableEnd,
     TrainingNotCharged,
 )
+from budgetsim.report.table import usd
 
 
 def note_words(note: Note) -> str:
@@ -65,6 +69,18 @@ def note_words(note: Note) -> str:
             return f"the pool is the {n:,} unlabelled texts that {task} has; --pool N says that there are more."
         case BeyondPool(name=name, n=n):
             return f"{name} is more than the {n:,.0f} unlabelled texts that the task has"
+        case ComputeDiffers():
+            return _compute_words(note)
+        case OtherLlm():
+            return (
+                f"LLM labels have the quality of {note.scored}, which was scored, at the price of {note.priced}, which "
+                f"the card names: --llm-accuracy says how often yours is right."
+            )
+        case OtherGpu():
+            return (
+                f"hours were billed on an {note.billed}; the card's {note.priced} is taken to be as fast, so only its "
+                f"price counts here."
+            )
         case PlateauRule():
             return "the rule: a student scores at most what its teacher does, and below that as before."
         case LlmRule():
@@ -81,6 +97,18 @@ def note_words(note: Note) -> str:
             return f"no cost: {note.reason}"
         case TableEnd():
             return f"the score is that at {note.name} {note.n:,.0f}, where the table ends"
+
+
+def _compute_words(note: ComputeDiffers) -> str:
+    """What another way of working would change."""
+    ways = {
+        "published": "worked and billed as in the paper (--compute published)",
+        "modern": "worked as today (--compute modern, modelled)",
+    }
+    return (
+        f"{ways[note.other]}, the plan's compute would cost {usd(note.other_usd)}, not {usd(note.compute_usd)}, and "
+        f"{usd(note.budget_usd)} would buy {note.score:.1f} ({note.short})."
+    )
 
 
 def _lack_words(note: TrainingNotCharged) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -56,6 +57,15 @@ def locate(store: Path | None = None) -> StorePaths:
     if local.exists() or (Path("results") / "evidence").is_dir():
         return StorePaths(local)
     return StorePaths(_user_data_dir() / DATABASE_NAME)
+
+
+def store_option(paths: StorePaths) -> str:
+    """The option that names a store in a suggested command, with the blank before it; nothing where none is needed.
+
+    >>> store_option(StorePaths(Path("my store/x.duckdb")))
+    " --store 'my store/x.duckdb'"
+    """
+    return "" if locate() == paths else f" --store {shlex.quote(str(paths.database))}"
 
 
 def _user_data_dir() -> Path:

@@ -6,33 +6,30 @@ files came. Text is read and changed by one process at a time (`lock.hold`), so 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from budgetsim.data.tasks import TASKS
 from budgetsim.doors.files import read_file
 from budgetsim.errors import InputError
 from budgetsim.store.database import Connection, open_reader, rewrite, unwritable
+from budgetsim.store.gather import Gathered, KnownAlreadyError
 from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.lock import hold
 from budgetsim.store.published import (
-    PAPER_GPU_USD_PER_HOUR,
-    REPORTED,
-    PublishedCompute,
-    PublishedRow,
+    Published,
     imply_counts,
     parse_compute,
     parse_published,
 )
-from budgetsim.store.records import RunRecord, StageRecord, read_files, read_shards, write_shard
+from budgetsim.store.records import read_files, write_shard
+from budgetsim.store.state import marks_of, read_state, write_state
+from budgetsim.store.tables import load_published
 
 MOST_TABLE_BYTES = 16_000_000
 COMPUTE_SUFFIX = "_compute_cost"
@@ -55,15 +52,6 @@ class MergeReport:
     @property
     def total(self) -> int:
         return sum(self.added.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A published source: its rows with implied counts, and its compute costs."""
-
-    source: str
-    rows: list[PublishedRow]
-    compute: list[PublishedCompute]
 
 
 def read_published_file(path: Path) -> Published:
@@ -103,6 +91,26 @@ def import_published(paths: StorePaths, file: Path) -> MergeReport:
             raise
 
 
+def put_published(paths: StorePaths, name: str, text: str) -> MergeReport:
+    """Put a table of reported results into the evidence folder, in place of one of that name, and merge it.
+
+    raises : InputError where the table is malformed or its ids are another's
+    """
+    rows = parse_published(text, name)
+    target = paths.evidence / f"{name}.csv"
+    with held(paths):
+        others = [table for table in _read_tables(paths, []) if table.source != f"published:{name}"]
+        _refuse_foreign_ids(Published(f"published:{name}", rows, []), others)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return _build(paths)
+
+
 def _copy(source: Path, folder: Path, copied: list[Path]) -> None:
     """Copy a text file, whole or not at all; the same file again is left."""
     target = folder / source.name
@@ -130,25 +138,45 @@ def merge_folder(paths: StorePaths, folder: Path) -> MergeReport:
     if not files or not (source.is_dir() or source.exists()):
         raise InputError(f"{folder} holds no run files (*.jsonl).")
     with held(paths):
-        refused = _bring_in(files, paths.runs)
+        own = {file.resolve() for file in _run_files(paths)}
+        before = _build(paths)
+        refused = _bring_in([file for file in files if file.resolve() not in own], paths)
         report = _build(paths)
-    return replace(report, refused=(*refused, *report.refused))
+    added = {table: n + before.added[table] for table, n in report.added.items()}
+    return replace(report, added=added, refused=(*refused, *report.refused))
 
 
-def _bring_in(files: Sequence[Path], folder: Path) -> list[str]:
-    """Write the runs of some files, each as a file of its own; a run that is there already is left."""
+def _bring_in(files: Sequence[Path], paths: StorePaths) -> list[str]:
+    """Write the runs of some files, each as a file of its own; a run that the database has is left."""
     refused: list[str] = []
-    mine, mine_stages = read_shards(folder, [])
-    known = {run.point.run_id: run for run in mine}
-    runs, stages = read_files(files, refused, mine_stages)
+    with open_reader(paths.database) as connection:
+        runs, stages = read_files(files, refused, partial(_known_stages, connection))
+        known = _known_results(connection, [run.point.run_id for run in runs])
     by_id = {stage.stage_id: stage for stage in stages}
     for run in runs:
         key = run.point.run_id
         if key not in known:
-            write_shard(folder, run, [by_id[stage] for stage in run.stages])
-        elif known[key].scores != run.scores:
+            write_shard(paths.runs, run, [by_id[stage] for stage in run.stages if stage in by_id])
+        elif known[key] != {(score.metric, score.value) for score in run.scores}:
             refused.append(f"run {key[:12]} stands in the store with other scores; it was left as it is.")
     return refused
+
+
+def _known_stages(connection: Connection, stage_ids: Collection[str]) -> set[str]:
+    """Those of some stages that a database has."""
+    sql = "SELECT stage_id FROM stages WHERE list_contains(?, stage_id)"
+    return {row[0] for row in connection.execute(sql, [list(stage_ids)]).fetchall()}
+
+
+def _known_results(connection: Connection, run_ids: Sequence[str]) -> dict[str, set[tuple[str, float]]]:
+    """Scores of those of some runs that a database has."""
+    rows = connection.execute(
+        "SELECT run_id, metric, value FROM scores WHERE list_contains(?, run_id)", [list(run_ids)]
+    ).fetchall()
+    known: dict[str, set[tuple[str, float]]] = {}
+    for run_id, metric, value in rows:
+        known.setdefault(run_id, set()).add((metric, value))
+    return known
 
 
 @contextmanager
@@ -179,21 +207,66 @@ def rebuild(paths: StorePaths) -> MergeReport:
 
 
 def _build(paths: StorePaths, *, whatever: bool = False, wait_seconds: float | None = None) -> MergeReport:
-    """The database from the text files, in place of the old one; needs a `hold`.
+    """The database from the text files: what is new into the old one, else anew in its place; needs a `hold`.
 
     whatever : whether the old one is replaced unread
     """
+    files = _run_files(paths)
+    marks = marks_of(paths, [*files, *_tables(paths)])
+    report = None if whatever else _extend(paths, files, wait_seconds)
+    if report is None:
+        report = _build_anew(paths, files, whatever, wait_seconds)
+    write_state(paths, marks, report.refused)
+    return report
+
+
+def _run_files(paths: StorePaths) -> list[Path]:
+    return sorted(paths.runs.glob("*.jsonl"))
+
+
+def _tables(paths: StorePaths) -> list[Path]:
+    """Published tables and what goes with them."""
+    return sorted(paths.evidence.glob("*.csv"))
+
+
+def _extend(paths: StorePaths, files: Sequence[Path], wait_seconds: float | None) -> MergeReport | None:
+    """Bring run files that are new into the database as it is; None where it must be built anew."""
+    state = read_state(paths)
+    if state is None or not state.holds_for(paths):
+        return None
+    new = state.new_files(paths, [*files, *_tables(paths)])
+    if new is None or not set(new) <= set(files):
+        return None
+    nothing = dict.fromkeys(TABLES, 0)
+    if not new:
+        return MergeReport(nothing, state.refused)
+    refused = list(state.refused)
+    try:
+        with rewrite(paths.database, wait_seconds=wait_seconds) as building, _scratch() as folder:
+            gathered = Gathered(folder, refused)
+            gathered.read(new)
+            building.connection.begin()
+            added = gathered.load(building.connection, into_empty=False)
+            building.connection.commit()
+            building.is_wanted = any(added.values())
+    except KnownAlreadyError:
+        return None
+    return MergeReport(nothing | added, tuple(refused))
+
+
+def _build_anew(paths: StorePaths, files: Sequence[Path], whatever: bool, wait_seconds: float | None) -> MergeReport:
     refused: list[str] = []
     published = _read_tables(paths, refused)
-    runs, stages = read_shards(paths.runs, refused)
     old = {} if whatever else _read_marks(paths.database)
-    with rewrite(paths.database, fresh=True, wait_seconds=wait_seconds) as building:
-        connection = building.connection
+    with rewrite(paths.database, fresh=True, wait_seconds=wait_seconds) as building, _scratch() as folder:
+        connection, published_folder = building.connection, folder / "published"
+        published_folder.mkdir()
+        gathered = Gathered(folder, refused)
+        gathered.read(files)
         connection.begin()
-        with tempfile.TemporaryDirectory(prefix="budgetsim-") as folder:
-            for source in published:
-                _load_published(connection, source, Path(folder))
-            _load_runs(connection, runs, stages, Path(folder))
+        for source in published:
+            load_published(connection, source, published_folder)
+        gathered.load(connection, into_empty=True)
         connection.commit()
         new = _marks(connection)
         building.is_wanted = new != old
@@ -201,6 +274,13 @@ def _build(paths: StorePaths, *, whatever: bool = False, wait_seconds: float | N
         kept = _keep(paths.database) if dropped else None
     added = {table: new[table][0] - (old[table][0] if old else 0) for table in TABLES}
     return MergeReport(added, tuple(refused), dropped, kept)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for rows on their way."""
+    with tempfile.TemporaryDirectory(prefix="budgetsim-") as folder:
+        yield Path(folder)
 
 
 def _read_marks(database: Path) -> dict[str, tuple[int, int]]:
@@ -265,7 +345,9 @@ def check(paths: StorePaths) -> list[str]:
         fresh = StorePaths(Path(folder) / paths.database.name, texts=paths.folder)
         report = merge(fresh)
         with open_reader(fresh.database) as texts, open_reader(paths.database) as database:
-            return [*report.refused, *(line for table in TABLES for line in _differences(table, texts, database))]
+            there, here = _marks(texts), _marks(database)
+            differing = [table for table in TABLES if there[table] != here[table]]
+            return [*report.refused, *(line for table in differing for line in _differences(table, texts, database))]
 
 
 def _differences(table: str, rebuilt: Connection, stored: Connection) -> Iterable[str]:
@@ -280,39 +362,6 @@ def _differences(table: str, rebuilt: Connection, stored: Connection) -> Iterabl
 def _rows(connection: Connection, table: str) -> set[str]:
     rows = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - a name of TABLES
     return {repr(row) for row in rows}
-
-
-_PUBLISHED_RUN_COLUMNS = (
-    "run_id source evidence_set same_as task strategy student teacher labeler n_labels n_llm_labels n_unlabeled "
-    "derived feasible seed"
-).split()
-_CELL_COLUMNS = (
-    "record_id panel initial_n_labels additional_budget_usd total_cost_usd total_cost_err_usd gpu_hours "
-    "implied_n_unlabeled provenance"
-).split()
-
-
-def _load_published(connection: Connection, published: Published, folder: Path) -> None:
-    name, rows = published.source.removeprefix("published:"), published.rows
-    runs = (
-        (r.record_id, published.source, f"{REPORTED}{name}-{r.set}" if r.set else f"published-{name}", r.same_as,
-         r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels, r.n_unlabeled,
-         list(r.derived), r.feasible, r.seed)
-        for r in rows
-    )  # fmt: skip
-    _load(connection, "runs", _PUBLISHED_RUN_COLUMNS, runs, folder)
-    shipped = {task.name: task.n_test for task in TASKS.values()}
-    scores = ((r.record_id, r.metric, r.score, r.score_err, r.n_test or shipped.get(r.task), True) for r in rows)
-    _load(connection, "scores", ["run_id", "metric", "value", "score_err", "n_test", "is_main"], scores, folder)
-    cells = (
-        (r.record_id, r.panel, r.initial_n_labels, r.additional_budget_usd, r.total_cost_usd,
-         r.total_cost_err_usd, r.gpu_hours, r.implied_n_unlabeled, r.provenance)
-        for r in rows
-    )  # fmt: skip
-    _load(connection, "published_cells", _CELL_COLUMNS, cells, folder)
-    compute = [row for c in published.compute for row in _compute_rows(published.source, c)]
-    columns = ["source", "task", "teacher", "student", "kind", "n_labels", "gpu_hours", "gpu_hours_se"]
-    _load(connection, "published_compute", columns, compute, folder)
 
 
 def _read_tables(paths: StorePaths, refused: list[str]) -> list[Published]:
@@ -337,109 +386,3 @@ def _refuse_foreign_ids(published: Published, others: Sequence[Published]) -> No
                 f"{published.source}: record_id {row.record_id} already belongs to {owner}; give the rows "
                 f"of each table ids of their own."
             )
-
-
-def _compute_rows(source: str, c: PublishedCompute) -> list[tuple[Any, ...]]:
-    hour = PAPER_GPU_USD_PER_HOUR
-    text = (
-        source,
-        c.task,
-        c.teacher,
-        c.student,
-        "distill_text",
-        0,
-        c.usd_per_text / hour,
-        c.usd_per_text_se / hour,
-    )
-    return [text] + [
-        (source, c.task, c.teacher, c.student, "finetune_teacher", n, usd / hour, se / hour)
-        for n, usd, se in c.teacher_usd
-    ]
-
-
-def _load_runs(connection: Connection, runs: Sequence[RunRecord], stages: Sequence[StageRecord], folder: Path) -> None:
-    """Load measured runs."""
-    stage_columns = [f.name for f in fields(StageRecord)]
-    _load(connection, "stages", stage_columns, (_stage_row(stage) for stage in stages), folder)
-    _load(connection, "runs", RUN_COLUMNS, (_run_row(run) for run in runs), folder)
-    scores = ((run.point.run_id, s.metric, s.value, s.n_test, s.is_main) for run in runs for s in run.scores)
-    _load(connection, "scores", ["run_id", "metric", "value", "n_test", "is_main"], scores, folder)
-    rests = ((run.point.run_id, stage) for run in runs for stage in run.stages)
-    _load(connection, "run_stages", ["run_id", "stage_id"], rests, folder)
-
-
-def _load(
-    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], folder: Path
-) -> None:
-    """Load rows in bulk, through a file of JSON lines: a hundred times faster than a statement a row."""
-    types = dict(
-        connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT internal", [table]
-        ).fetchall()
-    )
-    file = folder / f"{table}.jsonl"
-    with file.open("w", encoding="utf-8") as out:
-        for row in rows:
-            out.write(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n")
-    names = ", ".join(columns)
-    kinds = {name: "VARCHAR" if types[name] == "JSON" else types[name] for name in columns}
-    connection.execute(
-        f"INSERT INTO {table} ({names}) SELECT {names} FROM "  # noqa: S608 - names of the schema
-        f"read_json(?, format = 'newline_delimited', columns = {kinds!r}) ON CONFLICT DO NOTHING",
-        [str(file)],
-    )
-    file.unlink()
-
-
-def _stage_row(stage: StageRecord) -> list[Any]:
-    return [
-        json.dumps(value, sort_keys=True) if f.name == "provenance" else _utc(value)
-        for f in fields(StageRecord)
-        for value in [getattr(stage, f.name)]
-    ]
-
-
-RUN_COLUMNS = [
-    "run_id",
-    "source",
-    "evidence_set",
-    "task",
-    "split_id",
-    "strategy",
-    "student",
-    "teacher",
-    "labeler",
-    "n_labels",
-    "n_llm_labels",
-    "n_unlabeled",
-    "unlabeled_source",
-    "recipe_id",
-    "recipe",
-    "seed",
-    "model_family",
-    "device_class",
-    "device",
-    "finished_at",
-    "git_commit",
-    "git_dirty",
-    "versions",
-    "host",
-    "data_hash",
-]
-
-
-def _run_row(run: RunRecord) -> tuple[Any, ...]:
-    point = run.point
-    d = point.design
-    return (
-        point.run_id, "measured", run.evidence_set, d.task, point.split_id, d.route.strategy, d.route.student,
-        d.route.teacher, d.route.labeler, d.n_labels, d.n_llm_labels, d.n_unlabeled, point.unlabeled_source,
-        point.recipe_id, json.dumps(run.recipe, sort_keys=True), point.seed, run.model_family, run.device_class,
-        run.device, _utc(run.finished_at), run.git_commit, run.git_dirty, json.dumps(run.versions, sort_keys=True),
-        run.host, run.data_hash,
-    )  # fmt: skip
-
-
-def _utc(value: Any) -> Any:
-    """A moment as the UTC that a TIMESTAMP column reads; anything else as it is."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value

@@ -24,6 +24,8 @@ from budgetsim.errors import InputError
 
 REPORTED: Final = "reported-"  # how evidence sets begin that serve forecasts alone
 PAPER_GPU_USD_PER_HOUR: Final = 1.875  # what the paper paid for an A100-hour
+PAPER_GPU: Final = "A100"
+PAPER_LLMS: Final = ("gpt-3.5", "openai/text-davinci-003")  # names of the paper's one LLM: in its figures, in prices
 PAPER_POOL_SIZE: Final = 100_000  # unlabelled texts the paper had
 PAPER_LLM_USD_PER_MTOK: Final = 20.0  # text-davinci-003, input and output, April 2023
 PAPER_PROMPT_TEXTS: Final = 33  # 32 examples in the prompt and the text to label
@@ -122,6 +124,15 @@ class PublishedCompute:
                 share = (n_labels - n[low]) / (n[high] - n[low])
                 return usd[low] + share * (usd[high] - usd[low])
         return usd[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published source: its rows with implied counts, and its compute costs."""
+
+    source: str
+    rows: list[PublishedRow]
+    compute: list[PublishedCompute]
 
 
 def monotone_steps(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:

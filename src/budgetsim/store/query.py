@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from budgetsim.design.points import Measurement, Route
+from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
 from budgetsim.store.published import REPORTED
@@ -30,7 +31,8 @@ SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels
 FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
-WHERE r.same_as IS NULL AND r.feasible AND if(? IS NULL, NOT starts_with(r.evidence_set, ?), list_contains(?, r.evidence_set))
+WHERE r.same_as IS NULL AND r.feasible
+  AND if(? IS NULL, NOT starts_with(r.evidence_set, ?), list_contains(?, r.evidence_set))
 ORDER BY r.run_id
 """
 
@@ -84,6 +86,11 @@ def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[
     return catalogue
 
 
+def all_sets(connection: Connection) -> list[str]:
+    """Names of every evidence set, those that serve forecasts alone among them."""
+    return [row[0] for row in connection.execute("SELECT DISTINCT evidence_set FROM runs ORDER BY 1").fetchall()]
+
+
 def load_measurements(connection: Connection, sets: Sequence[str] | None = None) -> list[Measurement]:
     """Distinct feasible results, scores as fractions, in the order of their ids.
 
@@ -135,7 +142,13 @@ def load_compute(connection: Connection) -> list[ComputeRow]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRow:
-    """Mean score of the replicates of one student on labels, percent."""
+    """Scores of the replicates of one student on labels, percent, and what its runs took.
+
+    sd : standard deviation over replicates; 0 where there is one
+    hours : device-hours of training, scoring left out; None where no stage says so
+    ms_per_text : of encoding or answering one text where a stage did that alone, else of training and scoring, by the
+        scored text: at most that; None where no stage says so
+    """
 
     task: str
     evidence_set: str
@@ -143,19 +156,65 @@ class ScoreRow:
     n_labels: int
     score: float
     n_runs: int
+    sd: float = 0.0
+    n_test: int | None = None
+    hours: float | None = None
+    ms_per_text: float | None = None
 
 
-def load_scores(connection: Connection, students: Sequence[str]) -> list[ScoreRow]:
-    """Mean scores of some students that were trained on human labels, whatever the set."""
-    rows = connection.execute(
-        "SELECT r.task, r.evidence_set, r.student, r.n_labels, avg(s.value), count(*) "
-        "FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.is_main "
-        "WHERE r.strategy = 'annotate' AND r.same_as IS NULL AND list_contains(?, r.student) GROUP BY ALL ORDER BY ALL",
-        [list(students)],
-    ).fetchall()
+_SCORES = """
+WITH took AS (
+  SELECT run_id, sum(seconds * coalesce(n_devices, 1)) FILTER (kind <> 'evaluate') / 3600 AS hours,
+         median(1000 * seconds / examples) FILTER (kind IN ('encode', 'evaluate') AND examples > 0) AS per_text,
+         1000 * sum(seconds) FILTER (kind = 'train_student') AS ms
+  FROM run_stages JOIN stages USING (stage_id) GROUP BY run_id)
+SELECT r.task, r.evidence_set, r.student, r.n_labels, avg(s.value), count(*), coalesce(stddev_samp(s.value), 0),
+       min(s.n_test), avg(t.hours), median(coalesce(t.per_text, t.ms / s.n_test))
+FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.is_main LEFT JOIN took t ON t.run_id = r.run_id
+WHERE r.strategy = 'annotate' AND r.same_as IS NULL AND r.source = 'measured' AND NOT list_contains(?, r.student)
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerRow:
+    """An LLM's own score on the test items of a task, measured in runs that it taught, and its price.
+
+    score : percent; usd_per_million_texts : None where no price was known
+    """
+
+    task: str
+    model: str
+    n_labels: int
+    score: float
+    n_runs: int
+    usd_per_million_texts: float | None
+
+
+_CALLERS = """
+SELECT task, model, coalesce(n_labels, 0), avg(score), count(*),
+       avg(try_cast(provenance->'llm'->>'usd_per_million_texts' AS DOUBLE))
+FROM stages
+WHERE kind = 'evaluate' AND score IS NOT NULL AND json_exists(provenance, '$.llm')
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+def load_callers(connection: Connection) -> list[CallerRow]:
+    """LLMs that answered the test items of a task themselves (`measure.stages.asked_teacher`)."""
     return [
-        ScoreRow(task=task, evidence_set=name, student=student, n_labels=n, score=score, n_runs=runs)
-        for task, name, student, n, score, runs in rows
+        CallerRow(**dict(zip(CallerRow.__slots__, row, strict=True))) for row in connection.execute(_CALLERS).fetchall()
+    ]
+
+
+def load_scores(connection: Connection, without: Sequence[str] = ()) -> list[ScoreRow]:
+    """Mean scores of students that were trained here on human labels, whatever the set.
+
+    without : students that are not read
+    """
+    return [
+        ScoreRow(**dict(zip(ScoreRow.__slots__, row, strict=True)))
+        for row in connection.execute(_SCORES, [list(without)]).fetchall()
     ]
 
 
@@ -210,7 +269,8 @@ def choose_evidence(catalogue: Catalogue, name: str | None) -> dict[str, str]:
     choice = {task: set_name for task, set_name in sets.items() if set_name is not None}
     if not choice:
         names = sorted({each for counts in catalogue.values() for each in counts})
-        raise NoEvidenceError(f"No evidence set is called {name!r}; the store has {', '.join(names)}.")
+        near = did_you_mean(name or "", names)
+        raise NoEvidenceError(f"No evidence set is called {name!r}.{near} The store has {', '.join(names)}.")
     return choice
 
 

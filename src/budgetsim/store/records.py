@@ -6,10 +6,11 @@ rests on. The database is built from these files and can be thrown away.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,16 +133,82 @@ def read_shards(folder: Path, refused: list[str] | None = None) -> tuple[list[Ru
 
 
 def read_files(
-    files: Iterable[Path], refused: list[str], stages: Iterable[StageRecord] = ()
+    files: Iterable[Path], refused: list[str], elsewhere: Callable[[Collection[str]], set[str]] | None = None
 ) -> tuple[list[RunRecord], list[StageRecord]]:
     """The runs and stages of some files, as `read_shards`.
 
-    stages : known besides, that runs may rest on
+    elsewhere : which of some stages are known besides, that runs may rest on
     """
-    reader = _Reader(refused, stages={stage.stage_id: stage for stage in stages})
+    reader = _Reader(refused)
+    for found in find_records(files, refused):
+        reader.take(found)
+    return reader.result(elsewhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record as a file has it; `digest` is of its line, and settles which of two counts that ended at one moment."""
+
+    record: RunRecord | StageRecord
+    key: str  # run_id or stage_id
+    file: Path
+    line: int
+    digest: bytes
+
+    @property
+    def place(self) -> str:
+        """File and line, for messages."""
+        return f"{self.file}, line {self.line}"
+
+    @property
+    def order(self) -> tuple[float, bytes]:
+        """When it was finished, then its text: the first counts."""
+        moment = self.record.finished_at
+        return (math.inf if moment is None else moment.timestamp(), self.digest)
+
+
+def find_records(files: Iterable[Path], refused: list[str]) -> Iterator[Found]:
+    """Every record of some files that can be used, one at a time; a line is told for each that cannot."""
     for path in files:
-        reader.read(path)
-    return reader.result()
+        try:
+            text = read_file(path, "run file")
+        except InputError as error:
+            refused.append(f"{error} Restore it from git, or move it away.")
+            continue
+        for number, line in enumerate(text.split("\n"), start=1):
+            if not line.strip():
+                continue
+            try:
+                key, record = _record(line)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                refused.append(
+                    f"{path}, line {number}: not a run or stage of schema {RECORD_SCHEMA_VERSION} ({error}). "
+                    f"Restore the file from git, or move it away and measure again what it held."
+                )
+            else:
+                yield Found(record, key, path, number, hashlib.sha256(line.encode()).digest()[:8])
+
+
+def differing(first: Found | str, second: str, key: str) -> str:
+    """That a run stands in two files with two results."""
+    where = first if isinstance(first, str) else first.place
+    return f"{second}: run {key[:12]} stands in another file with other scores ({where}); keep one."
+
+
+def unfounded(place: str, run_id: str, stage_id: str) -> str:
+    """That a run rests on a stage that is nowhere."""
+    return (
+        f"{place}: run {run_id[:12]} rests on stage {stage_id[:12]}, which no run file holds; "
+        f"restore the file that has it."
+    )
+
+
+def _scores(found: Found) -> tuple[Score, ...]:
+    return found.record.scores if isinstance(found.record, RunRecord) else ()
+
+
+def _stages(found: Found) -> tuple[str, ...]:
+    return found.record.stages if isinstance(found.record, RunRecord) else ()
 
 
 @dataclass(slots=True)
@@ -149,73 +216,45 @@ class _Reader:
     """Records read so far: the first finished of each, with where it stood."""
 
     refused: list[str]
-    runs: dict[str, tuple[RunRecord, str]] = field(default_factory=dict)
+    runs: dict[str, Found] = field(default_factory=dict)
     stages: dict[str, StageRecord] = field(default_factory=dict)
+    _orders: dict[str, tuple[float, bytes]] = field(default_factory=dict)  # of the stages that were read
 
-    def read(self, path: Path) -> None:
-        try:
-            text = read_file(path, "run file")
-        except InputError as error:
-            self.refused.append(f"{error} Restore it from git, or move it away.")
+    def take(self, found: Found) -> None:
+        if isinstance(found.record, StageRecord):
+            known = self._orders.get(found.key)
+            if known is None or found.order < known:
+                self.stages[found.key], self._orders[found.key] = found.record, found.order
             return
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                self._take(line, f"{path}, line {number}")
+        known_run = self.runs.setdefault(found.key, found)
+        first, second = (found, known_run) if found.order < known_run.order else (known_run, found)
+        if _scores(first) != _scores(second):
+            self.refused.append(differing(first, second.place, found.key))
+        self.runs[found.key] = first
 
-    def _take(self, line: str, place: str) -> None:
-        try:
-            record = _record(line)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self.refused.append(
-                f"{place}: not a run or stage of schema {RECORD_SCHEMA_VERSION} ({error}). "
-                f"Restore the file from git, or move it away and measure again what it held."
-            )
-            return
-        if isinstance(record, StageRecord):
-            known = self.stages.get(record.stage_id)
-            if known is None or (record != known and _order(record) < _order(known)):
-                self.stages[record.stage_id] = record
-        else:
-            self._take_run(record, place)
-
-    def _take_run(self, run: RunRecord, place: str) -> None:
-        key = run.point.run_id
-        if key not in self.runs:
-            self.runs[key] = (run, place)
-            return
-        known, where = self.runs[key]
-        first, second = (
-            ((run, place), (known, where)) if _order(run) < _order(known) else ((known, where), (run, place))
-        )
-        if first[0].scores != second[0].scores:
-            self.refused.append(
-                f"{second[1]}: run {key[:12]} stands in another file with other scores ({first[1]}); keep one."
-            )
-        self.runs[key] = first
-
-    def result(self) -> tuple[list[RunRecord], list[StageRecord]]:
+    def result(
+        self, elsewhere: Callable[[Collection[str]], set[str]] | None
+    ) -> tuple[list[RunRecord], list[StageRecord]]:
         """Runs that have all their stages, and the stages of those runs."""
+        missing = {s for found in self.runs.values() for s in _stages(found) if s not in self.stages}
+        known = elsewhere(missing) if elsewhere is not None and missing else set()
         whole = []
-        for run, place in self.runs.values():
-            absent = [stage for stage in run.stages if stage not in self.stages]
+        for key, found in self.runs.items():
+            assert isinstance(found.record, RunRecord)
+            absent = [s for s in found.record.stages if s not in self.stages and s not in known]
             if absent:
-                self.refused.append(
-                    f"{place}: run {run.point.run_id[:12]} rests on stage {absent[0][:12]}, which no run file holds; "
-                    f"restore the file that has it."
-                )
+                self.refused.append(unfounded(found.place, key, absent[0]))
             else:
-                whole.append(run)
+                whole.append(found.record)
         used = {stage for run in whole for stage in run.stages}
         return whole, [stage for key, stage in self.stages.items() if key in used]
 
 
-def _order(record: RunRecord | StageRecord) -> tuple[float, str]:
-    """What decides between two records of one thing: when it was finished, then its text."""
-    moment = record.finished_at
-    return (math.inf if moment is None else moment.timestamp(), json.dumps(_flat(record), sort_keys=True, default=str))
+def _record(line: str) -> tuple[str, RunRecord | StageRecord]:
+    """Id and record of a line.
 
-
-def _record(line: str) -> RunRecord | StageRecord:
+    raises : ValueError, KeyError, TypeError, AttributeError where it is none
+    """
     if len(line) > MOST_LINE:
         raise ValueError(f"a line of {len(line):,} characters, wanted at most {MOST_LINE:,}")
     data = load_json(line)
@@ -228,11 +267,11 @@ def _record(line: str) -> RunRecord | StageRecord:
         data["finished_at"] = datetime.fromisoformat(data["finished_at"])
     if kind == "stage":
         check_stage(data)
-        return StageRecord(**data)
+        return data["stage_id"], StageRecord(**data)
     check_run(data)
     run = _run(data)
     _check_identity(run, data["run_id"])
-    return run
+    return data["run_id"], run
 
 
 def _check_identity(run: RunRecord, run_id: str) -> None:

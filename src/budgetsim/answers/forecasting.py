@@ -1,0 +1,148 @@
+"""A fit of a task that nobody, or hardly anybody, ran anything on: a forecast from every other task of the store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from budgetsim.data.tasks import known_tasks
+from budgetsim.design.arrays import Floats
+from budgetsim.design.cautions import FromOtherTasks
+from budgetsim.design.fitkey import rows_hash
+from budgetsim.design.points import Measurement, Route
+from budgetsim.design.surface import Surface, TaskFit
+from budgetsim.errors import NoEvidenceError
+from budgetsim.forecast.facts import SHIPPED_TASKS, Facts, facts_of
+from budgetsim.forecast.first_runs import Sized, first_runs
+from budgetsim.forecast.gather import Seen, gather
+from budgetsim.forecast.process import Hypers, start
+from budgetsim.forecast.worlds import basis_of, forecast_surfaces
+from budgetsim.store.fits import load_forecast
+from budgetsim.store.location import StorePaths, package_data
+
+FORECAST: Final = "other-tasks"  # the evidence set of a forecast
+METHOD: Final = "process-1"
+FEW_TASKS: Final = 3  # that ran a route before it is offered for another
+N_DRAWS: Final = 400
+_LABELS, _TEXTS = (300.0, 1000.0, 3000.0), (10_000.0, 100_000.0)  # where the answer's certainty is told
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that forecasts rest on."""
+
+    seen: Seen
+    hypers: Hypers
+    rows: tuple[Measurement, ...]
+
+
+def known(paths: StorePaths, rows: Sequence[Measurement], extra: Sequence[str] = ()) -> Known:
+    """Cells of every task whose facts are known, and the stored hyperparameters, or where their search begins.
+
+    rows : of whatever tasks and sets; extra : tasks to forecast that have no row
+    """
+    facts: dict[str, Facts] = dict(SHIPPED_TASKS) | {t.name: facts_of(t) for t in known_tasks()}
+    usable = [m for m in comparable(rows) if m.task in facts]
+    wanted = {m.task for m in usable} | set(extra)
+    seen = gather(usable, {name: f for name, f in facts.items() if name in wanted})
+    return Known(seen, load_forecast([paths.fits, package_data("fits")]) or start(), tuple(usable))
+
+
+def refit(facts: Known, steps: int | None = None) -> Hypers:
+    """Hyperparameters fitted anew to all cells: SciPy, minutes."""
+    from budgetsim.forecast.tune import STEPS, fit_hypers
+
+    seen = facts.seen
+    return fit_hypers(seen.cells, seen.z, seen.n_runs, start(), STEPS if steps is None else steps)
+
+
+def comparable(rows: Sequence[Measurement]) -> list[Measurement]:
+    """Rows of one metric a task: of reported ones accuracy where there is some; the miniature's are left out."""
+    by_task: dict[str, set[str]] = defaultdict(set)
+    for m in rows:
+        by_task[m.task].add(_metric(m))
+    best = {task: min(metrics, key=lambda name: (name != "accuracy", name)) for task, metrics in by_task.items()}
+    return [m for m in rows if _metric(m) in ("", best[m.task]) and "-mini-" not in m.evidence_set]
+
+
+def _metric(m: Measurement) -> str:
+    """Of a reported row, the end of its set's name; "" where a task has one metric."""
+    endings = ("balanced-accuracy", "accuracy", "macro-f1", "exact-match", "f1")
+    found = next((name for name in endings if m.evidence_set.endswith(f"-{name}")), "")
+    return found if m.evidence_set.startswith("reported-") and not m.evidence_set.startswith("reported-probe-") else ""
+
+
+def offered_routes(rows: Sequence[Measurement], task: str, kinds: str | None = None) -> list[Route]:
+    """Routes that other tasks ran in sets that tasks are answered from, and those run on the task itself.
+
+    kinds : how the sets' names begin; None for all
+    """
+    tasks: dict[Route, set[str]] = defaultdict(set)
+    for m in rows:
+        own = m.task == task and not m.evidence_set.startswith("reported-")
+        if own or (not m.evidence_set.startswith("reported-") and m.evidence_set.startswith(kinds or "")):
+            tasks[m.route].add(m.task)
+    chosen = [r for r, names in tasks.items() if task in names or len(names) >= FEW_TASKS]
+    return sorted((r for r in chosen if r.strategy in ("annotate", "distill")), key=lambda r: r.sort_key)
+
+
+def forecast_fit(facts: Known, task: str, routes: Sequence[Route], *, seed: int = 0) -> TaskFit:
+    """A fit of a task from the others, and from its own runs where it has some.
+
+    raises : NoEvidenceError where no route is known from enough tasks
+    """
+    if not routes:
+        raise NoEvidenceError(
+            f"There is no evidence on task {task!r}, and no strategy that {FEW_TASKS} other tasks have run. "
+            f"Measure it with `budgetsim measure --task {task}`."
+        )
+    seen, h = facts.seen, facts.hypers
+    surfaces = forecast_surfaces(seen, h, task, routes, n_draws=N_DRAWS, seed=seed)
+    own = seen.cells.task == list(seen.names.tasks).index(task)
+    n_tasks = max(basis_of(seen, task, route).n_tasks for route in routes)
+    share, width = _certainty(surfaces)
+    words = tuple(sized_words(d) for d in first_runs(seen, h, task, routes))
+    caution = FromOtherTasks(
+        task=task, n_own=int(own.sum()), n_tasks=n_tasks, plan_share=share, half_width=width, first_runs=words
+    )
+    return TaskFit(
+        task=task,
+        evidence_set=FORECAST,
+        method=METHOD,
+        rows_hash=rows_hash(facts.rows),
+        n_draws=N_DRAWS,
+        seed=seed,
+        surfaces=surfaces,
+        cautions=(caution,),
+    )
+
+
+def _certainty(surfaces: Sequence[Surface]) -> tuple[float, float]:
+    """How often the strategy that is best on the mean is best, and the half-width of its score, percent points."""
+    best, widths = [], []
+    for n in _LABELS:
+        runs: list[Floats] = []
+        for s in surfaces:
+            counts = [[n, u] for u in _TEXTS] if s.route.kind.has_teacher else [[n]]
+            runs.append(s.at(counts).max(axis=1))
+        table = np.column_stack(runs)
+        chosen = int(table.mean(axis=0).argmax())
+        best.append(float((table.argmax(axis=1) == chosen).mean()))
+        low, high = np.quantile(table[:, chosen] + surfaces[chosen].run_noise, [0.05, 0.95])
+        widths.append(100 * (high - low) / 2)
+    return float(np.mean(best)), float(np.mean(widths))
+
+
+def sized_words(design: Sized) -> str:
+    """A design in words.
+
+    >>> sized_words((Route(strategy="annotate", student="tfidf-lr"), 500.0, 0.0))
+    'annotate (tfidf-lr) with 500 labels'
+    """
+    route, n, u = design
+    texts = f" and {u:,.0f} texts" if u else ""
+    return f"{route.label} with {n:,.0f} labels{texts}"

@@ -1,0 +1,42 @@
+"""What it takes to answer texts: an LLM asked about every one of them, beside students that are trained once."""
+
+from __future__ import annotations
+
+from budgetsim.answers.evidence import Evidence
+from budgetsim.answers.learners import LlmCaller, Serving
+from budgetsim.answers.pricing import Pricing
+from budgetsim.costs.model import llm_usd_per_label
+from budgetsim.data.tasks import Task
+
+
+def serving_of(
+    evidence: Evidence, task: Task, pricing: Pricing, texts_a_month: float | None, llm_accuracy: float | None = None
+) -> Serving:
+    """LLMs that could answer every text: those measured on the task and, where it is asked about, the card's.
+
+    texts_a_month : None where nobody asked; then the card's LLM, whose score is not known, is left out
+    llm_accuracy : fraction, of the card's LLM on this task, as somebody says; then it is shown in any case
+    """
+    measured = [
+        LlmCaller(
+            model=row.model,
+            n_labels=row.n_labels,
+            score=row.score,
+            usd_per_text=None if row.usd_per_million_texts is None else row.usd_per_million_texts / 1e6,
+            source=f"measured, {row.n_runs} run{'s' * (row.n_runs != 1)}",
+        )
+        for row in evidence.callers
+        if row.task == task.name
+    ]
+    llm = pricing.card.llm
+    asked = texts_a_month is not None or llm_accuracy is not None
+    if llm is None or not asked or any(caller.model == llm.model for caller in measured):
+        return Serving(texts_a_month, tuple(measured))
+    card = LlmCaller(
+        model=llm.model,
+        n_labels=llm.prompt_examples,
+        score=100 * llm_accuracy if llm_accuracy is not None and task.labels else None,
+        usd_per_text=llm_usd_per_label(llm, task),
+        source="nobody measured it here: --llm-accuracy" if llm_accuracy is None else "as --llm-accuracy says",
+    )
+    return Serving(texts_a_month, (*measured, card))

@@ -1,0 +1,56 @@
+"""Which designs to run first on a task that is forecast: those that would tell most of everything else on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from budgetsim.design.arrays import Floats
+from budgetsim.design.points import Route
+from budgetsim.forecast.gather import Seen, place
+from budgetsim.forecast.process import Hypers, condition, error_variance
+from budgetsim.forecast.scale import stretch
+
+ASKED: Final = (200.0, 1000.0, 5000.0)  # sizes whose scores are to be known
+OFFERED: Final = (100.0, 200.0, 500.0)  # and those that may be run: few labels
+ASKED_TEXTS: Final = (10_000.0, 100_000.0)
+OFFERED_TEXTS: Final = (10_000.0,)
+
+Sized = tuple[Route, float, float]
+
+
+def first_runs(seen: Seen, h: Hypers, task: str, routes: Sequence[Route], n: int = 2) -> list[Sized]:
+    r"""The n designs, one after the other, that take most variance out of the scores asked about.
+
+    .. math:: \arg\max_j \sum_i w_i^2 \frac{C_{ij}^2}{C_{jj} + \sigma_j^2}
+
+    with w the score's move for a move of the scale.
+
+    source : V-optimal design; Gramacy (2020), Surrogates, section 6.1 (integrated variance)
+    """
+    asked, offered = _sized(routes, ASKED, ASKED_TEXTS), _sized(routes, OFFERED, OFFERED_TEXTS)
+    cells = place([(task, *design) for design in (*asked, *offered)], seen.names)
+    posterior = condition(seen.cells, seen.z, seen.n_runs, cells, h)
+    weight = 1 / stretch(posterior.mean[: len(asked)], cells.floor[: len(asked)]) ** 2
+    noise = error_variance(posterior.mean, cells.floor, np.ones(len(cells)), h)
+    covariance = posterior.covariance
+    out: list[Sized] = []
+    for _ in range(min(n, len(offered))):
+        chosen = len(asked) + int(_gain(covariance, noise, weight, len(asked)).argmax())
+        out.append(offered[chosen - len(asked)])
+        column = covariance[:, chosen]
+        covariance = covariance - np.outer(column, column) / (column[chosen] + noise[chosen])
+    return out
+
+
+def _gain(covariance: Floats, noise: Floats, weight: Floats, n_asked: int) -> Floats:
+    """Variance of the asked scores that a run of each offered design takes away."""
+    cross = covariance[:n_asked, n_asked:]
+    gain: Floats = (weight[:, None] * cross**2).sum(axis=0) / (np.diag(covariance) + noise)[n_asked:]
+    return gain
+
+
+def _sized(routes: Sequence[Route], labels: Sequence[float], texts: Sequence[float]) -> list[Sized]:
+    return [(r, n, u) for r in routes for n in labels for u in (texts if r.kind.has_teacher else (0.0,))]

@@ -1,0 +1,85 @@
+"""From measurements of many tasks to the cells of the process: runs of one design are one cell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from budgetsim.design.arrays import Floats
+from budgetsim.design.points import Measurement, Route
+from budgetsim.forecast.facts import Facts, family_of, is_usable, learner_of, with_floor
+from budgetsim.forecast.process import Cells
+from budgetsim.forecast.scale import to_scale
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the numbers of the cells stand for; a name that is not there gets the next number."""
+
+    tasks: Mapping[str, Facts]
+    learners: Mapping[str, int]
+    families: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Cells that were run: mean of the runs on the scale, and how many."""
+
+    cells: Cells
+    z: Floats
+    n_runs: Floats
+    names: Names
+
+    def without(self, task: str) -> Seen:
+        """The other tasks."""
+        keep = self.cells.task != list(self.names.tasks).index(task)
+        return Seen(self.cells.pick(keep), self.z[keep], self.n_runs[keep], self.names)
+
+
+def gather(rows: Sequence[Measurement], facts: Mapping[str, Facts]) -> Seen:
+    """Cells of all rows whose counts and whose task's facts are known, in a fixed order.
+
+    facts : by task; one without a floor gets it from its own rows
+    """
+    usable = [m for m in rows if m.task in facts and is_usable(m)]
+    scores: dict[str, list[float]] = defaultdict(list)
+    runs: dict[tuple[str, Route, float, float], list[float]] = defaultdict(list)
+    for m in usable:
+        scores[m.task].append(m.score)
+        runs[m.task, m.route, float(m.n_labels or 0), float(m.n_unlabeled or 0)].append(m.score)
+    known = {
+        name: with_floor(f, scores[name]) for name, f in sorted(facts.items()) if name in scores or f.floor is not None
+    }
+    keys = sorted(runs, key=lambda k: (k[0], k[1].sort_key, k[2], k[3]))
+    routes = sorted({k[1] for k in keys}, key=lambda r: r.sort_key)
+    names = Names(
+        known,
+        {name: i for i, name in enumerate(dict.fromkeys(learner_of(r) for r in routes))},
+        {name: i for i, name in enumerate(sorted({family_of(r) for r in routes}))},
+    )
+    cells = place([(k[0], k[1], k[2], k[3]) for k in keys], names)
+    z = np.array([to_scale(runs[k], known[k[0]].floor or 0.0).mean() for k in keys])
+    return Seen(cells, z, np.array([float(len(runs[k])) for k in keys]), names)
+
+
+def place(designs: Sequence[tuple[str, Route, float, float]], names: Names) -> Cells:
+    """Cells of some designs: task, route, labels and texts."""
+    tasks = list(names.tasks)
+    facts = [names.tasks[task] for task, *_ in designs]
+    n_traits = len(next(iter(names.tasks.values())).traits)
+    return Cells(
+        np.array([tasks.index(task) for task, *_ in designs], dtype=np.float64),
+        np.array([_number(names.learners, learner_of(r)) for _, r, *_ in designs], dtype=np.float64),
+        np.array([_number(names.families, family_of(r)) for _, r, *_ in designs], dtype=np.float64),
+        np.log1p(np.array([[n, u] for *_, n, u in designs], dtype=np.float64).reshape(-1, 2)),
+        np.array([f.traits for f in facts], dtype=np.float64).reshape(-1, n_traits),
+        np.array([f.floor for f in facts], dtype=np.float64),
+    )
+
+
+def _number(known: Mapping[str, int], name: str) -> float:
+    """Its number, or one below zero of its own."""
+    return known[name] if name in known else -1.0 - sum(ord(c) * 31**i for i, c in enumerate(name)) % 1e9

@@ -1,0 +1,85 @@
+"""The hyperparameters of the process by marginal likelihood over all tasks: SciPy, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky
+from scipy.optimize import minimize
+
+from budgetsim.design.arrays import Floats
+from budgetsim.forecast.process import (
+    JITTER,
+    Cells,
+    Hypers,
+    covariance,
+    error_variance,
+    groups,
+    parts,
+    start,
+)
+from budgetsim.forecast.scale import stretch
+
+PRIOR_SD: Final = 1.5  # of a logarithm about the start: a variance that nothing tells stays near it
+STEPS: Final = 120
+
+
+def fit_hypers(cells: Cells, z: Floats, n_runs: Floats, begin: Hypers | None = None, steps: int = STEPS) -> Hypers:
+    """The most probable hyperparameters, lengths in texts and in labels and of traits left as they are.
+
+    z, n_runs : (n,), means of cells on the scale, and how many runs each is of
+    source : Rasmussen and Williams (2006), eq. 5.9, with a normal prior on each logarithm
+    """
+    h0 = begin or start()
+    found = minimize(loss_of(cells, z, n_runs, h0), pack(h0), jac=True, method="L-BFGS-B", options={"maxiter": steps})
+    return unpack(found.x, h0)
+
+
+def loss_of(cells: Cells, z: Floats, n_runs: Floats, h0: Hypers) -> Callable[[Floats], tuple[float, Floats]]:
+    """Minus the log posterior of the hyperparameters, up to a constant, with its gradient, as a function of `pack`."""
+    gs, ps = groups(cells, cells, h0.like), parts(cells, cells, h0.length)
+    wide = stretch(z, cells.floor) ** 2 / n_runs
+    theta0 = pack(h0)
+
+    def loss(theta: Floats) -> tuple[float, Floats]:
+        h = unpack(theta, h0)
+        noisy = np.zeros_like(gs[0])
+        for g, weights in zip(gs, h.variance, strict=True):
+            noisy += g * np.tensordot(weights, ps, axes=1)
+        noisy[np.diag_indices_from(noisy)] += h.noise * wide + h.misfit + JITTER
+        root = cholesky(noisy, lower=True, check_finite=False)
+        inverse = cho_solve((root, True), np.eye(len(z)), check_finite=False)
+        alpha = inverse @ (z - h.mean)
+        slope = inverse - np.outer(alpha, alpha)
+        value = 0.5 * (z - h.mean) @ alpha + np.log(np.diag(root)).sum()
+        by_variance = np.array([[0.5 * np.vdot(slope, g * p) for p in ps] for g in gs]) * h.variance
+        diagonal = np.diag(slope)
+        ends = [0.5 * h.noise * (diagonal @ wide), 0.5 * h.misfit * diagonal.sum()]
+        gradient = np.concatenate([by_variance.ravel(), ends, [-alpha.sum()]])
+        away = (theta[:-1] - theta0[:-1]) / PRIOR_SD
+        gradient[:-1] += away / PRIOR_SD
+        return float(value + 0.5 * away @ away), gradient
+
+    return loss
+
+
+def log_likelihood(cells: Cells, z: Floats, n_runs: Floats, h: Hypers) -> float:
+    """Of the means of cells, natural logarithm: the plain form."""
+    noisy = covariance(cells, cells, h) + np.diag(error_variance(z, cells.floor, n_runs, h))
+    root = cholesky(noisy, lower=True)
+    half = np.linalg.solve(root, z - h.mean)
+    return float(-0.5 * half @ half - np.log(np.diag(root)).sum() - 0.5 * len(z) * np.log(2 * np.pi))
+
+
+def pack(h: Hypers) -> Floats:
+    """What is searched for: logarithms of variances, noise and misfit, and the mean."""
+    return np.concatenate([np.log(h.variance).ravel(), np.log([h.noise, h.misfit]), [h.mean]])
+
+
+def unpack(theta: Floats, h: Hypers) -> Hypers:
+    """The hyperparameters that `pack` told; lengths are those of h."""
+    v = np.exp(theta[:-3]).reshape(h.variance.shape)
+    noise, misfit = np.exp(theta[-3:-1])
+    return Hypers(float(theta[-1]), v, h.length, h.like, float(noise), float(misfit))

@@ -1,0 +1,156 @@
+"""Records of any number of files on their way to the database: on disk, never all in memory.
+
+Of a run or stage that several files hold, the one that was finished first counts, whatever the files are called.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from budgetsim.store.database import Connection
+from budgetsim.store.records import Found, RunRecord, differing, find_records, unfounded
+from budgetsim.store.tables import RUN_COLUMNS, STAGE_COLUMNS, TableFile, run_row, stage_row
+
+MEASURED: Final = ("stages", "runs", "scores", "run_stages")
+_COLUMNS: Final = {
+    "stages": STAGE_COLUMNS,
+    "runs": RUN_COLUMNS,
+    "scores": ["run_id", "metric", "value", "n_test", "is_main"],
+    "run_stages": ["run_id", "stage_id"],
+}
+_FOUND: Final = {
+    "id": "VARCHAR",
+    "is_run": "BOOLEAN",
+    "moment": "DOUBLE",
+    "digest": "UBIGINT",
+    "result": "UBIGINT",  # digest of a run's scores
+    "place": "VARCHAR",
+}
+_LATER: Final = """
+CREATE OR REPLACE TEMP TABLE later AS
+SELECT _record, id, is_run, result, place, first_result, first_place FROM (
+  SELECT *, row_number() OVER w AS rank, first(result) OVER w AS first_result, first(place) OVER w AS first_place
+  FROM found WINDOW w AS (PARTITION BY is_run, id ORDER BY moment, digest, _record))
+WHERE rank > 1
+"""
+_UNFOUNDED: Final = """
+SELECT n.run_id, arg_min(n.stage_id, n.rowid) FROM new_run_stages n
+WHERE n.stage_id NOT IN (SELECT stage_id FROM new_stages) AND n.stage_id NOT IN (SELECT stage_id FROM stages)
+GROUP BY n.run_id ORDER BY n.run_id
+"""
+
+
+class KnownAlreadyError(Exception):
+    """A record that the database has already, so that text alone can say which counts."""
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What some files hold, and a line for each record that cannot be used."""
+
+    folder: Path
+    refused: list[str]
+    _files: dict[str, TableFile] = field(init=False)
+    _found: TableFile = field(init=False)
+    _n: int = 0
+
+    def __post_init__(self) -> None:
+        self._files = {table: TableFile(self.folder, table, _COLUMNS[table]) for table in MEASURED}
+        self._found = TableFile(self.folder, "found", list(_FOUND))
+
+    def read(self, files: Iterable[Path]) -> None:
+        """Take every record that can be used."""
+        for found in find_records(files, self.refused):
+            self._take(found)
+
+    def _take(self, found: Found) -> None:
+        self._n += 1
+        record, key, files = found.record, found.key, self._files
+        result = 0
+        if isinstance(record, RunRecord):
+            files["runs"].add(run_row(record), self._n)
+            for s in record.scores:
+                files["scores"].add((key, s.metric, s.value, s.n_test, s.is_main), self._n)
+            for stage in record.stages:
+                files["run_stages"].add((key, stage), self._n)
+            result = _number(hashlib.sha256(repr(record.scores).encode()).digest())
+        else:
+            files["stages"].add(stage_row(record), self._n)
+        moment, digest = found.order
+        row = (key, isinstance(record, RunRecord), min(moment, 1e300), _number(digest), result, found.place)
+        self._found.add(row, self._n)
+
+    def load(self, connection: Connection, *, into_empty: bool) -> dict[str, int]:
+        """Bring the records into a database, whole runs alone; how many rows each table gained.
+
+        into_empty : whether the database holds no measured run
+
+        raises : KnownAlreadyError where it has one of them
+        """
+        columns = ", ".join(f"{name} {kind}" for name, kind in _FOUND.items())
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE found ({columns}, _record BIGINT)")
+        self._found.load(connection, with_record=True)
+        connection.execute(_LATER)
+        self._tell_results(connection)
+        for table in MEASURED:
+            names = ", ".join(_COLUMNS[table])
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE new_{table} AS SELECT {names} FROM {table} LIMIT 0")  # noqa: S608
+            self._files[table].load(connection, into=f"new_{table}", without="later")
+        if not into_empty:
+            _leave_known(connection)
+        self._leave_unfounded(connection)
+        added = {}
+        for table in MEASURED:
+            names = ", ".join(_COLUMNS[table])
+            connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new_{table}")  # noqa: S608 - of MEASURED
+            added[table] = _count(connection, f"SELECT count(*) FROM new_{table}")  # noqa: S608
+            connection.execute(f"DROP TABLE new_{table}")
+        connection.execute("DROP TABLE found; DROP TABLE later")
+        return added
+
+    def _tell_results(self, connection: Connection) -> None:
+        """Runs that stand in two files with two results."""
+        rows = connection.execute(
+            "SELECT id, first_place, place FROM later WHERE is_run AND result <> first_result ORDER BY _record"
+        ).fetchall()
+        self.refused += [differing(first, place, key) for key, first, place in rows]
+
+    def _leave_unfounded(self, connection: Connection) -> None:
+        """Leave out runs whose stages are nowhere, and stages that no run rests on."""
+        rows = connection.execute(_UNFOUNDED).fetchall()
+        if rows:
+            places = dict(
+                connection.execute("SELECT id, place FROM found WHERE is_run ORDER BY _record DESC").fetchall()
+            )
+            self.refused += [unfounded(places[run_id], run_id, stage) for run_id, stage in rows]
+            ids = [run_id for run_id, _ in rows]
+            for table in ("new_runs", "new_scores", "new_run_stages"):
+                connection.execute(f"DELETE FROM {table} WHERE list_contains(?, run_id)", [ids])  # noqa: S608
+        connection.execute("DELETE FROM new_stages WHERE stage_id NOT IN (SELECT stage_id FROM new_run_stages)")
+
+
+def _leave_known(connection: Connection) -> None:
+    """Leave out stages that the database has as they are.
+
+    raises : KnownAlreadyError where it has a run of these, or a stage of another content
+    """
+    runs = _count(connection, "SELECT count(*) FROM new_runs JOIN runs USING (run_id)")
+    names = ", ".join(STAGE_COLUMNS)
+    known = f"SELECT {names} FROM new_stages WHERE stage_id IN (SELECT stage_id FROM stages)"  # noqa: S608
+    if runs or _count(connection, f"SELECT count(*) FROM ({known} EXCEPT SELECT {names} FROM stages)"):  # noqa: S608
+        raise KnownAlreadyError
+    connection.execute("DELETE FROM new_stages WHERE stage_id IN (SELECT stage_id FROM stages)")
+
+
+def _count(connection: Connection, sql: str) -> int:
+    row = connection.execute(sql).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _number(digest: bytes) -> int:
+    return int.from_bytes(digest[:8], "big")

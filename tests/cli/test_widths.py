@@ -1,0 +1,149 @@
+"""What carries the answer is on the screen: on real terminals of four widths, in a pipe, with and without colour."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from budgetsim.report.table import Table
+from made import ROOT, run_cli
+
+WIDTHS = (60, 80, 100, 140)
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+STANCE = ("optimize", "--task", "stance", "--budget", "2000")
+SEVERAL = """
+import os, sys
+from budgetsim_cli.main import app
+for words in sys.argv[1:]:
+    width, *command = words.split(" ")
+    os.environ["COLUMNS"] = width
+    print(f"#{words}", flush=True)
+    app(command, standalone_mode=False)
+"""
+COMMANDS = (
+    "optimize --task fever --budget 200 --serve 100k",
+    "optimize --task fever --target 70 --student t5-v1_1-small --strategy distill",
+    "optimize --task wlp --budget 300 --pure --explain",
+    "frontier --task nq --points 3 --max-budget 900",
+    "next --task nq --budget 500 --top 2",
+    "sensitivity --task fever --budget 200 --card late-2026",
+    "simulate --task stance --strategy distill --n-labels 1000 --n-unlabeled 50000",
+    "curve docs/curve.csv --at 15000",
+    "fit --task fever",
+    "tasks list",
+    "models list",
+    "rates list",
+    "rates show",
+    "store describe",
+)
+
+
+def on_terminal(command, width, **environment):
+    """What a command writes to a real terminal of so many columns, with its escape codes."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    kept = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "BUDGETSIM_STORE")}
+    env = {**kept, "TERM": "xterm-256color", **environment}
+    child = subprocess.Popen(command, stdout=follower, stderr=follower, stdin=follower, cwd=ROOT, env=env)
+    os.close(follower)
+    parts = []
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:  # Linux says so where the other end is closed
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(leader)
+    assert child.wait(timeout=100) == 0, b"".join(parts).decode()
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+def budgetsim(*words):
+    return [str(Path(sys.executable).with_name("budgetsim")), *words]
+
+
+def paragraphs(text):
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_answer_is_read_whole_on_a_terminal_of_any_width(width):
+    """Strategy, score, interval and cost of the plan, of the whole budget's and of a measured student."""
+    shown = ESCAPE.sub("", on_terminal(budgetsim(*STANCE), width))
+    assert max(map(len, shown.splitlines())) <= width
+    told = paragraphs(shown)
+    assert "Spend about $930 on stance, not $2,000: distill XXL to Small buys f1 58.2 (56.5 to 60.4 in 90 %" in told
+    for row in (
+        ("distill XXL to Small", "$929", "58.2", "56.5 to 60.4"),
+        ("distill XXL to Small", "$2,000", "59.2", "58.0 to 60.6"),
+        ("annotate encoder-lr", "$10.92", "52.3", "48.2 to 56.4"),
+        ("llm_annotate gpt-3.5 to Small", "$2,000", "41.2", "32.8 to 49.7"),
+    ):
+        # in a table one line holds them; in a record a few lines do
+        assert re.search(r".{0,80}?".join(map(re.escape, row)), told), row
+
+
+def test_a_pipe_has_every_column_on_one_line():
+    lines = run_cli(*STANCE).stdout.splitlines()
+    heading = next(line for line in lines if line.startswith("strategy"))
+    assert re.split(r"\s{2,}", heading) == [
+        "strategy", "labels", "LLM", "texts", "cost", "hours", "f1", "90 % of runs", "MB", "CPU ms a text", "from",
+    ]  # fmt: skip
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_colour_has_a_meaning_and_can_be_had_without():
+    coloured = on_terminal(budgetsim(*STANCE), 140)
+    assert re.search(r"\x1b\[1mSpend about \$930", coloured)  # what to do: bold
+    assert re.search(r"\x1b\[32mdistill XXL to Small +1,864", coloured)  # the plan that is meant: green
+    assert re.search(r"\x1b\[33mllm_annotate", coloured)  # far outside the data: yellow
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        plain = on_terminal(budgetsim(*STANCE), 140, **environment)
+        assert not re.search(r"\x1b\[[0-9;]*3[0-9]", plain), environment
+        assert ESCAPE.sub("", plain) == ESCAPE.sub("", coloured)
+    assert "\x1b" not in on_terminal(budgetsim(*STANCE), 140, TERM="dumb")
+
+
+def test_every_command_that_prints_tables_keeps_to_the_width():
+    """All commands at all widths on one terminal, whose width is told by COLUMNS, as shells do."""
+    words = [f"{width} {command}" for width in WIDTHS for command in COMMANDS]
+    shown = ESCAPE.sub("", on_terminal([sys.executable, "-c", SEVERAL, *words], 140))
+    parts = dict(zip(words, re.split(r"^#\d+ .*\n", shown, flags=re.MULTILINE)[1:], strict=True))
+    for name, part in parts.items():
+        width = int(name.split(" ")[0])
+        long = [line for line in part.splitlines() if len(line) > width and len(line.split()) > 1]
+        assert not long, (name, long[0])
+    for width in WIDTHS:
+        point = paragraphs(parts[f"{width} {COMMANDS[6]}"])
+        assert re.search(r"stance distill.*54\.8.*53\.6 to 55\.9.*\$492", point)
+        front = paragraphs(parts[f"{width} {COMMANDS[3]}"])
+        assert re.search(r"distill XXL to Small", front)
+
+
+TABLE = Table(
+    title="",
+    headings=("who", "labels", "score", "note"),
+    rows=(("one", "1,000", "50.0", "long words here"), ("two and more", "-", "7.0", "x")),
+    text_columns=frozenset({0, 3}),
+    optional=("note", "labels"),
+)
+
+
+def test_a_table_gives_up_what_is_optional_first_and_then_becomes_records():
+    """12 + 6 + 5 + 15 columns and three gaps of two are 44; without the note 27; without labels too 19."""
+    assert len(TABLE.lines(44)) == len(TABLE.lines()) == 4
+    assert TABLE.lines(43)[0].split() == ["who", "labels", "score"]
+    assert TABLE.lines(43)[-1] == "(no room in 43 columns for: note)"
+    assert TABLE.lines(26)[0].split() == ["who", "score"]
+    assert TABLE.lines(18) == [
+        "one", "  labels 1,000;", "  score 50.0; note", "  long words here", "two and more", "  score 7.0; note", "  x",
+    ]  # fmt: skip
