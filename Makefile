@@ -48,7 +48,7 @@ docs: $(VENV)/.ready  ## refresh docs/cli.md and what commands print in README.m
 
 site: $(VENV)/.ready  ## the documentation site into build/site; a dead link stops it
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt zensical
-	$(BIN)/python tools/docs/site.py
+	$(BIN)/python tools/docs/website.py
 
 paper: $(VENV)/.ready  ## docs/paper.md anew: 200 fits, 5 minutes
 	$(BIN)/python tools/docs/paper.py

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from budgetsim_cli.console import check_amount, print_json, read_rates, say
+from budgetsim_cli.console import check_amount, find_store, print_json, read_rates, say
 from budgetsim_cli.inquiry import Inquiry, check_compute, open_inquiry, read_terms
 from budgetsim_cli.question import Question, takes_question
 
@@ -61,9 +61,11 @@ def report(
     workers: Workers = 2,
 ) -> None:
     """Write one HTML page with the answer, its charts and sliders, or how far a campaign is; it needs no network."""
+    from budgetsim.doors.files import check_place
     from budgetsim.errors import InputError, StoppedError
 
     check_amount(budget, "--budget", above_zero=True)
+    check_place(output, "--output")
     if watch and grid is None:
         raise InputError("--watch follows a campaign; name its grid with --grid.")
     if grid is None:
@@ -85,7 +87,7 @@ def _source(inquiry: Inquiry, open_to: Choices, budget: float | None) -> Source:
     from budgetsim.page.payload import Source
 
     runs = None if budget is None else _next_runs(open_to, budget)
-    return Source(evidence=inquiry.evidence, choices=open_to, next_runs=runs)
+    return Source(evidence=inquiry.evidence, choices=open_to, selection=inquiry.selection, next_runs=runs)
 
 
 def _next_runs(open_to: Choices, budget: float) -> dict[str, Any] | None:
@@ -124,9 +126,8 @@ def _campaign(question: Question, grid: str, workers: int) -> Campaign:
     from budgetsim.measure import Campaign, Limits, get_preset, load_grid
     from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.stagestore import default_cache
-    from budgetsim.store.location import locate
 
-    paths, chosen, card = locate(question.store), load_grid(grid), read_rates(question.rates)
+    paths, chosen, card = find_store(question.store, question.create), load_grid(grid), read_rates(question.rates)
     register_custom_tasks(paths.folder / "tasks", say)
     recipe = get_preset(chosen.preset)
     name = "gpu" if recipe.preset == "paper" else "cpu"

@@ -16,7 +16,7 @@ import typer.main
 from budgetsim_cli.main import app
 from made import ROOT
 
-_SPEC = importlib.util.spec_from_file_location("site_tool", ROOT / "tools" / "docs" / "site.py")
+_SPEC = importlib.util.spec_from_file_location("site_tool", ROOT / "tools" / "docs" / "website.py")
 assert _SPEC is not None
 assert _SPEC.loader is not None
 site = importlib.util.module_from_spec(_SPEC)
@@ -64,6 +64,6 @@ def test_commands_of_a_page_have_the_options_they_name(name: str):
     reason="zensical is not installed: the site is not built here",
 )
 def test_the_site_is_built_strictly():
-    done = subprocess.run([sys.executable, str(ROOT / "tools/docs/site.py")], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, str(ROOT / "tools/docs/website.py")], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (ROOT / "build" / "site" / "index.html").exists()

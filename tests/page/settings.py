@@ -11,14 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from budgetsim.answers.choices import EVERYTHING, Choices, choices
+from budgetsim.answers.advice import advise
+from budgetsim.answers.choices import EVERYTHING, Choices, choices, rivals
 from budgetsim.answers.evidence import Evidence, load_evidence
+from budgetsim.answers.learners import learner_rows
 from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.optimize import TaskAnswer, optimize_task
+from budgetsim.choosing.targets import STOP_WITHIN
+from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import NO_TERMS
 from budgetsim.data.tasks import get_task
 from budgetsim.page.payload import Payload, Source, collect
+from budgetsim.report.advice import headline
 from budgetsim.store.location import locate
 from budgetsim_cli.console import read_rates
 from made import ROOT
@@ -144,8 +149,15 @@ def numbers(result: TaskAnswer) -> dict[str, Any]:
         "plans": plans,
         "stop": None if stop is None else {"usd": stop.budget_usd, "score": stop.score},
         "shadow": None if shadow is None else {"gain": shadow.gain, "loss": shadow.loss},
-        "changes": [[c.price, c.factor, c.instead.label] for c in result.changes or ()],
+        "changes": [[c.price, c.factor, "|".join(c.instead.sort_key)] for c in result.changes or ()],
     }
+
+
+def first_line(folder: Path, settings: dict[str, Any], open_to: Choices, result: TaskAnswer) -> str:
+    """The advice that `optimize` begins with."""
+    measured = rivals(evidence(folder), settings["task"], pricing_of(settings))
+    rows = [learner_rows(measured, result.budget_usd, within) for within in (HAIR, STOP_WITHIN)]
+    return headline(advise(result, *rows), result, open_to.task.metric)
 
 
 TOLD = """(a) => ({
@@ -154,7 +166,7 @@ TOLD = """(a) => ({
     { plan: p.plan, usd: p.usd, score: p.score, lower: p.lower, upper: p.upper, days: p.days, pBest: p.pBest }])),
   stop: a.stop && { usd: a.stop.usd, score: a.stop.score },
   shadow: a.shadow,
-  changes: a.changes.map((c) => [c.price, c.factor, c.instead]),
+  changes: a.changes.map((c) => [c.price, c.factor, c.route === "constant" ? "constant|||" : c.route]),
 })"""  # the same numbers of the page's own answer
 
 

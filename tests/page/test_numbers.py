@@ -18,17 +18,37 @@ from budgetsim.economics.levers import price_levers
 from budgetsim.economics.tornado import money_assumptions, tornado
 from budgetsim.page.assemble import WEB
 from budgetsim.page.payload import Payload, Source, collect
-from page.settings import TODAY, TOLD, answer, card, compare, evidence, for_page, numbers, payload, random_settings
+from page.settings import (
+    PAPER_TASKS,
+    TODAY,
+    TOLD,
+    answer,
+    card,
+    compare,
+    evidence,
+    first_line,
+    for_page,
+    numbers,
+    payload,
+    random_settings,
+)
 
 SCRIPT = f"""
 import {{ readFileSync }} from "node:fs";
 const {{ inflate, unpack }} = await import("{(WEB / "surface.js").as_uri()}");
+const {{ advise, rivalsOf }} = await import("{(WEB / "learners.js").as_uri()}");
+const {{ headline }} = await import("{(WEB / "words.js").as_uri()}");
 const {{ optimize, tornado }} = await import("{(WEB / "choose.js").as_uri()}");
 const {{ data, packed, settings }} = JSON.parse(readFileSync(0, "utf8"));
 unpack(data.tasks.flatMap((t) => t.surfaces), await inflate(packed), data.step);
 const told = {TOLD};
 const of = (s) => [data.tasks.find((t) => t.name === s.task), {{ ...s, days: s.days ?? Infinity }}];
-console.log(JSON.stringify(settings.map((s) => ({{ ...told(optimize(...of(s))), swings: tornado(...of(s)) }}))));
+const line = (task, s, answer) => headline(task, advise(answer, rivalsOf(task, s), s.budget), s.budget);
+console.log(JSON.stringify(settings.map((given) => {{
+  const [task, s] = of(given);
+  const answer = optimize(task, s);
+  return {{ ...told(answer), swings: tornado(task, s), line: line(task, s, answer) }};
+}})));
 """
 
 
@@ -50,6 +70,14 @@ def test_plans_scores_and_intervals_are_those_of_optimize_under_random_settings(
     for settings, page in zip(asked, told, strict=True):
         compare(page, numbers(answer(folder, settings)[1]), worst)
     assert worst["score"] < 1e-6  # means are stored to 1e-8 beside the rounded draws
+
+
+@pytest.mark.parametrize("task", PAPER_TASKS)
+def test_a_page_of_one_task_begins_with_the_very_words_of_optimize(node: str, folder: Path, task: str) -> None:
+    asked = random_settings(5, seed=3, tasks=(task,))
+    told = in_node(node, payload(folder, task), [for_page(s) for s in asked])
+    wanted = [first_line(folder, s, *answer(folder, s)) for s in asked]
+    assert [page["line"] for page in told] == wanted
 
 
 @pytest.mark.parametrize("budget", [150.0, 2000.0])

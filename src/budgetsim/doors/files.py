@@ -40,6 +40,21 @@ def read_file(path: Path, what: str, most: int = MOST_BYTES) -> str:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
 
 
+def check_place(path: Path, option: str) -> None:
+    """Whether a file may be written there, looked at before anything is worked out.
+
+    raises : InputError where it is a folder, or lies in none
+    """
+    if path.is_dir():
+        raise _unwritable(path, option, os.strerror(errno.EISDIR))
+    if not path.parent.is_dir():
+        raise _unwritable(path, option, os.strerror(errno.ENOENT))
+
+
+def _unwritable(path: Path, option: str, why: object) -> InputError:
+    return InputError(f"{option}: {path} cannot be written ({why}); name a file in a folder that exists.")
+
+
 def write_text(path: Path, text: str, option: str) -> int:
     """Write a file whole, so that a reader never sees half of it; its size in bytes.
 
@@ -47,18 +62,16 @@ def write_text(path: Path, text: str, option: str) -> int:
     raises : InputError where it cannot be written
     """
     data = text.encode("utf-8")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        check_place(path, option)
         try:
             beside.write_bytes(data)
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
     except (OSError, ValueError) as error:  # ValueError: no name at all, or a zero byte in it
-        why = getattr(error, "strerror", None) or error
-        raise InputError(f"{option}: {path} cannot be written ({why}); name a file in a folder that exists.") from None
+        raise _unwritable(path, option, getattr(error, "strerror", None) or error) from None
     return len(data)
 
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Final
 
 from budgetsim._version import __version__
-from budgetsim.answers.choices import Choices, reprice, rivals
+from budgetsim.answers.choices import EVERYTHING, Choices, Selection, reprice, rivals
 from budgetsim.answers.evidence import Evidence
 from budgetsim.answers.pricing import Pricing
 from budgetsim.choosing.options import Option
@@ -16,7 +16,7 @@ from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import compute_per_unit, teacher_steps
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import NO_TERMS, Terms
-from budgetsim.design.points import Measurement
+from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
 from budgetsim.page.campaign import CampaignState
@@ -35,6 +35,7 @@ class Source:
 
     evidence: Evidence
     choices: Choices
+    selection: Selection = EVERYTHING  # that the choices were opened with: measured students keep to it too
     next_runs: Mapping[str, Any] | None = None
 
 
@@ -130,7 +131,7 @@ def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[s
             for lever in levers
         ],
         "surfaces": [_surface(o, [m for m in rows if m.route == o.route]) for o in options],
-        "rivals": _rivals(evidence, task.name, pricing),
+        "rivals": _rivals(source, task.name, pricing),
         "left_out": unpriced_words(choices),
         "notes": choice_notes(choices, pricing.compute, card),
         "next": source.next_runs,
@@ -142,7 +143,8 @@ def _surface(option: Option, rows: Sequence[Measurement]) -> dict[str, Any]:
     return {
         "id": "|".join(surface.route.sort_key),
         **asdict(surface.route),
-        "label": surface.route.label,
+        "label": surface.route.short,
+        "name": surface.route.label,
         "doing": surface.route.doing,
         "inputs": list(surface.inputs),
         **shape_of(surface),
@@ -165,8 +167,8 @@ def _support(surface: Surface) -> dict[str, Any]:
     s = surface.support
     return {
         "points": s.points.tolist(),
-        "normals": [[round(v, 12) for v in face] for face in s.normals.tolist()],
-        "offsets": [round(v, 12) for v in s.offsets.tolist()],
+        "normals": s.normals.tolist(),
+        "offsets": s.offsets.tolist(),
     }
 
 
@@ -187,7 +189,7 @@ def _clock(option: Option, hours: Hours) -> dict[str, Any]:
     }
 
 
-def _rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[dict[str, Any]]:
+def _rivals(source: Source, task: str, pricing: Pricing) -> list[dict[str, Any]]:
     """Cheap students measured on the task, whatever a project owns; the page prices their labels."""
     unbounded = replace(pricing, terms=NO_TERMS._replace(max_labels=_UNBOUNDED))
     return [
@@ -196,10 +198,14 @@ def _rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[dict[str, A
             "n_labels": r.n_labels,
             "score": r.score,
             "n_runs": r.n_runs,
+            "sd": r.sd,
+            "n_test": r.n_test,
+            "ms_per_text": r.ms_per_text,
             "evidence_set": r.evidence_set,
             "miniature": is_miniature(r.evidence_set),
         }
-        for r in rivals(evidence, task, unbounded)
+        for r in rivals(source.evidence, task, unbounded)
+        if source.selection.admits(Route(strategy="annotate", student=r.student))
     ]
 
 

@@ -1,9 +1,9 @@
 // Measured students: luck is pooled away, and the cheapest that is good enough is advised.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { advise, learnerRows, neverFalling } from "../../../src/budgetsim/page/web/learners.js";
+import { advise, learnerRows, neverFalling, rivalsOf, studentT } from "../../../src/budgetsim/page/web/learners.js";
 
-const rival = (student, n_labels, score, usd, more = {}) => ({ student, n_labels, score, usd, n_runs: 1, evidence_set: "a", miniature: false, ...more });
+const rival = (student, n_labels, score, usd, more = {}) => ({ student, n_labels, score, usd, sd: 0, n_runs: 1, evidence_set: "a", miniature: false, ...more });
 
 test("scores that fall with more labels are pooled by their runs", () => {
   assert.deepEqual(neverFalling([53, 52, 52.5, 60], [1, 1, 2, 1]), [52.5, 52.5, 52.5, 60]);
@@ -22,7 +22,24 @@ test("the advice is the cheapest within a point of the best of plans and student
   assert.equal(advise({ best, stop }, [near], 1000).learner.student, "s");
   assert.equal(advise({ best, stop }, [rival("s", 10, 58, 50)], 1000).plan, stop);
   assert.equal(advise({ best, stop }, [rival("s", 10, 59.5, 500)], 1000).learner, null);
+  const two = [rival("dear", 10, 59.6, 90), rival("cheap", 10, 59.4, 50)];
+  assert.equal(advise({ best, stop }, two, 1000).learner.student, "cheap");
   const far = advise({ best, stop }, [rival("s", 10, 70, 900)], 1000);
   assert.deepEqual([far.plan, far.learner.score, far.gain], [best, 70, 0]);
   assert.ok(Math.abs(advise({ best, stop }, [], 1000).gain - 0.8) < 1e-9);
+});
+
+test("runs that scatter give a band by Student's t, a single run gives none", () => {
+  const [row] = learnerRows([rival("s", 30, 50, 10, { sd: 2, n_runs: 3 })], 100);
+  assert.ok(Math.abs(row.upper - 50 - studentT(2) * 2 * Math.sqrt(4 / 3)) < 1e-12);
+  assert.equal(learnerRows([rival("s", 30, 50, 10)], 100)[0].lower, undefined);
+  assert.ok(Math.abs(studentT(12) - 1.782) < 0.01);
+});
+
+test("students that nobody can label for in time are left out, and owned labels are free", () => {
+  const task = { rivals: [rival("s", 100, 50, 0), rival("s", 900, 60, 0)], levers: [{ name: "labels", usd: 2 }], label_available: 500 };
+  const settings = { owned: 50, maxLabels: null, perDay: null, days: Infinity, prices: {} };
+  assert.deepEqual(rivalsOf(task, settings).map((r) => [r.n_labels, r.usd]), [[100, 100]]);
+  assert.deepEqual(rivalsOf(task, { ...settings, maxLabels: 2000, prices: { labels: 1 } }).map((r) => r.usd), [50, 850]);
+  assert.deepEqual(rivalsOf(task, { ...settings, perDay: 4, days: 10 }), []);
 });

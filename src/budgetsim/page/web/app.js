@@ -2,7 +2,7 @@
 
 import { bars, colour, curves, el, legend, place, tableBehind, winMap } from "./charts.js";
 import { geomspace, labelOf, optimize, tornado, trace, winnersMap } from "./choose.js";
-import { advise, learnerRows } from "./learners.js";
+import { advise, learnerRows, rivalsOf } from "./learners.js";
 import { drawsAt, inflate, runInterval, unpack } from "./surface.js";
 import { LABELS, answerWords, money, planWords, points, typed, whole } from "./words.js";
 
@@ -100,15 +100,6 @@ function fromAddress(hash) {
     if (v !== undefined) settings = c.set(settings, v);
   }
   return [task, settings];
-}
-
-/** Cheap students that people can label for in time, best first, with what they cost. */
-function rivalsOf(task, settings) {
-  const label = settings.prices.labels ?? task.levers.find((l) => l.name === "labels")?.usd ?? null;
-  const bound = Math.min(settings.maxLabels ?? task.label_available ?? Infinity, settings.perDay === null ? Infinity : settings.perDay * settings.days);
-  return task.rivals
-    .filter((r) => r.n_labels - settings.owned <= bound)
-    .map((r) => ({ ...r, usd: label === null ? null : Math.max(r.n_labels - settings.owned, 0) * label }));
 }
 
 const routesOf = (task) => [...new Set(task.surfaces.map((s) => s.id))];

@@ -210,7 +210,7 @@ function priceChanges(task, options, ready, budget, best) {
     if (!options.some((o) => hasStage(o.cost, stages))) continue;
     for (const up of [true, false]) {
       const found = firstChange((f) => winner(stages, f), now, FACTORS.map((f) => (up ? f : 1 / f)), 1.02);
-      if (found) changes.push({ price, factor: found[0], instead: labelOf(task, found[1]) });
+      if (found) changes.push({ price, factor: found[0], instead: labelOf(task, found[1]), route: found[1] });
     }
   }
   return changes;

@@ -2,7 +2,18 @@
 
 const HAIR = 0.1; // points
 const NEAR = 1; // point: worse by less is worth no money
-const MOST_OF_IT = 0.95; // a plan that costs as much of the budget is no saving worth a word
+export const MOST_OF_IT = 0.95; // a plan that costs as much of the budget is no saving worth a word
+const FOLD = 4; // sizes whose runs scatter about alike
+const Z = 1.6448536269514722; // 95 % quantile of the standard normal
+
+/** Cheap students that people can label for in time, best first, with what they cost. */
+export function rivalsOf(task, settings) {
+  const label = settings.prices.labels ?? task.levers.find((l) => l.name === "labels")?.usd ?? null;
+  const bound = Math.min(settings.maxLabels ?? task.label_available ?? Infinity, settings.perDay === null ? Infinity : settings.perDay * settings.days);
+  return task.rivals
+    .filter((r) => r.n_labels - settings.owned <= bound)
+    .map((r) => ({ ...r, usd: label === null ? null : Math.max(r.n_labels - settings.owned, 0) * label }));
+}
 
 /** The never falling sequence nearest to some scores in weighted least squares: neighbours that fall are pooled. */
 export function neverFalling(scores, weights) {
@@ -38,9 +49,28 @@ export function learnerRows(rivals, budget, within = HAIR) {
     const paid = sizes.filter((r) => r.usd <= budget);
     if (!paid.length) return [];
     const row = paid.find((r) => r.score >= paid[paid.length - 1].score - within);
-    return [{ ...row, n_runs: sizes.filter((r) => r.score === row.score).reduce((sum, r) => sum + r.n_runs, 0) }];
+    const n_runs = sizes.filter((r) => r.score === row.score).reduce((sum, r) => sum + r.n_runs, 0);
+    const spread = spreadOf(sizes.filter((r) => FOLD >= r.n_labels / Math.max(row.n_labels, 1) && r.n_labels / Math.max(row.n_labels, 1) >= 1 / FOLD), n_runs);
+    const band = spread === null ? {} : { lower: row.score - spread, upper: row.score + spread };
+    return [{ ...row, n_runs, ...band }];
   });
   return rows.sort((a, b) => b.score - a.score || a.usd - b.usd);
+}
+
+/** Half the 90 % interval of a new run: the spread within sizes near it, and what the mean itself may be off. */
+function spreadOf(sizes, runs) {
+  const freedom = sizes.reduce((sum, r) => sum + r.n_runs - 1, 0);
+  if (freedom < 1) return null;
+  const squares = sizes.reduce((sum, r) => sum + (r.n_runs - 1) * r.sd ** 2, 0);
+  return studentT(freedom) * Math.sqrt(squares / freedom) * Math.sqrt(1 + 1 / runs);
+}
+
+/** The 95 % quantile of Student's t (Abramowitz & Stegun 26.7.5). */
+export function studentT(n) {
+  const first = (Z ** 3 + Z) / 4;
+  const second = (5 * Z ** 5 + 16 * Z ** 3 + 3 * Z) / 96;
+  const third = (3 * Z ** 7 + 19 * Z ** 5 + 17 * Z ** 3 - 15 * Z) / 384;
+  return Z + first / n + second / n ** 2 + third / n ** 3;
 }
 
 /** What to do with a budget: {plan, learner, best, gain}; `learner` is null where a plan does better or costs less. */

@@ -59,7 +59,7 @@ function foretold(bytes, at, s, cells) {
 }
 
 /** To the nearest whole number, halves to even ones, as NumPy does. */
-function roundEven(x) {
+export function roundEven(x) {
   const low = Math.floor(x);
   if (x - low !== 0.5) return Math.round(x);
   return low % 2 ? low + 1 : low;

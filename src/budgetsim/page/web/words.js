@@ -1,4 +1,7 @@
-// Numbers and sentences of the page.
+// Numbers and sentences of the page; the first one is that of budgetsim.report.advice, word for word.
+
+import { MOST_OF_IT } from "./learners.js";
+import { roundEven } from "./surface.js";
 
 export const LABELS = { n_labels: "human labels", n_llm_labels: "LLM labels", n_unlabeled: "unlabelled texts" };
 const STAGES = {
@@ -12,7 +15,7 @@ const STAGES = {
   student: "training the student",
   fixed: "fixed cost",
 };
-export const PRICE_WORDS = { labels: "labels", LLM: "LLM labels", compute: "compute" };
+const PRICE_WORDS = { labels: "human labels", LLM: "LLM labels", compute: "compute" };
 
 /** Dollars as the command line prints them: cents below $100, whole dollars from there on. */
 export function money(usd) {
@@ -20,6 +23,25 @@ export function money(usd) {
   if (usd < 0.995 && usd > 0) return "$" + (usd < 0.01 ? usd.toPrecision(2) : usd.toFixed(usd < 0.1 ? 4 : 3).replace(/0+$/, ""));
   return "$" + (usd < 99.995 ? usd.toFixed(2) : Math.round(usd).toLocaleString("en-US"));
 }
+
+/** Dollars as the command line has them in sentences. */
+export function usd(amount) {
+  if (amount === null || !Number.isFinite(amount)) return "-";
+  if (amount > 0 && amount < 0.005) return "under $0.01";
+  if (amount >= 100) return `$${roundEven(amount).toLocaleString("en-US")}`;
+  return `$${amount.toFixed(2)}`;
+}
+
+const roundUsd = (amount) => (amount >= 10 ? `$${roundEven(amount).toLocaleString("en-US")}` : usd(amount));
+
+/** An amount in two digits, rounded up so that it is enough. */
+export function about(amount) {
+  if (amount <= 0) return 0;
+  const unit = 10 ** (Math.floor(Math.log10(amount)) - 1);
+  return Number((Math.ceil(amount / unit - 1e-9) * unit).toFixed(10));
+}
+
+const digits = (x, n) => String(Number(x.toPrecision(n)));
 
 export const whole = (n) => Math.round(n).toLocaleString("en-US");
 export const points = (x) => x.toFixed(1);
@@ -45,35 +67,59 @@ export function basis(task, plan) {
   return `${where} (${rows} result${rows === 1 ? "" : "s"} of this strategy${far})`;
 }
 
+/** What to do, in one sentence that stands alone. */
+export function headline(task, { plan, learner, best, gain }, budget) {
+  const cost = (learner ?? plan).usd;
+  const saves = cost < MOST_OF_IT * budget;
+  const spend = saves ? `Spend about ${roundUsd(about(cost))} on ${task.name}, not ${usd(budget)}` : `Spend ${usd(budget)} on ${task.name}`;
+  const other = `; the other ${roundUsd(budget - about(cost))} would add ${gain ? points(gain) : "nothing to speak of"}`;
+  const rest = saves ? other : "";
+  if (learner) return `${spend}: ${learnerWords(learner, task.metric)}${rest}.`;
+  if (!Object.keys(plan.plan).length) return `Spend nothing on ${task.name}: ${constantWords(task, budget, gain)}.`;
+  const bounds = `${points(plan.lower)} to ${points(plan.upper)} in 90 % of runs`;
+  return `${spend}: ${plan.label} buys ${task.metric} ${points(plan.score)} (${bounds})${farWords(plan)}${rest}.`;
+}
+
+function constantWords(task, budget, gain) {
+  const { answer, score } = task.constant;
+  const always = `${task.metric} ${points(100 * score)}`;
+  if (gain) return `answering ${answer} always scores ${always}, and ${usd(budget)} would add no more than ${points(gain)}`;
+  return `nothing that ${usd(budget)} buys is expected to beat answering ${answer} always, ${always}`;
+}
+
+function learnerWords(row, metric) {
+  const bounds = row.lower === undefined ? "" : `${points(row.lower)} to ${points(row.upper)} in 90 % of runs; `;
+  const on = row.n_test === null ? "" : ` on ${whole(row.n_test)} test items`;
+  return `${row.student} from ${whole(row.n_labels)} labels scores ${metric} ${points(row.score)} (${bounds}measured here, ${row.n_runs} run${row.n_runs === 1 ? "" : "s"}${on})`;
+}
+
+/** That a plan lies far outside what was measured, or that hardly a run stands behind it. */
+function farWords(plan) {
+  const far = plan.factor < 100 ? digits(plan.factor, 2) : whole(plan.factor);
+  const words = plan.kind === "extrapolated" && plan.factor >= 1.05 ? `, but that is ${far}-fold outside what was run` : "";
+  const rows = plan.option.surface.n_rows;
+  return words + (rows < 4 ? `, on ${rows} run${rows === 1 ? "" : "s"} alone` : "");
+}
+
 /** The answer in sentences, the advice first: [headline, ...further sentences]. */
-export function answerWords(task, answer, { plan, learner, best, gain }, budget) {
-  const chosen = learner ?? plan;
-  if (!learner && !plan.usd && !Object.keys(plan.plan).length) {
-    const why = `Nothing that ${money(budget)} buys is expected to beat answering "${task.constant.answer}" every time (${points(task.constant.score * 100)} ${task.metric}).`;
-    return [`Spend nothing: ${money(budget)} buys no student that beats a constant answer.`, why];
-  }
-  const saves = chosen.usd < 0.95 * budget;
-  const more = gain ? `would add ${points(gain)}` : "would add nothing";
-  const spend = saves ? `Spend about ${money(chosen.usd)}, not ${money(budget)}` : `Spend ${money(chosen.usd)}`;
-  const name = learner ? `${learner.student} on ${whole(learner.n_labels)} labels` : chosen.label;
-  const band = learner || plan.lower === undefined ? "" : ` (90 % of runs: ${points(plan.lower)} to ${points(plan.upper)})`;
-  const rest = saves ? `; the other ${money(budget - chosen.usd)} ${more}` : "";
-  const out = [`${spend}: ${name} reaches ${points(chosen.score)} ${task.metric}${band}${rest}.`];
-  if (!learner) out.push(`That is ${planWords(plan.plan)}${plan.stages ? ` (${stageWords(plan.stages)})` : ""}${plan.days == null ? "" : `; ${plan.days.toFixed(1)} days`}.`);
+export function answerWords(task, answer, advice, budget) {
+  const { plan, learner, best } = advice;
+  const out = [headline(task, advice, budget)];
+  if (!learner && plan.option) out.push(`The plan: ${planWords(plan.plan)} (${stageWords(plan.stages)})${plan.days === null ? "" : `; ${plan.days.toFixed(1)} days`}.`);
   if (best.option && (learner || plan !== best)) {
-    out.push(`The best plan of all ${money(budget)}: ${best.label}, ${planWords(best.plan)}; ${points(best.score)} (${points(best.lower)} to ${points(best.upper)}).`);
+    out.push(`The best plan of all ${usd(budget)}: ${best.label}, ${planWords(best.plan)}; ${points(best.score)} (${points(best.lower)} to ${points(best.upper)}).`);
   }
   const other = best.option && answer.plans.find((p) => p.option?.route !== best.option.route);
   if (other) out.push(`It beats ${other.label} by ${points(best.score - other.score)} points; the chance that it is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
-  out.push(learner ? `That student was measured here: ${learner.n_runs} run${learner.n_runs === 1 ? "" : "s"}, ${learner.evidence_set}; the plans rest on ${basis(task, best)}.` : `It rests on ${basis(task, best)}.`);
-  out.push(changeWords(answer));
+  if (best.option) out.push(`${learner ? "The student was measured here; the plans rest" : "It rests"} on ${basis(task, best)}.`);
+  if (!learner && plan.option) out.push(changeWords(answer));
   return out;
 }
 
 function changeWords({ changes }) {
-  if (!changes.length) return "No price of labels, LLM labels or compute between 1/32 and 32 times today's would change the choice.";
-  const each = changes.map((c) => `${c.factor > 1 ? "above" : "below"} ${times(c.factor)} times the price of ${PRICE_WORDS[c.price]}, ${c.instead}`);
-  return `The choice would change: ${each.join("; ")}.`;
+  if (!changes.length) return "What would change it: no price between 1/32 and 32 times the card's.";
+  const each = changes.map((c) => `${PRICE_WORDS[c.price]} ${c.factor > 1 ? "above" : "below"} ${times(c.factor)} times the card's price (then ${c.instead})`);
+  return `What would change it: ${each.join("; ")}.`;
 }
 
 /** A number somebody typed into a control {none, zero, whole}: 2k, 2,000 and $2000 are the same; undefined where it is none. */
