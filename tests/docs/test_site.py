@@ -64,6 +64,8 @@ def test_commands_of_a_page_have_the_options_they_name(name: str):
     reason="zensical is not installed: the site is not built here",
 )
 def test_the_site_is_built_strictly():
-    done = subprocess.run([sys.executable, str(ROOT / "tools/docs/website.py")], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools/docs/website.py")], capture_output=True, text=True, cwd=ROOT
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (ROOT / "build" / "site" / "index.html").exists()
