@@ -110,30 +110,10 @@ def read_rates(path: Path | None) -> RateCard:
 
     from budgetsim.costs.rates import parse_rates
     from budgetsim.doors.files import MOST_DOCUMENT_BYTES, read_file
+    from budgetsim.store.location import find_card
 
-    path = find_rates(path)
+    path = find_card(path)
     return parse_rates(read_file(path, "rate card", MOST_DOCUMENT_BYTES), path.name, today=date.today())
-
-
-def find_rates(path: Path | None) -> Path:
-    """Where a rate card lies: a file that exists goes before an example of that name.
-
-    raises : InputError where it is neither
-    """
-    from budgetsim.doors.amounts import did_you_mean
-    from budgetsim.errors import InputError
-    from budgetsim.store.location import example_cards, package_data
-
-    if path is None:
-        local = Path("rates.yaml")
-        return local if local.exists() else package_data("rates.yaml")
-    if path.exists():
-        return path
-    examples = example_cards()
-    if str(path) not in examples:
-        near = did_you_mean(path.stem, examples)
-        raise InputError(f"There is no rate card {path}; name a file, or an example: {', '.join(examples)}.{near}")
-    return examples[str(path)]
 
 
 def read_examples() -> list[RateCard]:

@@ -125,6 +125,52 @@ def show(file: Rates = None, as_json: Json = False) -> None:
 
 
 @app.command()
+def refresh(
+    file: Annotated[Path, typer.Argument(help="Rate card.")],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Another LLM for the card, as provider/model.", show_default="the card's"),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Change the file; without it, only show what would.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what the price of the card's LLM is now (genai-prices, offline), and write it where that is asked for."""
+    from dataclasses import asdict
+    from datetime import date
+
+    from budgetsim.answers.llm_prices import llm_updates, refreshed_card
+    from budgetsim.doors.files import read_file
+    from budgetsim.report.listing import updates_table
+
+    card, text = read_rates(file), read_file(file, "rate card")
+    updates = llm_updates(card, model, date.today().isoformat())
+    if updates and write:
+        _replace(file, refreshed_card(text, updates, file.name))
+    if as_json:
+        print_json({"file": str(file), "written": bool(updates) and write, "changes": [asdict(u) for u in updates]})
+    elif not updates:
+        print_page([f"{file}: the prices of {card.llm.model if card.llm else ''} are those of genai-prices."])
+    else:
+        end = f"Written to {file}." if write else f"Nothing is written yet: `budgetsim rates refresh {file} --write`."
+        print_page([updates_table(updates), end])
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a card anew, whole or not at all.
+
+    raises : InputError where it cannot be written
+    """
+    from budgetsim.errors import InputError
+
+    new = file.with_name(file.name + ".new")
+    try:
+        new.write_text(text, encoding="utf-8")
+        new.replace(file)
+    except OSError as error:
+        raise InputError(f"{file} cannot be written ({error.strerror}); copy it with `budgetsim rates init`.") from None
+
+
+@app.command()
 def check(file: Annotated[Path, typer.Argument(help="Rate card.")], as_json: Json = False) -> None:
     """Check a card: unknown keys, prices that are missing, negative or without source and date."""
     card = read_rates(file)

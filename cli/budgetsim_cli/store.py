@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from budgetsim_cli.console import Create, Json, Store, find_store, print_json, print_page, say
+from budgetsim_cli.console import Create, Json, Rates, Store, find_store, print_json, print_page, read_rates, say
+from budgetsim_cli.question import Compute
 
 MOST_TOLD = 20  # lines about what was left out
 
@@ -170,6 +171,31 @@ def export(
         print_json({"files": files})
     else:
         print_page(["\n".join(files)])
+
+
+@app.command()
+def price(
+    rates: Rates = None,
+    compute: Compute = "published",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    store: Store = None,
+    create: Create = False,
+    as_json: Json = False,
+) -> None:
+    """Show what every result would cost under a card; dollars are computed, never stored."""
+    from budgetsim.answers.prices import price_store, priced_row
+    from budgetsim.answers.pricing import Pricing
+    from budgetsim.store.query import QueryResult
+    from budgetsim_cli.inquiry import check_compute
+
+    pricing = Pricing(read_rates(rates), check_compute(compute))
+    rows = [priced_row(point) for point in price_store(find_store(store, create), pricing)]
+    table = QueryResult(list(rows[0]) if rows else [], [tuple(row.values()) for row in rows])
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerows([table.columns, *([_cell(value) for value in row] for row in table.rows)])
+    else:
+        _print(table, as_json)
 
 
 @app.command()

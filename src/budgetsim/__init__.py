@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices, Rival, Selection, choices, open_choices, rivals
     from budgetsim.answers.evidence import Evidence, load_evidence, task_fit
     from budgetsim.answers.points import Point, PointAnswer, parse_points
+    from budgetsim.answers.prices import price_points
     from budgetsim.answers.pricing import Pricing
     from budgetsim.answers.sensitivity import Sensitivity, trace_sensitivity
     from budgetsim.choosing.allocate import BestInputs, allocate
@@ -54,15 +55,22 @@ if TYPE_CHECKING:
     from budgetsim.laws.target import Requirement, labels_for
     from budgetsim.pilots.condition import observe
     from budgetsim.pilots.nextrun import NextAnswer, NextRun, rank_runs
+    from budgetsim.report.notebook import Answer, curves, frontier, optimize, simulate
     from budgetsim.store.database import open_reader
     from budgetsim.store.location import StorePaths, locate
     from budgetsim.store.query import points_frame
 
 _HOME = {
     "__version__": "_version",
+    "Answer": "report.notebook",
+    "curves": "report.notebook",
+    "frontier": "report.notebook",
+    "optimize": "report.notebook",
+    "simulate": "report.notebook",
     "Choices": "answers.choices",
     "Evidence": "answers.evidence",
     "Pricing": "answers.pricing",
+    "price_points": "answers.prices",
     "Selection": "answers.choices",
     "Rival": "answers.choices",
     "choices": "answers.choices",
@@ -148,6 +156,7 @@ _HOME = {
 __all__ = [
     "TASKS",
     "Allocation",
+    "Answer",
     "BestInputs",
     "BudgetsimError",
     "Choices",
@@ -198,6 +207,7 @@ __all__ = [
     "chance_of_best",
     "choices",
     "cost_model",
+    "curves",
     "distill_flops",
     "expansion_path",
     "expected_regret",
@@ -205,6 +215,7 @@ __all__ = [
     "fit_surface",
     "fit_task",
     "forward_flops",
+    "frontier",
     "get_task",
     "indifference_curve",
     "labels_for",
@@ -213,6 +224,7 @@ __all__ = [
     "observe",
     "open_choices",
     "open_reader",
+    "optimize",
     "optimize_task",
     "pareto_front",
     "parse_points",
@@ -220,10 +232,12 @@ __all__ = [
     "points_frame",
     "pool_prior",
     "predict",
+    "price_points",
     "rank_runs",
     "reach_target",
     "rivals",
     "run_interval",
+    "simulate",
     "substitution_rate",
     "task_fit",
     "trace_frontier",

@@ -38,9 +38,9 @@ from budgetsim.measure import get_preset
 from budgetsim.report.listing import findings_page
 from budgetsim.report.points import point_words
 from budgetsim.report.wording import note_words
-from budgetsim.store.location import StorePaths
+from budgetsim.store.location import StorePaths, find_card
 from budgetsim.store.query import ComputeRow, ScoreRow, StageRow
-from budgetsim_cli.console import check_amount, check_percent, find_rates
+from budgetsim_cli.console import check_amount, check_percent
 from budgetsim_cli.inquiry import Inquiry, TaskReport, buys_training, check_strategies, read_terms, refuse_unbought
 from budgetsim_cli.main import app, main
 from budgetsim_cli.measure import _limits
@@ -170,7 +170,7 @@ def test_other_tasks_beside_a_fit_are_of_the_same_kind_and_not_the_task_itself()
     found = evidence(related=tuple(rows), measurements=(rows[0], rows[3]))
     assert [m.task for m in found.others("stance")] == ["fever"]
     assert [m.key for m in found.rows("stance")] == [0]
-    assert evidence(sets={"stance": MINE, "nq": PAPER}).tasks == ["nq"]
+    assert evidence(sets={"stance": MINE, "nq": PAPER}).tasks == ["nq", "stance"]
     assert evidence(sets={"stance": MINE, "fever": MINE, "unheard": MINE}).tasks == ["fever", "stance"]
 
 
@@ -459,12 +459,12 @@ def test_a_range_of_budgets_has_even_steps_of_a_factor_and_one_is_half_to_twice_
 
 def test_a_file_of_that_name_goes_before_an_example(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert find_rates(Path("late-2026")).is_file()
+    assert find_card(Path("late-2026")).is_file()
     Path("late-2026").write_text("mine")
-    assert find_rates(Path("late-2026")) == Path("late-2026")
-    assert find_rates(None) != Path("rates.yaml")
+    assert find_card(Path("late-2026")) == Path("late-2026")
+    assert find_card(None) != Path("rates.yaml")
     Path("rates.yaml").write_text("mine")
-    assert find_rates(None) == Path("rates.yaml")
+    assert find_card(None) == Path("rates.yaml")
 
 
 def run(*words):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from budgetsim.fitting.sampler import _KEEP, _move, _next_step, systematic, temper
+from budgetsim.fitting.sampler import _KEEP, _correlation, _move, _next_step, _settle, systematic, temper
 
 
 @pytest.mark.parametrize("offset", [0.0, -700.0])
@@ -61,6 +61,20 @@ def test_moves_leave_prior_times_powered_likelihood_as_it_is(power):
     np.testing.assert_array_equal(fit, log_likelihood(z))
     assert z.mean() == pytest.approx(4 * power / (1 + 2 * power), abs=0.06)
     assert z.var() == pytest.approx(1 / (1 + 2 * power), rel=0.1)
+
+
+def test_particles_move_until_they_have_forgotten_where_they_stood():
+    """Two coordinates that the data tie to a line a hundredth wide: a few moves are not enough, and it is noticed."""
+
+    def log_likelihood(z):
+        return -0.5 * ((z[:, 0] - z[:, 1]) / 0.01) ** 2
+
+    rng = np.random.default_rng(5)
+    z = np.repeat(rng.standard_normal((1000, 1)), 2, axis=1) / np.sqrt(2) + 0.002 * rng.standard_normal((1000, 2))
+    moved, _ = _settle(log_likelihood, z, log_likelihood(z), 1.0, rng, 0.3)
+    assert np.abs(_correlation(moved, z)).mean() < 0.3
+    np.testing.assert_allclose(_correlation(moved, z), [np.corrcoef(moved[:, i], z[:, i])[0, 1] for i in range(2)])
+    assert moved[:, 0].var() == pytest.approx(0.5, rel=0.2)
 
 
 def test_rows_are_drawn_as_often_as_they_weigh_give_or_take_one():

@@ -91,6 +91,15 @@ def test_without_labels_or_texts_there_is_nothing_but_the_floor():
     assert ((annotate.draws >= 0) & (annotate.draws <= 1)).all()
 
 
+def test_below_the_fewest_counts_of_others_the_rise_is_a_line_in_log_counts():
+    """Nobody distilled from fewer than 10,000 texts: at 100 of them half of the way in log(1 + n), half of the rise."""
+    seen = gather(others(), FACTS)
+    (surface,) = forecast_surfaces(seen, start(), "new", [DISTILL])
+    low, high = surface.draws[:, 9, 1] - 1 / 3, surface.draws[:, 9, 6] - 1 / 3  # 2,000 labels; 100 and 10,000 texts
+    np.testing.assert_allclose(low, high * np.log1p(100) / np.log1p(10_000), atol=1e-9)
+    assert (surface.draws[:, 9, 5] <= np.maximum(surface.draws[:, 9, 6], 1 / 3) + 1e-9).all()
+
+
 def test_the_same_seed_gives_the_same_worlds():
     seen = gather(others(), FACTS)
     one, two = (forecast_surfaces(seen, start(), "new", [DISTILL], seed=3)[0] for _ in range(2))
@@ -112,6 +121,15 @@ def test_replicates_are_one_cell_with_the_mean_and_the_count():
     seen = gather(twice, FACTS)
     assert seen.n_runs.tolist() == [2.0]
     assert len(seen.cells) == 1
+
+
+def test_rows_without_labels_are_no_cells_but_an_llm_stands_where_slopes_pivot():
+    llm = Route(strategy="annotate", student="llm:chat:x")
+    seen = gather([row("a", ANNOTATE, 0, 0, 0.6), row("a", llm, 0, 0, 0.7), row("b", ANNOTATE, 100, 0, 0.5)], FACTS)
+    assert sorted(seen.cells.x[:, 0].round(3).tolist()) == [
+        round(float(np.log1p(100)), 3),
+        round(float(np.log1p(1000)), 3),
+    ]
 
 
 def test_the_first_run_is_the_one_that_takes_most_variance_away():

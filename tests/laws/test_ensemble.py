@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from budgetsim.fitting.parameters import Parameter
 from budgetsim.fitting.residual import Residual
@@ -13,6 +15,8 @@ from budgetsim.laws.ensemble import (
     Process,
     _downweight,
     _slope,
+    deviations,
+    discrepancies,
     draw_parameters,
     drift,
     expected,
@@ -135,9 +139,9 @@ def test_what_is_left_over_is_told_to_be_noise_or_a_process():
 
 
 def test_without_rows_nothing_is_left_over_at_the_prior_odds():
-    """Against each amplitude, weighed by a log normal of deviation 1.5 about its expectation, none at all weighs 3."""
+    """Against each amplitude, weighed by a log normal about its expectation, none at all weighs 3."""
     drawn = settings_of(np.zeros(0), np.zeros((0, 1)), 40_000)
-    others = np.exp(-0.5 * (np.linspace(-4.5, 4.5, 13)[1:] / 1.5) ** 2).sum()
+    others = np.exp(-0.5 * (np.linspace(-4.5, 4.5, 13)[1:] / DEFAULT.vague) ** 2).sum()
     assert (drawn.amplitude == drawn.amplitude.min()).mean() == pytest.approx(3 / (3 + others), abs=0.01)
 
 
@@ -150,3 +154,22 @@ def test_the_expected_residual_is_the_mean_over_all_draws_of_its_settings():
     ]
     each = np.concatenate([p.residual.mean(new, np.tile(left, (len(p.noise), 1)), p.amplitude, p.noise) for p in parts])
     np.testing.assert_allclose(expected(parts, new, left), each.mean(axis=0))
+
+
+def test_discrepancies_of_each_growth_are_quantiles_of_a_student_t():
+    """400 draws of 10 growths: 40 quantiles of t (4) each, in no order."""
+    found = discrepancies(DEFAULT, 400, 0)[:, 0]
+    wanted = student.ppf((np.arange(40) + 0.5) / 40, 4)
+    for growth in range(10):
+        np.testing.assert_allclose(np.sort(found[growth::10]), wanted)
+    assert abs(np.corrcoef(found[0::10], found[1::10])[0, 1]) < 0.5
+
+
+def test_deviations_of_a_run_are_normal_quantiles_in_an_order_of_the_points_own():
+    points = np.array([[0.5], [2.0], [0.5 + 1e-9]])
+    found = deviations(points, 400, 0)
+    wanted = norm.ppf((np.arange(400) + 0.5) / 400)
+    np.testing.assert_allclose(np.sort(found, axis=0), np.repeat(wanted[:, None], 3, axis=1))
+    np.testing.assert_array_equal(found[:, 0], found[:, 2])
+    assert abs(np.corrcoef(found[:, 0], found[:, 1])[0, 1]) < 0.15
+    assert deviations(np.empty((0, 1)), 400, 0).shape == (400, 0)

@@ -145,6 +145,25 @@ def test_intervals_grow_outside_the_data():
     assert (np.diff(width) > 0).all()
 
 
+def test_an_interval_does_not_depend_on_what_else_is_asked():
+    """Alone, among others, in any order, twice: the same draws at the same size; new runs at two sizes are two."""
+    fit = fit_curve(SIZES, _errors())
+    sizes = [6000.0, SIZES[0] * 1.5, 1e6, SIZES[-1] * 8, 6000.0]
+    together, turned = fit.predict(sizes), fit.predict(sizes[::-1])
+    np.testing.assert_allclose(together.draws, turned.draws[:, ::-1], rtol=1e-12)
+    for i, size in enumerate(sizes):
+        np.testing.assert_allclose(fit.predict([size]).draws[:, 0], together.draws[:, i], rtol=1e-12)
+        np.testing.assert_allclose(fit.predict([size]).lower[0], together.lower[i], rtol=1e-12)
+
+
+def test_widths_beyond_the_data_are_not_left_to_chance():
+    """Independent Student draws, 40 of each growth, scatter by a tenth from seed to seed; evenly spread ones by less."""
+    fits = [fit_curve(SIZES, _errors(), seed=seed) for seed in range(8)]
+    far = [fit.predict([SIZES[-1] * 64]) for fit in fits]
+    widths = [float(np.log(p.upper[0] / p.lower[0])) for p in far]
+    assert np.std(widths) / np.mean(widths) < 0.05
+
+
 def test_draws_take_the_growths_in_turn():
     options = replace(DEFAULT, growths=((0.01, 0.0), (0.0, 0.5)), grow_power=1.0)
     scale = drift(options, slope=0.2, beyond=np.array([0.0, 2.0]), n=5)

@@ -135,8 +135,10 @@ def _answer_route(
 
     name = points[0].design.task
     try:
+        if points[0].design.route.kind.is_trained:
+            evidence.set_of(name)
         facts = get_task(name)
-    except InputError as error:  # of a task that nobody has heard of; the others of a file are answered
+    except (InputError, NoEvidenceError) as error:  # of a task nobody knows; the others of a file are answered
         return refuse_points(points, str(error))
     try:
         if not points[0].design.route.kind.is_trained:
@@ -220,6 +222,7 @@ def choices(
     fit : another than the stored one of the evidence
     raises : MissingPriceError, NoEvidenceError
     """
+    evidence.set_of(task)  # a name that nobody knows has no evidence
     facts = get_task(task)
     fit = fit or stored_fit(evidence, task)
     if fit is None:

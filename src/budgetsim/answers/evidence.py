@@ -193,7 +193,7 @@ def task_fit(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFi
     raises : NoEvidenceError where the set has no rows of that task
     """
     evidence.set_of(task)
-    return evidence.forecasts.get(task) or stored_fit(evidence, task) or fit_and_store(evidence, task, say)
+    return stored_fit(evidence, task) or fit_and_store(evidence, task, say)
 
 
 def fit_and_store(evidence: Evidence, task: str, say: Say = lambda _: None) -> TaskFit:
@@ -214,7 +214,9 @@ def fit_and_store(evidence: Evidence, task: str, say: Say = lambda _: None) -> T
 
 
 def stored_fit(evidence: Evidence, task: str) -> TaskFit | None:
-    """The fit that lies beside the store or ships with the package, if it is of these very rows."""
+    """The forecast of a task without runs, else the fit, beside the store or in the package, of these very rows."""
+    if task in evidence.forecasts:
+        return evidence.forecasts[task]
     folders = [evidence.paths.fits, package_data("fits")]
     return load_fit(folders, evidence.set_of(task), task, evidence.rows(task), evidence.others(task))
 

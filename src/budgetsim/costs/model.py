@@ -151,10 +151,9 @@ def llm_usd_per_label(price: LlmPrice, task: Task) -> float:
 
     Token counts are the task's estimates, characters / 4.
     """
-    examples = price.prompt_examples
-    tokens_in = (examples + 1) * task.source_tokens + examples * task.target_tokens
-    tokens_out = task.target_tokens
-    return (tokens_in * float(price.usd_per_mtok_input) + tokens_out * float(price.usd_per_mtok_output)) / 1e6
+    tokens = price.prompt_examples * (task.source_tokens + task.target_tokens)
+    usd = tokens * float(price.paid_examples) + task.source_tokens * float(price.paid_input)
+    return (usd + task.target_tokens * float(price.paid_output)) / 1e6
 
 
 def cost_model(strategy: Strategy, task: Task, card: RateCard, hours: Hours | None) -> CostModel:

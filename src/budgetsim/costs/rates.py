@@ -128,8 +128,38 @@ class LlmPrice(_Sourced):
     usd_per_mtok_input: Usd
     usd_per_mtok_output: Usd
     usd_per_mtok_cached: Usd | None = None  # input that the server kept from an earlier request; None: as other input
+    usd_per_mtok_input_batch: Usd | None = None  # of answers that may take a day
+    usd_per_mtok_output_batch: Usd | None = None
+    batch: Annotated[bool, Field(strict=True)] = False  # labels are asked for in batches
+    examples_cached: Annotated[bool, Field(strict=True)] = False  # the prompt's examples are kept by the server
     prompt_examples: Count = 0  # labelled examples in the prompt
     note: Text | None = None
+
+    @model_validator(mode="after")
+    def _asked_as_priced(self) -> LlmPrice:
+        if self.batch and (self.usd_per_mtok_input_batch is None or self.usd_per_mtok_output_batch is None):
+            raise ValueError("usd_per_mtok_input_batch and usd_per_mtok_output_batch with batch: true")
+        if self.examples_cached and (self.batch or self.usd_per_mtok_cached is None):
+            raise ValueError("usd_per_mtok_cached with examples_cached: true, and no batch")
+        return self
+
+    @property
+    def paid_input(self) -> Decimal:
+        """US dollars a million tokens of input as labels are asked for."""
+        batched = self.usd_per_mtok_input_batch if self.batch else None
+        return self.usd_per_mtok_input if batched is None else batched
+
+    @property
+    def paid_examples(self) -> Decimal:
+        """As `paid_input`, of the examples that every prompt begins with."""
+        cached = self.usd_per_mtok_cached if self.examples_cached else None
+        return self.paid_input if cached is None else cached
+
+    @property
+    def paid_output(self) -> Decimal:
+        """As `paid_input`, of output."""
+        batched = self.usd_per_mtok_output_batch if self.batch else None
+        return self.usd_per_mtok_output if batched is None else batched
 
 
 class Pool(_Sourced):

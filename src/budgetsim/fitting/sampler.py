@@ -20,6 +20,9 @@ LogLikelihood = Callable[[Floats], Floats]
 
 _KEEP = 0.6  # share of effective particles that a step in temperature keeps
 _MAX_STEPS = 60
+_MOVES = 6  # between two looks at how much is forgotten
+_MOST_MOVES = 180  # at one power
+_MEMORY, _LAST_MEMORY = 0.5, 0.3  # correlation with the start that is left, at any power and at the last
 _SUBSET = 0.5  # chance of a coordinate to be moved,
 _ALL = 0.2  # and of a particle to move in all of them
 
@@ -38,13 +41,14 @@ def temper(
     rng: np.random.Generator,
     *,
     n_particles: int = 1000,
-    n_moves: int = 24,
 ) -> Sample:
     """Move draws of the prior to the posterior by raising the likelihood's power from 0 to 1.
 
+    At every power particles move until they have forgotten where they stood before.
+
     log_likelihood : (particles, dimensions) -> (particles,)
-    source : Del Moral, Doucet & Jasra (2006), Sequential Monte Carlo samplers; moves: ter Braak
-        (2006), differential evolution Markov chain
+    source : Del Moral, Doucet & Jasra (2006), Sequential Monte Carlo samplers; how many moves: Kantas, Beskos &
+        Jasra (2014); moves: ter Braak (2006), differential evolution Markov chain
 
     >>> ask = lambda z: -0.5 * ((z[:, 0] - 1.0) / 0.5) ** 2
     >>> sample = temper(ask, 1, np.random.default_rng(0))
@@ -62,11 +66,30 @@ def temper(
         pick = systematic(weight, n_particles, rng)
         z, fit = z[pick], fit[pick]
         last = power >= 1.0 - 1e-12
-        for _ in range(2 * n_moves if last else n_moves):
-            z, fit = _move(log_likelihood, z, fit, power, rng)
+        z, fit = _settle(log_likelihood, z, fit, power, rng, _LAST_MEMORY if last else _MEMORY)
         if last:
             break
     return Sample(z, evidence)
+
+
+def _settle(
+    log_likelihood: LogLikelihood, z: Floats, fit: Floats, power: float, rng: np.random.Generator, memory: float
+) -> tuple[Floats, Floats]:
+    """Move until coordinates correlate with those at the start by less than `memory` in the mean, or _MOST_MOVES."""
+    start = z
+    for _ in range(_MOST_MOVES // _MOVES):
+        for _ in range(_MOVES):
+            z, fit = _move(log_likelihood, z, fit, power, rng)
+        if np.abs(_correlation(z, start)).mean() < memory:
+            break
+    return z, fit
+
+
+def _correlation(left: Floats, right: Floats) -> Floats:
+    """Of each column with its like, (dimensions,)."""
+    left, right = left - left.mean(axis=0), right - right.mean(axis=0)
+    out: Floats = (left * right).sum(axis=0) / np.sqrt((left**2).sum(axis=0) * (right**2).sum(axis=0) + 1e-300)
+    return out
 
 
 def _next_step(fit: Floats, room: float) -> float:

@@ -106,8 +106,9 @@ def with_floor(facts: Facts, scores: Sequence[float]) -> Facts:
     return replace(facts, floor=min(max(min(scores) - 0.01, 0.0), 0.95))
 
 
+LLM: Final = "llm"  # the family of models that answer without being taught
 _FAMILIES: Final = (
-    ("llm:", "llm"), ("tfidf", "counts"), ("overlap", "counts"),
+    ("llm:", LLM), ("tfidf", "counts"), ("overlap", "counts"),
     ("embeddings", "frozen"), ("encoder", "frozen"), ("linear-probe", "frozen"),
     ("setfit", "warm"), ("adapet", "warm"), ("perfect", "warm"), ("prompt", "warm"), ("nli", "warm"),
     ("t5-v1_1-small", "t5"), ("t5-v1_1", "t5"), ("pico", "tiny"),
@@ -132,5 +133,6 @@ def learner_of(route: Route) -> str:
 
 
 def is_usable(m: Measurement) -> bool:
-    """Whether a row's counts are known."""
-    return m.route.strategy in ("annotate", "distill") and all(v is not None for v in m.inputs)
+    """Whether a row's counts are known, and some label or LLM speaks: no curve over log labels begins at none."""
+    known = m.route.strategy in ("annotate", "distill") and all(v is not None for v in m.inputs)
+    return known and (bool(m.n_labels) or family_of(m.route) == LLM)

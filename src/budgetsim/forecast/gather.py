@@ -10,8 +10,8 @@ import numpy as np
 
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement, Route
-from budgetsim.forecast.facts import Facts, family_of, is_usable, learner_of, with_floor
-from budgetsim.forecast.process import Cells
+from budgetsim.forecast.facts import LLM, Facts, family_of, is_usable, learner_of, with_floor
+from budgetsim.forecast.process import CENTRE, Cells
 from budgetsim.forecast.scale import to_scale
 
 
@@ -74,10 +74,15 @@ def place(designs: Sequence[tuple[str, Route, float, float]], names: Names) -> C
         np.array([tasks.index(task) for task, *_ in designs], dtype=np.float64),
         np.array([_number(names.learners, learner_of(r)) for _, r, *_ in designs], dtype=np.float64),
         np.array([_number(names.families, family_of(r)) for _, r, *_ in designs], dtype=np.float64),
-        np.log1p(np.array([[n, u] for *_, n, u in designs], dtype=np.float64).reshape(-1, 2)),
+        np.array([_size(r, n, u) for _, r, n, u in designs], dtype=np.float64).reshape(-1, 2),
         np.array([f.traits for f in facts], dtype=np.float64).reshape(-1, n_traits),
         np.array([f.floor for f in facts], dtype=np.float64),
     )
+
+
+def _size(route: Route, n: float, u: float) -> tuple[float, float]:
+    """Where a design lies on the axes; a model that is not taught stands where slopes pivot."""
+    return (float(CENTRE[0]), 0.0) if family_of(route) == LLM else (float(np.log1p(n)), float(np.log1p(u)))
 
 
 def _number(known: Mapping[str, int], name: str) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -12,11 +14,14 @@ from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Route
 from budgetsim.design.surface import Support, Surface
 from budgetsim.forecast.gather import Seen, place
-from budgetsim.forecast.process import Hypers, condition, run_variance
-from budgetsim.forecast.scale import to_score
+from budgetsim.forecast.process import Hypers, condition
+from budgetsim.forecast.scale import stretch, to_score
 
-LABELS: Final = (0.0, 10.0, 30.0, 100.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4, 3e4, 1e5, 1e6)
-TEXTS: Final = (0.0, 100.0, 1e3, 3e3, 1e4, 3e4, 1e5, 1e6)
+LABELS: Final = (0.0, 10.0, 30.0, 60.0, 100.0, 200.0, 350.0, 600.0, 1e3, 2e3, 3.5e3, 6e3, 1e4, 2e4, 5e4, 1e5, 1e6)
+TEXTS: Final = (0.0, 100.0, 300.0, 1e3, 3e3, 6e3, 1e4, 2e4, 5e4, 1e5, 3e5, 1e6)
+
+
+FEWEST: Final = 0.1  # share of designs below the counts from which on the process is believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ def forecast_surfaces(
 ) -> tuple[Surface, ...]:
     """Joint draws of the mean score of some routes on a task, given everything that was run, also on the task.
 
-    A learner that has no label, or no text to learn from, scores the floor.
+    A learner that has no label, or no text to learn from, scores the floor; from there to the fewest labels or texts
+    that nine in ten designs of others have, its score rises along a straight line in their logarithm.
     """
     designs = [(task, route, n, u) for route in routes for n in LABELS for u in _texts(route)]
     rng = np.random.default_rng(seed)
@@ -51,36 +57,60 @@ def forecast_surfaces(
     z = posterior.draws(n_draws, rng)
     floor = float(at.floor[0])
     scores = to_score(z, floor)
-    nothing = np.array([n == 0 or (u == 0 and route.kind.has_teacher) for _, route, n, u in designs])
-    scores[:, nothing] = floor
     out, first = [], 0
     for route in routes:
         shape = (len(LABELS), len(TEXTS)) if route.kind.has_teacher else (len(LABELS),)
         cells = slice(first, first + int(np.prod(shape)))
         first = cells.stop
-        out.append(_surface(seen, h, task, route, scores[:, cells].reshape(-1, *shape), z[:, cells], floor, rng))
+        draws = _from_the_floor(scores[:, cells].reshape(-1, *shape), _least(seen, task, route), floor)
+        out.append(_surface(seen, h, task, route, draws, z[:, cells], floor, rng))
     return tuple(out)
+
+
+def _least(seen: Seen, task: str, route: Route) -> Floats:
+    """The fewest labels (and texts) of a route that nine in ten of its designs have, as log(1 + n)."""
+    mark = place([(task, route, 0.0, 0.0)], seen.names)
+    x = seen.cells.x[seen.cells.learner == mark.learner[0]][:, : len(route.kind.inputs)]
+    return np.quantile(x, FEWEST, axis=0) if len(x) else np.zeros(len(route.kind.inputs))
+
+
+def _from_the_floor(draws: Floats, least: Floats, floor: float) -> Floats:
+    """Surfaces whose rise over the floor below the least counts is a share of the rise there.
+
+    draws : (n, labels) or (n, labels, texts); least : (n_inputs,), log(1 + n)
+    """
+    rise = draws - floor
+    for axis, (knots, low) in enumerate(zip((LABELS, TEXTS)[: len(least)], least, strict=True), 1):
+        at = np.log1p(np.array(knots))
+        if low <= 0:
+            continue
+        lifted = np.moveaxis(rise, axis, -1).copy()
+        there = np.array([np.interp(low, at, row) for row in lifted.reshape(-1, len(at))]).reshape(lifted.shape[:-1])
+        lifted[..., at < low] = there[..., None] * (at[at < low] / low)
+        rise = np.moveaxis(lifted, -1, axis)
+    return floor + rise
 
 
 def _surface(
     seen: Seen, h: Hypers, task: str, route: Route, draws: Floats, z: Floats, floor: float, rng: np.random.Generator
 ) -> Surface:
-    sd = np.sqrt(h.noise + h.misfit / _steepness(z, floor) ** 2)
-    n = len(draws)
-    quantiles = np.sort(rng.standard_normal(8001))[np.linspace(0, 8000, n + 2).astype(int)[1:-1]]
+    steep = float(stretch(np.median(z, keepdims=True), floor).item())  # of the scale, at the middle of the surface
+    sd = np.sqrt(h.noise + h.misfit / steep**2)
     return Surface(
         route=route,
         knots=(np.array(LABELS), np.array(TEXTS))[: draws.ndim - 1],
         draws=draws,
-        run_noise=float(sd) * rng.permutation(quantiles / max(quantiles.std(), 1e-9)),
+        run_noise=float(sd) * rng.permutation(_normal_quantiles(len(draws))),
         support=support_of_others(seen, task, route),
         n_rows=basis_of(seen, task, route).n_rows,
     )
 
 
-def _steepness(z: Floats, floor: float) -> float:
-    """dz/ds at the middle of the surface."""
-    return float(np.sqrt(run_variance(np.array([np.median(z)]), np.array([floor]), Hypers(0, z, z, 1, 1.0, 0))[0]))
+@cache
+def _normal_quantiles(n: int) -> Floats:
+    """n quantiles of the standard normal, evenly through it: every query of n worlds has the same spread of runs."""
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((k + 0.5) / n) for k in range(n)])
 
 
 def support_of_others(seen: Seen, task: str, route: Route) -> Support:

@@ -24,6 +24,8 @@ from budgetsim.laws.ensemble import (
     LawFit,
     Options,
     Prediction,
+    deviations,
+    discrepancies,
     draw_parameters,
     drift,
     expected,
@@ -91,8 +93,7 @@ class CurveFit:
         raises : InputError if a size is negative or not finite
         """
         lx = self._scale.log_size(_sizes_to_predict(sizes))
-        discrepancy = np.random.default_rng([self.seed, 2]).standard_t(4, size=(self.n_draws, 1))
-        draws = self._worlds(lx, self._beyond(lx), discrepancy)
+        draws = self._worlds(lx, self._beyond(lx))
         draws += self._centre(lx) - np.median(draws, axis=0)
         out: Floats = np.clip(self._scale.unit * np.exp(np.clip(draws, -_FAR, _FAR)), *self._limits)
         return out
@@ -142,20 +143,19 @@ class CurveFit:
 
     def _draws(self, lx: Floats, beyond: Floats, centre: Floats) -> Floats:
         """Log errors of new runs."""
-        rng = np.random.default_rng([self.seed, 1])
-        run = self._noise_draws[:, None] * rng.standard_normal((self.n_draws, len(lx)))
-        out: Floats = self._worlds(lx, beyond, rng.standard_t(4, size=(self.n_draws, 1))) + run
+        run = self._noise_draws[:, None] * deviations(lx[:, None], self.n_draws, self.seed)
+        out: Floats = self._worlds(lx, beyond) + run
         return out - (np.median(out, axis=0) - centre)
 
-    def _worlds(self, lx: Floats, beyond: Floats, discrepancy: Floats) -> Floats:
-        """Expected log errors of every draw: law, residual, and beyond the data a discrepancy of unit (draws, 1)."""
+    def _worlds(self, lx: Floats, beyond: Floats) -> Floats:
+        """Expected log errors of every draw: law, residual, and beyond the data a discrepancy."""
         curves = np.concatenate(
             [LAWS[n].log_error(t, lx, self._frame)[0] for n, t in zip(self.laws, self._theta, strict=True)]
         )
         paths = _interpolate(lx, self._knots, self._paths)
         end = self._centre(np.array([self._frame.last - 1.0, self._frame.last]))
         scale = drift(self.options, abs(end[1] - end[0]), beyond, len(curves))
-        out: Floats = curves + paths + discrepancy * scale
+        out: Floats = curves + paths + discrepancies(self.options, len(curves), self.seed) * scale
         return out
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
 from budgetsim.design.arrays import Floats
 from budgetsim.design.surface import Kind
@@ -48,10 +49,11 @@ class Options:
     n_steps: int = 40
     robust_rounds: int = 0  # times that rows far off are given less weight
     n_draws: int = 400
-    noise_prior: float = 0.01  # relative deviation of a run
+    noise_prior: float = 0.01  # relative deviation of rows about a law
     noise_rows: float = 2.0  # what that is worth in observations
     lengths: tuple[float, ...] = (3.0, 1.0)  # of the residual process, e-folds; the likelihood weighs them
     amplitude_prior: float = 0.01
+    run_noise: float = 0.005  # relative deviation of a run about law and residual (bench/studies/inside_width.py)
     vague: float = 1.5  # log standard deviation of both expectations
     spike: float = 3.0  # prior odds that nothing is left over but noise
     growths: tuple[Growth, ...] = GROWTHS  # of the discrepancy; draws take them in turn
@@ -62,6 +64,8 @@ class Options:
 
 
 DEFAULT: Final = Options()
+_FREEDOM = 4.0  # degrees of freedom of the discrepancy
+_SAME = 1e-6  # log sizes: closer points are the same, whatever their unit
 _BASIN = 3.0  # explanations this much worse than the best are dropped
 
 
@@ -255,6 +259,30 @@ def drift(options: Options, slope: float, beyond: Floats, n: int) -> Floats:
     return out
 
 
+def discrepancies(options: Options, n: int, seed: int) -> Floats:
+    """The discrepancy of each draw in units of its scale, (n, 1): Student-t (4), evenly spread over those of a growth.
+
+    Independent draws would leave the width of an interval to chance, as few of each growth lie in the tails.
+    """
+    rng, k, out = np.random.default_rng([seed, 2]), len(options.growths), np.empty(n)
+    for growth in range(min(k, n)):
+        many = len(out[growth::k])
+        out[growth::k] = stdtrit(_FREEDOM, (rng.permutation(many) + 0.5) / many)
+    return out[:, None]
+
+
+def deviations(points: Floats, n: int, seed: int) -> Floats:
+    """What a new run at each point deviates in each draw, in units of its noise: quantiles of a normal, (n, points).
+
+    Their order is the point's own, so a run at one point does not depend on what else is asked.
+    points : (points, inputs), log sizes; those that differ by less than _SAME are one
+    """
+    quantiles = ndtri((np.arange(n) + 0.5) / n)
+    names = np.round(points / _SAME).astype(np.int64).view(np.uint64).tolist()
+    orders = [np.random.default_rng([seed, 1, *name]).permutation(quantiles) for name in names]
+    return np.stack(orders, axis=1) if orders else np.empty((n, 0))
+
+
 _RATIOS = np.exp(np.linspace(-4.5, 4.5, 13))  # of amplitude and noise to what is expected of them
 
 
@@ -275,10 +303,10 @@ def process(
     left : (rows,) what the law's best leaves over
     """
     amplitude = np.repeat(options.amplitude_prior * _RATIOS, len(_RATIOS))
-    noise = np.tile(options.noise_prior * _RATIOS, len(_RATIOS))
+    noise = np.tile(options.run_noise * _RATIOS, len(_RATIOS))
     many = np.repeat(left[None], len(amplitude), axis=0)
     prior = -0.5 * (np.log(amplitude / options.amplitude_prior) / options.vague) ** 2
-    prior -= 0.5 * (np.log(noise / options.noise_prior) / options.vague) ** 2
+    prior -= 0.5 * (np.log(noise / options.run_noise) / options.vague) ** 2
     absent = amplitude == amplitude.min()
     prior += np.where(absent, 0.5 * (4.5 / options.vague) ** 2 + np.log(options.spike), 0.0)
     log_post = np.concatenate([r.log_likelihood(many, amplitude, noise) + prior for r in residuals])

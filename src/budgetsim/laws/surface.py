@@ -27,6 +27,8 @@ from budgetsim.laws.ensemble import (
     Options,
     Prediction,
     Process,
+    deviations,
+    discrepancies,
     draw_parameters,
     drift,
     expected,
@@ -109,19 +111,20 @@ class SurfaceFit:
         return out / len(self._fits)
 
     def _draws(self, at: Floats, beyond: Floats, centre: Floats) -> Floats:
-        rng = np.random.default_rng([self.seed, 1])
-        parts = []
+        n = sum(len(theta) for theta in self._theta)
+        unit, parts, done = deviations(at, n, self.seed), [], 0
         for f, theta, left, processes in zip(self._fits, self._theta, self._left_draws, self._processes, strict=True):
             curves = f.law.log_error(theta, at, self._frame)[0]
             stops = np.cumsum([0, *(len(p.noise) for p in processes)])
             for p, start, stop in zip(processes, stops[:-1], stops[1:], strict=True):
                 mean, sd = p.residual.conditional(at, left[start:stop], p.amplitude, p.noise)
-                run = np.hypot(sd, p.noise[:, None]) * rng.standard_normal(mean.shape)
+                run = np.hypot(sd, p.noise[:, None]) * unit[done + start : done + stop]
                 parts.append(curves[start:stop] + mean + run)
+            done += len(theta)
         out = np.concatenate(parts)
         slope = (self._frame.highest + 1e-9) / max(self._frame.last - self._frame.first, 1.0)
         scale = drift(self.options, slope, np.minimum(beyond, 25.0), len(out))
-        out += rng.standard_t(4, size=(len(out), 1)) * scale
+        out += discrepancies(self.options, len(out), self.seed) * scale
         shifted: Floats = out - (np.median(out, axis=0) - centre)
         return shifted
 

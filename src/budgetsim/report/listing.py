@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
+from budgetsim.answers.llm_prices import PriceUpdate
 from budgetsim.costs.rates import RateCard
 from budgetsim.data.inspection import PRESET_TOKENS, RARE, Findings
 from budgetsim.data.metrics import METRICS
@@ -34,6 +35,12 @@ def rates_table(card: RateCard) -> Table:
         rows=tuple(rows),
         text_columns=frozenset({0, 2, 3}),
     )
+
+
+def updates_table(updates: Sequence[PriceUpdate]) -> Table:
+    """What a refresh would change in a card's `llm:`."""
+    rows = tuple((u.key, u.now or "-", u.then or "-") for u in updates)
+    return Table(title="", headings=("llm", "card", "now"), rows=rows, text_columns=frozenset({0, 1, 2}))
 
 
 def cards_table(cards: Sequence[RateCard]) -> Table:

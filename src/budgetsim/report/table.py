@@ -62,7 +62,8 @@ class Table:
 
     def told(self, width: int | None = None) -> list[tuple[str, Role | None]]:
         """The lines with what each is, for a terminal that shows it by colour."""
-        title: list[tuple[str, Role | None]] = [(show(self.title), "title")] if self.title else []
+        titles = ([show(self.title)] if width is None else wrap(show(self.title), width)) if self.title else []
+        title: list[tuple[str, Role | None]] = [(line, "title") for line in titles]
         kept = self._kept(width)
         if kept is None:
             return title + self._records(width or 0)
@@ -73,7 +74,7 @@ class Table:
         roles: list[Role | None] = [self.roles.get(i) for i in range(len(self.rows))]
         ruled: list[tuple[str, Role | None]] = [(drawn[0], "title"), ("  ".join("-" * size for size in sizes), None)]
         left = [h for i, h in enumerate(self.headings) if i not in kept]
-        more: list[tuple[str, Role | None]] = [(_left_out(left, width or 0), "muted")] if left else []
+        more: list[tuple[str, Role | None]] = [(line, "muted") for line in _left_out(left, width or 0)]
         return [*title, *ruled, *zip(drawn[1:], roles, strict=True), *more]
 
     def _cells(self) -> list[list[str]]:
@@ -120,8 +121,8 @@ def _padded(row: Sequence[str], sizes: Sequence[int], texts: Container[int]) -> 
     ]
 
 
-def _left_out(headings: Sequence[str], width: int) -> str:
-    return f"(no room in {width} columns for: {', '.join(headings)})"
+def _left_out(headings: Sequence[str], width: int) -> list[str]:
+    return wrap(f"(no room in {width} columns for: {', '.join(headings)})", width) if headings else []
 
 
 def wrap(text: str, width: int) -> list[str]:

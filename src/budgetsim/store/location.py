@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from budgetsim.doors.amounts import did_you_mean
+from budgetsim.errors import InputError
+
 DATABASE_NAME: Final = "budgetsim.duckdb"
 ENVIRONMENT_VARIABLE: Final = "BUDGETSIM_STORE"
 PAPER_CARD: Final = "paper-2023"
@@ -90,3 +93,20 @@ def example_cards() -> dict[str, Path]:
     """The rate cards that ship with the package, by name; the paper's is the first."""
     others = sorted(package_data("rates").glob("*.yaml"))
     return {PAPER_CARD: package_data("rates.yaml")} | {path.stem: path for path in others}
+
+
+def find_card(card: Path | None) -> Path:
+    """Where a rate card lies: a file that exists goes before an example of that name; else ./rates.yaml or the paper's.
+
+    raises : InputError where it is neither
+    """
+    if card is None:
+        local = Path("rates.yaml")
+        return local if local.exists() else package_data("rates.yaml")
+    if card.exists():
+        return card
+    examples = example_cards()
+    if str(card) not in examples:
+        near = did_you_mean(card.stem, examples)
+        raise InputError(f"There is no rate card {card}; name a file, or an example: {', '.join(examples)}.{near}")
+    return examples[str(card)]
