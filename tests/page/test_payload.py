@@ -52,7 +52,7 @@ def test_cheap_students_are_all_told_and_those_of_the_miniature_are_marked(folde
         (("--budget", "0"), "--budget: found 0, wanted a finite number above zero"),
         (("-o", "."), "--output: . cannot be written"),
         (("-o", "nowhere/r.html"), "--output: nowhere/r.html cannot be written"),
-        (("--task", "stanse"), "no evidence on task 'stanse'"),
+        (("--task", "stanse"), "Did you mean stance?"),
         (("--grid", "nothing"), "nothing"),
     ],
 )
