@@ -9,9 +9,9 @@ import jsonschema
 import numpy as np
 import pytest
 
-from budgetsim.answers.choices import choices
+from budgetsim.answers.choices import Selection, choices
 from budgetsim.answers.evidence import load_evidence
-from budgetsim.answers.notes import NoAccuracyScale
+from budgetsim.answers.notes import NoAccuracyScale, SimulatedLeftOut
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.allocate import FINE
@@ -208,11 +208,22 @@ def test_the_rule_finds_the_accuracy_of_labels_that_were_simulated(evidence):
     """Runs of this project whose labels were wrong at a known rate: 2 tasks x 2 accuracies x 2 sizes."""
     measured = load_evidence(evidence.paths, "measured-cpu-mini")
     for task in ("fever", "multipit_id"):
-        surfaces = [o.surface for o in choices(measured, task, Pricing(CARD)).options]
+        named = Selection(strategies=("annotate", "llm_annotate"))
+        surfaces = [o.surface for o in choices(measured, task, Pricing(CARD), named).options]
         curve = next(s for s in surfaces if s.route.strategy == "annotate" and s.route.student == "pico")
         for llm in (s for s in surfaces if s.route.strategy == "llm_annotate"):
             found = implied_accuracy(curve, llm, 2, "random")
             assert found.lower - 0.08 <= float(llm.route.labeler.split("=")[1]) <= found.upper + 0.08
+
+
+def test_nobody_is_advised_to_hire_a_simulated_labeler(evidence):
+    measured = load_evidence(evidence.paths, "measured-cpu-mini")
+    plain = choices(measured, "fever", Pricing(CARD))
+    named = choices(measured, "fever", Pricing(CARD), Selection(strategies=("annotate", "llm_annotate")))
+    assert not any(o.surface.route.is_simulated for o in plain.options)
+    assert any(o.surface.route.is_simulated for o in named.options)
+    (note,) = [n for n in plain.notes if isinstance(n, SimulatedLeftOut)]
+    assert note.strategies == ("llm_annotate",)
 
 
 def test_errors_that_are_learnt_are_never_outgrown():

@@ -22,6 +22,7 @@ from budgetsim.answers.notes import (
     OwnedTeacherLabels,
     OwnPool,
     PointNote,
+    SimulatedLeftOut,
 )
 from budgetsim.answers.pricing import (
     Pricing,
@@ -234,7 +235,9 @@ def choices(
     unpriced: list[Surface] = []
     notes: list[ChoiceNote] = []
     refusal: MissingPriceError | None = None
-    for surface in (s for s in fit.surfaces if selection.admits(s.route)):
+    admitted = [s for s in fit.surfaces if selection.admits(s.route)]
+    simulated = [s.route for s in admitted if s.route.is_simulated and s.route.strategy not in selection.strategies]
+    for surface in (s for s in admitted if s.route not in simulated):
         try:
             options += priced_options(evidence, surface, facts, pricing)
         except MissingPriceError as error:
@@ -246,6 +249,9 @@ def choices(
     if not options and refusal is not None:
         raise refusal  # nothing at all has a price: no answer is better than a wrong one
     notes += [] if selection.strategies else _never_run(evidence, fit)
+    if simulated:
+        names = ({str(r.labeler) for r in simulated}, {r.strategy for r in simulated})
+        notes.append(SimulatedLeftOut(*(tuple(sorted(each)) for each in names)))
     notes += _assumptions(evidence, facts, pricing.card, options) + _term_notes(pricing.terms)
     n_texts = own_pool(pricing.terms, pricing.card, facts)
     if n_texts is not None and any({*POOLED} & {*o.surface.inputs} for o in options):

@@ -32,6 +32,14 @@ class NeverRun:
     task: str
 
 
+@dataclass(frozen=True, slots=True)
+class SimulatedLeftOut:
+    """Labelers that were simulated and so cannot be hired: their rows are told where their strategy is named."""
+
+    labelers: tuple[str, ...]
+    strategies: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingNotCharged:
     """The student's training on labels is left out of the cost although the card wants it charged.
@@ -180,7 +188,7 @@ class OtherGpu:
 
 
 Assumption = TrainingNotCharged | ImpliedLlmLabels | ImpliedTexts | OwnedTeacherLabels | DaysInSequence | OwnPool
-ChoiceNote = LeftOut | NeverRun | Assumption | ComputeDiffers | OtherLlm | OtherGpu | LlmRule
+ChoiceNote = LeftOut | NeverRun | SimulatedLeftOut | Assumption | ComputeDiffers | OtherLlm | OtherGpu | LlmRule
 CaseNote = LeftOut | PlateauRule | LlmRule | ImpliedLabeler | NoTeacher | NoAnnotation | NoAccuracyScale | Refusal
 PointNote = Refusal | NoCost | TrainingNotCharged | TableEnd | BeyondPool
 Note = ChoiceNote | CaseNote | PointNote

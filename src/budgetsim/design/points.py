@@ -60,6 +60,15 @@ class Route:
         return " ".join([self.strategy, " to ".join(models)]) if models else self.strategy
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether its labels were made of known answers: a study of errors, by nobody who can be hired.
+
+        >>> Route(strategy="llm_annotate", labeler="simulated:accuracy=0.9", student="pico").is_simulated
+        True
+        """
+        return (self.labeler or "").startswith("simulated:")
+
+    @property
     def doing(self) -> str:
         """What is done, in words.
 

@@ -23,6 +23,7 @@ from budgetsim.answers.notes import (
     OwnPool,
     PlateauRule,
     Refusal,
+    SimulatedLeftOut,
     TableEnd,
     TrainingNotCharged,
 )
@@ -39,6 +40,11 @@ def note_words(note: Note) -> str:
         case NeverRun():
             names = " or ".join(note.strategies)
             return f"no run of {names} on {note.task}, though on other tasks: not looked at, also not as a next run."
+        case SimulatedLeftOut():
+            return (
+                f"{', '.join(note.strategies)} with labels of {', '.join(note.labelers)} left out: nobody can hire a "
+                f"simulated labeler. --strategy {note.strategies[0]} shows what labels of that accuracy buy."
+            )
         case TrainingNotCharged():
             return f"training the student on labels is not charged: the card has {_lack_words(note)}."
         case ImpliedLlmLabels():
