@@ -135,7 +135,7 @@ def test_what_was_observed_is_not_outside_whatever_the_faces_say():
 
 def test_cautions_read_as_sentences():
     assert caution_words([*CAUTIONS, CAUTIONS[0]]) == [
-        "3 rows not fitted: distill of s from t: n_labels and n_unlabeled not known.",
+        "3 rows not fitted: distill of s from t: number of labels and texts not known.",
         "labels for s: 1 row; score and interval rest on the prior and on 2 other tasks. Measure more sizes.",
         "distilling t into s: 2 rows; score and interval rest on the prior and on labels for s. Measure more sizes.",
         "labels for s: annotate falls from 70.0 to 60.0 (k1 to k2) as inputs grow; kept as seen.",

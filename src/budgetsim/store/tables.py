@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,13 +96,17 @@ class TableFile:
         values = {**dict(zip(self.columns, row, strict=True)), RECORD: record}
         self._out.write(_encode(values) + "\n")
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._out.close()
+
     def load(self, connection: Connection, into: str = "", without: str = "", *, with_record: bool = False) -> None:
         """Load the rows, once.
 
         into : another table of the same columns; without : a table of the records whose rows are left out
         with_record : whether the table has a column for the record too
         """
-        self._out.close()
+        self.close()
         found = connection.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT internal", [self.table]
         ).fetchall()
@@ -121,10 +126,10 @@ def load_rows(
     connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], folder: Path
 ) -> None:
     """Load rows in bulk."""
-    file = TableFile(folder, table, columns)
-    for row in rows:
-        file.add(row)
-    file.load(connection)
+    with closing(TableFile(folder, table, columns)) as file:
+        for row in rows:
+            file.add(row)
+        file.load(connection)
 
 
 def stage_row(stage: StageRecord) -> list[Any]:
