@@ -25,6 +25,7 @@ WORDS = {
     notes.Refusal(message="no"): "no",
     notes.LeftOut(strategy="distill", reason="no price."): "distill left out: no price.",
     notes.NeverRun(strategies=("a", "b"), task="t"): "no run of a or b on t",
+    notes.SimulatedLeftOut(("simulated:accuracy=0.9",), ("llm_annotate",)): "llm_annotate with labels of simulated:acc",
     notes.TrainingNotCharged(device_class="cpu"): "no price for a cpu; add a `cpu:`.",
     notes.TrainingNotCharged(device_class=None): "no utilisation",
     notes.ImpliedLlmLabels(prompt_texts=17, usd_per_mtok=2.0, usd_per_label=0.00123, model="m"): "$0.00123 (m)",

@@ -210,7 +210,10 @@ def test_interrupting_ends_with_130(tmp_path):
     store = tmp_path / "s.duckdb"
     environment = {**os.environ, "BUDGETSIM_STORE": str(store)}
     command = [str(Path(sys.executable).with_name("budgetsim")), "fit", "--force"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )  # fmt: skip
     assert process.stderr is not None
     while "fitting" not in (line := process.stderr.readline()):
         assert line, "it ended before it began to fit"
