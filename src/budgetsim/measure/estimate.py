@@ -1,8 +1,8 @@
 """How long stages and runs will take, from stages that are done; and how far that was off.
 
-A stage's time is its work (examples, epochs included) at the rate of its like: the median over the newest stages of
-the same kind, model, task and sort of labels, else of the same kind and model, else of the same kind scaled by the
-size of the models, else a first guess. Rates are CPU seconds where a CPU worked, so that what else the machine did at
+A stage's time is that of its like: the median over the stages nearest in work (examples, epochs included) of the same
+kind, model, task and sort of labels, else of the same kind and model, brought to its work; else by what the models
+multiply for a token, else a first guess. Rates are CPU seconds where a CPU worked, so that what else the machine did at
 the time does not count; how much slower the clock runs than that today is learned while stages finish.
 """
 

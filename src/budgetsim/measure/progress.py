@@ -8,10 +8,9 @@ from datetime import datetime
 from statistics import fmean
 
 from budgetsim.design.points import DesignPoint
-from budgetsim.errors import InputError
-from budgetsim.measure.conductor import Campaign, open_view
+from budgetsim.measure.conductor import Campaign
 from budgetsim.measure.events import Listener, ignore
-from budgetsim.measure.show import predict_campaign
+from budgetsim.measure.show import predict_campaign, run_ids
 from budgetsim.store.records import RunRecord, StageRecord, read_shards
 
 
@@ -68,7 +67,7 @@ def look_at(campaign: Campaign, listen: Listener = ignore) -> Progress:
     """
     predicted = predict_campaign(campaign, listen)
     runs, stages = read_shards(campaign.paths.runs, [])
-    ids = _run_ids(campaign)
+    ids = {run_id for of_task in run_ids(campaign).values() for run_id in of_task}
     done = [run for run in runs if run.point.run_id in ids]
     seconds = _device_seconds(done, stages)
     return Progress(
@@ -81,17 +80,6 @@ def look_at(campaign: Campaign, listen: Listener = ignore) -> Progress:
         cost_ahead_usd=predicted["cost_usd"],
         runs=tuple(_finished(run) for run in sorted(done, key=lambda run: run.finished_at)),
     )
-
-
-def _run_ids(campaign: Campaign) -> set[str]:
-    workspace = open_view(campaign)
-    ids = set()
-    for spec in campaign.specs:
-        try:
-            ids.add(workspace.point(spec).run_id)
-        except InputError:
-            continue  # is left out of the grid
-    return ids
 
 
 def _device_seconds(runs: Sequence[RunRecord], stages: Sequence[StageRecord]) -> float:

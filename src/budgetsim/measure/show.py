@@ -54,15 +54,16 @@ def outcome_page(outcome: Outcome, beside: Mapping[str, Mapping[str, float]], ca
     """The runs of a campaign, by design, with what is beside them."""
     page: Page = []
     records = {run.point.run_id: run for run in read_shards(campaign.paths.runs, [])[0]}
-    run_ids = _run_ids(campaign)
+    ids = run_ids(campaign)
     for task, trivial in beside.items():
-        runs = [records[i] for i in run_ids.get(task, ()) if i in records]
+        runs = [records[i] for i in ids.get(task, ()) if i in records]
         page += [*([_runs_grid(task, runs)] if runs else []), _beside(task, runs, trivial), ""]
     page.append(summary(outcome))
     return page
 
 
-def _run_ids(campaign: Campaign) -> dict[str, list[str]]:
+def run_ids(campaign: Campaign) -> dict[str, list[str]]:
+    """Ids of a campaign's runs by task, but those that are left out of the grid."""
     workspace = open_view(campaign)
     ids: dict[str, list[str]] = {}
     for spec in campaign.specs:
