@@ -25,7 +25,7 @@ def test_done_hours_and_dollars_are_counted_once_a_stage(tmp_path: Path) -> None
     assert (progress.done, progress.planned, progress.is_over) == (2, 4, False)
     assert progress.device_hours == pytest.approx(0.75)  # 1800 + 900 s, shared by both runs
     assert progress.cost_usd == pytest.approx(1.5)  # at 2 dollars an hour
-    assert 0 < progress.hours_ahead < nothing.hours_ahead
+    assert 0 < progress.cost_ahead_usd < nothing.cost_ahead_usd  # told finer than hours, which round to the same
     assert progress.last_at is not None
     assert progress.last_at.minute == 1
     ((_, _, counts),) = mean_scores(progress.runs)
