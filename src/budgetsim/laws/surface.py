@@ -50,7 +50,7 @@ SURFACE: Final = replace(
     n_starts=12,
     n_steps=80,
     prior="weak",
-    growths=((0.02, 0.25),),
+    growths=(1.4,),
 )
 _FAR = 300.0  # log errors are cut here
 _MOST_ROWS = 300  # of the residual process
@@ -123,7 +123,8 @@ class SurfaceFit:
             done += len(theta)
         out = np.concatenate(parts)
         slope = (self._frame.highest + 1e-9) / max(self._frame.last - self._frame.first, 1.0)
-        scale = drift(self.options, slope, np.minimum(beyond, 25.0), len(out))
+        noise = float(np.sqrt(np.mean(np.concatenate([p.noise for ps in self._processes for p in ps]) ** 2)))
+        scale = drift(self.options, noise, slope, np.minimum(beyond, 25.0), len(out))
         out += discrepancies(self.options, len(out), self.seed) * scale
         shifted: Floats = out - (np.median(out, axis=0) - centre)
         return shifted
