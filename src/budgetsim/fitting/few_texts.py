@@ -1,7 +1,7 @@
 r"""Distilling on fewer texts than anybody ran: what U soft labels are worth, told by the student's own label curve.
 
-Below the fewest texts U1 of the evidence a form in U falls to the floor at a pace that no row tells. The student's curve
-A on labels of people tells one: about U human labels carry what U soft ones do. Two ways to go on meet at U1, and
+Below the fewest texts U1 of the evidence a form in U falls to the floor at a pace that no row tells. The student's
+curve A on labels of people tells one: about U human labels carry what U soft ones do. Two ways to go on meet at U1, and
 worlds take them in turn, as nobody knows which of them a task is like (bench/studies/few_texts.py):
 
 .. math:: D(N, U) = D(N, U_1) + A(U) - A(U_1), \quad f + (D(N, U_1) - f) \frac{A(U) - f}{A(U_1) - f}
