@@ -58,6 +58,27 @@ def cpu_name() -> str:
     return named[0] if named else platform.machine()
 
 
+def multiplies_bf16(device_class: str) -> bool:
+    """Whether the device multiplies bf16 numbers itself, which is then faster than fp32; others convert each of them.
+
+    On a processor with AVX512-BF16 a step of MiniLM takes .60 of the time in bf16 (docs/measuring.md).
+    """
+    if device_class == "gpu":
+        import torch
+
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(_cpu_flags()))
+
+
+def _cpu_flags() -> list[str]:
+    """What the processor can do, as Linux names it; nothing elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    return next((line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features"))), [])
+
+
 def peak_memory_bytes(device_class: str) -> int:
     """Most memory this process has used: on the GPU, or in all."""
     if device_class == "gpu":

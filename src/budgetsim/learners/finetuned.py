@@ -24,6 +24,9 @@ HEADS: Final[dict[TaskKind, str]] = {
     "classification": "AutoModelForSequenceClassification",
     "tagging": "AutoModelForTokenClassification",
 }
+HEAD_VERSION: Final = (
+    2  # raised by hand where what a head reads, or how it learns, changes; 2: means, ten times the rate
+)
 TRAINS: Final = (
     "steps", "batch", "lr", "warmup_share", "weight_decay", "clip", "optimizer", "scheduler", "precision",
     "temperature", "max_tokens",
@@ -61,10 +64,12 @@ class Finetuned:
 
     @property
     def usual_lr(self) -> float:
-        return 5e-4 if self.rank else 5e-5
+        if self.rank:
+            return 5e-4
+        return 2e-4 if self.layers else 5e-5
 
     def identity(self, how: Training) -> dict[str, object]:
-        return {key: getattr(how, key) for key in TRAINS} | {"lora_rank": self.adapter_rank(how)}
+        return {key: getattr(how, key) for key in TRAINS} | {"lora_rank": self.adapter_rank(how), "head": HEAD_VERSION}
 
     def adapter_rank(self, how: Training) -> int:
         """Rank of the adapters: the name's, else that of the options."""
