@@ -74,8 +74,8 @@ def annotating() -> Iterator[Trial]:
 
 def distilling() -> Iterator[Trial]:
     """Temperatures and steps of the smaller student where MiniLM teaches."""
-    for task, n, u in (("mr", 500, 1000), ("clinc150", 1000, 3000)):
-        for temperature, hard in ((1.0, False), (2.0, False), (1.0, True)):
+    for temperature, hard in ((1.0, False), (2.0, False), (1.0, True)):
+        for task, n, u in (("clinc150", 1000, 3000), ("mr", 500, 1000)):
             yield Trial(
                 task=task, student=TWO, n_labels=n, lr=2e-4, teacher=SIX, n_unlabeled=u, temperature=temperature,
                 hard=hard,
@@ -108,7 +108,7 @@ def taught(trial: Trial, rows: Rows, cache: Path) -> Examples:
     name = f"{trial.task}-{trial.teacher}-{trial.n_labels}".replace(":", "_").replace("=", "_")
     place = cache / f"{name}.npy"
     if not place.exists():
-        how = Training(steps=200, batch=32, lr=1e-4, precision="bf16", seed=SEED)
+        how = Training(steps=200, batch=32, lr=2e-4, precision="bf16", seed=SEED)
         teacher = fit(trial.teacher, rows, labelled(rows, trial.n_labels), how, cache)
         print(f"{name}: dev {accuracy(teacher, rows):.1f}", flush=True)
         np.save(place, teacher.logits(rows.pool))
