@@ -27,16 +27,23 @@ def prepare(threads: int) -> None:
         os.environ.setdefault(name, value)
     try:
         import torch
-        from transformers.utils import logging as library
+
+        quieten()
     except ImportError as error:
         raise MissingExtraError(
             f"Measuring needs {error.name}: pip install 'budgetsim[measure,cpu]' (README says how to get a CPU or a "
             f"CUDA build of torch)."
         ) from None
+    torch.set_num_threads(threads)
+
+
+def quieten() -> None:
+    """Let transformers print no bars and no reports of what a checkpoint lacks: what matters of it is an error here."""
+    from transformers.utils import logging as library
+
     quiet: Any = library
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
-    torch.set_num_threads(threads)
 
 
 def find_device() -> tuple[str, str]:
