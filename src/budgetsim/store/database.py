@@ -39,6 +39,7 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
     """
     if not database.exists():
         raise StoreError(f"There is no store at {database}; build it with `budgetsim store rebuild`.")
+    check_place(database)
     config = {"threads": "1"}  # the store is small: a second thread costs more than it brings
     if locked_down:
         config |= {
@@ -105,6 +106,7 @@ def rewrite(database: Path, *, fresh: bool = False, wait_seconds: float | None =
 
     raises : StoreError where the old file is no store, StoreLockedError where another program writes to it
     """
+    check_place(database)
     database.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=database.parent) as folder:
         building = Path(folder) / database.name
@@ -134,6 +136,17 @@ def _replace(building: Path, database: Path) -> None:
     building.replace(database)
 
 
+def check_place(database: Path) -> None:
+    """Refuse what can be no store: a folder, a device or a pipe, which a finished file would take the place of.
+
+    raises : StoreError
+    """
+    if database.is_dir():
+        raise StoreError(f"{database} is a folder, wanted a DuckDB file; name one in it with --store.")
+    if database.exists() and not database.is_file():
+        raise StoreError(f"{database} is a pipe or a device, wanted a DuckDB file; name another place with --store.")
+
+
 def unwritable(database: Path, error: OSError) -> StoreError:
     """The error of a place that cannot be written."""
     return StoreError(f"{database} cannot be written ({error.strerror}); name another place with --store.")
@@ -152,9 +165,6 @@ def _connect(database: Path, config: dict[str, str], *, wait_seconds: float) -> 
         try:
             return duckdb.connect(str(database), read_only=True, config=dict(config))
         except duckdb.Error as error:
-            if database.is_dir():
-                wanted = "wanted a DuckDB file; name one in it with --store."
-                raise StoreError(f"{database} is a folder, {wanted}") from None
             if "lock" not in str(error).lower():
                 raise StoreError(
                     f"{database} cannot be opened as a DuckDB file ({_first_line(error)}). Move it away "

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from budgetsim.doors.files import read_file
 from budgetsim.errors import InputError
-from budgetsim.store.database import Connection, open_reader, rewrite, unwritable
+from budgetsim.store.database import Connection, check_place, open_reader, rewrite, unwritable
 from budgetsim.store.gather import Gathered, KnownAlreadyError
 from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.lock import hold
@@ -181,7 +181,8 @@ def _known_results(connection: Connection, run_ids: Sequence[str]) -> dict[str, 
 
 @contextmanager
 def held(paths: StorePaths, wait_seconds: float | None = None) -> Iterator[None]:
-    """As `hold`, for a store; a place that cannot be written is a StoreError."""
+    """As `hold`, for a store; a place that cannot be written, or is no place for one, is a StoreError."""
+    check_place(paths.database)
     try:
         with hold(paths.database, paths.lock, wait_seconds=wait_seconds):
             yield
@@ -248,9 +249,7 @@ def _extend(paths: StorePaths, files: Sequence[Path], wait_seconds: float | None
             closing(Gathered(folder, refused)) as gathered,
         ):
             gathered.read(new)
-            building.connection.begin()
             added = gathered.load(building.connection, into_empty=False)
-            building.connection.commit()
             building.is_wanted = any(added.values())
     except KnownAlreadyError:
         return None
@@ -269,11 +268,9 @@ def _build_anew(paths: StorePaths, files: Sequence[Path], whatever: bool, wait_s
         connection, published_folder = building.connection, folder / "published"
         published_folder.mkdir()
         gathered.read(files)
-        connection.begin()
         for source in published:
             load_published(connection, source, published_folder)
         gathered.load(connection, into_empty=True)
-        connection.commit()
         new = _marks(connection)
         building.is_wanted = new != old
         dropped = 0 if whatever or not old else _surplus(paths.database, connection)
