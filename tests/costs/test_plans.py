@@ -88,7 +88,8 @@ def test_frozen_weights_save_a_third_of_a_step_and_checkpointing_adds_a_third():
 def test_plans_of_three_models_on_three_cards():
     found = {
         (name, card): {
-            p.method: p for p in plans(Work(model=model, load=load, steps=625, share=0.24), card, SPEED, 2.0)
+            p.method: p
+            for p in plans(Work(model=model, load=load, typical=load, steps=625, share=0.24), card, SPEED, 2.0)
         }
         for name, model, load in (("xxl", XXL, T5_LOAD), ("qwen", QWEN, TEXTS), ("large", LARGE, TEXTS))
         for card in CARDS_GIB
@@ -108,7 +109,7 @@ def test_plans_of_three_models_on_three_cards():
 
 
 def test_a_plan_that_fits_is_within_the_card_and_costs_its_hours():
-    for plan in plans(Work(model=XXL, load=T5_LOAD, steps=10, share=0.24), 80, SPEED, 3.0):
+    for plan in plans(Work(model=XXL, load=T5_LOAD, typical=T5_LOAD, steps=10, share=0.24), 80, SPEED, 3.0):
         assert plan.fits == (plan.memory.total <= usable_bytes(80))
         if plan.fits:
             assert plan.usd == pytest.approx(3 * plan.device_hours)
@@ -116,14 +117,16 @@ def test_a_plan_that_fits_is_within_the_card_and_costs_its_hours():
 
 
 def test_a_larger_card_never_costs_more():
-    work = Work(model=QWEN, load=TEXTS, steps=10, share=0.24)
+    work = Work(model=QWEN, load=TEXTS, typical=TEXTS, steps=10, share=0.24)
     hours = [cheapest(plans(work, card, SPEED, None), all_weights=True).device_hours for card in (24, 40, 80, 141)]
     assert hours == sorted(hours, reverse=True)
 
 
 def test_waiting_for_launches_is_paid_for_every_piece_and_device():
     slow = replace(SPEED, seconds_per_step=10.0)
-    (plan,) = plans(Work(model=LARGE, load=TEXTS, steps=36, share=0.24), 24, slow, None, methods=("bf16",))
+    (plan,) = plans(
+        Work(model=LARGE, load=TEXTS, typical=TEXTS, steps=36, share=0.24), 24, slow, None, methods=("bf16",)
+    )
     assert plan.device_hours == pytest.approx(36 * 10 / 3600 * 32 / plan.rows)
 
 
@@ -133,7 +136,10 @@ def test_answering_takes_weights_and_one_layer():
     assert memory.gradients == memory.optimizer == 0
     assert memory.activations < 3 * GIB
     methods = [
-        p.method for p in plans(Work(model=XXL, load=T5_LOAD, steps=1, share=0.1, trains=False), 24, SPEED, None)
+        p.method
+        for p in plans(
+            Work(model=XXL, load=T5_LOAD, typical=T5_LOAD, steps=1, share=0.1, trains=False), 24, SPEED, None
+        )
     ]
     assert methods == ["fp32", "bf16", "fsdp"]
 

@@ -306,16 +306,12 @@ def test_at_the_use_that_bills_imply_modelled_hours_are_billed_hours() -> None:
 
 
 @pytest.mark.train
-def test_memory_of_a_size_is_bytes_a_parameter() -> None:
-    """bf16: 2; AdamW in fp32: 4 for the weight, 4 for its gradient, 8 for two moments; LoRA adds its adapters."""
+def test_a_size_is_counted_by_its_weights_its_cache_and_its_operations() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
     made = paper._size_estimate(get_task("stance"), "t5-v1_1-small")
     gib = 2**30
     assert made.weights_bf16_gib == pytest.approx(2 * made.parameters / gib)
-    assert made.adamw_fp32_gib == pytest.approx((4 + 4 + 8) * made.parameters / gib)
-    assert made.lora_bf16_gib > made.weights_bf16_gib
-    assert made.lora_bf16_gib < made.adafactor_bf16_gib < made.adamw_fp32_gib
     texts = 100_000 * get_task("stance").target_tokens
     assert made.cache_gib == pytest.approx(2 * 512 * (texts + 32_128) / gib)
     assert made.step_flops == pytest.approx(3 * made.forward_flops, rel=0.02)

@@ -27,16 +27,18 @@ SLOWER_FP32: Final = 16.0
 class Work:
     """A stage as far as devices are concerned.
 
-    load : one batch; steps : how many; share : of the peak that the stage reaches in bf16
-    trains : whether it trains, else it answers
+    load : one batch as long as it may be, which memory must hold; typical : as it is on average, which takes the time
+    steps : how many; share : of the peak that the stage reaches in bf16
+    trains : whether it trains, else it answers; rank : of adapters, where the stage asks for them
     """
 
     model: Architecture
     load: Load
+    typical: Load
     steps: float
     share: float
     trains: bool = True
-    rank: int = 0  # of adapters, where the stage asks for them
+    rank: int = 0
     optimizer: str = "adamw_torch_fused"
 
 
