@@ -177,6 +177,8 @@ CASES = [
     Case("no runs to show", ("next", "--task", "stance", "--top", "0"), 2, "--top"),
     Case("run of the constant answer", (*NEXT, "500", "--strategy", "constant"), 2, "the constant answer needs no run"),
     Case("next on nothing known", ("next", "--task", "mine"), 4, "no evidence on task 'mine'"),
+    Case("unknown way to train", ("measure", "--task", "stance", "--way", "int4"), 2, "--way: found 'int4', wanted fp32, bf16, 8bit"),
+    Case("batch in pieces that do not divide it", ("measure", "--task", "stance", "--way", "bf16+rows=5"), 2, "a batch of 32 cannot be cut into 5 rows"),
     Case("memory of a GPU without a dry run", ("measure", "--task", "stance", "--gpu-memory", "24"), 2, "--gpu-memory belongs to --dry-run"),
     Case("GPU without memory", ("measure", "--task", "stance", "--dry-run", "--gpu-memory", "0"), 2, "--gpu-memory: found 0, wanted GiB of one GPU from 1 to 4096"),
     Case("memory that is no number", ("measure", "--task", "stance", "--dry-run", "--gpu-memory", "nan"), 2, "--gpu-memory: found nan"),

@@ -67,6 +67,13 @@ def measure(
         bool,
         typer.Option("--dry-run", help="Print the runs that would be done, with hours and dollars; train nothing."),
     ] = False,
+    way: Annotated[
+        str | None,
+        typer.Option(
+            help="How models are trained: fp32, bf16, 8bit, lora[=RANK] or fsdp=GPUS, then +checkpointing, +rows=N.",
+            show_default="the preset's",
+        ),
+    ] = None,
     gpu_memory: Annotated[
         list[float] | None,
         typer.Option(
@@ -91,12 +98,14 @@ def measure(
     from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
+    from budgetsim.measure.ways import with_way
     from budgetsim.store.location import locate
 
     paths = locate(store)
     register_custom_tasks(paths.folder / "tasks", say)
     chosen = load_grid(grid)
     recipe = get_preset(preset or chosen.preset)
+    recipe = recipe if way is None else with_way(recipe, way)
     if strategy is None:
         specs = chosen.specs(task or (), recipe)
     else:

@@ -91,6 +91,20 @@ def cheapest(found: Sequence[Plan], *, all_weights: bool = False) -> Plan | None
     )  # fmt: skip
 
 
+def form_that_fits(work: Work, way: Way, room: float) -> tuple[Way, int] | None:
+    """The cheapest form of one way to train that fits so many bytes: whether layers are computed twice, rows at a time.
+
+    None where none does
+    """
+    for checkpointing in (False, True):
+        for rows in _halves(work.load.rows):
+            if checkpointing or rows * PIECES >= work.load.rows:
+                form = replace(way, checkpointing=checkpointing)
+                if _memory(work, form, rows).total <= room:
+                    return form, rows
+    return None
+
+
 def _is_of(method: Method, work: Work) -> bool:
     if not work.trains:
         return method in ("fp32", "bf16", "fsdp")

@@ -13,7 +13,7 @@ import torch
 from budgetsim.data.tasks import Task, TaskKind
 from budgetsim.learners.features import longest
 from budgetsim.learners.finetuned import HEADS, Finetuned
-from budgetsim.learners.heads import TEXTS, Head, collate_rows, loss_of_rows, pad_inputs
+from budgetsim.learners.heads import TEXTS, Collate, Head, LossOfRows, pad_inputs
 from budgetsim.learners.lora import adapt, load_adapters
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
 from budgetsim.learners.pretrained import device, is_head, is_none, load_config, load_model, load_tokenizer
@@ -31,22 +31,24 @@ def tune(learner: Finetuned, task: Task, examples: Examples, how: Training, desk
     head, weights = ASKS[task.kind], open_weights(learner.model)
     tokenizer = load_tokenizer(weights)
     rank = learner.adapter_rank(how)
-    model = build(learner, weights, tokenizer, task, rank, how.seed)
+    model = build(learner, weights, tokenizer, task, rank, how.seed, how.precision)
     max_tokens = min(how.max_tokens, longest(tokenizer, model.config))
     inputs, places = head.encode(tokenizer, task, examples.sources, max_tokens)
     rows = [row for row in head.rows(task, examples, inputs, places) if len(row.classes)]
     trained = train(
         model, rows, Optimisation.of(how),
         lengths=([len(row.inputs["input_ids"]) for row in rows],),
-        collate=collate_rows(tokenizer.pad_token_id, len(task.labels)),
-        loss=loss_of_rows(head, how.temperature),
+        collate=Collate(tokenizer.pad_token_id, len(task.labels)),
+        loss=LossOfRows(head.pick, how.temperature),
         checkpoints=desk.folder / "checkpoints", checkpoint_every=desk.checkpoint_every, progress=desk.progress,
     )  # fmt: skip
     effort = Effort(examples=trained.examples, tokens=trained.tokens, resumed_at=trained.resumed_at)
     return TunedFitted(learner.name, task, model.eval(), tokenizer, max_tokens, rank, effort)
 
 
-def build(learner: Finetuned, weights: Weights, tokenizer: Any, task: Task, rank: int, seed: int) -> Any:
+def build(
+    learner: Finetuned, weights: Weights, tokenizer: Any, task: Task, rank: int, seed: int, precision: str = "fp32"
+) -> Any:
     """The checkpoint with a head for the task's labels, new where it has none of their number, and its adapters."""
     names = dict(enumerate(task.labels))
     config = load_config(
@@ -55,7 +57,7 @@ def build(learner: Finetuned, weights: Weights, tokenizer: Any, task: Task, rank
     config.pad_token_id = tokenizer.pad_token_id
     torch.manual_seed(seed)
     model, new = load_model(weights, HEADS[task.kind], config, fresh=is_head)
-    return adapt(model, rank, ASKS[task.kind].task_type, new) if rank else model
+    return adapt(model, rank, ASKS[task.kind].task_type, new, precision) if rank else model
 
 
 def load_tuned(learner: Finetuned, task: Task, folder: Path) -> TunedFitted:
