@@ -139,7 +139,7 @@ def measure(
     if strategy is None:
         campaign = cut_to_tasks(campaign, _listen)
     if dry_run:
-        _dry_run(campaign, as_json)
+        _dry_run(campaign, card, as_json)
         return
     outcome = run_campaign(campaign, _listen, began)
     beside = baseline_rows(campaign)
@@ -190,10 +190,10 @@ def _limits(max_hours: float | None, max_cost: float | None, card: RateCard | No
     return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=float(device.usd_per_device_hour))
 
 
-def _dry_run(campaign: Campaign, as_json: bool) -> None:
+def _dry_run(campaign: Campaign, card: RateCard, as_json: bool) -> None:
     from budgetsim.measure.show import dry_run_page, predict_campaign
 
-    predicted = predict_campaign(campaign, _listen)
+    predicted = predict_campaign(campaign, _listen, card.cpu_utilisation)
     print_json(predicted) if as_json else print_page(dry_run_page(predicted))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from budgetsim.costs.hours import Hours, ModelledSpeed, PublishedHours
+from budgetsim.costs.rates import LearnerSpeed, Utilisation
 from budgetsim.data.tasks import get_task
 from budgetsim.design.models import CPU_SHAPES
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
@@ -75,6 +76,24 @@ def test_a_rate_leaves_out_what_else_the_processor_did() -> None:
     many_threads = quiet_estimator()
     many_threads.prime([done(20.0, 80.0)])  # never more than the clock's
     assert many_threads.base(wanted()) == pytest.approx(20.0)
+
+
+def test_what_was_never_timed_takes_the_speed_on_the_card_and_what_was_does_not() -> None:
+    """A text of 30 tokens is two operations a parameter and token, three times over in training."""
+    speed = LearnerSpeed(kind="t5", model="mini", train_tflops=0.03, answer_tflops=0.05)
+    estimator = quiet_estimator()
+    estimator.measured = Utilisation(
+        peak_tflops=0.06, teacher_training=0.5, labelling=0.9, student_training=0.5, measured=(speed,), source="x",
+        as_of="2026-11-30",
+    )  # fmt: skip
+    pico = CPU_SHAPES["pico"]
+    flops = 2 * 30 * pico.n_layers * (pico.attention + pico.feed_forward)
+    assert estimator.base(wanted()) == pytest.approx(1000 * 3 * flops / 0.03e12)
+    assert estimator.base(wanted("soft_label")) == pytest.approx(1000 * flops / 0.05e12)
+    other = quiet_estimator().base(wanted("finetune_teacher", "ft:minilm"))
+    assert estimator.base(wanted("finetune_teacher", "ft:minilm")) == pytest.approx(other)  # of another kind
+    estimator.prime([done(7.0)])
+    assert estimator.base(wanted()) == pytest.approx(7.0)
 
 
 def test_another_size_takes_time_by_its_operations() -> None:

@@ -77,12 +77,13 @@ def calibrate(seconds: float = 60.0, tell: Callable[[str], None] = lambda _: Non
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     bench = Bench(device, seconds / PARTS, tell)
-    size, model, rows = ("t5-v1_1-base", "t5-v1_1-base", 64) if device == "cuda" else ("mini", "mini", 8)
+    size, rows, layers = ("t5-v1_1-base", 64, 30) if device == "cuda" else ("mini", 8, 4)
+    lm = {**SMALL_LM, "num_hidden_layers": layers}
     kinds: list[tuple[str, str, Any, Architecture, Load]] = [
-        ("t5", model, config_of(size), t5(SHAPES[size]), _load(rows, TOKENS // 8, TOKENS // 8)),
+        ("t5", size, config_of(size), t5(SHAPES[size], n_vocabularies=1), _load(rows, TOKENS // 8, TOKENS // 8)),
         ("ft", MINILM, _config(PUBLISHED[MINILM]), architecture(MINILM), _load(rows)),
-        ("lm", "SmolLM2-135M", _config(SMALL_LM), from_config(SMALL_LM), _load(max(1, rows // 4), scored=1)),
-    ]  # fmt: skip
+        ("lm", f"SmolLM2-135M, {layers} layers", _config(lm), from_config(lm), _load(rows, scored=1)),
+    ]
     peak = _peak(bench)
     found = [row for kind in kinds for row in _timed(bench, *kind)]
     encoder = next(row for row in found if row.kind == "ft" and row.does == "answer")
