@@ -67,6 +67,20 @@ def measure(
         bool,
         typer.Option("--dry-run", help="Print the runs that would be done, with hours and dollars; train nothing."),
     ] = False,
+    way: Annotated[
+        str | None,
+        typer.Option(
+            help="How models are trained: fp32, bf16, 8bit, lora[=RANK] or fsdp=GPUS, then +checkpointing, +rows=N.",
+            show_default="the preset's",
+        ),
+    ] = None,
+    gpu_memory: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="With --dry-run: GiB of a GPU; says which ways of training fit it. May be given again.",
+            show_default=False,
+        ),
+    ] = None,
     trust_first_use: Annotated[
         bool, typer.Option("--trust-first-use", help="Download files whose hash is not pinned, and record it.")
     ] = False,
@@ -84,12 +98,14 @@ def measure(
     from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
+    from budgetsim.measure.ways import with_way
     from budgetsim.store.location import locate
 
     paths = locate(store)
     register_custom_tasks(paths.folder / "tasks", say)
     chosen = load_grid(grid)
     recipe = get_preset(preset or chosen.preset)
+    recipe = recipe if way is None else with_way(recipe, way)
     if strategy is None:
         specs = chosen.specs(task or (), recipe)
     else:
@@ -98,6 +114,9 @@ def measure(
             {"n_labels": n_labels, "n_llm_labels": n_llm_labels, "n_unlabeled": n_unlabeled, "seed": seeds or [0]},
         )  # fmt: skip
     specs = [replace(spec, unlabeled=unlabeled) if spec.uses_pool and unlabeled != "pool" else spec for spec in specs]
+    if gpu_memory:
+        _plan_devices(specs, gpu_memory, dry_run, read_rates(rates), as_json)
+        return
     if dry_run and recipe.preset == "paper":
         tasks = tuple(dict.fromkeys(spec.task for spec in specs))
         estimate = estimate_paper(tasks, read_rates(rates), specs, progress=say)
@@ -120,7 +139,7 @@ def measure(
     if strategy is None:
         campaign = cut_to_tasks(campaign, _listen)
     if dry_run:
-        _dry_run(campaign, as_json)
+        _dry_run(campaign, card, as_json)
         return
     outcome = run_campaign(campaign, _listen, began)
     beside = baseline_rows(campaign)
@@ -171,11 +190,28 @@ def _limits(max_hours: float | None, max_cost: float | None, card: RateCard | No
     return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=float(device.usd_per_device_hour))
 
 
-def _dry_run(campaign: Campaign, as_json: bool) -> None:
+def _dry_run(campaign: Campaign, card: RateCard, as_json: bool) -> None:
     from budgetsim.measure.show import dry_run_page, predict_campaign
 
-    predicted = predict_campaign(campaign, _listen)
+    predicted = predict_campaign(campaign, _listen, card.cpu_utilisation)
     print_json(predicted) if as_json else print_page(dry_run_page(predicted))
+
+
+def _plan_devices(
+    specs: Sequence[RunSpec], cards_gib: list[float], dry_run: bool, card: RateCard, as_json: bool
+) -> None:
+    from budgetsim.answers.pricing import modelled_speed
+    from budgetsim.errors import InputError, MissingPriceError
+    from budgetsim.measure.devices import devices_json, devices_page, plan_devices
+
+    if not dry_run:
+        raise InputError("--gpu-memory belongs to --dry-run: add it, or leave --gpu-memory out.")
+    speed = modelled_speed(card)
+    if speed is None:
+        raise MissingPriceError(f"The card {card.name!r} states no utilisation; add `utilisation:` for modelled hours.")
+    usd = float(card.device("gpu").usd_per_device_hour) if card.has_device("gpu") else None
+    found = plan_devices(specs, cards_gib, speed, usd)
+    print_json(devices_json(found, card)) if as_json else print_page(devices_page(found, card))
 
 
 def _failure(failures: Sequence[RunFailed | RunLost]) -> Exception:

@@ -41,23 +41,30 @@ def read_mean(model: Any) -> bool:
     encoder = getattr(model.base_model, "encoder", None)
     if encoder is None or getattr(model.config, "is_encoder_decoder", False):
         return False
-    seen: dict[str, torch.Tensor] = {}
+    reader = _MeanReader()
+    model.config.reads_mean = True
+    model.register_forward_pre_hook(reader.note, with_kwargs=True)
+    encoder.register_forward_hook(reader.pool)
+    return True
 
-    def note(_: Any, args: Any, kwargs: dict[str, Any]) -> None:
-        seen["mask"] = kwargs["attention_mask"]
 
-    def pool(_: Any, args: Any, output: Any) -> Any:
+class _MeanReader:
+    """Two hooks that share a mask; an object and not a closure, since processes hand it on."""
+
+    def __init__(self) -> None:
+        self.mask: torch.Tensor | None = None
+
+    def note(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        self.mask = kwargs["attention_mask"]
+
+    def pool(self, module: Any, args: Any, output: Any) -> Any:
+        assert self.mask is not None
         states = output["last_hidden_state"]
-        pooled = torch.cat([mean_of(states, seen["mask"]).unsqueeze(1), states[:, 1:]], dim=1)
+        pooled = torch.cat([mean_of(states, self.mask).unsqueeze(1), states[:, 1:]], dim=1)
         output["last_hidden_state"] = pooled
         if output.get("hidden_states") is not None:  # DeBERTa reads the last of them
             output["hidden_states"] = (*output["hidden_states"][:-1], pooled)
         return output
-
-    model.config.reads_mean = True
-    model.register_forward_pre_hook(note, with_kwargs=True)
-    encoder.register_forward_hook(pool)
-    return True
 
 
 def mean_of(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -78,6 +78,7 @@ class Training:
     max_tokens, target_tokens : of a source, of an answer that is text; longer ones are cut
     lr, l2 : learning rate, and penalty of linear learners; `settled` puts a learner's usual ones in the place of 0
     lora_rank : 0 trains every weight
+    checkpointing, micro_batch, devices : as of `trainer.Optimisation`; they decide where numbers are, not what they are
     """
 
     steps: int
@@ -95,6 +96,9 @@ class Training:
     l2: float = 1e-4
     lora_rank: int = 0
     seed: int = 0
+    checkpointing: bool = False
+    micro_batch: int = 0
+    devices: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ class Seq2Seq:
         codec = self._codec(task, examples)
         rows, soft = _training_rows(task, examples, codec, how)
         fresh = self._fresh(codec, how.seed)
-        model = lora.wrap(fresh, how.lora_rank)
+        model = lora.wrap(fresh, how.lora_rank, how.precision)
         trained = finetune.train(
             model, rows, finetune.Optimisation.of(how), soft=soft, checkpoints=desk.folder / "checkpoints",
             checkpoint_every=desk.checkpoint_every, progress=desk.progress,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import torch
 from budgetsim.data.tasks import Task, TaskKind
 from budgetsim.learners.features import longest
 from budgetsim.learners.finetuned import HEADS, Finetuned
-from budgetsim.learners.heads import TEXTS, Head, collate_rows, loss_of_rows, pad_inputs
+from budgetsim.learners.heads import TEXTS, Collate, Head, LossOfRows, pad_inputs
 from budgetsim.learners.lora import adapt, load_adapters
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
 from budgetsim.learners.pooling import read_mean, reads_mean
@@ -33,24 +33,23 @@ def tune(learner: Finetuned, task: Task, examples: Examples, how: Training, desk
     head, weights = ASKS[task.kind], open_weights(learner.model)
     tokenizer = load_tokenizer(weights)
     rank = learner.adapter_rank(how)
-    model, new = build(learner, weights, tokenizer, task, rank, how.seed)
+    model, new = build(learner, weights, tokenizer, task, rank, how.seed, how.precision)
     max_tokens = min(how.max_tokens, longest(tokenizer, model.config))
     inputs, places = head.encode(tokenizer, task, examples.sources, max_tokens)
     rows = [row for row in head.rows(task, examples, inputs, places) if len(row.classes)]
     trained = train(
-        model, rows, Optimisation.of(how),
+        model, rows, replace(Optimisation.of(how), faster={} if rank else dict.fromkeys(new, HEAD_RATE)),
         lengths=([len(row.inputs["input_ids"]) for row in rows],),
-        collate=collate_rows(tokenizer.pad_token_id, len(task.labels)),
-        loss=loss_of_rows(head, how.temperature),
+        collate=Collate(tokenizer.pad_token_id, len(task.labels)),
+        loss=LossOfRows(head.pick, how.temperature),
         checkpoints=desk.folder / "checkpoints", checkpoint_every=desk.checkpoint_every, progress=desk.progress,
-        faster={} if rank else dict.fromkeys(new, HEAD_RATE),
     )  # fmt: skip
     effort = Effort(examples=trained.examples, tokens=trained.tokens, resumed_at=trained.resumed_at)
     return TunedFitted(learner.name, task, model.eval(), tokenizer, max_tokens, rank, effort, how.precision)
 
 
 def build(
-    learner: Finetuned, weights: Weights, tokenizer: Any, task: Task, rank: int, seed: int
+    learner: Finetuned, weights: Weights, tokenizer: Any, task: Task, rank: int, seed: int, precision: str = "fp32"
 ) -> tuple[Any, list[str]]:
     """The checkpoint with a head for the task's labels and its adapters, and the names of the weights that are new."""
     names = dict(enumerate(task.labels))
@@ -62,7 +61,7 @@ def build(
     model, new = load_model(weights, HEADS[task.kind], config, fresh=is_head)
     if task.kind == "classification" and reads_mean(weights, learner.layers):
         read_mean(model)
-    return (adapt(model, rank, ASKS[task.kind].task_type, new) if rank else model), new
+    return (adapt(model, rank, ASKS[task.kind].task_type, new, precision) if rank else model), new
 
 
 def load_tuned(learner: Finetuned, task: Task, folder: Path) -> TunedFitted:

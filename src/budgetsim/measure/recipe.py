@@ -49,6 +49,9 @@ class Recipe:
     cheap_l2: float = 1e-4
     lora_rank: int = 0
     teacher_steps: int = 0  # 0: as many as the student's
+    checkpointing: bool = False  # this and the next two say how it is done, not what is computed: in no identity
+    micro_batch: int = 0  # rows that a device takes at a time; 0: all of its rows
+    devices: int = 1  # GPUs that share a model
     split: SplitRule
 
     def identity(self, route: Route) -> dict[str, Any]:
@@ -104,6 +107,9 @@ class Recipe:
             l2=0.0,
             lora_rank=self.lora_rank,
             seed=seed,
+            checkpointing=self.checkpointing,
+            micro_batch=self.micro_batch,
+            devices=self.devices,
         )
         return settled(learner, how)
 

@@ -54,6 +54,9 @@ def optimisation(run: Run, lr: float, steps: int) -> Optimisation:
         precision=recipe.precision if run.workspace.stages.device.kind == "gpu" else "fp32",
         temperature=recipe.temperature,
         seed=run.spec.seed,
+        checkpointing=recipe.checkpointing,
+        micro_batch=recipe.micro_batch,
+        devices=recipe.devices,
     )
 
 
