@@ -80,14 +80,6 @@ def assert_whole(home: Path, reference: dict[str, float]) -> None:
     assert not list((home / "cache").glob("*.lease"))
 
 
-@pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    """Scores of a local campaign of one worker that nobody disturbed."""
-    home = tmp_path_factory.mktemp("reference")
-    run_campaign(make_campaign(home, "local", workers=1), lambda _: None)
-    return scores(home)
-
-
 class ExecutorContract:
     """To inherit: an `engine` fixture that gives what `--executor` takes, and who ends a worker."""
 

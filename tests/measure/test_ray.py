@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("torch")
 ray = pytest.importorskip("ray")
 
-from executor_contract import ExecutorContract, assert_whole, make_campaign, reference  # noqa: E402, F401
+from executor_contract import ExecutorContract, assert_whole, make_campaign  # noqa: E402
 
 from budgetsim.measure import run_campaign  # noqa: E402
 from budgetsim.measure.wording import word  # noqa: E402
@@ -76,7 +76,7 @@ def test_nodes_are_killed_at_ten_random_moments(
     cluster: Any,
     tmp_path: Path,
     reference: dict[str, float],
-    capsys: pytest.CaptureFixture[str],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A node is killed as a machine would be, with another in its place, until it happened ten times to busy ones."""
     chance, rows, number = random.Random(14), [], 0
