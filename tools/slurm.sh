@@ -4,9 +4,9 @@
 #   tools/slurm.sh up DIR      # configures it into DIR, starts it, waits until the nodes are idle
 #   tools/slurm.sh node DIR N  # starts the slurmd of node N again, after it was killed
 #   tools/slurm.sh down DIR    # ends what `up` started
-# SLURM_CONF=DIR/slurm.conf makes sbatch and its like talk to it.
+# SLURM_CONF=DIR/slurm.conf makes sbatch and its like talk to it; SLURM_PORT and the three after it are its ports.
 set -eu
-what=$1 dir=$2 nodes=3
+what=$1 dir=$2 nodes=3 port=${SLURM_PORT:-27817}
 export SLURM_CONF="$dir/slurm.conf"
 
 configure() {
@@ -16,7 +16,7 @@ configure() {
     cat > "$dir/slurm.conf" <<END
 ClusterName=loopback
 SlurmctldHost=$(hostname -s)(127.0.0.1)
-SlurmctldPort=${SLURM_PORT:-27817}
+SlurmctldPort=$port
 AuthType=auth/munge
 AuthInfo=socket=$dir/munge/socket
 CryptoType=crypto/munge
@@ -48,7 +48,7 @@ PreemptMode=REQUEUE
 JobRequeue=1
 GresTypes=gpu
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
-NodeName=n[1-$nodes] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[27821-2782$nodes] CPUs=2 RealMemory=2000 Gres=gpu:fake:1 State=UNKNOWN
+NodeName=n[1-$nodes] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))] CPUs=2 RealMemory=2000 Gres=gpu:fake:1 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 END
