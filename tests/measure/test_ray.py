@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("torch")
 ray = pytest.importorskip("ray")
 
-from executor_contract import ExecutorContract, assert_whole, make_campaign  # noqa: E402
+from executor_contract import ExecutorContract, assert_whole, make_campaign, workers  # noqa: E402
 
 from budgetsim.measure import run_campaign  # noqa: E402
 from budgetsim.measure.wording import word  # noqa: E402
@@ -42,19 +42,6 @@ def cluster() -> Iterator[Any]:
     made.shutdown()
 
 
-def workers() -> list[int]:
-    """Worker processes of this machine."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (place / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"budgetsim.measure.worker" in words:
-            found.append(int(place.name))
-    return found
-
-
 class TestRay(ExecutorContract):
     options: ClassVar[dict[str, Any]] = {"gpus": 1, "workers": 3}
 
@@ -63,13 +50,13 @@ class TestRay(ExecutorContract):
         return f"ray:{cluster.address}"
 
     def kill_a_worker(self, home: Path) -> None:
-        os.kill(workers()[0], signal.SIGKILL)
+        os.kill(workers(home)[0], signal.SIGKILL)
 
-    def left_behind(self) -> list[str]:
+    def left_behind(self, home: Path) -> list[str]:
         deadline = time.monotonic() + 10
-        while workers() and time.monotonic() < deadline:
+        while workers(home) and time.monotonic() < deadline:
             time.sleep(0.1)
-        return [str(pid) for pid in workers()]
+        return [str(pid) for pid in workers(home)]
 
 
 def test_nodes_are_killed_at_ten_random_moments(
@@ -84,10 +71,10 @@ def test_nodes_are_killed_at_ten_random_moments(
         home, said, killed = tmp_path / str(number), [], []
         over = threading.Event()
 
-        def kill_nodes(killed: list[float] = killed, over: threading.Event = over) -> None:
+        def kill_nodes(killed: list[float] = killed, over: threading.Event = over, home: Path = home) -> None:
             began = time.monotonic()
             while len(killed) + sum(len(row[1]) for row in rows) < 10 and not over.wait(chance.uniform(4, 40)):
-                busy = [node for node in cluster.worker_nodes if works_on(node)]
+                busy = [node for node in cluster.worker_nodes if works_on(node, home)]
                 if busy:
                     killed.append(round(time.monotonic() - began, 1))
                     cluster.remove_node(chance.choice(busy), allow_graceful=False)
@@ -110,10 +97,10 @@ def test_nodes_are_killed_at_ten_random_moments(
             print(f"{n:>8}  {', '.join(map(str, killed)):40s}  {lost:12d}  {done:9d}  {took:8.0f}")
 
 
-def works_on(node: Any) -> bool:
-    """Whether a worker process of ours runs below a node's raylet."""
+def works_on(node: Any, home: Path) -> bool:
+    """Whether a worker of a campaign runs below a node's raylet."""
     raylets = {process.process.pid for process in node.all_processes["raylet"]}
-    for pid in workers():
+    for pid in workers(home):
         while pid > 1:
             if pid in raylets:
                 return True
