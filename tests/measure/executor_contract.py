@@ -6,6 +6,7 @@ labels, and two of one labelling pass.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -56,6 +57,17 @@ def make_campaign(home: Path, engine: str, runs: list[RunSpec] | None = None, **
     )  # fmt: skip
 
 
+def workers(home: Path) -> list[int]:
+    """Process ids of the workers of a campaign, on this machine; of this campaign alone."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (place / "cmdline").read_bytes()
+            if b"budgetsim.measure.worker" in words.split(b"\0") and str(home / "cache").encode() in words:
+                found.append(int(place.name))
+    return found
+
+
 def scores(home: Path) -> dict[str, float]:
     """Main score by run, of the run files."""
     found = read_shards(home / "store" / "runs")[0]
@@ -93,7 +105,7 @@ class ExecutorContract:
         """End one worker of a campaign, as a machine would."""
         raise NotImplementedError
 
-    def left_behind(self) -> list[str]:
+    def left_behind(self, home: Path) -> list[str]:
         """What of a campaign is still there once it is over."""
         raise NotImplementedError
 
@@ -111,7 +123,7 @@ class ExecutorContract:
         view = open_view(campaign)
         stages = {stage.key: stage.kind for spec in campaign.specs for stage in plan_stages(spec, view)}
         assert {kind.kind: kind.n for kind in outcome.predictions} == Counter(stages.values())  # each built once
-        assert self.left_behind() == []
+        assert self.left_behind(tmp_path) == []
         again = run_campaign(make_campaign(tmp_path, engine, **self.options), lambda _: None)
         assert (again.done, again.there_before) == (0, len(reference))
 
@@ -122,7 +134,7 @@ class ExecutorContract:
         killer.join()
         assert (outcome.done, outcome.failed) == (len(reference), ())
         assert_whole(tmp_path, reference)
-        assert self.left_behind() == []
+        assert self.left_behind(tmp_path) == []
 
     def kill_when_busy(self, home: Path) -> None:
         """Wait until a stage is under way, and then end its worker."""
@@ -137,7 +149,7 @@ class ExecutorContract:
         outcome = self.run(tmp_path, engine, limits=Limits(max_cost_usd=0.001, usd_per_hour=1.0))
         assert outcome.capped
         assert (outcome.done, outcome.worker_seconds) == (0, 0.0)
-        assert self.left_behind() == []
+        assert self.left_behind(tmp_path) == []
 
     def test_a_run_that_fails_is_told_and_the_others_are_done(self, engine: str, tmp_path: Path) -> None:
         runs = specs()
@@ -148,4 +160,4 @@ class ExecutorContract:
             (tmp_path / "cache" / f"{stage.kind}-{stage.key[:24]}").write_text("a file where a folder is wanted")
         outcome = run_campaign(campaign, lambda _: None)
         assert (outcome.done, len(outcome.failed)) == (1, 1)
-        assert self.left_behind() == []
+        assert self.left_behind(tmp_path) == []

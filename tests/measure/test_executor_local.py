@@ -10,17 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from executor_contract import ExecutorContract, reference  # noqa: F401
-
-
-def children(pid: int) -> list[int]:
-    return [
-        int(word) for task in Path(f"/proc/{pid}/task").iterdir() for word in (task / "children").read_text().split()
-    ]
-
-
-def workers() -> list[int]:
-    return [pid for pid in children(os.getpid()) if b"measure.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+from executor_contract import ExecutorContract, workers
 
 
 @pytest.mark.slow
@@ -30,7 +20,7 @@ class TestLocal(ExecutorContract):
         return "local"
 
     def kill_a_worker(self, home: Path) -> None:
-        os.kill(workers()[0], signal.SIGKILL)
+        os.kill(workers(home)[0], signal.SIGKILL)
 
-    def left_behind(self) -> list[str]:
-        return [str(pid) for pid in workers()]
+    def left_behind(self, home: Path) -> list[str]:
+        return [str(pid) for pid in workers(home)]

@@ -19,8 +19,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("submitit")
 
-from executor_contract import ExecutorContract, assert_whole, make_campaign, specs
-from test_ray import workers
+from executor_contract import ExecutorContract, assert_whole, make_campaign, specs, workers
 
 from budgetsim.measure import run_campaign
 from budgetsim.measure.events import Ready
@@ -86,9 +85,9 @@ class TestSlurm(ExecutorContract):
         return "slurm"
 
     def kill_a_worker(self, home: Path) -> None:
-        os.kill(workers()[0], signal.SIGKILL)
+        os.kill(workers(home)[0], signal.SIGKILL)
 
-    def left_behind(self) -> list[str]:
+    def left_behind(self, home: Path) -> list[str]:
         deadline = time.monotonic() + 30
         while (left := ask("squeue", "-h", "-o", "%i %T").splitlines()) and time.monotonic() < deadline:
             time.sleep(0.5)
@@ -96,7 +95,7 @@ class TestSlurm(ExecutorContract):
 
 
 def test_workers_of_one_moment_are_an_array(cluster: Path, tmp_path: Path) -> None:
-    run_campaign(make_campaign(tmp_path, "slurm", specs()[2:3] + [replace(specs()[2], seed=1)]), lambda _: None)
+    run_campaign(make_campaign(tmp_path, "slurm", [specs()[2], replace(specs()[2], seed=1)]), lambda _: None)
     (script,) = tmp_path.glob("cache/campaigns/*/submitit/*_submission.sh")
     assert "#SBATCH --array=0-1%2" in script.read_text()
 
@@ -108,7 +107,7 @@ def test_a_killed_node_loses_no_run(cluster: Path, tmp_path: Path, reference: di
         wait_for(lambda: busy(tmp_path))
         node = ask("squeue", "-h", "-t", "R", "-o", "%N").split()[0]
         daemon = int((cluster / f"{node}.pid").read_text())
-        below = [pid for pid in stepds(node)] + [pid for step in stepds(node) for pid in descendants(step)]
+        below = [pid for step in stepds(node) for pid in (step, *descendants(step))]
         for pid in [daemon, *below]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
