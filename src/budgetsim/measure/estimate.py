@@ -60,6 +60,7 @@ class Estimator:
     """Seconds of stages and runs; learns from finished ones."""
 
     workers: int = 1
+    here: bool = True  # whether the workers share this machine
     gpu: bool = False  # what first guesses are for; what was timed decides later
     startup: float = STARTUP_GUESS
     measured: Utilisation | None = None  # of this device, on a card: in place of first guesses
@@ -72,7 +73,7 @@ class Estimator:
     _overheads: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._first = self.slowness = _crowding(self.workers)
+        self._first = self.slowness = _crowding(self.workers) if self.here else 1.0
 
     def prime(self, stages: Iterable[StageRecord]) -> None:
         """Learn the rates of stages of earlier campaigns."""
