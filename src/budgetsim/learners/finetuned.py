@@ -22,6 +22,7 @@ from budgetsim.learners.weights import (
 GRAMMAR: Final = "ft:MODEL[:layers=K][:lora[=RANK]]"
 USUAL_RANK: Final = 8
 USUAL_LR: Final = 5e-5
+FEW_LAYERS_LR: Final = 5e-4  # of what is left of a checkpoint, tried on dev with two layers of MiniLM
 HEADS: Final[dict[TaskKind, str]] = {
     "classification": "AutoModelForSequenceClassification",
     "tagging": "AutoModelForTokenClassification",
@@ -57,6 +58,7 @@ class Finetuned:
     kinds: frozenset[TaskKind] = frozenset(HEADS)
     is_cheap: bool = False
     usual_l2: float = 0.0
+    usual_temperature: float = 1.0  # better than 2 for two layers on 150 classes, the same on 2 (docs/measuring.md)
     encoders: tuple[str, ...] = ()
 
     @property
@@ -68,6 +70,8 @@ class Finetuned:
     def usual_lr(self) -> float:
         if self.rank:
             return 5e-4
+        if self.layers:
+            return FEW_LAYERS_LR
         alias = ALIASES.get(self.model)
         return (alias.lr if alias is not None else 0.0) or USUAL_LR
 

@@ -52,7 +52,7 @@ def optimisation(run: Run, lr: float, steps: int) -> Optimisation:
         optimizer=recipe.optimizer,
         scheduler=recipe.scheduler,
         precision=recipe.precision if run.workspace.stages.device.kind == "gpu" else "fp32",
-        temperature=recipe.temperature,
+        temperature=recipe.t5_temperature,
         seed=run.spec.seed,
         checkpointing=recipe.checkpointing,
         micro_batch=recipe.micro_batch,
