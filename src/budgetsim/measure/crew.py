@@ -45,7 +45,7 @@ from budgetsim.measure.stages import PlannedStage
 from budgetsim.store.records import StageRecord
 
 FALSE_STARTS: Final = 3  # workers in a row that end before they begin
-ETA_SHARE: Final = 100  # what is left is added up anew for each hundredth of it that was done
+ETA_SHARE: Final = 20  # what is left is added up anew for each twentieth of it that was done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Crew:
     failed: list[RunFailed | RunLost] = field(default_factory=list)
     stopped: StopReason | None = None
     refused: BudgetsimError | None = None
-    _stages: dict[RunSpec, Sequence[PlannedStage]] = field(init=False)
+    _stages: dict[RunSpec, dict[str, PlannedStage]] = field(init=False)  # by key
     _rota: Rota[RunSpec] = field(init=False)
     _events: Events = field(default_factory=queue.Queue)
     _workers: dict[int, Worker] = field(default_factory=dict)
@@ -91,9 +91,9 @@ class Crew:
     _ahead: tuple[int, float] = (0, 0.0)  # runs that waited when what is left was added up, and its seconds
 
     def __post_init__(self) -> None:
-        self._stages = dict(self.plan.runs)
+        self._stages = {spec: {stage.key: stage for stage in stages} for spec, stages in self.plan.runs}
         units = join_sharing(_groups(list(self._stages)), self._shared)
-        self._rota = Rota(units, lambda spec: all(map(self._is_made, self._shared_stages(spec))))
+        self._rota = Rota(units, self._has_shared)
         self._losses = Losses(self.plan.executor.patience, self.plan.settings.get("checkpoint_every") or 1)
 
     @property
@@ -271,28 +271,30 @@ class Crew:
 
     def _assign(self, spec: RunSpec) -> Assignment:
         missing = self._missing(spec)
-        return Assignment(spec, self.estimator.run(missing), {s.key: self.estimator.stage(s) for s in missing})
+        seconds = {key: self.estimator.stage(stage) for key, stage in missing.items()}
+        return Assignment(spec, self.estimator.run(list(missing.values())), seconds)
 
-    def _missing(self, spec: RunSpec) -> list[PlannedStage]:
-        return [stage for stage in self._stages[spec] if not self._is_made(stage)]
+    def _missing(self, spec: RunSpec) -> dict[str, PlannedStage]:
+        return {key: stage for key, stage in self._stages[spec].items() if not self._is_made(key, stage)}
 
-    def _is_made(self, stage: PlannedStage) -> bool:
+    def _is_made(self, key: str, stage: PlannedStage) -> bool:
         """Whether a stage is in the cache; what was seen there is not looked for again."""
-        if stage.key not in self._made and self.plan.is_there(stage):
-            self._made.add(stage.key)
-        return stage.key in self._made
+        if key not in self._made and self.plan.is_there(stage):
+            self._made.add(key)
+        return key in self._made
 
-    def _shared_stages(self, spec: RunSpec) -> list[PlannedStage]:
-        return [stage for stage in self._stages[spec] if stage.kind in SHARED]
+    def _shared(self, spec: RunSpec) -> dict[str, PlannedStage]:
+        return {key: stage for key, stage in self._stages[spec].items() if stage.kind in SHARED}
 
-    def _shared(self, spec: RunSpec) -> list[str]:
-        return [stage.key for stage in self._shared_stages(spec)]
+    def _has_shared(self, spec: RunSpec) -> bool:
+        """Whether what a run shares with others is there."""
+        return all(self._is_made(key, stage) for key, stage in self._shared(spec).items())
 
     # Caps
 
     def _fits(self, spec: RunSpec, startup: float = 0.0) -> bool:
         """Whether a run ends before a cap, all that is running counted; else it goes back, and the crew may stop."""
-        ahead = startup + self.estimator.run(self._missing(spec))
+        ahead = startup + self.estimator.run(list(self._missing(spec).values()))
         cap = self.plan.limits.passed(
             wall=self.wall + ahead,
             device=self.device_seconds + self._running + ahead,
@@ -353,7 +355,7 @@ class Crew:
     def _add_up(self) -> float:
         """Seconds of what waits: each missing stage once."""
         waiting = self._rota.waiting
-        stages = {stage.key: stage for spec in waiting for stage in self._missing(spec)}
+        stages = {key: stage for spec in waiting for key, stage in self._missing(spec).items()}
         return self.estimator.run(list(stages.values())) + self.estimator.overhead * (len(waiting) - 1)
 
 

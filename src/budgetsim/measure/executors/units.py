@@ -47,21 +47,20 @@ class Rota(Generic[R]):
 
     units: list[list[R]]
     is_made: Callable[[R], bool]
+    n_waiting: int = field(init=False)  # runs that nobody is at
     _own: dict[int, list[R]] = field(default_factory=dict)  # the unit each worker is at
     _home: dict[R, list[R]] = field(init=False)
+    _left: list[list[R]] = field(init=False)  # units with runs that nobody is at
 
     def __post_init__(self) -> None:
         self._home = {run: unit for unit in self.units for run in unit}
+        self._left = [unit for unit in self.units if unit]
+        self.n_waiting = len(self._home)
 
     @property
     def waiting(self) -> list[R]:
         """Runs that nobody is at."""
-        return [run for unit in self.units for run in unit]
-
-    @property
-    def n_waiting(self) -> int:
-        """How many those are."""
-        return sum(map(len, self.units))
+        return [run for unit in self._left for run in unit]
 
     def take(self, worker: int) -> R | None:
         """The next run for a worker: of its own unit, so that one teacher stays with one worker; else of one that is
@@ -74,20 +73,27 @@ class Rota(Generic[R]):
                 self._own.pop(worker, None)
                 return None
             self._own[worker] = unit
-        return unit.pop(0)
+        self.n_waiting -= 1
+        run = unit.pop(0)
+        if not unit:
+            self._left = [each for each in self._left if each is not unit]
+        return run
 
     def put_back(self, run: R) -> None:
         """A run is to be done after all, before the others of its unit."""
-        self._home[run].insert(0, run)
+        unit = self._home[run]
+        if not unit:
+            self._left.insert(0, unit)
+        unit.insert(0, run)
+        self.n_waiting += 1
 
     def leave(self, worker: int) -> None:
         """A worker is gone; its unit is anybody's."""
         self._own.pop(worker, None)
 
     def _choose(self, worker: int) -> list[R] | None:
-        left = [unit for unit in self.units if unit]
         taken = {id(unit) for number, unit in self._own.items() if number != worker}
-        free = next((unit for unit in left if id(unit) not in taken), None)
-        if free is not None or not left:
+        free = next((unit for unit in self._left if id(unit) not in taken), None)
+        if free is not None or not self._left:
             return free
-        return max(left, key=lambda unit: (self.is_made(unit[0]), len(unit)))
+        return max(self._left, key=lambda unit: (self.is_made(unit[0]), len(unit)))
