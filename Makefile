@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-train check lint types imports test-slow mutate docs site paper rebuild bad-input fuzz clean
+.PHONY: demo test test-train check lint types imports test-slow test-engines mutate docs site paper rebuild bad-input fuzz clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,10 @@ imports: $(VENV)/.ready
 
 test-slow: $(VENV)/.ready  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+test-engines: $(VENV)/.ready  ## a real Ray cluster and, as root where Slurm is installed, a real Slurm on this machine
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt ray submitit
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m engines tests/measure
 
 mutate: $(VENV)/.ready  ## change one thing at a time in a copy: which of the kept mutations does no test notice?
 	$(BIN)/python tools/mutate.py

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from budgetsim.costs.rates import RateCard
     from budgetsim.measure import Campaign, Limits, Recipe, RunSpec
     from budgetsim.measure.events import Notice, RunFailed, RunLost
+    from budgetsim.measure.executors.options import ExecutorOptions
 
 Task = Annotated[
     list[str] | None,
@@ -56,7 +57,18 @@ def measure(
     ] = "pool",
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="Seed; with --strategy.", show_default="0")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one a core, two at most")
+        int | None,
+        typer.Option(
+            min=1, help="Processes of one thread, or jobs.", show_default="one a core, two at most; on a cluster all"
+        ),
+    ] = None,
+    executor: Annotated[str, typer.Option(help="Where runs are done: local, ray, ray:HOST:PORT or slurm.")] = "local",
+    executor_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="What each worker on a cluster is given: gpus, memory_gb, time_limit_hours, shared_cache, ...",
+            show_default="the grid's `executor`, else ./executor.yaml",
+        ),
     ] = None,
     max_hours: Annotated[float | None, typer.Option(help="Stop before this many hours have passed.")] = None,
     max_cost: Annotated[
@@ -95,6 +107,7 @@ def measure(
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
     from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.desks import open_purse
+    from budgetsim.measure.executors import LocalExecutor, choose_executor
     from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
@@ -124,16 +137,20 @@ def measure(
         return
     card = read_rates(rates)
     capped = None if max_cost is None and rates is None else card
-    limits, n_workers = _limits(max_hours, max_cost, capped, recipe), workers or min(2, os.cpu_count() or 1)
+    options = _options(executor, executor_file, chosen.executor)
+    n_workers = workers or options.workers or (LocalExecutor().open() if executor == "local" else 0)
+    limits = _limits(max_hours, max_cost, capped, recipe, options)
+    cache = Path(options.shared_cache).expanduser() if options.shared_cache else default_cache()
     campaign = Campaign(
         specs=specs,
         paths=paths,
-        cache=default_cache(),
+        cache=cache,
         workers=n_workers,
+        executor=choose_executor(executor, options, cache, paths),
         leave_out=strategy is None,
         limits=limits,
         server=Server.at(llm_url, concurrency=llm_concurrency, per_minute=llm_per_minute),
-        purse=open_purse(card, max_cost, limits.usd_per_hour, n_workers),
+        purse=open_purse(card, max_cost, limits.usd_per_hour, max(1, n_workers)),
         access=Access(trust_first_use=trust_first_use),
     )
     if strategy is None:
@@ -181,13 +198,28 @@ def _points(
     return grid.specs((), recipe)
 
 
-def _limits(max_hours: float | None, max_cost: float | None, card: RateCard | None, recipe: Recipe) -> Limits:
+def _options(executor: str, file: Path | None, of_grid: ExecutorOptions | None) -> ExecutorOptions:
+    """What workers on a cluster are given: of the file that is named, of the grid, of ./executor.yaml."""
+    from budgetsim.errors import InputError
+    from budgetsim.measure.executors.options import ExecutorOptions, read_options
+
+    if executor == "local":
+        if file is not None:
+            raise InputError("--executor-file is for workers on a cluster: name one with --executor ray or slurm.")
+        return ExecutorOptions()
+    return (None if file is not None else of_grid) or read_options(file) or ExecutorOptions()
+
+
+def _limits(
+    max_hours: float | None, max_cost: float | None, card: RateCard | None, recipe: Recipe, options: ExecutorOptions
+) -> Limits:
     from budgetsim.measure import Limits
 
     if card is None:
         return Limits(max_hours=max_hours)
-    device = card.device("gpu" if recipe.preset == "paper" else "cpu")
-    return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=float(device.usd_per_device_hour))
+    device = card.device("gpu" if recipe.preset == "paper" or options.gpus else "cpu")
+    usd = float(device.usd_per_device_hour) * (options.gpus or 1)
+    return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=usd)
 
 
 def _dry_run(campaign: Campaign, card: RateCard, as_json: bool) -> None:

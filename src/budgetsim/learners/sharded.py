@@ -23,6 +23,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from transformers import get_scheduler
 
 from budgetsim.errors import BudgetsimError, InputError
+from budgetsim.learners.trainer import speed_up
 
 if TYPE_CHECKING:
     from budgetsim.learners.trainer import Batch, Loss, Optimisation, Ordered
@@ -101,6 +102,8 @@ def layers(model: nn.Module) -> Iterator[nn.Module]:
 def _steps(model: Any, job: Job, rank: int, device: torch.device) -> None:
     how, order = job.how, len(job.rows)
     optimizer = torch.optim.AdamW(model.parameters(), lr=how.lr, weight_decay=how.weight_decay)
+    for group in speed_up(model, optimizer.param_groups, how.faster):
+        optimizer.add_param_group(group)
     make: Any = get_scheduler
     schedule = make(
         how.scheduler, optimizer, num_warmup_steps=int(how.warmup_share * how.steps), num_training_steps=how.steps

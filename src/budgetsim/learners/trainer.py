@@ -11,8 +11,8 @@ import logging
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +52,7 @@ class Optimisation:
     checkpointing: bool = False  # compute layers twice instead of keeping what they hold
     micro_batch: int = 0  # rows of a batch that a device takes at a time; 0 takes all of its rows
     devices: int = 1  # that share a model, each with its rows of a batch
+    faster: Mapping[str, float] = field(default_factory=dict)  # weights that learn at so many times the rate, by name
 
     @staticmethod
     def of(how: Training) -> Optimisation:
@@ -97,15 +98,21 @@ class Trained:
 class LossTrainer(Trainer):
     """Transformers' Trainer that takes rows in order and asks a function for the loss."""
 
-    def __init__(self, *args: Any, loss: Loss, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, loss: Loss, faster: Mapping[str, float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.loss = loss
+        self.loss, self.faster = loss, faster
         self.model_accepts_loss_kwargs = False
 
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         return self.loss(model, inputs)
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        optimizer = super().create_optimizer(*args, **kwargs)
+        for group in speed_up(self.model, optimizer.param_groups, self.faster):
+            optimizer.add_param_group(group)
+        return optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows: Any = train_dataset if train_dataset is not None else self.train_dataset
@@ -174,6 +181,7 @@ def _train_here(
             train_dataset=rows,
             data_collator=collate,
             loss=loss,
+            faster=how.faster,
             callbacks=[_Progress(progress)] if progress else None,
         )
         at_work.remove_callback(PrinterCallback)
@@ -181,6 +189,24 @@ def _train_here(
     if how.checkpointing:
         model.gradient_checkpointing_disable()
     return _step(resume)
+
+
+def speed_up(model: Any, groups: Sequence[dict[str, Any]], faster: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Take named weights out of an optimiser's groups, and return groups of their own at so many times the rate.
+
+    source : Howard and Ruder (2018), arXiv 1801.06146: rates by layer; what is new is furthest from where it will be
+    """
+    times = {id(part): faster[name] for name, part in model.named_parameters() if name in faster}
+    made: list[dict[str, Any]] = []
+    for group in groups:
+        own = [part for part in group["params"] if id(part) in times]
+        group["params"] = [part for part in group["params"] if id(part) not in times]
+        options = {key: value for key, value in group.items() if key != "params"}
+        made += [
+            {**options, "params": [p for p in own if times[id(p)] == factor], "lr": factor * group["lr"]}
+            for factor in sorted({times[id(part)] for part in own})
+        ]
+    return made
 
 
 def _check_sound(model: Any, how: Optimisation) -> None:

@@ -60,6 +60,7 @@ class Estimator:
     """Seconds of stages and runs; learns from finished ones."""
 
     workers: int = 1
+    here: bool = True  # whether the workers share this machine
     gpu: bool = False  # what first guesses are for; what was timed decides later
     startup: float = STARTUP_GUESS
     measured: Utilisation | None = None  # of this device, on a card: in place of first guesses
@@ -72,7 +73,7 @@ class Estimator:
     _overheads: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._first = self.slowness = _crowding(self.workers)
+        self._first = self.slowness = _crowding(self.workers) if self.here else 1.0
 
     def prime(self, stages: Iterable[StageRecord]) -> None:
         """Learn the rates of stages of earlier campaigns."""
@@ -144,8 +145,12 @@ class Estimator:
             return ASKED_GUESS * work
         if kind in FIRST_RATES_OTHER:
             return FIRST_RATES_OTHER[kind] * work
-        ours = _operations(model)
-        others = [name for (k, name, *more) in self._seen if k == kind and not more and _is_t5(name) == _is_t5(model)]
+        ours, family = _operations(model), (_is_t5(model), _is_short(model or ""))
+        others = [
+            name
+            for (k, name, *more) in self._seen
+            if k == kind and not more and (_is_t5(name), _is_short(name or "")) == family
+        ]
         for name in sorted(others, key=lambda n: abs(math.log(_operations(n) / ours))):
             return _like(self._seen[kind, name], work, 1.0) * ours / _operations(name)
         timed = self._timed(kind, model)

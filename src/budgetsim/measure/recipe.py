@@ -182,6 +182,7 @@ PRESETS: Final[dict[str, Recipe]] = {
         steps=200,
         lr=0.0,
         teacher_lr=0.0,
+        precision="bf16",
         split=SplitRule(kind="pooled"),
     ),
     # The paper's recipe (evidence README), in bf16 where a GPU is there.

@@ -165,7 +165,7 @@ def predict_campaign(campaign: Campaign, listen: Listener, measured: Utilisation
         cells.setdefault((spec.task, spec.route.strategy, spec.route.student), []).append(estimator.run(stages))
         for stage in stages:
             kinds.setdefault(stage.kind, []).append(estimator.stage(stage))
-    startup = estimator.startup * min(campaign.workers, len(missing))
+    startup = estimator.startup * min(max(1, campaign.workers), len(missing))
     seconds = sum(map(sum, cells.values())) + startup
     cost = campaign.limits.cost_usd
     return {
