@@ -73,7 +73,7 @@ def _build_states(run: Run, teacher: PlannedStage, folder: Path, done: Done) -> 
 
     codec = load_codec(run, done)
     rows = run.texts.rows
-    model = load_trained(run.spec.teacher, done[teacher.key].folder, codec)
+    model = load_trained(run, run.spec.teacher, done[teacher.key].folder, codec)
     sources = codec.encode(run.prefixed(rows), run.recipe.source_tokens)
     cache = cache_states(model, sources, max_tokens=run.target_tokens, batch=run.recipe.batch)
     cache.save(folder / _STATES)
