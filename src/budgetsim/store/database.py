@@ -6,6 +6,7 @@ one that was finished, and a process that is killed leaves the old one.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -19,7 +20,7 @@ from typing import Final
 
 import duckdb
 
-from budgetsim.errors import StoreError, StoreLockedError
+from budgetsim.errors import DiskFullError, StoreError, StoreLockedError
 from budgetsim.store.location import LOCK_SUFFIX
 from budgetsim.store.lock import PATIENCE, hold, holder_of, locked
 
@@ -27,6 +28,7 @@ from budgetsim.store.lock import PATIENCE, hold, holder_of, locked
 STORAGE_VERSION: Final = "v1.2.0"
 BLOCK_SIZE: Final = "16384"  # small blocks for a small file: it is committed at milestones
 QUERY_MEMORY: Final = "1GB"
+NO_SPACE: Final = os.strerror(errno.ENOSPC)
 _BUILDING: Final = ".building-"
 
 Connection = duckdb.DuckDBPyConnection
@@ -171,6 +173,8 @@ def rewrite(database: Path, *, fresh: bool = False, wait_seconds: float | None =
             finally:
                 connection.close()
         except duckdb.Error as error:
+            if NO_SPACE in str(error):
+                raise disk_full(database.parent) from None
             raise StoreError(f"{database} could not be written ({_first_line(error)}); nothing was changed.") from None
         if result.is_wanted:
             await_writer(database, wait_seconds)
@@ -195,9 +199,18 @@ def check_place(database: Path) -> None:
         raise StoreError(f"{database} is a pipe or a device, wanted a DuckDB file; name another place with --store.")
 
 
-def unwritable(database: Path, error: OSError) -> StoreError:
-    """The error of a place that cannot be written."""
+def unwritable(database: Path, error: OSError) -> StoreError | DiskFullError:
+    """The error of a place that cannot be written, or whose disk is full."""
+    if error.errno == errno.ENOSPC:
+        return disk_full(Path(error.filename).parent if isinstance(error.filename, str) else database)
     return StoreError(f"{database} cannot be written ({error.strerror}); name another place with --store.")
+
+
+def disk_full(folder: Path) -> DiskFullError:
+    """The error of a disk without room."""
+    return DiskFullError(
+        f"The disk of {folder} is full; the store is as it was. Free some space, then give the same command again."
+    )
 
 
 def _new(database: Path) -> Connection:
@@ -304,5 +317,6 @@ def _apply(connection: Connection, number: int, name: str, sql: str) -> None:
         connection.execute("INSERT INTO schema_version VALUES (?, ?)", [number, name])
         connection.commit()
     except duckdb.Error:
-        connection.rollback()
+        with suppress(duckdb.Error):  # where the disk is full this fails too, and says less
+            connection.rollback()
         raise
