@@ -111,7 +111,7 @@ def measure(
     from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
-    from budgetsim.measure.ways import with_way
+    from budgetsim.measure.ways import check_here, with_way
     from budgetsim.store.location import locate
 
     paths = locate(store)
@@ -158,6 +158,8 @@ def measure(
     if dry_run:
         _dry_run(campaign, card, as_json)
         return
+    if way is not None and executor == "local":
+        check_here(recipe)
     outcome = run_campaign(campaign, _listen, began)
     beside = baseline_rows(campaign)
     if as_json:
@@ -218,7 +220,7 @@ def _limits(
     if card is None:
         return Limits(max_hours=max_hours)
     device = card.device("gpu" if recipe.preset == "paper" or options.gpus else "cpu")
-    usd = float(device.usd_per_device_hour) * (options.gpus or 1)
+    usd = float(device.usd_per_device_hour) * max(options.gpus or 1, recipe.devices)
     return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=usd)
 
 

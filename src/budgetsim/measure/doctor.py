@@ -28,6 +28,7 @@ from budgetsim.store.location import StorePaths
 LEAST_FREE_GIB: Final = 1.0  # of a disk that runs are kept on
 INSTALL: Final = "pip install 'budgetsim[{}]'"
 EXTRAS: Final = ("measure", "cpu", "llm", "plot", "prices", "ray", "slurm")
+ENGINES: Final = {"ray": "ray", "slurm": "submitit"}  # packages, where the metadata is of an older install
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +200,7 @@ def _extra(name: str) -> Extra:
         for line in importlib.metadata.requires("budgetsim") or ()
         if re.search(rf"extra == ['\"]{name}['\"]", line)
     ]
+    wanted = wanted or ([ENGINES[name]] if name in ENGINES else [])
     return Extra(name=name, missing=tuple(p for p in wanted if not _version(p)) if wanted else None)
 
 

@@ -44,6 +44,24 @@ def with_way(recipe: Recipe, way: str) -> Recipe:
     return changed
 
 
+def check_here(recipe: Recipe) -> None:
+    """Refuse a way that this machine has not what it needs for, before anything is trained.
+
+    raises : InputError for devices that are not here, MissingExtraError for packages
+    """
+    from budgetsim.learners.device import prepare
+
+    prepare(threads=1)
+    from budgetsim.learners.trainer import Optimisation
+    from budgetsim.learners.ways import check_way
+
+    how = Optimisation(
+        steps=1, batch=recipe.batch, lr=0.0, optimizer=recipe.optimizer, micro_batch=recipe.micro_batch,
+        devices=recipe.devices,
+    )  # fmt: skip
+    check_way(how)
+
+
 def _method(method: str, way: str) -> dict[str, Any]:
     name, n = _number(method, way)
     if name == "lora":
