@@ -38,7 +38,7 @@ WHERE r.same_as IS NULL AND r.feasible
 ORDER BY r.run_id
 """
 
-_TEACHERS = "SELECT run_id, max(score) FROM teacher_scores GROUP BY run_id"
+_TEACHERS = "SELECT run_id, max(score) FROM teacher_scores WHERE stage_id IS NOT NULL GROUP BY run_id"
 _LABELERS = """
 SELECT rs.run_id, avg(g.score) FROM run_stages rs JOIN stages g USING (stage_id)
 WHERE g.kind = 'llm_label' AND g.metric = 'accuracy' AND g.score IS NOT NULL
