@@ -221,7 +221,8 @@ def _limits(
         return Limits(max_hours=max_hours)
     device = card.device("gpu" if recipe.preset == "paper" or options.gpus else "cpu")
     usd = float(device.usd_per_device_hour) * max(options.gpus or 1, recipe.devices)
-    return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=usd)
+    life = device.mean_hours_between_preemptions
+    return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=usd, preempted_every_hours=life)
 
 
 def _dry_run(campaign: Campaign, card: RateCard, as_json: bool) -> None:

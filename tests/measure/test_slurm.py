@@ -21,6 +21,7 @@ pytest.importorskip("submitit")
 
 from executor_contract import ExecutorContract, assert_whole, make_campaign, specs, workers
 
+from budgetsim.errors import EndpointError, InputError
 from budgetsim.measure import run_campaign
 from budgetsim.measure.events import Ready
 from budgetsim.measure.executors.mailbox import Mailbox
@@ -176,3 +177,22 @@ def test_a_job_over_its_time_limit_goes_on_from_its_checkpoint(cluster: Path, tm
     assert len(starts(tmp_path)) >= 2, said
     (trained,) = [stage for stage in read_shards(tmp_path / "store" / "runs")[1] if stage.kind == "train_student"]
     assert trained.provenance["resumed_at"] > 0
+
+
+def test_what_no_node_has_and_no_partition_is_called_is_refused(cluster: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"asks for \(2 GPUs, 1 CPUs\); of \d nodes the largest have 1 GPUs and 2 CPUs"
+    ):
+        run_campaign(make_campaign(tmp_path / "a", "slurm", gpus=2), lambda _: None)
+    with pytest.raises(InputError, match="Slurm has no partition 'gpu'; it has main, urgent"):
+        run_campaign(make_campaign(tmp_path / "b", "slurm", partition="gpu"), lambda _: None)
+
+
+def test_a_controller_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slurm.conf").write_text(
+        "ClusterName=none\nSlurmctldHost=localhost(127.0.0.1)\nSlurmctldPort=9\nMessageTimeout=2\nNodeName=n1\n"
+        "PartitionName=main Nodes=n1\n"
+    )
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+    with pytest.raises(EndpointError, match="Slurm's controller does not answer"):
+        run_campaign(make_campaign(tmp_path, "slurm"), lambda _: None)

@@ -109,10 +109,13 @@ class DevicePrice(_Sourced):
     count: Few = 1
     scope: Literal["per device", "whole instance", "device only"] = "per device"
     price_type: Literal["on-demand", "spot", "reserved", "not stated"] = "not stated"
+    mean_hours_between_preemptions: Positive | None = None  # of a spot machine that is taken away
     note: Text | None = None
 
     @model_validator(mode="after")
     def _one_meaning(self) -> DevicePrice:
+        if self.mean_hours_between_preemptions is not None and self.price_type != "spot":
+            raise ValueError("mean_hours_between_preemptions with price_type spot alone")
         if self.scope == "per device" and self.count != 1:
             raise ValueError("count 1 with scope `per device`, or the price of all of them with `whole instance`")
         return self

@@ -195,10 +195,11 @@ def _levels(kind: str, model: str | None, about: Any) -> list[tuple[Any, ...]]:
 
 def _power(kind: str, model: str | None) -> float:
     """How a stage's time grows with its examples: in proportion, but for learners of seconds, which have a start-up."""
-    return CHEAP_POWER if kind not in FIRST_RATES_OTHER and _is_short(model or "") else 1.0
+    return CHEAP_POWER if kind not in FIRST_RATES_OTHER and is_short(model or "") else 1.0
 
 
-def _is_short(model: str) -> bool:
+def is_short(model: str) -> bool:
+    """Whether a model is a learner of seconds."""
     learner = _learner(model)
     return learner is not None and learner.is_cheap
 

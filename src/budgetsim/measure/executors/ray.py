@@ -42,14 +42,14 @@ class RayEngine:
 
         raises : MissingExtraError, EndpointError where nobody answers, InputError where no node is large enough
         """
-        ray = self._ray = _import_ray()
-        if not ray.is_initialized():
-            self._connect(ray)
-        self._check_nodes()
-
-    def _connect(self, ray: Any) -> None:
         address = self.address or os.environ.get("RAY_ADDRESS", "")
         _knock(address)
+        ray = self._ray = _import_ray()
+        if not ray.is_initialized():
+            self._connect(ray, address)
+        self._check_nodes()
+
+    def _connect(self, ray: Any, address: str) -> None:
         try:
             ray.init(
                 address=address or None,

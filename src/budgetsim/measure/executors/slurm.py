@@ -49,9 +49,9 @@ class SlurmEngine:
         raises : MissingExtraError, EndpointError where the controller does not answer, InputError where the partition
             is none of its own, or has no node large enough
         """
-        _import_submitit()
         if shutil.which("sbatch") is None:
             raise EndpointError("There is no `sbatch` on this machine: run the command where jobs are submitted from.")
+        _import_submitit()
         nodes = self._nodes()
         if self.options.wait_for_nodes or any(self._fits(gpus, cpus) for gpus, cpus, _ in nodes):
             return
