@@ -145,11 +145,11 @@ class Estimator:
             return ASKED_GUESS * work
         if kind in FIRST_RATES_OTHER:
             return FIRST_RATES_OTHER[kind] * work
-        ours, family = _operations(model), (_is_t5(model), _is_short(model or ""))
+        ours, family = _operations(model), (_is_t5(model), is_short(model or ""))
         others = [
             name
             for (k, name, *more) in self._seen
-            if k == kind and not more and (_is_t5(name), _is_short(name or "")) == family
+            if k == kind and not more and (_is_t5(name), is_short(name or "")) == family
         ]
         for name in sorted(others, key=lambda n: abs(math.log(_operations(n) / ours))):
             return _like(self._seen[kind, name], work, 1.0) * ours / _operations(name)
