@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-train check lint types imports test-slow mutate docs site paper rebuild bad-input fuzz clean
+.PHONY: demo test test-train check lint types imports test-slow test-engines mutate docs site paper rebuild bad-input fuzz \
+	chaos clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +39,10 @@ imports: $(VENV)/.ready
 test-slow: $(VENV)/.ready  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+test-engines: $(VENV)/.ready  ## a real Ray cluster and, as root where Slurm is installed, a real Slurm on this machine
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt ray submitit
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m engines tests/measure
+
 mutate: $(VENV)/.ready  ## change one thing at a time in a copy: which of the kept mutations does no test notice?
 	$(BIN)/python tools/mutate.py
 
@@ -62,6 +67,10 @@ bad-input: $(VENV)/.ready  ## the table of bad inputs with messages and exit cod
 
 fuzz: $(VENV)/.ready  ## seeded attacks on every door, 15,000 each: CASES=..., SEED=...
 	$(BIN)/python tests/fuzzing.py --cases $(or $(CASES),15000) --seed $(or $(SEED),0) --keep build/fuzz
+
+chaos: $(VENV)/.ready  ## kills, full disks, crowds, clocks and flipped bits, an hour or two: CHAOS='--only kill --kills 100'
+	cd tests && $(abspath $(BIN))/python -m chaos.run $(CHAOS)
+	OMP_NUM_THREADS=1 $(BIN)/python bench/crash.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -31,6 +31,7 @@ from budgetsim.measure.events import (
     Warned,
     ignore,
 )
+from budgetsim.measure.executors import Executor, LocalExecutor
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.resolve import check_spec
 from budgetsim.measure.signals import SignalReceived, stop_on_signals
@@ -53,13 +54,14 @@ class Campaign:
     specs: Sequence[RunSpec]
     paths: StorePaths
     cache: Path
-    workers: int = 1
+    workers: int = 1  # 0: as many as the executor has room for
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
     access: Access = field(default_factory=Access)
     checkpoint_every: int = CHECKPOINT_EVERY  # steps
     server: Server = field(default_factory=Server)  # that labelers ask
     purse: Purse = field(default_factory=Purse)  # that their requests are paid from
+    executor: Executor = field(default_factory=LocalExecutor)
     leave_out: bool = False  # whether runs that the task cannot give are left out instead of refused
 
 
@@ -169,9 +171,18 @@ def run_campaign(campaign: Campaign, listen: Listener, began: float | None = Non
     began : on the monotonic clock, what a cap in hours counts from; now by default
 
     raises : StoppedError at a signal, when the workers have ended; StoreLockedError at the end,
-        when everything is done, where the database stayed locked
+        when everything is done, where the database stayed locked; whatever `Executor.open` does
     """
     start = time.monotonic() if began is None else began
+    refuse_toys(campaign)
+    room = campaign.executor.open()
+    try:
+        return _run(replace(campaign, workers=campaign.workers or room), listen, start)
+    finally:
+        campaign.executor.close()
+
+
+def _run(campaign: Campaign, listen: Listener, start: float) -> Outcome:
     stored, missing = find_missing(campaign, listen)
     listen(Planned(len(stored), len(missing)))
     estimator = prepare_estimator(campaign)
@@ -181,6 +192,7 @@ def run_campaign(campaign: Campaign, listen: Listener, began: float | None = Non
         try:
             crew.work()
         except SignalReceived as received:
+            campaign.executor.close()
             crew.close()
             if crew.finished:
                 _merge(campaign.paths, ignore, wait_seconds=0.0)
@@ -198,7 +210,7 @@ def run_campaign(campaign: Campaign, listen: Listener, began: float | None = Non
 def prepare_estimator(campaign: Campaign) -> Estimator:
     """What the store's stages say about times."""
     gpu = any(spec.recipe.preset == "paper" for spec in campaign.specs)
-    estimator = Estimator(workers=campaign.workers, gpu=gpu)
+    estimator = Estimator(workers=campaign.workers, gpu=gpu, here=campaign.executor.name == "local")
     estimator.prime(read_shards(campaign.paths.runs, [])[1])
     return estimator
 
@@ -220,6 +232,7 @@ def _plan(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Campa
         limits=campaign.limits,
         began=began,
         paid=partial(_paid, campaign, missing),
+        executor=campaign.executor,
     )
 
 

@@ -213,7 +213,8 @@ def size_notes(answer: TaskAnswer) -> list[str]:
 
 def _utilisation(choices: Choices, card: RateCard) -> dict[str, Any]:
     modelled = sorted({part for o in choices.options if o.hours for part in o.hours.modelled})
-    used = card.utilisation.model_dump() if modelled and card.utilisation else None
+    use = card.utilisation if modelled else None
+    used = None if use is None else use.model_dump(exclude={"measured"}, exclude_none=True)
     return {"modelled": modelled, "utilisation": used}
 
 
