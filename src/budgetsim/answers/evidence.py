@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from budgetsim.data.tasks import known_tasks
+from budgetsim.design.borrowing import FEW_SIZES
 from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import TaskFit
@@ -36,7 +37,6 @@ from budgetsim.store.query import (
 if TYPE_CHECKING:
     from budgetsim.answers.forecasting import Known
 
-FEW_SIZES: Final = 5  # of a route: with fewer on every route, a task of the user's is forecast from others
 Say = Callable[[str], None]
 
 
