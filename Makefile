@@ -9,7 +9,8 @@ UNLOCKED = torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas
   nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse \
   nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 
-.PHONY: demo test test-train check lint types imports test-slow mutate docs site paper rebuild bad-input fuzz chaos lock audit sbom lowest clean
+.PHONY: demo test test-train check lint types imports test-slow test-engines mutate docs site paper rebuild bad-input fuzz \
+	chaos lock audit sbom lowest clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -50,6 +51,10 @@ imports: $(VENV)/.ready
 
 test-slow: $(VENV)/.ready  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+test-engines: $(VENV)/.ready  ## a real Ray cluster and, as root where Slurm is installed, a real Slurm on this machine
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt ray submitit
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m engines tests/measure
 
 mutate: $(VENV)/.ready  ## change one thing at a time in a copy: which of the kept mutations does no test notice?
 	$(BIN)/python tools/mutate.py

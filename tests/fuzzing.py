@@ -201,7 +201,7 @@ def attack(door: str, seed: int, folder: Path) -> tuple[str, str]:
     """What came of one case (accepted, refused, traceback, wrong or slow), and its words."""
     try:
         with limited(SECONDS):
-            DOORS[door](random.Random(f"{door} {seed}"), folder)  # noqa: S311 - attacks, not secrets
+            DOORS[door](random.Random(f"{door} {seed}"), folder)
     except BudgetsimError as error:
         return "refused", str(error)
     except AssertionError as error:

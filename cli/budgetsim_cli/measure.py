@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from budgetsim.costs.rates import RateCard
     from budgetsim.measure import Campaign, Limits, Recipe, RunSpec
     from budgetsim.measure.events import Notice, RunFailed, RunLost
+    from budgetsim.measure.executors.options import ExecutorOptions
 
 Task = Annotated[
     list[str] | None,
@@ -56,7 +57,18 @@ def measure(
     ] = "pool",
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="Seed; with --strategy.", show_default="0")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one a core, two at most")
+        int | None,
+        typer.Option(
+            min=1, help="Processes of one thread, or jobs.", show_default="one a core, two at most; on a cluster all"
+        ),
+    ] = None,
+    executor: Annotated[str, typer.Option(help="Where runs are done: local, ray, ray:HOST:PORT or slurm.")] = "local",
+    executor_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="What each worker on a cluster is given: gpus, memory_gb, time_limit_hours, shared_cache, ...",
+            show_default="the grid's `executor`, else ./executor.yaml",
+        ),
     ] = None,
     max_hours: Annotated[float | None, typer.Option(help="Stop before this many hours have passed.")] = None,
     max_cost: Annotated[
@@ -67,6 +79,24 @@ def measure(
         bool,
         typer.Option("--dry-run", help="Print the runs that would be done, with hours and dollars; train nothing."),
     ] = False,
+    way: Annotated[
+        str | None,
+        typer.Option(
+            help="How models are trained: fp32, bf16, 8bit, lora[=RANK] or fsdp=GPUS, then +checkpointing, +rows=N.",
+            show_default="the preset's",
+        ),
+    ] = None,
+    gpu_memory: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="With --dry-run: GiB of a GPU; says which ways of training fit it. May be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    write_units: Annotated[
+        Path | None,
+        typer.Option(help="With --dry-run: write the runs there for `run-unit`, a file for all that share a teacher."),
+    ] = None,
     trust_first_use: Annotated[
         bool, typer.Option("--trust-first-use", help="Download files whose hash is not pinned, and record it.")
     ] = False,
@@ -77,19 +107,23 @@ def measure(
     began = time.monotonic()
     from budgetsim.data.custom import register_custom_tasks
     from budgetsim.data.loading import Access
+    from budgetsim.errors import InputError
     from budgetsim.labelers.server import Server
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
     from budgetsim.measure.conductor import cut_to_tasks
     from budgetsim.measure.desks import open_purse
+    from budgetsim.measure.executors import LocalExecutor, choose_executor
     from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
+    from budgetsim.measure.ways import check_here, with_way
     from budgetsim.store.location import locate
 
     paths = locate(store)
     register_custom_tasks(paths.folder / "tasks", say)
     chosen = load_grid(grid)
     recipe = get_preset(preset or chosen.preset)
+    recipe = recipe if way is None else with_way(recipe, way)
     if strategy is None:
         specs = chosen.specs(task or (), recipe)
     else:
@@ -98,30 +132,41 @@ def measure(
             {"n_labels": n_labels, "n_llm_labels": n_llm_labels, "n_unlabeled": n_unlabeled, "seed": seeds or [0]},
         )  # fmt: skip
     specs = [replace(spec, unlabeled=unlabeled) if spec.uses_pool and unlabeled != "pool" else spec for spec in specs]
-    if dry_run and recipe.preset == "paper":
+    if gpu_memory:
+        _plan_devices(specs, gpu_memory, dry_run, read_rates(rates), as_json)
+        return
+    if write_units is not None and not dry_run:
+        raise InputError("--write-units writes what would be run: add --dry-run.")
+    if dry_run and recipe.preset == "paper" and write_units is None:
         tasks = tuple(dict.fromkeys(spec.task for spec in specs))
         estimate = estimate_paper(tasks, read_rates(rates), specs, progress=say)
         print_json(estimate_json(estimate)) if as_json else print_page(estimate_page(estimate))
         return
     card = read_rates(rates)
     capped = None if max_cost is None and rates is None else card
-    limits, n_workers = _limits(max_hours, max_cost, capped, recipe), workers or min(2, os.cpu_count() or 1)
+    options = _options(executor, executor_file, chosen.executor)
+    n_workers = workers or options.workers or (LocalExecutor().open() if executor == "local" else 0)
+    limits = _limits(max_hours, max_cost, capped, recipe, options)
+    cache = Path(options.shared_cache).expanduser() if options.shared_cache else default_cache()
     campaign = Campaign(
         specs=specs,
         paths=paths,
-        cache=default_cache(),
+        cache=cache,
         workers=n_workers,
+        executor=choose_executor(executor, options, cache, paths),
         leave_out=strategy is None,
         limits=limits,
         server=Server.at(llm_url, concurrency=llm_concurrency, per_minute=llm_per_minute),
-        purse=open_purse(card, max_cost, limits.usd_per_hour, n_workers),
+        purse=open_purse(card, max_cost, limits.usd_per_hour, max(1, n_workers)),
         access=Access(trust_first_use=trust_first_use),
     )
     if strategy is None:
         campaign = cut_to_tasks(campaign, _listen)
     if dry_run:
-        _dry_run(campaign, as_json)
+        _dry_run(campaign, card, as_json, write_units)
         return
+    if way is not None and executor == "local":
+        check_here(recipe)
     outcome = run_campaign(campaign, _listen, began)
     beside = baseline_rows(campaign)
     if as_json:
@@ -162,20 +207,57 @@ def _points(
     return grid.specs((), recipe)
 
 
-def _limits(max_hours: float | None, max_cost: float | None, card: RateCard | None, recipe: Recipe) -> Limits:
+def _options(executor: str, file: Path | None, of_grid: ExecutorOptions | None) -> ExecutorOptions:
+    """What workers on a cluster are given: of the file that is named, of the grid, of ./executor.yaml."""
+    from budgetsim.errors import InputError
+    from budgetsim.measure.executors.options import ExecutorOptions, read_options
+
+    if executor == "local":
+        if file is not None:
+            raise InputError("--executor-file is for workers on a cluster: name one with --executor ray or slurm.")
+        return ExecutorOptions()
+    return (None if file is not None else of_grid) or read_options(file) or ExecutorOptions()
+
+
+def _limits(
+    max_hours: float | None, max_cost: float | None, card: RateCard | None, recipe: Recipe, options: ExecutorOptions
+) -> Limits:
     from budgetsim.measure import Limits
 
     if card is None:
         return Limits(max_hours=max_hours)
-    device = card.device("gpu" if recipe.preset == "paper" else "cpu")
-    return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=float(device.usd_per_device_hour))
+    device = card.device("gpu" if recipe.preset == "paper" or options.gpus else "cpu")
+    usd = float(device.usd_per_device_hour) * max(options.gpus or 1, recipe.devices)
+    life = device.mean_hours_between_preemptions
+    return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=usd, preempted_every_hours=life)
 
 
-def _dry_run(campaign: Campaign, as_json: bool) -> None:
+def _dry_run(campaign: Campaign, card: RateCard, as_json: bool, units: Path | None) -> None:
+    from budgetsim.measure.conductor import units_to_do
     from budgetsim.measure.show import dry_run_page, predict_campaign
+    from budgetsim.measure.unit import write_units
 
-    predicted = predict_campaign(campaign, _listen)
+    if units is not None:
+        say(f"{write_units(units_to_do(campaign), units)} units written to {units}.")
+    predicted = predict_campaign(campaign, _listen, card.cpu_utilisation)
     print_json(predicted) if as_json else print_page(dry_run_page(predicted))
+
+
+def _plan_devices(
+    specs: Sequence[RunSpec], cards_gib: list[float], dry_run: bool, card: RateCard, as_json: bool
+) -> None:
+    from budgetsim.answers.pricing import modelled_speed
+    from budgetsim.errors import InputError, MissingPriceError
+    from budgetsim.measure.devices import devices_json, devices_page, plan_devices
+
+    if not dry_run:
+        raise InputError("--gpu-memory belongs to --dry-run: add it, or leave --gpu-memory out.")
+    speed = modelled_speed(card)
+    if speed is None:
+        raise MissingPriceError(f"The card {card.name!r} states no utilisation; add `utilisation:` for modelled hours.")
+    usd = float(card.device("gpu").usd_per_device_hour) if card.has_device("gpu") else None
+    found = plan_devices(specs, cards_gib, speed, usd)
+    print_json(devices_json(found, card)) if as_json else print_page(devices_page(found, card))
 
 
 def _failure(failures: Sequence[RunFailed | RunLost]) -> Exception:

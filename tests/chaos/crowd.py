@@ -29,7 +29,7 @@ N_WRITERS: Final = 8
 
 def _write_for(home: Path, seconds: float, number: int) -> str:
     """A writer: its runs, each brought in by one of the ways there are; says which and how often it had to give up."""
-    rng = random.Random(number)  # noqa: S311
+    rng = random.Random(number)
     paths, done = paths_of(home), Counter[str]()
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
@@ -81,7 +81,7 @@ def _read_for(home: Path, seconds: float) -> str:
 
 def _hold_for(home: Path, seconds: float) -> str:
     """Another program that has the database open for writing, again and again."""
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     done = 0
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:

@@ -167,7 +167,7 @@ def trials(
     kind: str, words: argparse.Namespace, say: Callable[[str], None]
 ) -> list[tuple[str, dict[str, Counter[str]]]]:
     """The tables of a kind of trial."""
-    rng = random.Random(words.seed)  # noqa: S311 - trials, not secrets
+    rng = random.Random(words.seed)
     home: Path = words.home
     if kind == "crowd":
         return [

@@ -35,7 +35,7 @@ def test_what_was_not_touched_is_accepted(door, tmp_path, monkeypatch):
 
 def test_a_store_of_damaged_shards_agrees_with_its_text(tmp_path):
     """Forty damaged run files at once: the good ones go in, and the database says what the text says, and no more."""
-    rng = random.Random(7)  # noqa: S311 - attacks, not secrets
+    rng = random.Random(7)
     incoming, paths = tmp_path / "incoming", StorePaths(tmp_path / "own" / "budgetsim.duckdb")
     incoming.mkdir()
     for file in rng.sample(fuzzing.SHARDS, 40):

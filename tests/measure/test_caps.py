@@ -18,6 +18,7 @@ from budgetsim.measure import events
 from budgetsim.measure import process as process_module
 from budgetsim.measure.crew import CampaignPlan, Crew
 from budgetsim.measure.estimate import Estimator
+from budgetsim.measure.executors import local as local_module
 from budgetsim.measure.grid import load_grid
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.process import Assignment
@@ -74,7 +75,7 @@ class FakeWorker:
 
     def __init__(self, number: int, clock: Clockwork) -> None:
         self.number, self.clock = number, clock
-        self.alive, self.ready, self.over = True, False, False
+        self.alive, self.ready, self.queued, self.over = True, False, False, False
         self.assignment: Assignment | None = None
         self.born, self.left, self.dies = clock.now, 0.0, math.inf
         clock.later(STARTUP, self, events.Ready("x", "cpu"))
@@ -109,7 +110,7 @@ class FakeWorker:
 @pytest.fixture
 def clockwork(monkeypatch: pytest.MonkeyPatch) -> Clockwork:
     clock = Clockwork()
-    monkeypatch.setattr(crew_module, "Worker", clock.worker)
+    monkeypatch.setattr(local_module, "Worker", clock.worker)
     monkeypatch.setattr(crew_module, "time", clock)
     monkeypatch.setattr(process_module, "time", clock)
     return clock

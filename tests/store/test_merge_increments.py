@@ -64,7 +64,7 @@ def change(paths: StorePaths, rng: random.Random, turn: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_happens_to_the_files_a_merge_ends_as_a_rebuild(paths: StorePaths, tmp_path: Path, seed: int) -> None:
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     for turn in range(4):
         for _ in range(rng.randrange(1, 3)):
             change(paths, rng, turn)

@@ -13,12 +13,14 @@ from scipy.special import ndtri
 
 from budgetsim.data.tasks import known_tasks
 from budgetsim.design.arrays import Floats
+from budgetsim.design.borrowing import FEW_SIZES, borrowed, is_fitted
 from budgetsim.design.cautions import GroupName, LeftOutReason, PooledGain, RowsLeftOut
 from budgetsim.design.fitkey import METHOD, rows_hash
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.strategies import ANNOTATE, DISTILL, STRATEGIES, Axis
 from budgetsim.design.surface import Surface, TaskFit, axis_scale
 from budgetsim.errors import InputError, NoEvidenceError
+from budgetsim.fitting.few_texts import continue_below, fewest_texts
 from budgetsim.fitting.gains import pair_draws
 from budgetsim.fitting.groups import GroupKey, Posterior, Prior, RowGroup, sample_posterior
 from budgetsim.fitting.hierarchy import Pair, PopulationPrior, TaskSummary, pool_tasks, summarise_task
@@ -26,7 +28,6 @@ from budgetsim.fitting.hull import support_of
 from budgetsim.fitting.onset import Floors
 from budgetsim.fitting.sampler import Ints
 
-FEW_SIZES: Final = 5  # distinct points: with fewer, other tasks are the prior, else the largest group of the kind
 PAIRING_FACTOR: Final = 2  # draws to pair for each that is kept
 UNCHANGED_ABOVE: Final = 0.9  # effective share of pairs: above it the gains of other tasks change next to nothing
 SUMMARY_DRAWS: Final = 400  # of a task that is fitted as a prior for others
@@ -82,7 +83,7 @@ def fit_task(
         task=rows[0].task,
         evidence_set=rows[0].evidence_set,
         method=METHOD,
-        rows_hash=rows_hash(rows, others),
+        rows_hash=rows_hash(rows, borrowed(rows, others)),
         n_draws=n_draws,
         seed=seed,
         surfaces=tuple(sorted(surfaces, key=lambda s: s.route.sort_key)),
@@ -194,7 +195,17 @@ def _pair_draws_and_add_noise(
         kept = keep.get(fit.surfaces[0].route.pair, first)
         noise = fit.posterior.noise()[kept]
         out += [replace(s, draws=s.draws[kept], run_noise=_run_deviations(noise, rng)) for s in fit.surfaces]
-    return out, cautions
+    rows = {fit.surfaces[0].route: fit.group.rows for fit in fits if fit.group.kind == "transfer"}
+    return [_with_few_texts(s, out, rows.get(s.route)) for s in out], cautions
+
+
+def _with_few_texts(surface: Surface, beside: Sequence[Surface], rows: Sequence[Measurement] | None) -> Surface:
+    """A transfer surface that goes on below its fewest texts by the student's own curve, where there is one.
+
+    rows : those of the surface; None where it is no transfer
+    """
+    labels = [s for s in beside if s.route.kind is ANNOTATE and s.route.student == surface.route.student]
+    return continue_below(surface, labels[0], fewest_texts(rows)) if rows and labels else surface
 
 
 def _run_deviations(noise: Floats, rng: np.random.Generator) -> Floats:
@@ -223,6 +234,9 @@ def _select_rows(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[R
     used: list[Measurement] = []
     left_out: dict[RowsLeftOut, int] = defaultdict(int)
     for m in rows:
+        if is_fitted(m):
+            used.append(m)
+            continue
         if m.route.strategy not in STRATEGIES or not m.route.kind.is_trained:
             continue
         unknown = tuple(n for n, v in zip(m.route.kind.inputs, m.inputs, strict=True) if v is None)
@@ -230,10 +244,8 @@ def _select_rows(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[R
             left_out[_left_out(m.route, "unknown_inputs", unknown)] += 1
         elif any(v is not None and (not np.isfinite(v) or v < 0) for v in m.inputs):
             left_out[_left_out(m.route, "inputs_out_of_range")] += 1
-        elif m.route.kind.has_teacher and m.n_unlabeled == 0 and m.source.startswith("published"):
-            left_out[_left_out(m.route, "over_budget")] += 1
         else:
-            used.append(m)
+            left_out[_left_out(m.route, "over_budget")] += 1
     return used, [replace(caution, n_rows=n) for caution, n in left_out.items()]
 
 

@@ -16,7 +16,7 @@ from budgetsim.labelers import is_labeler
 from budgetsim.labelers.ledger import spent_since
 from budgetsim.labelers.purse import Purse
 from budgetsim.labelers.server import Server
-from budgetsim.measure.crew import CampaignPlan, Crew
+from budgetsim.measure.crew import CampaignPlan, Crew, share_out
 from budgetsim.measure.desks import ANSWERS, desk_at, desk_values
 from budgetsim.measure.estimate import Estimator, Timed, prediction_error
 from budgetsim.measure.events import (
@@ -31,6 +31,7 @@ from budgetsim.measure.events import (
     Warned,
     ignore,
 )
+from budgetsim.measure.executors import Executor, LocalExecutor
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.resolve import check_spec
 from budgetsim.measure.signals import SignalReceived, stop_on_signals
@@ -53,13 +54,14 @@ class Campaign:
     specs: Sequence[RunSpec]
     paths: StorePaths
     cache: Path
-    workers: int = 1
+    workers: int = 1  # 0: as many as the executor has room for
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
     access: Access = field(default_factory=Access)
     checkpoint_every: int = CHECKPOINT_EVERY  # steps
     server: Server = field(default_factory=Server)  # that labelers ask
     purse: Purse = field(default_factory=Purse)  # that their requests are paid from
+    executor: Executor = field(default_factory=LocalExecutor)
     leave_out: bool = False  # whether runs that the task cannot give are left out instead of refused
 
 
@@ -169,9 +171,18 @@ def run_campaign(campaign: Campaign, listen: Listener, began: float | None = Non
     began : on the monotonic clock, what a cap in hours counts from; now by default
 
     raises : StoppedError at a signal, when the workers have ended; StoreLockedError at the end,
-        when everything is done, where the database stayed locked
+        when everything is done, where the database stayed locked; whatever `Executor.open` does
     """
     start = time.monotonic() if began is None else began
+    refuse_toys(campaign)
+    room = campaign.executor.open()
+    try:
+        return _run(replace(campaign, workers=campaign.workers or room), listen, start)
+    finally:
+        campaign.executor.close()
+
+
+def _run(campaign: Campaign, listen: Listener, start: float) -> Outcome:
     stored, missing = find_missing(campaign, listen)
     listen(Planned(len(stored), len(missing)))
     estimator = prepare_estimator(campaign)
@@ -181,6 +192,7 @@ def run_campaign(campaign: Campaign, listen: Listener, began: float | None = Non
         try:
             crew.work()
         except SignalReceived as received:
+            campaign.executor.close()
             crew.close()
             if crew.finished:
                 _merge(campaign.paths, ignore, wait_seconds=0.0)
@@ -198,7 +210,7 @@ def run_campaign(campaign: Campaign, listen: Listener, began: float | None = Non
 def prepare_estimator(campaign: Campaign) -> Estimator:
     """What the store's stages say about times."""
     gpu = any(spec.recipe.preset == "paper" for spec in campaign.specs)
-    estimator = Estimator(workers=campaign.workers, gpu=gpu)
+    estimator = Estimator(workers=campaign.workers, gpu=gpu, here=campaign.executor.name == "local")
     estimator.prime(read_shards(campaign.paths.runs, [])[1])
     return estimator
 
@@ -220,7 +232,14 @@ def _plan(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Campa
         limits=campaign.limits,
         began=began,
         paid=partial(_paid, campaign, missing),
+        executor=campaign.executor,
     )
+
+
+def units_to_do(campaign: Campaign) -> list[list[RunSpec]]:
+    """What is missing, in units for jobs of any engine."""
+    workspace = open_view(campaign)
+    return share_out([(spec, plan_stages(spec, workspace)) for spec in find_missing(campaign)[1]])
 
 
 def _paid(campaign: Campaign, missing: Sequence[RunSpec]) -> float:

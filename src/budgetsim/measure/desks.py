@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -49,7 +49,8 @@ def desk_at(cache: Path, server: Server, purse: Purse) -> Desk:
 
 def desk_values(server: Server, purse: Purse) -> dict[str, Any]:
     """Plain values for a worker; keys are no part of them, a worker has its own environment."""
-    money = {name: None if value is None else str(value) for name, value in asdict(purse).items() if name != "prices"}
+    values = {f.name: getattr(purse, f.name) for f in fields(purse) if f.name != "prices"}
+    money = {name: None if value is None else str(value) for name, value in values.items()}
     prices = {
         model: {name: None if value is None else str(value) for name, value in asdict(price).items()}
         for model, price in purse.prices.items()

@@ -15,12 +15,13 @@ from budgetsim.doors.files import MOST_DOCUMENT_BYTES, read_file
 from budgetsim.doors.values import MOST_SEED, MOST_UNITS, shorten
 from budgetsim.doors.words import is_name
 from budgetsim.errors import InputError
+from budgetsim.measure.executors.options import ExecutorOptions, parse_options
 from budgetsim.measure.recipe import Recipe, get_preset
 from budgetsim.measure.spec import RunSpec, make_spec
 
 _AXES: Final = ("student", "teacher", "labeler", *COUNTS, "unlabeled", "seed")
 _BLOCK_KEYS: Final = {*_AXES, "strategy", "gold"}
-_GRID_KEYS: Final = {"preset", "tasks", "blocks", "description"}
+_GRID_KEYS: Final = {"preset", "tasks", "blocks", "description", "executor"}
 MOST_RUNS: Final = 200_000
 
 
@@ -33,6 +34,7 @@ class Grid:
     tasks: tuple[str, ...]
     blocks: tuple[dict[str, Any], ...]
     description: str = ""
+    executor: ExecutorOptions | None = None  # what a worker on a cluster is given
 
     def specs(self, tasks: Sequence[str] = (), recipe: Recipe | None = None) -> list[RunSpec]:
         """Every run of the grid, each once, for these tasks (default: the grid's own)."""
@@ -106,6 +108,7 @@ def parse_grid(text: str, name: str) -> Grid:
         tasks=tuple(tasks),
         blocks=tuple(values["blocks"]),
         description=str(values.get("description", "")),
+        executor=parse_options(values["executor"], f"Grid {name}, executor") if "executor" in values else None,
     )
 
 

@@ -25,6 +25,7 @@ class Limits:
     max_hours: float | None = None  # wall clock
     max_cost_usd: float | None = None
     usd_per_hour: float | None = None  # of one worker's device
+    preempted_every_hours: float | None = None  # where that device is taken away at times: on average
 
     def __post_init__(self) -> None:
         for name in ("max_hours", "max_cost_usd", "usd_per_hour"):

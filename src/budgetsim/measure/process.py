@@ -18,7 +18,7 @@ from budgetsim.errors import BudgetsimError
 from budgetsim.measure.events import Ended, WorkerEvent, decode_event
 from budgetsim.measure.spec import RunSpec, to_json
 
-Events = queue.Queue[tuple["Worker", WorkerEvent]]
+Events = queue.Queue[tuple[Any, WorkerEvent]]  # a worker of some executor, and what it reports
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Worker:
     """One worker process, its pipe, and the run it is at."""
 
     def __init__(self, number: int, settings: Mapping[str, Any], events: Events) -> None:
-        self.number, self.alive, self.ready = number, True, False
+        self.number, self.alive, self.ready, self.queued = number, True, False, False
         self.assignment: Assignment | None = None
         self.started_at = time.monotonic()
         self.ended_at: float | None = None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any, Final
 
+from budgetsim.costs.rates import Utilisation
 from budgetsim.data import metrics
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError
 from budgetsim.learners import overlap as baselines
 from budgetsim.learners.names import is_cheap
 from budgetsim.measure.conductor import Campaign, Outcome, find_missing, open_view, prepare_estimator
+from budgetsim.measure.estimate import Estimator
 from budgetsim.measure.events import Listener
 from budgetsim.measure.spec import RunSpec, to_json
+from budgetsim.measure.spot import expected_seconds
 from budgetsim.measure.stages import PlannedStage, plan_stages
 from budgetsim.measure.stages.llm_labels import quote_requests
 from budgetsim.measure.wording import span, word_failure, word_reason
@@ -150,25 +154,36 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def predict_campaign(campaign: Campaign, listen: Listener) -> dict[str, Any]:
-    """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given."""
+def predict_campaign(campaign: Campaign, listen: Listener, measured: Utilisation | None = None) -> dict[str, Any]:
+    """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given.
+
+    measured : speeds of this device, for what was never timed
+    """
     there, missing = find_missing(campaign, listen)
     estimator, plan = prepare_estimator(campaign), _to_build(campaign, missing)
+    estimator.measured = measured
     cells: dict[tuple[str, str, str], list[float]] = {}
     kinds: dict[str, list[float]] = {}
     for spec, stages in plan:
         cells.setdefault((spec.task, spec.route.strategy, spec.route.student), []).append(estimator.run(stages))
         for stage in stages:
             kinds.setdefault(stage.kind, []).append(estimator.stage(stage))
-    startup = estimator.startup * min(campaign.workers, len(missing))
+    startup = estimator.startup * min(max(1, campaign.workers), len(missing))
     seconds = sum(map(sum, cells.values())) + startup
     cost = campaign.limits.cost_usd
+    on_spot = _on_spot(campaign, plan, estimator)
     return {
         "there": len(there),
         "missing": len(missing),
         "worker_hours": round(seconds / 3600, 3),
         "wall_hours": round(seconds / 3600 / max(1, min(campaign.workers, len(missing))), 3),
         "cost_usd": _rounded(cost(seconds)),
+        "spot": on_spot
+        and {
+            "mean_hours_between_preemptions": campaign.limits.preempted_every_hours,
+            "worker_hours": _hours(on_spot + startup),
+            "cost_usd": _rounded(cost(on_spot + startup)),
+        },
         "cells": [
             {"task": t, "strategy": s, "student": m, "runs": len(c), "worker_hours": round(sum(c) / 3600, 4)}
             for (t, s, m), c in cells.items()
@@ -181,6 +196,18 @@ def predict_campaign(campaign: Campaign, listen: Listener) -> dict[str, Any]:
         "startup_hours": round(startup / 3600, 4),
         "specs": [to_json(spec) for spec in missing],
     }
+
+
+def _on_spot(campaign: Campaign, plan: list[tuple[RunSpec, list[PlannedStage]]], estimator: Estimator) -> float | None:
+    """Expected seconds of devices that are taken away at times; None where the card says nothing of that."""
+    hours = campaign.limits.preempted_every_hours
+    if hours is None:
+        return None
+    return expected_seconds(plan, estimator, checkpoint_every=campaign.checkpoint_every, mean_life=3600 * hours)
+
+
+def _hours(seconds: float) -> float | None:
+    return None if math.isinf(seconds) else round(seconds / 3600, 3)
 
 
 def _requests(missing: list[RunSpec], workspace: Workspace) -> list[dict[str, Any]]:
@@ -198,7 +225,7 @@ def _requests(missing: list[RunSpec], workspace: Workspace) -> list[dict[str, An
 
 
 def _rounded(usd: float | None) -> float | None:
-    return None if usd is None else round(usd, 4)
+    return None if usd is None or math.isinf(usd) else round(usd, 4)
 
 
 def _to_build(campaign: Campaign, missing: list[RunSpec]) -> list[tuple[RunSpec, list[PlannedStage]]]:
@@ -233,7 +260,19 @@ def dry_run_page(predicted: Mapping[str, Any]) -> Page:
         f"{predicted['missing']} runs to do, {predicted['there']} in the store: about "
         f"{span(3600 * predicted['wall_hours'])} ({predicted['worker_hours']:.2f} worker-hours{cost}), "
         f"{3600 * predicted['startup_hours']:.0f} s of it to start.",
+        *_spot_lines(predicted),
     ]
+
+
+def _spot_lines(predicted: Mapping[str, Any]) -> list[str]:
+    spot = predicted["spot"]
+    if not spot:
+        return []
+    every = f"On machines that are taken away every {spot['mean_hours_between_preemptions']:g} h on average"
+    if spot["worker_hours"] is None:
+        return [f"{every} a stage would never be done: it takes longer than any of them lives, and saves nothing."]
+    cost = "" if spot["cost_usd"] is None else f", ${spot['cost_usd']:,.4f}"
+    return [f"{every}: {spot['worker_hours']:.2f} worker-hours expected{cost}, restarts from checkpoints included."]
 
 
 def _request_line(request: Mapping[str, Any]) -> str:

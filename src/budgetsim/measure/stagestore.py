@@ -1,7 +1,7 @@
 """Stages on disk: each is made once, keyed by all it depends on, and is whole or not there at all.
 
-A stage is built in `KEY.partial/` and renamed when its `done.json` is written; a file that changed
-since then is found by its hash, put aside, and the stage is made again.
+A stage is built in a folder of its own (`KEY.partial/`, or in the builder's lease) and renamed when its `done.json` is
+written; a file that changed since then is found by its hash, put aside, and the stage is made again.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import filelock
-
 from budgetsim.design.identity import canonical_hash
 from budgetsim.errors import BudgetsimError, DiskFullError
 from budgetsim.learners.device import peak_memory_bytes
+from budgetsim.measure.leases import FileLocks, LeaseLostError, Locks
 from budgetsim.store.records import StageRecord
 
 CACHE_VARIABLE: Final = "BUDGETSIM_CACHE_DIR"
@@ -67,8 +66,15 @@ class Device:
 class StageStore:
     """A folder of finished stages, shared by every process that measures."""
 
-    def __init__(self, folder: Path, device: Device, recorded: Mapping[str, StageRecord] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: Device,
+        recorded: Mapping[str, StageRecord] | None = None,
+        locks: Locks | None = None,
+    ) -> None:
         self.folder, self.device, self.recorded = folder, device, dict(recorded or {})
+        self.locks = locks or FileLocks()
         self.built: list[StageRecord] = []  # built by this process
 
     def get(self, kind: str, depends_on: Mapping[str, Any], build: Callable[[Path], Work], **about: Any) -> Stage:
@@ -79,11 +85,12 @@ class StageStore:
         key = stage_key(kind, depends_on)
         place = self.place(kind, key)
         self.folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{place}.lock"):
-            stage = self._load(place)
-            if stage is not None:
-                return stage
-            return self._make(kind, key, place, build, about)
+        while True:
+            try:
+                with self.locks.hold(place) as building:
+                    return self._load(place) or self._make(kind, key, place, building, build, about)
+            except LeaseLostError as error:
+                logger.warning("%s Waiting for it.", error)
 
     def place(self, kind: str, key: str) -> Path:
         """Where a stage lies once it is finished."""
@@ -105,8 +112,15 @@ class StageStore:
         logger.warning("%s is damaged (%s); it was put aside as %s and is made again.", place.name, problem, aside.name)
         return None
 
-    def _make(self, kind: str, key: str, place: Path, build: Callable[[Path], Work], about: Mapping[str, Any]) -> Stage:
-        building = place.with_name(place.name + ".partial")
+    def _make(
+        self,
+        kind: str,
+        key: str,
+        place: Path,
+        building: Path,
+        build: Callable[[Path], Work],
+        about: Mapping[str, Any],
+    ) -> Stage:
         building.mkdir(exist_ok=True)
         wall, cpu = time.perf_counter(), time.process_time()
         try:

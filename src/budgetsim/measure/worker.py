@@ -1,6 +1,6 @@
-"""A worker process: specs in on standard input, events out on standard output, one JSON line each.
+"""A worker process: specs in, events out, one JSON line each, by pipes or by files of a folder (`posts`).
 
-One worker is one thread of one core; the conductor starts as many as it may use. A worker ends when
+One worker is one thread of one core, or a node's share; the conductor starts as many as it may use. A worker ends when
 its input does, after the run it is at.
 """
 
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 import traceback
 from pathlib import Path
-from typing import IO
 
 from budgetsim.data.custom import register_custom_tasks
 from budgetsim.data.loading import Access
@@ -28,12 +26,11 @@ from budgetsim.measure.events import (
     Ready,
     Refused,
     Warned,
-    WorkerEvent,
-    encode_event,
 )
+from budgetsim.measure.leases import Locks
+from budgetsim.measure.posts import Post, open_post
 from budgetsim.measure.record import measure_one
-from budgetsim.measure.signals import end_with_parent
-from budgetsim.measure.spec import RunSpec, from_json
+from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stagestore import Device, StageStore, disk_is_full, full_disk
 from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths
@@ -43,28 +40,35 @@ from budgetsim.store.records import StageRecord, read_shards
 def main() -> None:
     """Serve specs until the input ends. Arguments: one JSON object of settings."""
     settings = json.loads(sys.argv[1])
-    end_with_parent(settings["parent"])
-    events = _claim_stdout()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Warnings(events)])
+    post = open_post(settings)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Warnings(post)])
     paths = StorePaths(Path(settings["database"]))
     try:
         workspace = open_workspace(
-            paths, Path(settings["cache"]), Access(**settings["access"]), threads=settings["threads"]
+            paths,
+            Path(settings["cache"]),
+            Access(**settings["access"]),
+            threads=settings["threads"],
+            locks=post.locks,
         )
     except BudgetsimError as error:
-        _send(events, Refused(str(error)))
+        post.send(Refused(str(error)))
         return
     workspace.desk = desk_from(settings["desk"], Path(settings["cache"]))
     workspace.checkpoint_every = settings["checkpoint_every"]
-    workspace.progress = lambda what, done, of: _send(events, Progress(what, done, of))
-    _send(events, Ready(workspace.stages.device.name, workspace.stages.device.kind))
-    for line in sys.stdin:
-        _serve(from_json(line), workspace, paths, events)
+    workspace.progress = lambda what, done, of: post.send(Progress(what, done, of))
+    post.send(Ready(workspace.stages.device.name, workspace.stages.device.kind))
+    for spec in post.runs():
+        _serve(spec, workspace, post.store or paths, post)
+    post.close()
 
 
-def open_workspace(paths: StorePaths, cache: Path, access: Access, *, threads: int = 1) -> Workspace:
+def open_workspace(
+    paths: StorePaths, cache: Path, access: Access, *, threads: int = 1, locks: Locks | None = None
+) -> Workspace:
     """What a process needs to run specs: stages on disk, the device, threads, the user's own tasks.
 
+    locks : of stages; None where all builders are on this machine
     raises : MissingExtraError where torch or transformers is not installed, InputError where the environment names an
         address of a server that is none
     """
@@ -72,20 +76,20 @@ def open_workspace(paths: StorePaths, cache: Path, access: Access, *, threads: i
     register_custom_tasks(paths.folder / "tasks")
     recorded = {stage.stage_id: stage for stage in read_shards(paths.runs, [])[1]}
     desk = desk_at(cache, Server.at(), Purse())
-    return Workspace(StageStore(cache, Device(*find_device()), recorded), access, desk=desk)
+    return Workspace(StageStore(cache, Device(*find_device()), recorded, locks), access, desk=desk)
 
 
-def _serve(spec: RunSpec, workspace: Workspace, paths: StorePaths, events: IO[str]) -> None:
+def _serve(spec: RunSpec, workspace: Workspace, paths: StorePaths, post: Post) -> None:
     try:
         finished = measure_one(spec, workspace, paths)
     except BudgetsimError as error:
         full = isinstance(error, DiskFullError)
-        _send(events, Failed(message=str(error), disk_full=full, built=_take_built(workspace)))
+        post.send(Failed(message=str(error), disk_full=full, built=_take_built(workspace)))
     except Exception as error:  # a library's failure: in full to the log, in one line to the user
-        _send(events, _library_failure(spec, error, workspace, paths))
+        post.send(_library_failure(spec, error, workspace, paths))
     else:
         scores = {s.metric: s.value for s in finished.record.scores}
-        _send(events, Done(run_id=finished.record.point.run_id, scores=scores, built=_take_built(workspace)))
+        post.send(Done(run_id=finished.record.point.run_id, scores=scores, built=_take_built(workspace)))
 
 
 def _library_failure(spec: RunSpec, error: Exception, workspace: Workspace, paths: StorePaths) -> Failed:
@@ -103,28 +107,16 @@ def _take_built(workspace: Workspace) -> tuple[StageRecord, ...]:
     return tuple(built)
 
 
-def _send(events: IO[str], event: WorkerEvent) -> None:
-    events.write(encode_event(event) + "\n")
-    events.flush()
-
-
-def _claim_stdout() -> IO[str]:
-    """The pipe to the conductor; whatever libraries print goes to standard error instead."""
-    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return pipe
-
-
 class _Warnings(logging.Handler):
     """Log records as events."""
 
-    def __init__(self, events: IO[str]) -> None:
+    def __init__(self, post: Post) -> None:
         super().__init__()
-        self.events = events
+        self.post = post
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith("budgetsim"):
-            _send(self.events, Warned(record.getMessage()))
+            self.post.send(Warned(record.getMessage()))
 
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ def rates_table(card: RateCard) -> Table:
 
 
 def updates_table(updates: Sequence[PriceUpdate]) -> Table:
-    """What a refresh would change in a card's `llm:`."""
+    """What would change in a card."""
     rows = tuple((u.key, u.now or "-", u.then or "-") for u in updates)
-    return Table(title="", headings=("llm", "card", "now"), rows=rows, text_columns=frozenset({0, 1, 2}))
+    return Table(title="", headings=("key", "card", "now"), rows=rows, text_columns=frozenset({0, 1, 2}))
 
 
 def cards_table(cards: Sequence[RateCard]) -> Table:
@@ -81,8 +81,11 @@ def labels_table(findings: Findings) -> Table:
     return Table(title=f"Labels{cut}", headings=("label", "train", "test"), rows=rows)
 
 
-def findings_page(task: Task, findings: Findings) -> Page:
-    """What was found in the files of a task, and what to do next."""
+def findings_page(task: Task, findings: Findings, store: str = "") -> Page:
+    """What was found in the files of a task, and what to do next.
+
+    store : the option that names the store, with the blank before it, for the command that is suggested
+    """
     lines: Page = [
         f"{task.name}: {findings.n_train:,} train, {findings.n_test:,} test, {findings.n_unlabeled:,} unlabelled; "
         f"metric {task.metric}{f' of {shown(task.positive)}' if task.positive else ''}.",
@@ -95,7 +98,7 @@ def findings_page(task: Task, findings: Findings) -> Page:
             f"Always answering {shown(task.constant_answer)} scores {100 * task.constant_score:.1f}."
         )
     lines += [text for count, text in _worries(findings) if count]
-    lines.append(f"Next: budgetsim measure --task {task.name}")
+    lines.append(f"Next: budgetsim measure --task {task.name}{store}")
     return lines
 
 
