@@ -56,3 +56,16 @@ def test_money_buys_the_best_design_whose_labels_it_pays_for() -> None:
     assert page.best_bought(cells, "a", 10.0, 0.1).student == "x"  # 100 labels to the cent
     assert page.best_bought(cells, "a", 20.0, 0.1).student == "y"
     assert page.best_bought(cells, "a", 9.99, 0.1) is None
+
+
+def test_a_foreign_text_is_worth_the_own_texts_that_score_as_much() -> None:
+    """Half way between 100 and 1,000 own texts on their logarithm stand 316."""
+    more = {"strategy": "distill", "taught_by": "t", "n_labels": 120}
+    cells = [cell("sst2", "s", 50.0, n_unlabeled=100, **more), cell("sst2", "s", 60.0, n_unlabeled=1000, **more)]
+    row = ("sst2", "mr", 1.0, 120, 1000, "s", "t")
+    assert page.worths(cells, [(*row, 0, 54.0, 60.0), (*row, 1, 56.0, 60.0)], "near") == [
+        pytest.approx(0.316, abs=1e-3)
+    ]
+    assert page.worths(cells, [(*row, 0, 99.0, 60.0)], "near") == [1.0]
+    assert page.worths(cells, [(*row, 0, 40.0, 60.0)], "near") == [0.1]
+    assert page.worths(cells, [(*row, 0, 54.0, 60.0)], "far") == []

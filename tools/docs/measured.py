@@ -31,6 +31,23 @@ SELECT g.model, g.kind, count(*) AS stages, sum(g.seconds) / 3600 AS hours
 FROM stages g WHERE g.stage_id IN (SELECT stage_id FROM run_stages JOIN runs USING (run_id) WHERE evidence_set LIKE ?)
 GROUP BY ALL ORDER BY hours DESC LIMIT 8
 """
+FOREIGN_SQL: Final = """
+SELECT f.task, split_part(f.unlabeled_source, ':', 2), CAST(split_part(f.unlabeled_source, '=', 2) AS DOUBLE),
+       f.n_labels, f.n_unlabeled, f.student, f.teacher, f.seed, s.value, o.value
+FROM runs f JOIN scores s ON s.run_id = f.run_id AND s.is_main
+JOIN runs r ON (r.task, r.split_id, r.recipe_id, r.seed, r.student, r.teacher, r.n_labels, r.n_unlabeled)
+             = (f.task, f.split_id, f.recipe_id, f.seed, f.student, f.teacher, f.n_labels, f.n_unlabeled)
+         AND r.unlabeled_source = 'pool'
+JOIN scores o ON o.run_id = r.run_id AND o.is_main
+WHERE f.evidence_set LIKE ? AND starts_with(f.unlabeled_source, 'task:') ORDER BY ALL
+"""
+NEAR: Final = {
+    "sst2": "mr",
+    "emotion": "offensive",
+    "offensive": "emotion",
+    "banking77": "clinc150",
+    "clinc150": "banking77",
+}
 COUNTS_SQL: Final = """
 SELECT strategy, student, coalesce(teacher, labeler, '') AS taught_by, count(DISTINCT task) AS tasks, count(*) AS runs
 FROM points WHERE evidence_set LIKE ? GROUP BY ALL ORDER BY ALL
@@ -323,11 +340,63 @@ def scratch_section(cells: Sequence[Cell], miniature: Sequence[Cell]) -> list[st
     ]
 
 
+def foreign_section(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]]) -> list[str]:
+    lines = ["## What are texts of another domain worth? (open question 2)", ""]
+    if not foreign:
+        return [*lines, "Not measured with these learners: **cannot be told**."]
+    _, _, _, n_labels, n_texts, student, teacher, *_ = foreign[0]
+    gain: dict[tuple[str, float], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for task, source, share, *_, score, own in foreign:
+        gain["near" if NEAR.get(task) == source else "far", share][task].append(score - own)
+    lines += [
+        f"`{teacher}` to `{student}`, {n_labels:,} labels, {n_texts:,} texts, some or all of them another task's: score less that of the "
+        f"same run on the task's own texts, points. Near: {', '.join(f'{b} for {a}' for a, b in NEAR.items())}.",
+        "",
+        table(
+            ["texts", "share of foreign ones", "points", "tasks"],
+            [[kind, f"{share:.0%}", str(told), told.n_tasks] for (kind, share), found in sorted(gain.items())
+             if (told := over_tasks(found))],
+        ),
+        "",
+    ]  # fmt: skip
+    worth = {kind: worths(cells, foreign, kind) for kind in ("near", "far")}
+    lines += [
+        f"- A {kind} text is worth {fmean(found):.2f} of the domain's own ({min(found):.2f} to {max(found):.2f} over {len(found)} tasks): "
+        f"so many own texts give the score that {n_texts:,} foreign ones give."
+        for kind, found in worth.items()
+        if found
+    ]
+    return lines
+
+
+def worths(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]], kind: str) -> list[float]:
+    """Own texts that give the score of foreign ones alone, by task, over their number: by the task's own curve in log U.
+
+    A score below that of the fewest own texts is worth those at most; one above the most is worth the most.
+    """
+    scores: dict[str, list[float]] = defaultdict(list)
+    for task, source, share, *_, score, _ in foreign:
+        if share == 1.0 and (NEAR.get(task) == source) == (kind == "near"):
+            scores[task].append(score)
+    _, _, _, n_labels, n_texts, student, teacher, *_ = foreign[0]
+    found = []
+    for task, values in scores.items():
+        curve = sorted(
+            (c.n_unlabeled, c.score)
+            for c in distilled(cells, teacher, student)
+            if (c.task, c.n_labels) == (task, n_labels)
+        )
+        if curve:
+            rising = np.maximum.accumulate([score for _, score in curve])
+            own = np.exp(np.interp(fmean(values), rising, np.log([u for u, _ in curve])))
+            found.append(float(own) / n_texts)
+    return found
+
+
 def open_section() -> list[str]:
     return [
         "## What was not measured",
         "",
-        "- Unlabelled texts of other domains (open question 2): not measured with these learners; **cannot be told**.",
         "- Labels of real LLMs on these tasks: not measured; **cannot be told**.",
         "- Teachers of more than 110 million parameters, and any GPU: none was to be had.",
     ]
@@ -375,8 +444,9 @@ def _short(cell: Cell) -> str:
 
 
 def page(
-    cells: Sequence[Cell], miniature: Sequence[Cell], counts: Sequence[Sequence[Any]], hours: Sequence[Sequence[Any]]
-) -> str:
+    cells: Sequence[Cell], miniature: Sequence[Cell], foreign: Sequence[Sequence[Any]], counts: Sequence[Sequence[Any]],
+    hours: Sequence[Sequence[Any]],
+) -> str:  # fmt: skip
     """The whole page."""
     n_runs, tasks = sum(c.n_runs for c in cells), sorted({c.task for c in cells})
     head = f"""# What was measured here
@@ -388,7 +458,8 @@ their runs; with fewer than three tasks there is none. The older miniature, T5s 
 [a page of its own](miniature.md) and in no number here."""
     parts = [
         advice(cells), learners_section(cells), distilling_section(cells), beginning_section(cells), teachers_section(cells),
-        machine_section(cells), money_section(cells), scratch_section(cells, miniature), open_section(),
+        machine_section(cells), money_section(cells), scratch_section(cells, miniature),
+        foreign_section(cells, foreign), open_section(),
         ["## Runs and hours", "", table(["strategy", "student", "taught by", "tasks", "runs"], counts), "",
          table(["model", "stage", "stages", "hours on the clock"], [[m, k, n, f"{h:.2f}"] for m, k, n, h in hours])],
     ]  # fmt: skip
@@ -464,9 +535,10 @@ def main() -> None:
     parser.add_argument("--store", type=Path)
     with open_reader(locate(parser.parse_args().store).database) as connection:
         cells, miniature = read_cells(connection, SET), read_cells(connection, MINIATURE)
+        foreign = connection.execute(FOREIGN_SQL, [f"{SET}%"]).fetchall()
         counts = connection.execute(COUNTS_SQL, [f"{SET}%"]).fetchall()
         hours = connection.execute(HOURS_SQL, [f"{SET}%"]).fetchall()
-    (ROOT / "docs" / "measured.md").write_text(page(cells, miniature, counts, hours), encoding="utf-8")
+    (ROOT / "docs" / "measured.md").write_text(page(cells, miniature, foreign, counts, hours), encoding="utf-8")
     pictures(cells, ROOT / "docs")
 
 
