@@ -150,8 +150,9 @@ def _usage(usage: Mapping[str, Any]) -> Usage:
 
 def _cost(usage: Mapping[str, Any]) -> float | None:
     cost = usage.get("cost")
-    known = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost <= MOST_USD
-    return float(cost) if known else None
+    if not isinstance(cost, int | float) or isinstance(cost, bool) or not 0 <= cost <= MOST_USD:
+        return None
+    return float(cost)
 
 
 def read_reply(reply: Reply, labels: Sequence[str]) -> Reading:
