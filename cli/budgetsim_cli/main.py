@@ -23,6 +23,7 @@ from budgetsim_cli import (
     rates,
     report_page,
     run_one,
+    run_unit,
     sensitivity,
     simulate,
     store,
@@ -56,6 +57,7 @@ app.command()(fit.fit)
 app.command()(measure.measure)
 app.command()(doctor.doctor)
 app.command("run-one")(run_one.run_one)
+app.command("run-unit")(run_unit.run_unit)
 app.add_typer(store.app, name="store")
 app.add_typer(rates.app, name="rates")
 app.add_typer(tasks.app, name="tasks")

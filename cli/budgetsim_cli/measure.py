@@ -93,6 +93,10 @@ def measure(
             show_default=False,
         ),
     ] = None,
+    write_units: Annotated[
+        Path | None,
+        typer.Option(help="With --dry-run: write the runs there for `run-unit`, a file for all that share a teacher."),
+    ] = None,
     trust_first_use: Annotated[
         bool, typer.Option("--trust-first-use", help="Download files whose hash is not pinned, and record it.")
     ] = False,
@@ -103,6 +107,7 @@ def measure(
     began = time.monotonic()
     from budgetsim.data.custom import register_custom_tasks
     from budgetsim.data.loading import Access
+    from budgetsim.errors import InputError
     from budgetsim.labelers.server import Server
     from budgetsim.measure import Campaign, get_preset, load_grid, run_campaign
     from budgetsim.measure.conductor import cut_to_tasks
@@ -130,7 +135,9 @@ def measure(
     if gpu_memory:
         _plan_devices(specs, gpu_memory, dry_run, read_rates(rates), as_json)
         return
-    if dry_run and recipe.preset == "paper":
+    if write_units is not None and not dry_run:
+        raise InputError("--write-units writes what would be run: add --dry-run.")
+    if dry_run and recipe.preset == "paper" and write_units is None:
         tasks = tuple(dict.fromkeys(spec.task for spec in specs))
         estimate = estimate_paper(tasks, read_rates(rates), specs, progress=say)
         print_json(estimate_json(estimate)) if as_json else print_page(estimate_page(estimate))
@@ -156,7 +163,7 @@ def measure(
     if strategy is None:
         campaign = cut_to_tasks(campaign, _listen)
     if dry_run:
-        _dry_run(campaign, card, as_json)
+        _dry_run(campaign, card, as_json, write_units)
         return
     if way is not None and executor == "local":
         check_here(recipe)
@@ -225,9 +232,13 @@ def _limits(
     return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=usd, preempted_every_hours=life)
 
 
-def _dry_run(campaign: Campaign, card: RateCard, as_json: bool) -> None:
+def _dry_run(campaign: Campaign, card: RateCard, as_json: bool, units: Path | None) -> None:
+    from budgetsim.measure.conductor import units_to_do
     from budgetsim.measure.show import dry_run_page, predict_campaign
+    from budgetsim.measure.unit import write_units
 
+    if units is not None:
+        say(f"{write_units(units_to_do(campaign), units)} units written to {units}.")
     predicted = predict_campaign(campaign, _listen, card.cpu_utilisation)
     print_json(predicted) if as_json else print_page(dry_run_page(predicted))
 

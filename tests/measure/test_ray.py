@@ -7,7 +7,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,17 +28,27 @@ pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("ignore")]
 NODE = {"num_cpus": 1, "num_gpus": 1, "object_store_memory": 80 * 2**20}
 
 
+def persist(start: Callable[..., Any], **options: Any) -> None:
+    """Start a node of Ray, which gives up after 30 seconds: too few on a machine that does much else."""
+    for left in range(4, -1, -1):
+        try:
+            start(**options)
+        except Exception:
+            if not left:
+                raise
+        else:
+            return
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     os.environ.update(RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0", RAY_worker_niceness="0")  # Ray's own is 15
-    made = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 * 2**20},
-    )
+    made = Cluster()
+    persist(made.add_node, num_cpus=0, include_dashboard=False, object_store_memory=80 * 2**20)  # the head
     for _ in range(3):
-        made.add_node(**NODE)
+        persist(made.add_node, **NODE)
     made.wait_for_nodes()
     yield made
     ray.shutdown()
@@ -81,7 +91,7 @@ def test_nodes_are_killed_at_ten_random_moments(
                 if busy:
                     killed.append(round(time.monotonic() - began, 1))
                     cluster.remove_node(chance.choice(busy), allow_graceful=False)
-                    cluster.add_node(**NODE)
+                    persist(cluster.add_node, **NODE)
 
         killer = threading.Thread(target=kill_nodes)
         killer.start()

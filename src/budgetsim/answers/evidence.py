@@ -169,7 +169,8 @@ def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], 
     measured = sorted({n for counts in catalogue.values() for n in counts if not (is_published(n) or is_miniature(n))})
     rows = load_measurements(connection, all_sets(connection))
     facts = known(evidence.paths, rows, tasks)
-    fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds)) for task in tasks}
+    store = store_option(evidence.paths)
+    fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds), store=store) for task in tasks}
     return replace(
         evidence,
         sets={**evidence.sets, **dict.fromkeys(fits, FORECAST)},

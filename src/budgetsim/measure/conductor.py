@@ -16,7 +16,7 @@ from budgetsim.labelers import is_labeler
 from budgetsim.labelers.ledger import spent_since
 from budgetsim.labelers.purse import Purse
 from budgetsim.labelers.server import Server
-from budgetsim.measure.crew import CampaignPlan, Crew
+from budgetsim.measure.crew import CampaignPlan, Crew, share_out
 from budgetsim.measure.desks import ANSWERS, desk_at, desk_values
 from budgetsim.measure.estimate import Estimator, Timed, prediction_error
 from budgetsim.measure.events import (
@@ -234,6 +234,12 @@ def _plan(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> Campa
         paid=partial(_paid, campaign, missing),
         executor=campaign.executor,
     )
+
+
+def units_to_do(campaign: Campaign) -> list[list[RunSpec]]:
+    """What is missing, in units for jobs of any engine."""
+    workspace = open_view(campaign)
+    return share_out([(spec, plan_stages(spec, workspace)) for spec in find_missing(campaign)[1]])
 
 
 def _paid(campaign: Campaign, missing: Sequence[RunSpec]) -> float:

@@ -92,8 +92,7 @@ class Crew:
 
     def __post_init__(self) -> None:
         self._stages = {spec: {stage.key: stage for stage in stages} for spec, stages in self.plan.runs}
-        units = join_sharing(_groups(list(self._stages)), self._shared)
-        self._rota = Rota(units, self._has_shared)
+        self._rota = Rota(share_out(self.plan.runs), self._has_shared)
         self._losses = Losses(self.plan.executor.patience, self.plan.settings.get("checkpoint_every") or 1)
 
     @property
@@ -357,6 +356,12 @@ class Crew:
         waiting = self._rota.waiting
         stages = {key: stage for spec in waiting for key, stage in self._missing(spec).items()}
         return self.estimator.run(list(stages.values())) + self.estimator.overhead * (len(waiting) - 1)
+
+
+def share_out(runs: Sequence[tuple[RunSpec, Sequence[PlannedStage]]]) -> list[list[RunSpec]]:
+    """Units of runs: what rests on one teacher or labelling pass is together."""
+    shared = {spec: [stage.key for stage in stages if stage.kind in SHARED] for spec, stages in runs}
+    return join_sharing(_groups(list(shared)), shared.__getitem__)
 
 
 def _groups(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
