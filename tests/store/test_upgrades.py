@@ -131,3 +131,13 @@ def test_what_a_killed_process_left_is_swept(paths):
     write_shard(paths.runs, made_run(9), STAGES)
     merge(paths)
     assert not left.exists()
+
+
+def test_hours_in_points_are_the_sum_of_the_stages_of_each_run_whatever_the_task(paths):
+    with open_reader(paths.database) as connection:
+        rows = connection.execute("SELECT hours, gpu_hours FROM points WHERE task = 'stance'").fetchall()
+        (comments,) = connection.execute(
+            "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'points' AND comment IS NULL"
+        ).fetchone()
+    assert rows == [(1.5, 4.5)] * 2  # 3600 s and 1800 s
+    assert comments == 0
