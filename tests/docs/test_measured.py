@@ -66,6 +66,6 @@ def test_a_foreign_text_is_worth_the_own_texts_that_score_as_much() -> None:
     assert page.worths(cells, [(*row, 0, 54.0, 60.0), (*row, 1, 56.0, 60.0)], "near") == [
         pytest.approx(0.316, abs=1e-3)
     ]
-    assert page.worths(cells, [(*row, 0, 99.0, 60.0)], "near") == [1.0]
-    assert page.worths(cells, [(*row, 0, 40.0, 60.0)], "near") == [0.1]
+    assert page.worths(cells, [(*row, 0, 99.0, 60.0)], "near") == [pytest.approx(1.0)]
+    assert page.worths(cells, [(*row, 0, 40.0, 60.0)], "near") == [pytest.approx(0.1)]
     assert page.worths(cells, [(*row, 0, 54.0, 60.0)], "far") == []
