@@ -35,6 +35,7 @@ from budgetsim.design.surface import TaskFit
 from budgetsim.economics.whatif import ImpliedAccuracy, llm_surface
 from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
 from budgetsim.measure import get_preset
+from budgetsim.measure.executors.options import ExecutorOptions
 from budgetsim.report.listing import findings_page
 from budgetsim.report.points import point_words
 from budgetsim.report.wording import note_words
