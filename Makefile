@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-train check lint types imports test-slow test-engines mutate docs site paper rebuild bad-input fuzz clean
+.PHONY: demo test test-train check lint types imports test-slow test-engines mutate docs site paper rebuild bad-input fuzz \
+	chaos clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -66,6 +67,10 @@ bad-input: $(VENV)/.ready  ## the table of bad inputs with messages and exit cod
 
 fuzz: $(VENV)/.ready  ## seeded attacks on every door, 15,000 each: CASES=..., SEED=...
 	$(BIN)/python tests/fuzzing.py --cases $(or $(CASES),15000) --seed $(or $(SEED),0) --keep build/fuzz
+
+chaos: $(VENV)/.ready  ## kills, full disks, crowds, clocks and flipped bits, an hour or two: CHAOS='--only kill --kills 100'
+	cd tests && $(abspath $(BIN))/python -m chaos.run $(CHAOS)
+	OMP_NUM_THREADS=1 $(BIN)/python bench/crash.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,6 +1,6 @@
 """A task that nobody has run: every task left out whole and forecast, with 0, 1, 2 and 4 runs of its own, and a probe.
 
-    python bench/new_task.py [--folds 4] [--steps 60] [--hypers FILE]
+    python bench/new_task.py [--folds 4] [--steps 60] [--hypers FILE] [--no-fits]
 
 Rivals: the mean of other tasks' shares above the floor, the task most alike in its traits, the task's own fit alone,
 and its fit beside the others (today's tool where a route has fewer than five sizes). Hyperparameters are fitted to the
@@ -36,6 +36,7 @@ from budgetsim.design.arrays import Floats  # noqa: E402
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route  # noqa: E402
 from budgetsim.design.surface import Surface, TaskFit  # noqa: E402
 from budgetsim.fitting.task import fit_task  # noqa: E402
+from budgetsim.forecast.calibrate import calibrate, spread  # noqa: E402
 from budgetsim.forecast.facts import is_usable, learner_of  # noqa: E402
 from budgetsim.forecast.gather import Seen  # noqa: E402
 from budgetsim.forecast.process import Hypers, condition, error_variance, start  # noqa: E402
@@ -90,24 +91,13 @@ def routes_of(known: Known) -> dict[float, Route]:
     return {float(i): by_name[name] for name, i in known.seen.names.learners.items()}
 
 
-def spread(seen: Seen, target: Mask, n: int) -> Mask:
-    """n of the target cells, evenly over their sizes, the learners in turn."""
-    out = np.zeros(len(target), dtype=bool)
-    learners = np.unique(seen.cells.learner[target])
-    for k in range(n):
-        cells = np.flatnonzero(target & (seen.cells.learner == learners[k % len(learners)]) & ~out)
-        cells = cells[np.argsort(seen.cells.x[cells].sum(axis=1), kind="stable")]
-        out[cells[int((k + 1) * len(cells) / (n + 1))] if len(cells) else []] = True
-    return out
-
-
 def forecast_runs(known: Known, h: Hypers, left: Left, rng: np.random.Generator) -> Floats:
     """Draws of the mean of as many runs as each target cell is of."""
     seen = known.seen
     k = list(seen.names.tasks).index(left.task)
     use, at = (seen.cells.task != k) | left.own, seen.cells.pick(left.target)
     p = condition(seen.cells.pick(use), seen.z[use], seen.n_runs[use], at, h)
-    sd = np.sqrt(error_variance(p.mean, at.floor, seen.n_runs[left.target], h))
+    sd = np.sqrt(error_variance(p.mean, at, seen.n_runs[left.target], h))
     return to_score(p.draws(N_DRAWS, rng) + sd * rng.standard_normal((N_DRAWS, len(at))), at.floor)
 
 
@@ -189,7 +179,7 @@ def stages(known: Known, pool: Pool, task: str, routes: Mapping[float, Route]) -
             yield f"probe + {n} runs", Left(task, target & ~own, own | probe)
 
 
-def scores(known: Known, hypers: Mapping[str, Hypers]) -> None:
+def scores(known: Known, hypers: Mapping[str, Hypers], *, fits: bool = True) -> None:
     """A table a pool: a line a stage and method, means over its tasks."""
     routes = routes_of(known)
     for pool in pools(known):
@@ -204,7 +194,7 @@ def scores(known: Known, hypers: Mapping[str, Hypers]) -> None:
                         "mean of others": share_runs(known, left, rng, nearest=False),
                         "nearest task": share_runs(known, left, rng, nearest=True),
                     }
-                    if not stage.startswith("0"):
+                    if fits and not stage.startswith("0"):
                         methods["own fit alone"] = fitted_runs(known, left, routes, alone=True)
                         methods["today's lean"] = fitted_runs(known, left, routes, alone=False)
                 for name, runs in methods.items():
@@ -338,7 +328,8 @@ def fold_hypers(known: Known, n_folds: int, steps: int, file: Path | None) -> di
         if str(fold) not in stored:
             numbers = [list(seen.names.tasks).index(t) for t in names]
             keep = ~np.isin(seen.cells.task, numbers)
-            h = fit_hypers(seen.cells.pick(keep), seen.z[keep], seen.n_runs[keep], start(), steps)
+            rest = Seen(seen.cells.pick(keep), seen.z[keep], seen.n_runs[keep], seen.names)
+            h = calibrate(rest, fit_hypers(rest.cells, rest.z, rest.n_runs, start(), steps), steps)
             stored[str(fold)] = h.to_json()
             if file is not None:
                 file.write_text(json.dumps(stored), encoding="utf-8")
@@ -352,10 +343,11 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--hypers", type=Path, help="JSON file that keeps what was fitted for each fold")
+    parser.add_argument("--no-fits", action="store_true", help="leave out the fits of own runs: minutes")
     options = parser.parse_args()
     known = load_known(STORE)
     hypers = fold_hypers(known, options.folds, options.steps, options.hypers)
-    scores(known, hypers)
+    scores(known, hypers, fits=not options.no_fits)
     regrets(known, hypers)
 
 

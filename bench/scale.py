@@ -104,7 +104,10 @@ def measure(name: str, words: list[str], store: Path) -> dict[str, float | str]:
 def lines_of(n_runs: int, home: Path) -> Iterator[dict[str, float | str]]:
     """Everything, in order."""
     store = home / f"s{n_runs}" / "budgetsim.duckdb"
-    write_packs(store.parent / "runs", n_runs)
+    if not (store.parent / "runs").exists():
+        write_packs(store.parent / "runs", n_runs)
+    for i in range(n_runs, n_runs + N_NEW):  # of an earlier time
+        (store.parent / "runs" / f"{made(i)[0].point.run_id[:20]}.jsonl").unlink(missing_ok=True)
     card = home / "card.yaml"
     card.write_text(CARD, encoding="utf-8")
     yield measure("rebuild", ["store", "rebuild"], store)
@@ -125,8 +128,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, action="append")
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="leave the stores in --folder, and begin with those there")
     options = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="scale-", dir=options.folder))
+    kept = options.folder if options.keep else None
+    home = kept or Path(tempfile.mkdtemp(prefix="scale-", dir=options.folder))
     try:
         for n_runs in options.runs or [1000, 10_000, 100_000, 1_000_000]:
             for line in lines_of(n_runs, home):
@@ -138,7 +143,8 @@ def main() -> None:
                         f"  {line['peak_mb']:7.0f} MB", flush=True,
                     )  # fmt: skip
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

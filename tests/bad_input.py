@@ -177,6 +177,20 @@ CASES = [
     Case("no runs to show", ("next", "--task", "stance", "--top", "0"), 2, "--top"),
     Case("run of the constant answer", (*NEXT, "500", "--strategy", "constant"), 2, "the constant answer needs no run"),
     Case("next on nothing known", ("next", "--task", "mine"), 4, "no evidence on task 'mine'"),
+    Case("speeds of nothing measured", ("doctor", "--onto", "rates.yaml"), 2, "--onto and --save take what --calibrate measures"),
+    Case("doctor that writes nowhere", ("doctor", "--calibrate", "--write"), 2, "--write changes the card of --onto"),
+    Case("doctor asks no server", ("doctor", "--llm-url", "ftp://x"), 2, "--llm-url: found 'ftp://x'"),
+    Case("calibration of no time", ("doctor", "--calibrate", "--seconds", "0"), 2, "--seconds: found 0, wanted from 1 to 3600"),
+    Case("calibration onto no card", ("doctor", "--calibrate", "--onto", "{file}"), 2, "There is no rate card"),
+    Case("speeds that are none", ("rates", "speeds", "rates.yaml", "{file}"), 2, "bad.yaml is no JSON", "{"),
+    Case("speeds without rows", ("rates", "speeds", "rates.yaml", "{file}"), 2, "bad.yaml, rows: found nothing, wanted a value", '{"schema_version": 1}'),
+    Case("speeds that are not there", ("rates", "speeds", "rates.yaml", "{file}"), 2, "There is no file of speeds"),
+    Case("unknown way to train", ("measure", "--task", "stance", "--way", "int4"), 2, "--way: found 'int4', wanted fp32, bf16, 8bit"),
+    Case("8-bit Adam without a GPU", ("measure", "--task", "toy_requests", "--way", "8bit", "--store", "{file}"), 2, "8-bit Adam works on CUDA GPUs alone", suffix=".duckdb"),
+    Case("batch in pieces that do not divide it", ("measure", "--task", "stance", "--way", "bf16+rows=5"), 2, "a batch of 32 cannot be cut into 5 rows"),
+    Case("memory of a GPU without a dry run", ("measure", "--task", "stance", "--gpu-memory", "24"), 2, "--gpu-memory belongs to --dry-run"),
+    Case("GPU without memory", ("measure", "--task", "stance", "--dry-run", "--gpu-memory", "0"), 2, "--gpu-memory: found 0, wanted GiB of one GPU from 1 to 4096"),
+    Case("memory that is no number", ("measure", "--task", "stance", "--dry-run", "--gpu-memory", "nan"), 2, "--gpu-memory: found nan"),
 ]  # fmt: skip
 
 

@@ -19,14 +19,13 @@ from scipy.interpolate import PchipInterpolator
 from scoring import cluster_range, crps, interval_score, print_table
 
 from budgetsim.laws.curve import fit_curve
-from budgetsim.laws.ensemble import DEFAULT, Growth
+from budgetsim.laws.ensemble import DEFAULT, drift
 from budgetsim.laws.law import Frame
 from budgetsim.laws.levenberg import Problem, solve
 from budgetsim.laws.rectified import RECTIFIED
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-# neither part may vanish: one collection alone cannot tell them apart
-GROWTH = [(grow, slope) for grow in (0.01, 0.02, 0.03, 0.05) for slope in (0.1, 0.25, 0.4)]
+GROWTH = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 N_DRAWS = 400
 HORIZONS = ("inside", "2x", "4x", "8x", "16x", "32x", "64x")
 
@@ -40,6 +39,7 @@ class Record:
     cluster: str
     horizon: int  # 0 inside, else the nearest power of two
     beyond: float  # e-folds outside the data
+    noise: float  # of a run about the curve, log error
     slope: float  # fall of the log error an e-fold at the end of the data
     draws: Floats  # (draws,), log error less the truth
 
@@ -70,14 +70,14 @@ def horizon(factor: Floats) -> list[int]:
 
 def ours(curve: Curve, prior: str) -> list[Record]:
     """Records of our fit with the discrepancy switched off."""
-    options = replace(DEFAULT, growths=((0.0, 0.0),), prior=prior)
+    options = replace(DEFAULT, growths=(0.0,), prior=prior)
     fit = fit_curve(curve.sizes, curve.errors, options=options)
     found = fit.predict(curve.later_sizes)
     last = curve.sizes.max()
     end = np.log(fit.predict([last / np.e, last]).mean)
-    gap = np.log(found.draws) - np.log(curve.later_errors)
+    slope, gap = abs(end[1] - end[0]), np.log(found.draws) - np.log(curve.later_errors)
     return [
-        Record(curve.collection, curve.task, f"{curve.task} {curve.name}", h, b, abs(end[1] - end[0]), gap[:, j])
+        Record(curve.collection, curve.task, f"{curve.task} {curve.name}", h, b, fit.noise, slope, gap[:, j])
         for j, (h, b) in enumerate(zip(horizon(found.factor), np.log(found.factor), strict=True))
     ]
 
@@ -127,34 +127,33 @@ def _records(curve: Curve, log_draws: Floats) -> list[Record]:
     factor = np.maximum(curve.later_sizes / curve.sizes.max(), 1.0)
     gap = log_draws - np.log(curve.later_errors)
     return [
-        Record(curve.collection, curve.task, f"{curve.task} {curve.name}", h, 0.0, 0.0, gap[:, j])
+        Record(curve.collection, curve.task, f"{curve.task} {curve.name}", h, 0.0, 0.0, 0.0, gap[:, j])
         for j, h in enumerate(horizon(factor))
     ]
 
 
-def widened(records: Sequence[Record], growths: Sequence[Growth]) -> Floats:
+def widened(records: Sequence[Record], growths: Sequence[float]) -> Floats:
     """Draws (draws, records) less the truth, with a discrepancy added; they take the growths in turn."""
     rng = np.random.default_rng(5)
     draws = np.column_stack([r.draws for r in records])
-    beyond, slope = np.array([r.beyond for r in records]), np.array([r.slope for r in records])
-    of_draw = np.resize(np.array(growths), (len(draws), 2))
-    drift = np.hypot(of_draw[:, :1], of_draw[:, 1:] * slope) * beyond**DEFAULT.grow_power
-    out: Floats = draws + drift * rng.standard_t(4, size=draws.shape)
+    options = replace(DEFAULT, growths=tuple(growths))
+    scale = [drift(options, r.noise, r.slope, np.array([r.beyond]), len(draws))[:, 0] for r in records]
+    out: Floats = draws + np.column_stack(scale) * rng.standard_t(4, size=draws.shape)
     return out
 
 
-def choose_growth(records: Sequence[Record]) -> Growth:
+def choose_growth(records: Sequence[Record]) -> float:
     """The one growth of the discrepancy with the best mean 90 % interval score beyond the data."""
     out = [r for r in records if r.horizon > 0]
 
-    def score(growth: Growth) -> float:
+    def score(growth: float) -> float:
         low, high = np.quantile(widened(out, [growth]), [0.05, 0.95], axis=0)
         return float(interval_score(low, high, np.zeros(len(out)), 0.9).mean())
 
     return min(GROWTH, key=score)
 
 
-def left_out(by_task: bool, curves: Sequence[Curve]) -> tuple[list[Record], Floats, Floats, dict[str, Growth]]:
+def left_out(by_task: bool, curves: Sequence[Curve]) -> tuple[list[Record], Floats, Floats, dict[str, float]]:
     """Our records and widened draws, with nothing of the target's task or collection behind them.
 
     Draws of the other tasks' growths in turn, then of the one growth that serves them best together;
@@ -207,6 +206,24 @@ def report(title: str, records: Sequence[Record], draws: Floats) -> None:
     print_table(["horizon", "n", "50 %", "80 %", "90 %", "95 %", "90 %: range", "interval score", "CRPS"], body)
 
 
+def report_collections(records: Sequence[Record], draws: Floats) -> None:
+    """The same for each collection by itself, tasks of fine-tuning apart."""
+    body: list[list[object]] = []
+    groups = {"8x": (3,), "64x": (6,), "beyond": (1, 2, 3, 4, 5, 6)}
+    for name in ("flan", "wmt19", "lcdb11", "IC", "BB", "NMT", "LM"):
+        of_name = np.array([name in (r.task, r.collection) for r in records])
+        for label, horizons in groups.items():
+            pick = of_name & np.isin([r.horizon for r in records], horizons)
+            if not pick.any():
+                continue
+            d, zero = draws[:, pick], np.zeros(int(pick.sum()))
+            lo, hi = np.quantile(d, [0.05, 0.95], axis=0)
+            covered = [f"{held(d, level).mean():.2f}" for level in LEVELS]
+            score = float(interval_score(lo, hi, zero, 0.9).mean())
+            body.append([name, label, len(zero), *covered, score, float(crps(d, zero).mean())])
+    print_table(["collection", "horizon", "n", "50 %", "80 %", "90 %", "95 %", "interval score", "CRPS"], body)
+
+
 def reliability_svg(records: Sequence[Record], draws: Floats) -> str:
     """A reliability diagram: nominal against observed coverage, inside and beyond."""
     at = np.array([r.horizon for r in records])
@@ -240,6 +257,7 @@ def main() -> None:
     for title, by_task in (("one collection", False), ("one task", True)):
         records, draws, single, growths = left_out(by_task, curves)
         report(f"ours, leave {title} out", records, draws)
+        report_collections(records, draws)
         report(f"the same with one growth for all, leave {title} out", records, single)
         print(f"growth of the discrepancy that serves each task best: {growths}")
     if "--picture" in sys.argv:
@@ -252,6 +270,7 @@ def main() -> None:
         report(title, found, np.column_stack([_same(r.draws) for r in found]))
     found = [r for c in revisiting_nsl() for r in ours(c, "finetuning")]
     report("ours on revisiting_nsl, used for nothing", found, widened(found, DEFAULT.growths))
+    report_collections(found, widened(found, DEFAULT.growths))
 
 
 def _same(draws: Floats) -> Floats:

@@ -64,6 +64,7 @@ class World:
     budgets: tuple[float, ...]
     se: float  # points, of one run; 0 where nobody ran anything twice
     believe: Callable[[Sequence[int]], Beliefs]
+    arm: NDArray[np.intp]  # (cells,), which of the rivals a cell belongs to
     believe_alone: Callable[[Sequence[int]], Beliefs] | None = None  # if no other task were known
 
     @cached_property
@@ -148,6 +149,7 @@ def _task_world(
         budgets=tuple(float(cost.max() / k) for k in (1, 2)),
         se=PAPER_RUN_SE if which == "published" else _pooled_sd(cell, score),
         believe=lambda seen: fitted(tuple(seen), False),
+        arm=np.unique([str(route) for route, _ in cells], return_inverse=True)[1],
         believe_alone=lambda seen: fitted(tuple(seen), True),
     )
 
@@ -212,6 +214,7 @@ def _tuning_world(name: str, curves: list[Curve], sizes: dict[str, float]) -> Wo
         budgets=(float("inf"),),
         se=0.0,
         believe=believe,
+        arm=np.repeat(np.arange(n), k),
     )
 
 
@@ -245,6 +248,7 @@ def surface_worlds() -> Iterator[World]:
             budgets=(float(1000 * fraction),),
             se=0.0,
             believe=believe,
+            arm=np.zeros(len(loss), dtype=np.intp),
         )
 
 

@@ -12,6 +12,7 @@ import typer
 from budgetsim.errors import BudgetsimError
 from budgetsim_cli import (
     curve,
+    doctor,
     fit,
     frontier,
     measure,
@@ -54,6 +55,7 @@ app.command()(probe.probe)
 app.command()(curve.curve)
 app.command()(fit.fit)
 app.command()(measure.measure)
+app.command()(doctor.doctor)
 app.command("run-one")(run_one.run_one)
 app.command("run-unit")(run_unit.run_unit)
 app.add_typer(store.app, name="store")

@@ -83,6 +83,20 @@ def measure(
         Path | None,
         typer.Option(help="With --dry-run: write the runs there for `run-unit`, a file for all that share a teacher."),
     ] = None,
+    way: Annotated[
+        str | None,
+        typer.Option(
+            help="How models are trained: fp32, bf16, 8bit, lora[=RANK] or fsdp=GPUS, then +checkpointing, +rows=N.",
+            show_default="the preset's",
+        ),
+    ] = None,
+    gpu_memory: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="With --dry-run: GiB of a GPU; says which ways of training fit it. May be given again.",
+            show_default=False,
+        ),
+    ] = None,
     trust_first_use: Annotated[
         bool, typer.Option("--trust-first-use", help="Download files whose hash is not pinned, and record it.")
     ] = False,
@@ -102,12 +116,14 @@ def measure(
     from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
+    from budgetsim.measure.ways import check_here, with_way
     from budgetsim.store.location import locate
 
     paths = locate(store)
     register_custom_tasks(paths.folder / "tasks", say)
     chosen = load_grid(grid)
     recipe = get_preset(preset or chosen.preset)
+    recipe = recipe if way is None else with_way(recipe, way)
     if strategy is None:
         specs = chosen.specs(task or (), recipe)
     else:
@@ -118,6 +134,9 @@ def measure(
     specs = [replace(spec, unlabeled=unlabeled) if spec.uses_pool and unlabeled != "pool" else spec for spec in specs]
     if write_units is not None and not dry_run:
         raise InputError("--write-units writes what would be run: add --dry-run.")
+    if gpu_memory:
+        _plan_devices(specs, gpu_memory, dry_run, read_rates(rates), as_json)
+        return
     if dry_run and recipe.preset == "paper" and write_units is None:
         tasks = tuple(dict.fromkeys(spec.task for spec in specs))
         estimate = estimate_paper(tasks, read_rates(rates), specs, progress=say)
@@ -144,8 +163,10 @@ def measure(
     if strategy is None:
         campaign = cut_to_tasks(campaign, _listen)
     if dry_run:
-        _dry_run(campaign, as_json, write_units)
+        _dry_run(campaign, card, as_json, write_units)
         return
+    if way is not None and executor == "local":
+        check_here(recipe)
     outcome = run_campaign(campaign, _listen, began)
     beside = baseline_rows(campaign)
     if as_json:
@@ -206,20 +227,37 @@ def _limits(
     if card is None:
         return Limits(max_hours=max_hours)
     device = card.device("gpu" if recipe.preset == "paper" or options.gpus else "cpu")
-    usd = float(device.usd_per_device_hour) * (options.gpus or 1)
+    usd = float(device.usd_per_device_hour) * max(options.gpus or 1, recipe.devices)
     life = device.mean_hours_between_preemptions
     return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=usd, preempted_every_hours=life)
 
 
-def _dry_run(campaign: Campaign, as_json: bool, units: Path | None) -> None:
+def _dry_run(campaign: Campaign, card: RateCard, as_json: bool, units: Path | None) -> None:
     from budgetsim.measure.conductor import units_to_do
     from budgetsim.measure.show import dry_run_page, predict_campaign
     from budgetsim.measure.unit import write_units
 
     if units is not None:
         say(f"{write_units(units_to_do(campaign), units)} units written to {units}.")
-    predicted = predict_campaign(campaign, _listen)
+    predicted = predict_campaign(campaign, _listen, card.cpu_utilisation)
     print_json(predicted) if as_json else print_page(dry_run_page(predicted))
+
+
+def _plan_devices(
+    specs: Sequence[RunSpec], cards_gib: list[float], dry_run: bool, card: RateCard, as_json: bool
+) -> None:
+    from budgetsim.answers.pricing import modelled_speed
+    from budgetsim.errors import InputError, MissingPriceError
+    from budgetsim.measure.devices import devices_json, devices_page, plan_devices
+
+    if not dry_run:
+        raise InputError("--gpu-memory belongs to --dry-run: add it, or leave --gpu-memory out.")
+    speed = modelled_speed(card)
+    if speed is None:
+        raise MissingPriceError(f"The card {card.name!r} states no utilisation; add `utilisation:` for modelled hours.")
+    usd = float(card.device("gpu").usd_per_device_hour) if card.has_device("gpu") else None
+    found = plan_devices(specs, cards_gib, speed, usd)
+    print_json(devices_json(found, card)) if as_json else print_page(devices_page(found, card))
 
 
 def _failure(failures: Sequence[RunFailed | RunLost]) -> Exception:

@@ -145,7 +145,7 @@ def refresh(
     card, text = read_rates(file), read_file(file, "rate card")
     updates = llm_updates(card, model, date.today().isoformat())
     if updates and write:
-        _replace(file, refreshed_card(text, updates, file.name))
+        replace_file(file, refreshed_card(text, updates, file.name))
     if as_json:
         print_json({"file": str(file), "written": bool(updates) and write, "changes": [asdict(u) for u in updates]})
     elif not updates:
@@ -155,8 +155,25 @@ def refresh(
         print_page([updates_table(updates), end])
 
 
-def _replace(file: Path, text: str) -> None:
-    """Write a card anew, whole or not at all.
+@app.command()
+def speeds(
+    file: Annotated[Path, typer.Argument(help="Rate card.")],
+    measured: Annotated[Path, typer.Argument(help="Speeds: JSON of bench/gpu_speed.py or doctor --calibrate --save.")],
+    write: Annotated[bool, typer.Option("--write", help="Change the card; without it, only show what would.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what measured speeds change in a card's utilisation, and write it where that is asked for."""
+    from budgetsim.costs.speeds import parse_speeds
+    from budgetsim.doors.files import read_file
+    from budgetsim_cli.speeds import put_on_card
+
+    found = parse_speeds(read_file(measured, "file of speeds"), measured.name)
+    data, page = put_on_card(found, file, write=write)
+    print_json(data) if as_json else print_page(page)
+
+
+def replace_file(file: Path, text: str) -> None:
+    """Write a file anew, whole or not at all.
 
     raises : InputError where it cannot be written
     """
@@ -167,7 +184,7 @@ def _replace(file: Path, text: str) -> None:
         new.write_text(text, encoding="utf-8")
         new.replace(file)
     except OSError as error:
-        raise InputError(f"{file} cannot be written ({error.strerror}); copy it with `budgetsim rates init`.") from None
+        raise InputError(f"{file} cannot be written ({error.strerror}); name a file in a folder of yours.") from None
 
 
 @app.command()

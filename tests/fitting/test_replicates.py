@@ -113,3 +113,10 @@ def test_no_runs_are_no_designs():
     seen = Replicates.of(np.empty((0, 1)), np.empty(0))
     assert len(seen.count) == 0
     np.testing.assert_array_equal(seen.scatter(NOISE), np.zeros(3))
+
+
+def test_a_run_of_half_certainty_counts_as_half_a_run_and_its_mean_as_it_is():
+    seen = Replicates.of(np.array([[1.0], [2.0], [2.0]]), np.array([0.4, 0.5, 0.7]), np.array([0.5, 1.0, 1.0]))
+    assert seen.weight.tolist() == [0.5, 2.0]
+    assert seen.count.tolist() == [1.0, 2.0]
+    np.testing.assert_allclose(seen.mean, [0.4, 0.6])

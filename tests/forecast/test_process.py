@@ -23,22 +23,7 @@ from budgetsim.forecast.process import (
 )
 from budgetsim.forecast.scale import stretch, to_scale, to_score
 from budgetsim.forecast.tune import fit_hypers, log_likelihood
-
-
-def made(n: int, seed: int, n_tasks: int = 4) -> Cells:
-    rng = np.random.default_rng(seed)
-    task = rng.integers(0, n_tasks, n).astype(float)
-    learner = rng.integers(0, 3, n).astype(float)
-    texts = np.where(learner == 2, rng.uniform(4, 11, n), 0.0)
-    traits = rng.normal(size=(n_tasks, 4))[task.astype(int)]
-    x = np.column_stack([rng.uniform(3, 9, n), texts])
-    return Cells(task, learner, (learner == 2).astype(float), x, traits, np.full(n, 0.3))
-
-
-def varied(seed: int = 0) -> Hypers:
-    rng = np.random.default_rng(seed)
-    h = start()
-    return replace(h, variance=rng.uniform(0.01, 0.4, h.variance.shape), mean=0.3, noise=3e-4, misfit=0.02)
+from made_cells import made, varied
 
 
 def plain(a: Cells, i: int, b: Cells, j: int, h: Hypers) -> float:
@@ -68,7 +53,8 @@ def test_the_posterior_is_that_of_the_joint_normal():
     seen, at, h = made(20, 3), made(6, 4), varied()
     z, n = np.random.default_rng(5).normal(size=20), np.tile([1.0, 3.0], 10)
     k = np.array([[plain(seen, i, seen, j, h) for j in range(20)] for i in range(20)])
-    noise = np.diag(h.noise * stretch(z, seen.floor) ** 2 / n + h.misfit + JITTER)
+    rough = 1 + h.few / np.expm1(seen.x[:, 0])
+    noise = np.diag(rough * (h.noise * stretch(z, seen.floor) ** 2 / n + h.misfit) + JITTER)
     cross = np.array([[plain(at, i, seen, j, h) for j in range(20)] for i in range(6)])
     own = np.array([[plain(at, i, at, j, h) for j in range(6)] for i in range(6)])
     weights = cross @ np.linalg.inv(k + noise)
@@ -121,7 +107,7 @@ def test_draws_have_the_posteriors_mean_exactly_and_about_its_covariance():
 def test_the_likelihood_is_that_of_the_multivariate_normal():
     seen, h = made(14, 12), varied()
     z, n = np.random.default_rng(3).normal(size=14), np.full(14, 3.0)
-    cov = covariance(seen, seen, h) + np.diag(error_variance(z, seen.floor, n, h))
+    cov = covariance(seen, seen, h) + np.diag(error_variance(z, seen, n, h))
     expected = multivariate_normal(np.full(14, h.mean), cov).logpdf(z)
     assert log_likelihood(seen, z, n, h) == pytest.approx(expected, rel=1e-9)
 

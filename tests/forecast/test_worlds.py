@@ -146,7 +146,7 @@ def test_the_first_run_is_the_one_that_takes_most_variance_away():
         after = condition(cells, z, np.append(seen.n_runs, 1.0), place(asked, seen.names), h)
         left.append(float(weight @ np.diag(after.covariance)))
     assert first_runs(seen, h, "new", routes, 1) == [offered[int(np.argmin(left))][1:]]
-    assert (error_variance(base.mean, np.full(len(base.mean), 1 / 3), np.ones(len(base.mean)), h) > 0).all()
+    assert (error_variance(base.mean, place([*asked, *offered], seen.names), np.ones(len(base.mean)), h) > 0).all()
 
 
 def test_a_floor_that_is_not_known_lies_under_the_lowest_score():

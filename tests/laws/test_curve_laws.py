@@ -10,6 +10,7 @@ from budgetsim.laws.additive import additive
 from budgetsim.laws.crossed import crossed, product
 from budgetsim.laws.law import Frame
 from budgetsim.laws.library import LAWS
+from budgetsim.laws.plane import plane
 from budgetsim.laws.priors import PRIORS
 from budgetsim.laws.series import series
 
@@ -122,11 +123,16 @@ def in_series(theta, x, frame):
     return least(t, frame) + math.exp(b0) * x[0] ** -math.exp(k0) + math.exp(b1) * lack ** math.exp(k1)
 
 
+def log_linear(theta, x, frame):
+    return math.exp(theta[0]) * math.prod(v**-c for v, c in zip(x, theta[1:], strict=True))
+
+
 SEVERAL = {
     "additive": (additive(3), sum_of_powers),
     "product": (product(3), crossed_power),
     "crossed": (crossed(3), crossed_power),
     "series": (series(3), in_series),
+    "plane": (plane(3), log_linear),
 }
 
 

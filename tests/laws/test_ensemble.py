@@ -62,10 +62,15 @@ def test_a_line_with_known_noise_has_the_posterior_of_linear_regression():
     np.testing.assert_allclose((draws.mean(axis=0) - best) / sd, 0.0, atol=0.05)  # a proposal beside it is corrected
 
 
-def test_the_discrepancy_adds_its_two_parts_in_squares_and_grows_by_its_power():
-    """Parts of 0.03 and 0.5 x 0.08 = 0.04 are 0.05; four e-folds beyond, to the power of 1.5, are 8 times that."""
-    options = replace(DEFAULT, growths=((0.03, 0.5),), grow_power=1.5)
-    assert drift(options, 0.08, np.array([0.0, 1.0, 4.0]), 1) == pytest.approx(np.array([[0.0, 0.05, 0.4]]))
+def test_the_discrepancy_is_the_geometric_mean_of_noise_slope_and_a_usual_error_and_grows_by_its_power():
+    """The cube root of .02 x .04 x .01 is .02; twice that, and four e-folds beyond, to the power of 1.5, 8 times."""
+    options = replace(DEFAULT, growths=(2.0,), grow_power=1.5)
+    assert drift(options, 0.04, 0.01, np.array([0.0, 1.0, 4.0]), 1) == pytest.approx(np.array([[0.0, 0.04, 0.32]]))
+
+
+def test_a_curve_without_noise_or_slope_is_still_doubted_beyond_its_data():
+    still, usual = (drift(DEFAULT, *at, np.ones(1), 1)[0, 0] for at in ((0.0, 0.0), (0.01, 0.1)))
+    assert 0.1 * usual < still < usual
 
 
 def one(noise, n_parameters):

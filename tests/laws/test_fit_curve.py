@@ -165,16 +165,16 @@ def test_widths_beyond_the_data_are_not_left_to_chance():
 
 
 def test_draws_take_the_growths_in_turn():
-    options = replace(DEFAULT, growths=((0.01, 0.0), (0.0, 0.5)), grow_power=1.0)
-    scale = drift(options, slope=0.2, beyond=np.array([0.0, 2.0]), n=5)
+    """With a noise of .01 and a slope of .04 the cube root of .02 x .01 x .04 is .02: two e-folds beyond, .04."""
+    options = replace(DEFAULT, growths=(0.5, 5.0), grow_power=1.0)
+    scale = drift(options, noise=0.01, slope=0.04, beyond=np.array([0.0, 2.0]), n=5)
     assert scale == pytest.approx(np.array([[0.0, v] for v in (0.02, 0.2, 0.02, 0.2, 0.02)]))
 
 
 def test_growths_widen_the_interval_and_leave_the_centre():
     later = SIZES[-1] * np.array([8.0, 64.0])
     calm, wild = (
-        fit_curve(SIZES, _errors(), options=replace(DEFAULT, growths=(growth,))).predict(later)
-        for growth in ((0.01, 0.1), (0.05, 0.4))
+        fit_curve(SIZES, _errors(), options=replace(DEFAULT, growths=(growth,))).predict(later) for growth in (0.5, 4.0)
     )
     assert wild.mean == pytest.approx(calm.mean)
     assert (wild.upper / wild.lower > calm.upper / calm.lower).all()

@@ -7,7 +7,9 @@ import pytest
 
 from budgetsim.errors import InputError
 from budgetsim.laws.additive import additive
+from budgetsim.laws.cautions import FormsDisagree
 from budgetsim.laws.surface import SURFACE, _frame, _miss_dearest, _search, fit_surface
+from budgetsim.report.cautions import curve_caution_words
 
 N, U = (m.ravel() for m in np.meshgrid(10.0 ** np.arange(2, 6), 10.0 ** np.arange(3, 7)))
 TRUTH = 0.1 + 2.0 * N**-0.4 + 3.0 * U**-0.3
@@ -123,3 +125,20 @@ def test_the_interval_holds_new_runs_at_its_level():
     np.testing.assert_allclose(np.log(found.upper / found.lower) / 2, 1.282 * 0.1, rtol=0.25)
     np.testing.assert_allclose((found.draws < found.lower).mean(axis=0), 0.1, atol=0.005)
     np.testing.assert_allclose(np.median(found.draws, axis=0), found.mean, rtol=1e-3)
+
+
+def test_forms_that_miss_the_dearest_rows_by_unlike_amounts_are_told():
+    """An exact sum of powers: it misses by next to nothing what a plane misses; on an exact plane all others bend less."""
+    (told,) = (c for c in fit_surface({"n": N, "u": U}, TRUTH).cautions if isinstance(c, FormsDisagree))
+    assert told.best == "additive"
+    assert told.worst_error > 2 * told.best_error
+    (words,) = curve_caution_words([told])
+    assert words.startswith("forms disagree: from the cheaper rows the dearest are missed additive by")
+
+
+def test_a_plane_is_carried_on_as_a_plane():
+    """Errors that fall as a power of each input and have no floor: out to a hundredfold, within 5 %."""
+    errors = 3.0 * N**-0.2 * U**-0.1
+    fit = fit_surface({"n": N, "u": U}, errors)
+    assert "plane" in fit.laws
+    assert fit.predict({"n": [1e6], "u": [1e7]}).mean[0] == pytest.approx(3.0 * 1e6**-0.2 * 1e7**-0.1, rel=0.05)

@@ -237,7 +237,7 @@ def test_calibration_recovers_slope_and_offsets() -> None:
 def _built(name: str, task: Any) -> Any:
     learner: Any = parse_learner(name)
     weights = resolve(learner.model)
-    return tuning.build(learner, weights, load_tokenizer(weights), task, learner.rank, seed=0)
+    return tuning.build(learner, weights, load_tokenizer(weights), task, learner.rank, seed=0)[0]
 
 
 @pytest.mark.parametrize("kind", ["bert", "mpnet", "modernbert", "deberta", "qwen3"])

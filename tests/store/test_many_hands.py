@@ -1,5 +1,6 @@
 """Many processes on one store: nothing is lost, nothing is made up, and who waits is told for whom."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import duckdb
 import pytest
 
 from budgetsim.errors import InputError, StoreError
+from budgetsim.store.compact import compact
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
-from budgetsim.store.merge import check, import_published, merge, merge_folder, seed
+from budgetsim.store.merge import check, import_published, merge, merge_folder, rebuild, seed
 from budgetsim.store.query import run_sql
 from budgetsim.store.records import write_shard
 from made import run_cli
@@ -166,7 +168,20 @@ def test_moments_with_a_time_zone_are_answered(paths):
 def test_a_place_that_cannot_be_written_is_said(tmp_path):
     """As another user sees a folder without rights; root passes over them, so the folder is a file here."""
     (tmp_path / "f").write_text("")
-    for paths in (StorePaths(tmp_path / "f" / "s.duckdb"), StorePaths(Path("/proc/nowhere/s.duckdb"))):
+    for place in (tmp_path / "f" / "s.duckdb", Path("/proc/nowhere/s.duckdb"), Path("/proc/self/s.duckdb")):
         with pytest.raises(StoreError, match="cannot be written"):
-            seed(paths)
+            seed(StorePaths(place))
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("act", [merge, rebuild, compact, check])
+def test_a_pipe_or_a_device_is_never_replaced_by_a_store(act, tmp_path):
+    """A rebuild by root put a database in place of /dev/null."""
+    pipe = tmp_path / "null"
+    os.mkfifo(pipe)
+    with pytest.raises(StoreError, match="is a pipe or a device"):
+        act(StorePaths(pipe))
+    assert pipe.is_fifo()
+    with pytest.raises(StoreError, match="is a folder"):
+        act(StorePaths(tmp_path))

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from budgetsim.errors import StoreError
 from budgetsim.store import merge as merge_module
+from budgetsim.store import tables
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import TABLES, check, merge, rebuild
@@ -118,3 +120,28 @@ def test_a_damaged_note_counts_for_nothing(paths: StorePaths, text: str) -> None
     write_shard(paths.runs, made_run(3), STAGES)
     assert merge(paths).added["runs"] == 1
     assert check(paths) == []
+
+
+def test_a_hundred_and_thirty_thousand_rows_of_a_table_all_arrive(paths: StorePaths) -> None:
+    """DuckDB lost whole row groups (122,880 rows) of a table that was made in the transaction that filled it."""
+    stages = tuple(replace(STAGES[0], stage_id=f"stage{i}") for i in range(1000))
+    for seed in range(130):
+        run = made_run(seed, tuple(stage.stage_id for stage in stages))
+        write_as(paths, f"wide{seed}", later(run, -1 - seed), stages if seed == 0 else ())
+    report = rebuild(paths)
+    assert report.refused == ()
+    with open_reader(paths.database) as connection:
+        assert connection.execute("SELECT count(*), count(DISTINCT run_id) FROM run_stages").fetchone() == (
+            130_000,
+            130,
+        )
+
+
+def test_a_database_that_loses_rows_is_never_put_in_place(paths: StorePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A DuckDB that takes rows and does not keep them, as it did: told, and the old file stays."""
+    before = paths.database.read_bytes()
+    write_shard(paths.runs, made_run(1), STAGES)
+    monkeypatch.setattr(tables.TableFile, "add", lambda self, row, record=0: setattr(self, "_n", self._n + 1))
+    with pytest.raises(StoreError, match="DuckDB kept 0 of"):
+        merge(paths)
+    assert paths.database.read_bytes() == before

@@ -347,15 +347,3 @@ def test_a_foreign_or_newer_database_is_named_and_can_be_replaced(paths):
     seed(StorePaths(paths.folder / "other.duckdb", texts=paths.folder))
     rebuild(paths)
     assert count(paths, "points WHERE source = 'published:kang2023'") == 203
-
-
-def test_a_store_of_an_older_schema_names_the_way_up(tmp_path):
-    old = tmp_path / "old.duckdb"
-    with duckdb.connect(str(old)) as connection:
-        number, name, sql = migrations()[0]
-        connection.execute("CREATE TABLE schema_version (version INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
-        connection.execute(sql)
-        connection.execute("INSERT INTO schema_version VALUES (?, ?)", [number, name])
-    wanted = "has schema 1, this budgetsim reads 3: `budgetsim store rebuild`"
-    with pytest.raises(StoreError, match=wanted), open_reader(old) as connection:
-        connection.execute("SELECT * FROM teacher_scores")

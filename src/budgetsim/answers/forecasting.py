@@ -25,7 +25,7 @@ from budgetsim.store.fits import load_forecast
 from budgetsim.store.location import StorePaths, package_data
 
 FORECAST: Final = "other-tasks"  # the evidence set of a forecast
-METHOD: Final = "process-1"
+METHOD: Final = "process-2"
 FEW_TASKS: Final = 3  # that ran a route before it is offered for another
 N_DRAWS: Final = 400
 _LABELS, _TEXTS = (300.0, 1000.0, 3000.0), (10_000.0, 100_000.0)  # where the answer's certainty is told
@@ -53,11 +53,12 @@ def known(paths: StorePaths, rows: Sequence[Measurement], extra: Sequence[str] =
 
 
 def refit(facts: Known, steps: int | None = None) -> Hypers:
-    """Hyperparameters fitted anew to all cells: SciPy, minutes."""
-    from budgetsim.forecast.tune import STEPS, fit_hypers
+    """Hyperparameters fitted anew to all cells, then to whole tasks left out: SciPy, minutes."""
+    from budgetsim.forecast import calibrate, tune
 
     seen = facts.seen
-    return fit_hypers(seen.cells, seen.z, seen.n_runs, start(), STEPS if steps is None else steps)
+    likely = tune.fit_hypers(seen.cells, seen.z, seen.n_runs, start(), tune.STEPS if steps is None else steps)
+    return calibrate.calibrate(seen, likely, calibrate.STEPS if steps is None else steps)
 
 
 def comparable(rows: Sequence[Measurement]) -> list[Measurement]:

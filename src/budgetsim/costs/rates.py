@@ -58,6 +58,7 @@ Usd = Annotated[Decimal, Number, Field(ge=0, le=1_000_000_000, allow_inf_nan=Fal
 Share = Annotated[float, Number, Field(ge=0, le=0.999, allow_inf_nan=False)]
 Positive = Annotated[float, Number, Field(ge=1e-6, le=1_000_000, allow_inf_nan=False)]
 Used = Annotated[float, Number, Field(ge=1e-6, le=1, allow_inf_nan=False)]  # share of a device's peak
+Speed = Annotated[float, Number, Field(gt=0, le=1e15, allow_inf_nan=False)]
 Few = Annotated[int, Number, Field(ge=1, le=10_000)]
 Day = Annotated[str, BeforeValidator(_day)]
 
@@ -185,14 +186,36 @@ class Overheads(_Part):
     )
 
 
+class LearnerSpeed(_Part):
+    """How fast a model of one kind of learner was on a device: tokens a second, and counted operations, in 1e12."""
+
+    kind: Name  # word of the learner: t5, ft, lm, encoder-lr, tfidf-lr
+    model: Name
+    train_tokens_per_s: Speed | None = None
+    answer_tokens_per_s: Speed | None = None
+    train_tflops: Speed | None = None
+    answer_tflops: Speed | None = None
+
+
 class Utilisation(_Sourced):
-    """How well modelled compute uses the device; only `cached` and `modern` hours rest on it."""
+    """How well modelled compute uses the device; only `cached` and `modern` hours rest on it.
+
+    device : what it was measured on; None where it is stated
+    """
 
     peak_tflops: Positive
     teacher_training: Used
     labelling: Used
     student_training: Used
     seconds_per_step: Annotated[float, Number, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 0.0
+    device: Name | None = None
+    measured: Annotated[tuple[LearnerSpeed, ...], Field(max_length=100)] = ()
+
+    def tflops(self, kind: str, *, trains: bool) -> float | None:
+        """Counted operations a second of a kind of learner, in 1e12, the median of its models; None where none was."""
+        name = "train_tflops" if trains else "answer_tflops"
+        rates = sorted(rate for s in self.measured if s.kind == kind and (rate := getattr(s, name)) is not None)
+        return rates[len(rates) // 2] if rates else None
 
 
 class RateCard(_Part):
@@ -209,6 +232,7 @@ class RateCard(_Part):
     pools: dict[Name, Pool] = {}  # by task; `default` for the others
     overheads: Overheads = Overheads()
     utilisation: Utilisation | None = None
+    cpu_utilisation: Utilisation | None = None
 
     def label_price(self, task: str) -> LabelPrice | None:
         """Price of a label of that task, or of any task, or None."""
@@ -324,7 +348,7 @@ def _line_of(data: CommentedMap, path: list[str]) -> int:
 def _known_keys(path: list[str]) -> Iterator[str]:
     parts: dict[str, type[BaseModel]] = {
         "labels": LabelPrice, "gpu": DevicePrice, "cpu": DevicePrice, "llm": LlmPrice, "pools": Pool,
-        "overheads": Overheads, "utilisation": Utilisation,
+        "overheads": Overheads, "utilisation": Utilisation, "cpu_utilisation": Utilisation,
     }  # fmt: skip
     model = parts.get(path[0], RateCard) if path else RateCard
     yield from sorted(model.model_fields)

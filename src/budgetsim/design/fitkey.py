@@ -8,7 +8,7 @@ from typing import Final
 from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import Measurement
 
-METHOD: Final = "tempered-7"  # raise the number when the same rows would give another fit
+METHOD: Final = "tempered-8"  # raise the number when the same rows would give another fit
 
 
 def rows_hash(rows: Sequence[Measurement], others: Sequence[Measurement] = ()) -> str:
@@ -20,6 +20,7 @@ def _seen(rows: Sequence[Measurement]) -> list[list[str]]:
     return sorted(
         [m.key, m.source, m.route.strategy, m.route.student, str(m.route.teacher), str(m.route.labeler),
          str(m.n_labels), str(m.n_llm_labels), str(m.n_unlabeled), repr(m.score), repr(m.score_err), str(m.n_test),
-         str(m.teacher_score), *([] if m.labeler_accuracy is None else [repr(m.labeler_accuracy)])]
+         str(m.teacher_score), *([] if m.labeler_accuracy is None else [repr(m.labeler_accuracy)]),
+         *([] if m.n_unlabeled_se is None else [repr(m.n_unlabeled_se)])]
         for m in rows
     )  # fmt: skip

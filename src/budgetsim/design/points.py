@@ -194,6 +194,7 @@ class Measurement:
     derived: tuple[str, ...] = ()  # names of inputs that were computed, not printed
     teacher_score: float | None = None  # of the teacher itself, on the same test items; fraction of the metric
     labeler_accuracy: float | None = None  # of the LLM, on labels of people that it was not shown; fraction
+    n_unlabeled_se: float | None = None  # standard error of texts that were computed from dollars
 
     @property
     def inputs(self) -> tuple[float | None, ...]:

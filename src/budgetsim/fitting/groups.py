@@ -19,6 +19,7 @@ from budgetsim.design.arrays import Floats
 from budgetsim.design.cautions import Caution, FewRows, GroupName, ScoreFall
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import axis_scale
+from budgetsim.fitting.few_texts import certainty
 from budgetsim.fitting.forms import Form, Forms, label_forms, transfer_forms
 from budgetsim.fitting.labelers import Labeler
 from budgetsim.fitting.onset import Floors
@@ -160,9 +161,9 @@ def sample_posterior(
 
     prior : what other groups say of this one; None for the forms' own, wide one
     """
-    seen = Replicates.of(group.rows_at(), np.array([m.score for m in group.rows]))
+    seen = Replicates.of(group.rows_at(), np.array([m.score for m in group.rows]), certainty(group.rows))
     forms, teacher = group.forms(floors), group.teacher_scores()
-    residual = Residual.over(seen.at, group.lengths, seen.count)
+    residual = Residual.over(seen.at, group.lengths, seen.weight)
     samples = [
         _sample(form, forms, residual, seen, teacher, _padded_prior(forms, prior, i), rng)
         for i, form in enumerate(forms.forms)

@@ -27,20 +27,24 @@ class Replicates:
     """What was measured at each of several designs.
 
     at : (designs, axes); count, mean : (designs,), runs and mean of their scores
+    weight : (designs,), how many runs at a place known for sure they are worth: their count, or less
     squares : sum over all runs of the squared distance from the mean of their design
     design : (runs,), of each run in its order; away : (runs,), distance from the mean of its design
     """
 
     at: Floats
     count: Floats
+    weight: Floats
     mean: Floats
     squares: float
     design: NDArray[np.intp]
     away: Floats
 
     @classmethod
-    def of(cls, at: Floats, score: Floats) -> Replicates:
+    def of(cls, at: Floats, score: Floats, certainty: Floats | None = None) -> Replicates:
         """Those of runs at `at` (runs, axes) with scores (runs,); designs in the order of their axes.
+
+        certainty : (runs,), 0 to 1: how much of a run each is worth, as its place is not known for sure; None for all
 
         >>> seen = Replicates.of(np.array([[2.0], [1.0], [2.0]]), np.array([0.6, 0.5, 0.7]))
         >>> seen.count.tolist(), seen.mean.round(2).tolist(), round(seen.squares, 3)
@@ -49,8 +53,9 @@ class Replicates:
         distinct, design, count = np.unique(at, axis=0, return_inverse=True, return_counts=True)
         design = design.reshape(-1)
         mean = np.bincount(design, weights=score, minlength=len(distinct)) / np.maximum(count, 1)
+        weight = np.bincount(design, weights=certainty, minlength=len(distinct)).astype(np.float64)
         away = score - mean[design]
-        return cls(distinct, count.astype(np.float64), mean, float(away @ away), design, away)
+        return cls(distinct, count.astype(np.float64), weight, mean, float(away @ away), design, away)
 
     def scatter(self, noise: Floats) -> Floats:
         """Log density of the runs given the means of their designs, up to the product of sqrt(r_i).

@@ -19,6 +19,7 @@ from budgetsim.design.points import Measurement, Route
 from budgetsim.design.strategies import ANNOTATE, DISTILL, STRATEGIES, Axis
 from budgetsim.design.surface import Surface, TaskFit, axis_scale
 from budgetsim.errors import InputError, NoEvidenceError
+from budgetsim.fitting.few_texts import continue_below, fewest_texts
 from budgetsim.fitting.gains import pair_draws
 from budgetsim.fitting.groups import GroupKey, Posterior, Prior, RowGroup, sample_posterior
 from budgetsim.fitting.hierarchy import Pair, PopulationPrior, TaskSummary, pool_tasks, summarise_task
@@ -194,7 +195,17 @@ def _pair_draws_and_add_noise(
         kept = keep.get(fit.surfaces[0].route.pair, first)
         noise = fit.posterior.noise()[kept]
         out += [replace(s, draws=s.draws[kept], run_noise=_run_deviations(noise, rng)) for s in fit.surfaces]
-    return out, cautions
+    rows = {fit.surfaces[0].route: fit.group.rows for fit in fits if fit.group.kind == "transfer"}
+    return [_with_few_texts(s, out, rows.get(s.route)) for s in out], cautions
+
+
+def _with_few_texts(surface: Surface, beside: Sequence[Surface], rows: Sequence[Measurement] | None) -> Surface:
+    """A transfer surface that goes on below its fewest texts by the student's own curve, where there is one.
+
+    rows : those of the surface; None where it is no transfer
+    """
+    labels = [s for s in beside if s.route.kind is ANNOTATE and s.route.student == surface.route.student]
+    return continue_below(surface, labels[0], fewest_texts(rows)) if rows and labels else surface
 
 
 def _run_deviations(noise: Floats, rng: np.random.Generator) -> Floats:

@@ -106,6 +106,8 @@ def with_floor(facts: Facts, scores: Sequence[float]) -> Facts:
     return replace(facts, floor=min(max(min(scores) - 0.01, 0.0), 0.95))
 
 
+RUNS_IN_A_ROW: Final[Mapping[str, int]] = {"published:laurer2024": 3}  # sources whose rows are means of several runs
+
 LLM: Final = "llm"  # the family of models that answer without being taught
 _FAMILIES: Final = (
     ("llm:", LLM), ("tfidf", "counts"), ("overlap", "counts"),

@@ -34,7 +34,7 @@ def first_runs(seen: Seen, h: Hypers, task: str, routes: Sequence[Route], n: int
     cells = place([(task, *design) for design in (*asked, *offered)], seen.names)
     posterior = condition(seen.cells, seen.z, seen.n_runs, cells, h)
     weight = 1 / stretch(posterior.mean[: len(asked)], cells.floor[: len(asked)]) ** 2
-    noise = error_variance(posterior.mean, cells.floor, np.ones(len(cells)), h)
+    noise = error_variance(posterior.mean, cells, np.ones(len(cells)), h)
     covariance = posterior.covariance
     out: list[Sized] = []
     for _ in range(min(n, len(offered))):

@@ -10,7 +10,7 @@ import numpy as np
 
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement, Route
-from budgetsim.forecast.facts import LLM, Facts, family_of, is_usable, learner_of, with_floor
+from budgetsim.forecast.facts import LLM, RUNS_IN_A_ROW, Facts, family_of, is_usable, learner_of, with_floor
 from budgetsim.forecast.process import CENTRE, Cells
 from budgetsim.forecast.scale import to_scale
 
@@ -46,10 +46,13 @@ def gather(rows: Sequence[Measurement], facts: Mapping[str, Facts]) -> Seen:
     """
     usable = [m for m in rows if m.task in facts and is_usable(m)]
     scores: dict[str, list[float]] = defaultdict(list)
+    many: dict[tuple[str, Route, float, float], int] = defaultdict(int)
     runs: dict[tuple[str, Route, float, float], list[float]] = defaultdict(list)
     for m in usable:
         scores[m.task].append(m.score)
-        runs[m.task, m.route, float(m.n_labels or 0), float(m.n_unlabeled or 0)].append(m.score)
+        key = (m.task, m.route, float(m.n_labels or 0), float(m.n_unlabeled or 0))
+        runs[key].append(m.score)
+        many[key] += RUNS_IN_A_ROW.get(m.source, 1)
     known = {
         name: with_floor(f, scores[name]) for name, f in sorted(facts.items()) if name in scores or f.floor is not None
     }
@@ -62,7 +65,7 @@ def gather(rows: Sequence[Measurement], facts: Mapping[str, Facts]) -> Seen:
     )
     cells = place([(k[0], k[1], k[2], k[3]) for k in keys], names)
     z = np.array([to_scale(runs[k], known[k[0]].floor or 0.0).mean() for k in keys])
-    return Seen(cells, z, np.array([float(len(runs[k])) for k in keys]), names)
+    return Seen(cells, z, np.array([float(many[k]) for k in keys]), names)
 
 
 def place(designs: Sequence[tuple[str, Route, float, float]], names: Names) -> Cells:

@@ -58,6 +58,7 @@ class Hypers:
 
     variance : (groups, parts); length : of bends, in labels and in texts; like : of traits
     noise : variance of one run in scores, times `stretch` squared; misfit : of a cell, whatever its runs
+    few : labels at which both are twice as large as with many
     """
 
     mean: float
@@ -66,6 +67,7 @@ class Hypers:
     like: float
     noise: float
     misfit: float
+    few: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
@@ -111,9 +113,10 @@ def covariance(a: Cells, b: Cells, h: Hypers) -> Floats:
     return out
 
 
-def run_variance(z: Floats, floor: Floats, h: Hypers) -> Floats:
-    """Variance of one run about its cell's mean, on the scale."""
-    return h.noise * stretch(z, floor) ** 2
+def roughness(cells: Cells, h: Hypers) -> Floats:
+    """How much more runs on few labels scatter than runs on many, (n,)."""
+    out: Floats = 1 + h.few / np.expm1(cells.x[:, 0]).clip(1.0)
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +144,21 @@ def condition(seen: Cells, z: Floats, n_runs: Floats, at: Cells, h: Hypers) -> P
     prior = covariance(at, at, h)
     if not len(seen):
         return Posterior(np.full(len(at), h.mean), prior)
-    noisy = covariance(seen, seen, h) + np.diag(error_variance(z, seen.floor, n_runs, h))
+    noisy = covariance(seen, seen, h) + np.diag(error_variance(z, seen, n_runs, h))
     root = np.linalg.cholesky(noisy)
     half = np.linalg.solve(root, np.column_stack([z - h.mean, covariance(seen, at, h)]))
     mean = h.mean + half[:, 1:].T @ half[:, 0]
     return Posterior(mean, prior - half[:, 1:].T @ half[:, 1:])
 
 
-def error_variance(z: Floats, floor: Floats, n_runs: Floats, h: Hypers) -> Floats:
-    """Variance of the mean of a cell's runs about the process."""
-    return run_variance(z, floor, h) / n_runs + h.misfit + JITTER
+def error_variance(z: Floats, cells: Cells, n_runs: Floats, h: Hypers) -> Floats:
+    """Variance of the mean of a cell's runs about the process, on the scale."""
+    out: Floats = roughness(cells, h) * (h.noise * stretch(z, cells.floor) ** 2 / n_runs + h.misfit) + JITTER
+    return out
 
 
 def start() -> Hypers:
     """Where the search begins: a unit of the scale is shared out evenly."""
     variance = np.full((len(GROUPS), len(PARTS)), 0.1)
     variance[:, 1] = 0.01
-    return Hypers(0.0, variance, np.array([2.5, 2.5]), 1.0, 2e-4, 0.01)
+    return Hypers(0.0, variance, np.array([2.5, 2.5]), 1.0, 2e-4, 0.01, 10.0)

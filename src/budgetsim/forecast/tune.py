@@ -18,12 +18,14 @@ from budgetsim.forecast.process import (
     error_variance,
     groups,
     parts,
+    roughness,
     start,
 )
 from budgetsim.forecast.scale import stretch
 
 PRIOR_SD: Final = 1.5  # of a logarithm about the start: a variance that nothing tells stays near it
 STEPS: Final = 120
+LEAST_FEW: Final = 0.1  # labels: fewer cannot be told from none
 
 
 def fit_hypers(cells: Cells, z: Floats, n_runs: Floats, begin: Hypers | None = None, steps: int = STEPS) -> Hypers:
@@ -48,7 +50,8 @@ def loss_of(cells: Cells, z: Floats, n_runs: Floats, h0: Hypers) -> Callable[[Fl
         noisy = np.zeros_like(gs[0])
         for g, weights in zip(gs, h.variance, strict=True):
             noisy += g * np.tensordot(weights, ps, axes=1)
-        noisy[np.diag_indices_from(noisy)] += h.noise * wide + h.misfit + JITTER
+        rough = roughness(cells, h)
+        noisy[np.diag_indices_from(noisy)] += rough * (h.noise * wide + h.misfit) + JITTER
         root = cholesky(noisy, lower=True, check_finite=False)
         inverse = cho_solve((root, True), np.eye(len(z)), check_finite=False)
         alpha = inverse @ (z - h.mean)
@@ -56,7 +59,12 @@ def loss_of(cells: Cells, z: Floats, n_runs: Floats, h0: Hypers) -> Callable[[Fl
         value = 0.5 * (z - h.mean) @ alpha + np.log(np.diag(root)).sum()
         by_variance = np.array([[0.5 * np.vdot(slope, g * p) for p in ps] for g in gs]) * h.variance
         diagonal = np.diag(slope)
-        ends = [0.5 * h.noise * (diagonal @ wide), 0.5 * h.misfit * diagonal.sum()]
+        few = h.few / np.expm1(cells.x[:, 0]).clip(1.0)
+        ends = [
+            0.5 * h.noise * (diagonal @ (rough * wide)),
+            0.5 * h.misfit * (diagonal @ rough),
+            0.5 * (diagonal @ (few * (h.noise * wide + h.misfit))),
+        ]
         gradient = np.concatenate([by_variance.ravel(), ends, [-alpha.sum()]])
         away = (theta[:-1] - theta0[:-1]) / PRIOR_SD
         gradient[:-1] += away / PRIOR_SD
@@ -67,19 +75,19 @@ def loss_of(cells: Cells, z: Floats, n_runs: Floats, h0: Hypers) -> Callable[[Fl
 
 def log_likelihood(cells: Cells, z: Floats, n_runs: Floats, h: Hypers) -> float:
     """Of the means of cells, natural logarithm: the plain form."""
-    noisy = covariance(cells, cells, h) + np.diag(error_variance(z, cells.floor, n_runs, h))
+    noisy = covariance(cells, cells, h) + np.diag(error_variance(z, cells, n_runs, h))
     root = cholesky(noisy, lower=True)
     half = np.linalg.solve(root, z - h.mean)
     return float(-0.5 * half @ half - np.log(np.diag(root)).sum() - 0.5 * len(z) * np.log(2 * np.pi))
 
 
 def pack(h: Hypers) -> Floats:
-    """What is searched for: logarithms of variances, noise and misfit, and the mean."""
-    return np.concatenate([np.log(h.variance).ravel(), np.log([h.noise, h.misfit]), [h.mean]])
+    """What is searched for: logarithms of variances, noise, misfit and few labels, and the mean."""
+    return np.concatenate([np.log(h.variance).ravel(), np.log([h.noise, h.misfit, max(h.few, LEAST_FEW)]), [h.mean]])
 
 
 def unpack(theta: Floats, h: Hypers) -> Hypers:
     """The hyperparameters that `pack` told; lengths are those of h."""
-    v = np.exp(theta[:-3]).reshape(h.variance.shape)
-    noise, misfit = np.exp(theta[-3:-1])
-    return Hypers(float(theta[-1]), v, h.length, h.like, float(noise), float(misfit))
+    v = np.exp(theta[:-4]).reshape(h.variance.shape)
+    noise, misfit, few = np.exp(theta[-4:-1])
+    return Hypers(float(theta[-1]), v, h.length, h.like, float(noise), float(misfit), float(few))

@@ -36,4 +36,18 @@ class FewPoints:
     n_inputs: int
 
 
-CurveCaution = FewSizes | ErrorRise | SingleValue | FewPoints
+@dataclass(frozen=True, slots=True)
+class FormsDisagree:
+    """Forms of a surface that, fitted to the cheaper rows, miss the dearest ones by unlike amounts.
+
+    best_error, worst_error : mean absolute log error on the dearest rows; kept : forms that are averaged
+    """
+
+    best: str
+    best_error: float
+    worst: str
+    worst_error: float
+    kept: tuple[str, ...]
+
+
+CurveCaution = FewSizes | ErrorRise | SingleValue | FewPoints | FormsDisagree

@@ -154,7 +154,7 @@ class CurveFit:
         )
         paths = _interpolate(lx, self._knots, self._paths)
         end = self._centre(np.array([self._frame.last - 1.0, self._frame.last]))
-        scale = drift(self.options, abs(end[1] - end[0]), beyond, len(curves))
+        scale = drift(self.options, self.noise, abs(end[1] - end[0]), beyond, len(curves))
         out: Floats = curves + paths + discrepancies(self.options, len(curves), self.seed) * scale
         return out
 

@@ -23,20 +23,11 @@ from budgetsim.laws.priors import PRIORS, Table
 Mask = NDArray[np.bool_]
 
 
-Growth = tuple[float, float]  # discrepancy (log error) one e-fold beyond the data, and as a share of the last slope
-# what each task of lcdb11 (8) and rectified_sft (2) is best served by (bench/studies/coverage.py)
-GROWTHS: Final[tuple[Growth, ...]] = (
-    (0.05, 0.4),
-    (0.01, 0.1),
-    (0.01, 0.25),
-    (0.01, 0.4),
-    (0.02, 0.1),
-    (0.05, 0.4),
-    (0.02, 0.1),
-    (0.03, 0.1),
-    (0.01, 0.1),
-    (0.03, 0.1),
-)
+# of the discrepancy beyond the data, as multiples of what a curve's own noise and slope suggest (`drift`): what each
+# task of lcdb11 (8) and rectified_sft (2) is best served by (bench/studies/coverage.py)
+GROWTHS: Final = (2.0, 0.7, 1.0, 2.0, 0.5, 2.0, 0.7, 0.7, 0.7, 1.0)
+USUAL_ERROR: Final = 0.02  # log error that a discrepancy is compared with: multiples are then near 1
+_LEAST_NOISE, _LEAST_SLOPE = 0.0005, 0.005  # no curve is taken for steadier or flatter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +47,7 @@ class Options:
     run_noise: float = 0.005  # relative deviation of a run about law and residual (bench/studies/inside_width.py)
     vague: float = 1.5  # log standard deviation of both expectations
     spike: float = 3.0  # prior odds that nothing is left over but noise
-    growths: tuple[Growth, ...] = GROWTHS  # of the discrepancy; draws take them in turn
+    growths: tuple[float, ...] = GROWTHS  # of the discrepancy; draws take them in turn
     grow_power: float = 1.5  # how it grows with e-folds
     tolerate: float = 1.5  # excess residual, as a ratio to the best, that costs no weight
     screen: float = 0.0  # laws weigh as their residual to the power of minus this
@@ -249,13 +240,18 @@ def draw_parameters(
     return chosen
 
 
-def drift(options: Options, slope: float, beyond: Floats, n: int) -> Floats:
-    """Scale of the discrepancy of each draw at each size, (n, sizes).
+def drift(options: Options, noise: float, slope: float, beyond: Floats, n: int) -> Floats:
+    r"""Scale of the discrepancy of each draw at each size, (n, sizes).
 
-    slope : of the log error at the end of the data; beyond : (sizes,), e-folds outside them
+    .. math:: \tau_d(h) = k_d\,(e_0\,\sigma\,\beta)^{1/3}\,h^{p}
+
+    A curve that strays inside the data, or still falls at their end, strays more beyond them.
+
+    noise, slope : sigma and beta, log error: of a run about the curve, and its fall an e-fold at the end of the data
+    beyond : (sizes,), h, e-folds outside the data
     """
-    growths = np.resize(np.array(options.growths), (n, 2))
-    out: Floats = np.hypot(growths[:, 0], growths[:, 1] * slope)[:, None] * beyond**options.grow_power
+    usual = np.cbrt(USUAL_ERROR * max(noise, _LEAST_NOISE) * max(slope, _LEAST_SLOPE))
+    out: Floats = usual * np.resize(np.array(options.growths), n)[:, None] * beyond**options.grow_power
     return out
 
 

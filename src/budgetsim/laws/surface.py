@@ -19,7 +19,7 @@ from budgetsim.design.surface import Kind
 from budgetsim.errors import InputError
 from budgetsim.fitting.residual import Residual
 from budgetsim.laws.additive import additive
-from budgetsim.laws.cautions import CurveCaution, FewPoints, SingleValue
+from budgetsim.laws.cautions import CurveCaution, FewPoints, FormsDisagree, SingleValue
 from budgetsim.laws.crossed import crossed, product
 from budgetsim.laws.ensemble import (
     DEFAULT,
@@ -36,11 +36,12 @@ from budgetsim.laws.ensemble import (
     search,
 )
 from budgetsim.laws.law import Frame, Law
+from budgetsim.laws.plane import plane
 from budgetsim.laws.series import series
 
 HELD_OUT: Final = (0.2, 0.3)  # shares of the rows, the dearest, that screening predicts from the others
 SCREEN_RATIO: Final = 2.0  # forms whose error there exceeds the best's by more are dropped
-FORMS: Final = {"additive": additive, "product": product, "crossed": crossed, "series": series}
+FORMS: Final = {"additive": additive, "product": product, "crossed": crossed, "series": series, "plane": plane}
 SURFACE: Final = replace(
     DEFAULT,
     laws=tuple(FORMS),
@@ -50,7 +51,7 @@ SURFACE: Final = replace(
     n_starts=12,
     n_steps=80,
     prior="weak",
-    growths=((0.02, 0.25),),
+    growths=(1.4,),
 )
 _FAR = 300.0  # log errors are cut here
 _MOST_ROWS = 300  # of the residual process
@@ -123,7 +124,8 @@ class SurfaceFit:
             done += len(theta)
         out = np.concatenate(parts)
         slope = (self._frame.highest + 1e-9) / max(self._frame.last - self._frame.first, 1.0)
-        scale = drift(self.options, slope, np.minimum(beyond, 25.0), len(out))
+        noise = float(np.sqrt(np.mean(np.concatenate([p.noise for ps in self._processes for p in ps]) ** 2)))
+        scale = drift(self.options, noise, slope, np.minimum(beyond, 25.0), len(out))
         out += discrepancies(self.options, len(out), self.seed) * scale
         shifted: Floats = out - (np.median(out, axis=0) - centre)
         return shifted
@@ -180,7 +182,7 @@ def fit_surface(
         errors=e,
         laws=tuple(f.law.name for f in fits),
         screen_errors=screen_errors,
-        cautions=_cautions(x, names),
+        cautions=(*_cautions(x, names), *_disagreement(screen_errors, fits)),
         options=options,
         seed=seed,
         _rising=signs,
@@ -314,3 +316,13 @@ def _cautions(x: Floats, names: Sequence[str]) -> tuple[CurveCaution, ...]:
     single = [SingleValue(name) for name, column in zip(names, x.T, strict=True) if np.ptp(np.log(column)) == 0]
     few = [FewPoints(len(x), len(names))] if len(x) < 2 * len(names) + 2 else []
     return *single, *few
+
+
+def _disagreement(screen_errors: Mapping[str, float], kept: Sequence[LawFit]) -> tuple[FormsDisagree, ...]:
+    """Whether forms predict the dearest rows unlike each other, so that no one knows which holds beyond them."""
+    if not screen_errors:
+        return ()
+    best, worst = min(screen_errors, key=screen_errors.__getitem__), max(screen_errors, key=screen_errors.__getitem__)
+    if screen_errors[worst] <= SCREEN_RATIO * screen_errors[best]:
+        return ()
+    return (FormsDisagree(best, screen_errors[best], worst, screen_errors[worst], tuple(f.law.name for f in kept)),)

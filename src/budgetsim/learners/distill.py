@@ -11,7 +11,7 @@ teacher-generated sequences; here padding is masked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,16 @@ class StateHead:
     matrix: torch.Tensor
     scale: float
     temperature: float
+    _moved: dict[tuple[torch.device, torch.dtype], torch.Tensor] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def matrix_for(self, states: torch.Tensor) -> torch.Tensor:
+        """The matrix beside states, moved there once: it is larger than what passes in a step."""
+        place = (states.device, states.dtype)
+        if place not in self._moved:
+            self._moved[place] = self.matrix.to(states)
+        return self._moved[place]
 
 
 def label_probabilities(logits: NDArray[np.float32], temperature: float) -> torch.Tensor:
@@ -77,7 +87,7 @@ def state_loss(
     logits : (batch, tokens, vocabulary); states : (batch, tokens, d_teacher)
     is_gold : (batch,), rows with a human label instead: cross entropy
     """
-    teacher = (states * head.scale) @ head.matrix.to(states).T
+    teacher = (states * head.scale) @ head.matrix_for(states).T
     soft = kl_tokens(logits, teacher, head.temperature)
     hard = F.cross_entropy(logits.transpose(1, 2), labels.clamp_min(0), reduction="none")
     mask = labels != IGNORE

@@ -61,6 +61,7 @@ class Ensemble:
     gives: frozenset[Signal] = SOFT
     usual_lr: float = 0.0  # of each member its own
     usual_l2: float = 0.0
+    usual_temperature: float = 0.0
 
     @property
     def name(self) -> str:

@@ -56,27 +56,28 @@ def train(
         how,
         lengths=([len(e.source) for e in examples], [len(e.target) for e in examples]),
         collate=collate,
-        loss=loss or loss_of(soft),
+        loss=loss or Taught(soft),
         checkpoints=checkpoints,
         checkpoint_every=checkpoint_every,
         progress=progress,
     )
 
 
-def loss_of(soft: LabelHead | StateHead | None) -> Loss:
+@dataclass(frozen=True, slots=True)
+class Taught:
     """Cross entropy on hard labels, KL at a temperature on soft ones; padding is never scored."""
 
-    def loss(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+    soft: LabelHead | StateHead | None
+
+    def __call__(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         taught: dict[str, Any] = {name: inputs.pop(name) for name in SOFT_INPUTS if name in inputs}
         outputs = model(**inputs)
-        if isinstance(soft, LabelHead):
-            return label_loss(outputs.logits, inputs["labels"], taught["label_probs"], soft)
-        if isinstance(soft, StateHead):
-            return state_loss(outputs.logits, inputs["labels"], taught["states"], taught["is_gold"], soft)
+        if isinstance(self.soft, LabelHead):
+            return label_loss(outputs.logits, inputs["labels"], taught["label_probs"], self.soft)
+        if isinstance(self.soft, StateHead):
+            return state_loss(outputs.logits, inputs["labels"], taught["states"], taught["is_gold"], self.soft)
         hard: torch.Tensor = outputs.loss
         return hard
-
-    return loss
 
 
 def collate(batch: Sequence[TrainExample]) -> dict[str, torch.Tensor]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from budgetsim.data.tasks import Task, TaskKind
 from budgetsim.errors import InputError
+from budgetsim.learners.catalogue import ALIASES
 from budgetsim.learners.checks import check_examples, check_kind
 from budgetsim.learners.options import Option, split_options
 from budgetsim.learners.protocol import SOFT, Desk, Examples, Facts, Fitted, Signal, Training
@@ -20,10 +21,15 @@ from budgetsim.learners.weights import (
 
 GRAMMAR: Final = "ft:MODEL[:layers=K][:lora[=RANK]]"
 USUAL_RANK: Final = 8
+USUAL_LR: Final = 5e-5
+FEW_LAYERS_LR: Final = 5e-4  # of what is left of a checkpoint, tried on dev with two layers of MiniLM
 HEADS: Final[dict[TaskKind, str]] = {
     "classification": "AutoModelForSequenceClassification",
     "tagging": "AutoModelForTokenClassification",
 }
+HEAD_VERSION: Final = (
+    2  # raised by hand where what a head reads, or how it learns, changes; 2: means, ten times the rate
+)
 TRAINS: Final = (
     "steps", "batch", "lr", "warmup_share", "weight_decay", "clip", "optimizer", "scheduler", "precision",
     "temperature", "max_tokens",
@@ -52,6 +58,7 @@ class Finetuned:
     kinds: frozenset[TaskKind] = frozenset(HEADS)
     is_cheap: bool = False
     usual_l2: float = 0.0
+    usual_temperature: float = 1.0  # better than 2 for two layers on 150 classes, the same on 2 (docs/measuring.md)
     encoders: tuple[str, ...] = ()
 
     @property
@@ -61,10 +68,15 @@ class Finetuned:
 
     @property
     def usual_lr(self) -> float:
-        return 5e-4 if self.rank else 5e-5
+        if self.rank:
+            return 5e-4
+        if self.layers:
+            return FEW_LAYERS_LR
+        alias = ALIASES.get(self.model)
+        return (alias.lr if alias is not None else 0.0) or USUAL_LR
 
     def identity(self, how: Training) -> dict[str, object]:
-        return {key: getattr(how, key) for key in TRAINS} | {"lora_rank": self.adapter_rank(how)}
+        return {key: getattr(how, key) for key in TRAINS} | {"lora_rank": self.adapter_rank(how), "head": HEAD_VERSION}
 
     def adapter_rank(self, how: Training) -> int:
         """Rank of the adapters: the name's, else that of the options."""

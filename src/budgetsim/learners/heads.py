@@ -15,9 +15,10 @@ from budgetsim.data.formats import split_fields
 from budgetsim.data.tasks import Task
 from budgetsim.learners.distill import kl_tokens
 from budgetsim.learners.protocol import Examples, Probabilities
-from budgetsim.learners.trainer import Batch, Loss, pad
+from budgetsim.learners.trainer import Batch, pad
 
 Encoded = dict[str, list[int]]
+Pick = Callable[[torch.Tensor, list[list[int]] | None], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Head:
     task_type: str
     encode: Callable[[Any, Task, Sequence[str], int], tuple[list[Encoded], list[list[int]] | None]]
     rows: Callable[[Task, Examples, list[Encoded], list[list[int]] | None], list[Row]]
-    pick: Callable[[torch.Tensor, list[list[int]] | None], torch.Tensor]
+    pick: Pick
     spread: Callable[[Task, Sequence[str], Probabilities, list[list[int]] | None], Probabilities]
     read: Callable[[Task, Sequence[str], Probabilities], list[str]]
 
@@ -82,42 +83,51 @@ def soft_rows(examples: Examples) -> list[bool]:
     return [True] * len(examples) if examples.is_gold is None else (~examples.is_gold).tolist()
 
 
+def all_logits(logits: torch.Tensor, places: list[list[int]] | None) -> torch.Tensor:
+    """A text is asked once: its logits are all there are."""
+    return logits
+
+
 TEXTS = Head(
     task_type="SEQ_CLS",
     encode=encode_texts,
     rows=text_rows,
-    pick=lambda logits, places: logits,
+    pick=all_logits,
     spread=lambda task, sources, logits, places: logits,
     read=lambda task, sources, logits: [task.labels[i] for i in logits.argmax(1)],
 )
 
 
-def collate_rows(pad_id: int, classes: int) -> Callable[[Sequence[Row]], Batch]:
+@dataclass(frozen=True, slots=True)
+class Collate:
     """What makes a batch: inputs padded, targets of all that is asked one under the other."""
 
-    def collate(batch: Sequence[Row]) -> Batch:
+    pad_id: int
+    classes: int
+
+    def __call__(self, batch: Sequence[Row]) -> Batch:
         soft = np.concatenate([np.full(len(row.classes), row.teacher is not None) for row in batch])
-        none = [np.zeros((len(row.classes), classes), dtype=np.float32) for row in batch]
+        none = [np.zeros((len(row.classes), self.classes), dtype=np.float32) for row in batch]
         teacher = [row.teacher if row.teacher is not None else blank for row, blank in zip(batch, none, strict=True)]
         return {
-            "inputs": pad_inputs([row.inputs for row in batch], pad_id),
+            "inputs": pad_inputs([row.inputs for row in batch], self.pad_id),
             "classes": torch.from_numpy(np.concatenate([row.classes for row in batch])),
             "teacher": torch.from_numpy(np.concatenate(teacher)).float(),
             "is_soft": torch.from_numpy(soft),
             "places": [row.places for row in batch],
         }
 
-    return collate
 
+@dataclass(frozen=True, slots=True)
+class LossOfRows:
+    """The loss of a batch that `Collate` made."""
 
-def loss_of_rows(head: Head, temperature: float) -> Loss:
-    """The loss of a batch that `collate_rows` made."""
+    pick: Pick
+    temperature: float
 
-    def loss(model: Any, batch: Batch) -> torch.Tensor:
-        asked = head.pick(model(**batch["inputs"]).logits, batch["places"])
-        return mixed_loss(asked, batch["classes"], batch["teacher"], batch["is_soft"], temperature)
-
-    return loss
+    def __call__(self, model: Any, batch: Batch) -> torch.Tensor:
+        asked = self.pick(model(**batch["inputs"]).logits, batch["places"])
+        return mixed_loss(asked, batch["classes"], batch["teacher"], batch["is_soft"], self.temperature)
 
 
 def mixed_loss(

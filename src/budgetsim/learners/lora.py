@@ -10,22 +10,26 @@ from budgetsim.errors import InputError
 from budgetsim.learners.tensors import check_tensors
 
 
-def wrap(model: Any, rank: int) -> Any:
-    """The model with adapters of that rank on its linear layers; rank 0 leaves it as it is."""
+def wrap(model: Any, rank: int, precision: str = "fp32") -> Any:
+    """The model with adapters of that rank on its linear layers; rank 0 leaves it as it is.
+
+    precision : of the weights that stay as they are; adapters are in fp32
+    """
     if rank == 0:
         return model
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(task_type="SEQ_2_SEQ_LM", r=rank, lora_alpha=2 * rank, target_modules="all-linear")
-    return get_peft_model(model, config)
+    return _frozen_in(precision, get_peft_model(model, config))
 
 
-def adapt(model: Any, rank: int, task_type: str, new: Sequence[str]) -> Any:
+def adapt(model: Any, rank: int, task_type: str, new: Sequence[str], precision: str = "fp32") -> Any:
     """The model with adapters on every linear layer of its base, and its head trained whole beside them.
 
     Layers are named one by one: `all-linear` would put adapters into heads of several layers, which are trained (and
     saved) whole already, and into poolers that are new.
     task_type : SEQ_CLS, TOKEN_CLS or CAUSAL_LM; new : names of the weights that the checkpoint did not have
+    precision : as of `wrap`
     """
     from peft import LoraConfig, get_peft_model
 
@@ -34,7 +38,7 @@ def adapt(model: Any, rank: int, task_type: str, new: Sequence[str]) -> Any:
         task_type=task_type, r=rank, lora_alpha=2 * rank, target_modules=_linear_layers(model, heads),
         modules_to_save=heads or None,
     )  # fmt: skip
-    return get_peft_model(model, config)
+    return _frozen_in(precision, get_peft_model(model, config))
 
 
 def load_adapters(model: Any, folder: Path, name: str) -> Any:
@@ -57,6 +61,16 @@ def load_adapters(model: Any, folder: Path, name: str) -> Any:
 def merge(model: Any) -> Any:
     """The model with its adapters added to its weights."""
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+
+
+def _frozen_in(precision: str, model: Any) -> Any:
+    """The model with its frozen weights in bf16 where that is the precision: half of what they would take."""
+    import torch
+
+    for weight in model.parameters() if precision == "bf16" else ():
+        if not weight.requires_grad:
+            weight.data = weight.data.to(torch.bfloat16)
+    return model
 
 
 def _head_modules(model: Any) -> set[str]:

@@ -95,6 +95,12 @@ def load_checkpoint(name: str) -> Any:
         raise InputError(f"{error} A seq2seq checkpoint is wanted here, or one of {', '.join(CPU_SHAPES)}.") from None
 
 
+def placed(model: Any, precision: str = "fp32") -> Any:
+    """A model where models work, ready to answer: in bf16 on a GPU where that is the precision."""
+    where = pretrained.device()
+    return model.to(where, torch.bfloat16 if where.type == "cuda" and precision == "bf16" else None).eval()
+
+
 def load_config(name: str) -> Any:
     """The configuration of a size known here, or of a checkpoint folder or hub name."""
     if name in SHAPES:

@@ -17,6 +17,7 @@ import transformers
 from transformers import AutoConfig, AutoTokenizer
 
 from budgetsim.errors import InputError, MissingExtraError
+from budgetsim.learners.device import quieten
 from budgetsim.learners.tensors import first_line
 from budgetsim.learners.weights import Weights, weigh
 
@@ -109,6 +110,7 @@ def load_model(weights: Weights, auto: str, config: Any, fresh: Fresh) -> tuple[
     fresh : whether a weight, of a model and by name, may be new: a head; draws come from torch's global generator
     raises : InputError where weights are missing, of another shape, or cannot be read
     """
+    quieten()
     try:
         model, found = getattr(transformers, auto).from_pretrained(
             weights.target, config=config, dtype=torch.float32, output_loading_info=True,

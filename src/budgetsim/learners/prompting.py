@@ -6,7 +6,7 @@ log-probability of its tokens, which takes one pass a label.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from budgetsim.learners.lora import adapt, load_adapters
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
 from budgetsim.learners.pretrained import device, is_none, load_config, load_model, load_tokenizer
 from budgetsim.learners.protocol import Desk, Effort, Examples, Probabilities, Stateless, Training
-from budgetsim.learners.trainer import Batch, Loss, Optimisation, train
+from budgetsim.learners.trainer import Batch, Optimisation, train
 from budgetsim.learners.weights import open_weights
 
 BATCH: Final = 16
@@ -143,12 +143,13 @@ def tune(learner: Causal, task: Task, examples: Examples, how: Training, desk: D
     base, tokenizer = _load(learner)
     shots = tuple((examples.sources[i], examples.answers[i]) for i in shown)
     prompter = _prompter(tokenizer, base, task, shots, how.max_tokens)
-    model = adapt(base, learner.rank, "CAUSAL_LM", ())
+    model = adapt(base, learner.rank, "CAUSAL_LM", (), how.precision)
     rows = _rows(task, examples, prompter)
     trained = train(
         model, rows, Optimisation.of(how),
         lengths=([len(row.prompt) for row in rows],),
-        collate=_collate(prompter), loss=_loss(prompter, how.temperature),
+        collate=Collate(len(task.labels)),
+        loss=LossOfPrompts(prompter.words(), tokenizer.pad_token_id, how.temperature),
         checkpoints=desk.folder / "checkpoints", checkpoint_every=desk.checkpoint_every, progress=desk.progress,
     )  # fmt: skip
     effort = Effort(examples=trained.examples, tokens=trained.tokens, resumed_at=trained.resumed_at)
@@ -257,9 +258,14 @@ def _rows(task: Task, examples: Examples, prompter: Prompter) -> list[Row]:
     ]
 
 
-def _collate(prompter: Prompter) -> Callable[[Sequence[Row]], Batch]:
-    def collate(batch: Sequence[Row]) -> Batch:
-        none = np.zeros(len(prompter.labels), dtype=np.float32)
+@dataclass(frozen=True, slots=True)
+class Collate:
+    """What makes a batch of rows."""
+
+    classes: int
+
+    def __call__(self, batch: Sequence[Row]) -> Batch:
+        none = np.zeros(self.classes, dtype=np.float32)
         return {
             "prompts": [row.prompt for row in batch],
             "classes": torch.tensor([row.answer for row in batch]),
@@ -267,17 +273,18 @@ def _collate(prompter: Prompter) -> Callable[[Sequence[Row]], Batch]:
             "is_soft": torch.tensor([row.teacher is not None for row in batch]),
         }
 
-    return collate
 
+@dataclass(frozen=True, slots=True)
+class LossOfPrompts:
+    """The loss of a batch that `Collate` made; words : tokens of each label."""
 
-def _loss(prompter: Prompter, temperature: float) -> Loss:
-    words, pad_id = prompter.words(), prompter.tokenizer.pad_token_id
+    words: list[list[int]]
+    pad_id: int
+    temperature: float
 
-    def loss(model: Any, batch: Batch) -> torch.Tensor:
-        scores = label_scores(model, batch["prompts"], words, pad_id)
-        return mixed_loss(scores, batch["classes"], batch["teacher"], batch["is_soft"], temperature)
-
-    return loss
+    def __call__(self, model: Any, batch: Batch) -> torch.Tensor:
+        scores = label_scores(model, batch["prompts"], self.words, self.pad_id)
+        return mixed_loss(scores, batch["classes"], batch["teacher"], batch["is_soft"], self.temperature)
 
 
 def _load(learner: Causal) -> tuple[Any, Any]:

@@ -20,6 +20,7 @@ from budgetsim.errors import InputError
 Signal = Literal["labels", "probabilities", "states", "texts"]
 Probabilities = NDArray[np.float32]
 
+USUAL_TEMPERATURE: Final = 2.0  # Kang, Xu and Ritter (2023)
 HARD: Final[frozenset[Signal]] = frozenset({"labels"})
 SOFT: Final[frozenset[Signal]] = frozenset({"labels", "probabilities"})
 
@@ -76,8 +77,10 @@ class Training:
     """How to train: everything that decides what is learnt, given the examples; a kind reads what it uses.
 
     max_tokens, target_tokens : of a source, of an answer that is text; longer ones are cut
-    lr, l2 : learning rate, and penalty of linear learners; `settled` puts a learner's usual ones in the place of 0
+    lr, l2 : learning rate, and penalty of linear learners; `settled` puts a learner's usual ones in the place of 0,
+        and its usual temperature
     lora_rank : 0 trains every weight
+    checkpointing, micro_batch, devices : as of `trainer.Optimisation`; they decide where numbers are, not what they are
     """
 
     steps: int
@@ -89,12 +92,15 @@ class Training:
     optimizer: str = "adamw_torch_fused"
     scheduler: str = "linear"
     precision: str = "fp32"
-    temperature: float = 2.0
+    temperature: float = USUAL_TEMPERATURE
     max_tokens: int = 128
     target_tokens: int = 16
     l2: float = 1e-4
     lora_rank: int = 0
     seed: int = 0
+    checkpointing: bool = False
+    micro_batch: int = 0
+    devices: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +233,12 @@ class Learner(Protocol):
 
 
 def settled(learner: Learner, how: Training) -> Training:
-    """The options of training with the learner's usual learning rate and penalty where 0 leaves them to it."""
-    return replace(how, lr=how.lr or learner.usual_lr, l2=how.l2 or learner.usual_l2)
+    """The options of training with the learner's usual rate, penalty and temperature where 0 leaves them to it.
+
+    A learner that another temperature than 2 suits says so by `usual_temperature`.
+    """
+    temperature = how.temperature or float(getattr(learner, "usual_temperature", USUAL_TEMPERATURE))
+    return replace(how, lr=how.lr or learner.usual_lr, l2=how.l2 or learner.usual_l2, temperature=temperature)
 
 
 class Stateless:

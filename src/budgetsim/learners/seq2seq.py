@@ -98,7 +98,7 @@ class Seq2Seq:
         codec = self._codec(task, examples)
         rows, soft = _training_rows(task, examples, codec, how)
         fresh = self._fresh(codec, how.seed)
-        model = lora.wrap(fresh, how.lora_rank)
+        model = lora.wrap(fresh, how.lora_rank, how.precision)
         trained = finetune.train(
             model, rows, finetune.Optimisation.of(how), soft=soft, checkpoints=desk.folder / "checkpoints",
             checkpoint_every=desk.checkpoint_every, progress=desk.progress,
@@ -120,8 +120,7 @@ class Seq2Seq:
             model = models.load_cpu(self.model, codec.vocab_size, folder)
         else:
             codec, model = checkpoint_codec(str(folder)), models.load_checkpoint(str(folder))
-        model.eval()
-        return Seq2SeqFitted(self.name, task, model, codec, lengths, effort_of(notes))
+        return Seq2SeqFitted(self.name, task, models.placed(model), codec, lengths, effort_of(notes))
 
     def _codec(self, task: Task, examples: Examples) -> Codec:
         from budgetsim.learners.codec import PieceCodec, checkpoint_codec, train_pieces

@@ -11,8 +11,8 @@ import logging
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from budgetsim.errors import BudgetsimError
 from budgetsim.learners.protocol import Training
 from budgetsim.learners.schedule import batch_order
+from budgetsim.learners.ways import check_way, settle
 
 Batch = dict[str, Any]
 Loss = Callable[[Any, Batch], torch.Tensor]
@@ -48,6 +49,10 @@ class Optimisation:
     temperature: float = 2.0
     seed: int = 0
     grouped: bool = True
+    checkpointing: bool = False  # compute layers twice instead of keeping what they hold
+    micro_batch: int = 0  # rows of a batch that a device takes at a time; 0 takes all of its rows
+    devices: int = 1  # that share a model, each with its rows of a batch
+    faster: Mapping[str, float] = field(default_factory=dict)  # weights that learn at so many times the rate, by name
 
     @staticmethod
     def of(how: Training) -> Optimisation:
@@ -64,7 +69,20 @@ class Optimisation:
             precision=how.precision,
             temperature=how.temperature,
             seed=how.seed,
+            checkpointing=how.checkpointing,
+            micro_batch=how.micro_batch,
+            devices=how.devices,
         )
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows that one device takes at a time."""
+        return self.micro_batch or self.batch // self.devices
+
+    @property
+    def pieces(self) -> int:
+        """Passes of each device that make a batch."""
+        return self.batch // (self.rows_at_once * self.devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +98,21 @@ class Trained:
 class LossTrainer(Trainer):
     """Transformers' Trainer that takes rows in order and asks a function for the loss."""
 
-    def __init__(self, *args: Any, loss: Loss, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, loss: Loss, faster: Mapping[str, float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.loss = loss
+        self.loss, self.faster = loss, faster
         self.model_accepts_loss_kwargs = False
 
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         return self.loss(model, inputs)
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        optimizer = super().create_optimizer(*args, **kwargs)
+        for group in speed_up(self.model, optimizer.param_groups, self.faster):
+            optimizer.add_param_group(group)
+        return optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows: Any = train_dataset if train_dataset is not None else self.train_dataset
@@ -123,28 +147,66 @@ def train(
     """Train a model in place; with `checkpoints`, go on from the newest one that is whole.
 
     lengths : of each row, for each of the sequences that its batch pads; the first groups rows of a length
-    collate : makes a batch of rows; loss : of a model and such a batch, a scalar
-    raises : BudgetsimError where it diverged
+    collate : makes a batch of rows; loss : of a model and such a batch, a scalar: the mean over its rows, so that
+        pieces of a batch add up to it
+    raises : BudgetsimError where it diverged; InputError and MissingExtraError for ways that are not to be had here
     """
+    how = settle(model, check_way(how), lengths)
     order = batch_order(lengths[0], batch=how.batch, steps=how.steps, seed=how.seed, grouped=how.grouped).tolist()
+    start, resumed_at = time.perf_counter(), 0
+    if how.devices > 1:
+        from budgetsim.learners.sharded import train_sharded
+
+        train_sharded(model, Ordered(rows, order), how, collate, loss)
+    else:
+        resumed_at = _train_here(
+            model, Ordered(rows, order), how, collate, loss, checkpoints, checkpoint_every, progress
+        )
+    _check_sound(model, how)
+    tokens = sum(padded(sizes, order, how.batch) for sizes in lengths)
+    return Trained(time.perf_counter() - start, len(order), tokens, resumed_at)
+
+
+def _train_here(
+    model: Any, rows: Ordered, how: Optimisation, collate: Callable[[Sequence[Any]], Batch], loss: Loss,
+    checkpoints: Path | None, checkpoint_every: int, progress: Callable[[int, int], None] | None,
+) -> int:  # fmt: skip
+    """Train in this process; returns the step that it went on from."""
     resume = _newest_whole(checkpoints) if checkpoints else None
-    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         at_work = LossTrainer(
             model=model,
             args=_arguments(how, checkpoints or Path(scratch), checkpoint_every if checkpoints else 0),
-            train_dataset=Ordered(rows, order),
+            train_dataset=rows,
             data_collator=collate,
             loss=loss,
+            faster=how.faster,
             callbacks=[_Progress(progress)] if progress else None,
         )
         at_work.remove_callback(PrinterCallback)
         at_work.train(resume_from_checkpoint=str(resume) if resume else None)
-    _check_sound(model, how)
-    seconds = time.perf_counter() - start
-    tokens = sum(padded(sizes, order, how.batch) for sizes in lengths)
-    return Trained(seconds, len(order), tokens, _step(resume))
+    if how.checkpointing:
+        model.gradient_checkpointing_disable()
+    return _step(resume)
+
+
+def speed_up(model: Any, groups: Sequence[dict[str, Any]], faster: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Take named weights out of an optimiser's groups, and return groups of their own at so many times the rate.
+
+    source : Howard and Ruder (2018), arXiv 1801.06146: rates by layer; what is new is furthest from where it will be
+    """
+    times = {id(part): faster[name] for name, part in model.named_parameters() if name in faster}
+    made: list[dict[str, Any]] = []
+    for group in groups:
+        own = [part for part in group["params"] if id(part) in times]
+        group["params"] = [part for part in group["params"] if id(part) not in times]
+        options = {key: value for key, value in group.items() if key != "params"}
+        made += [
+            {**options, "params": [p for p in own if times[id(p)] == factor], "lr": factor * group["lr"]}
+            for factor in sorted({times[id(part)] for part in own})
+        ]
+    return made
 
 
 def _check_sound(model: Any, how: Optimisation) -> None:
@@ -176,7 +238,10 @@ def _arguments(how: Optimisation, folder: Path, every: int) -> TrainingArguments
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=how.steps,
-        per_device_train_batch_size=how.batch,
+        per_device_train_batch_size=how.rows_at_once,
+        gradient_accumulation_steps=how.pieces,
+        gradient_checkpointing=how.checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if how.checkpointing else None,
         learning_rate=how.lr,
         warmup_steps=int(how.warmup_share * how.steps),
         weight_decay=how.weight_decay,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +13,10 @@ import torch
 from budgetsim.data.tasks import Task, TaskKind
 from budgetsim.learners.features import longest
 from budgetsim.learners.finetuned import HEADS, Finetuned
-from budgetsim.learners.heads import TEXTS, Head, collate_rows, loss_of_rows, pad_inputs
+from budgetsim.learners.heads import TEXTS, Collate, Head, LossOfRows, pad_inputs
 from budgetsim.learners.lora import adapt, load_adapters
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
+from budgetsim.learners.pooling import read_mean, reads_mean
 from budgetsim.learners.pretrained import device, is_head, is_none, load_config, load_model, load_tokenizer
 from budgetsim.learners.protocol import Desk, Effort, Examples, Probabilities, Stateless, Training
 from budgetsim.learners.tagger import WORDS
@@ -24,6 +25,7 @@ from budgetsim.learners.weights import Weights, check_weights, open_weights
 
 ASKS: Final[dict[TaskKind, Head]] = {"classification": TEXTS, "tagging": WORDS}
 BATCH: Final = 64
+HEAD_RATE: Final = 10.0  # times the learning rate, for weights that are new (docs/measuring.md)
 
 
 def tune(learner: Finetuned, task: Task, examples: Examples, how: Training, desk: Desk) -> TunedFitted:
@@ -31,23 +33,25 @@ def tune(learner: Finetuned, task: Task, examples: Examples, how: Training, desk
     head, weights = ASKS[task.kind], open_weights(learner.model)
     tokenizer = load_tokenizer(weights)
     rank = learner.adapter_rank(how)
-    model = build(learner, weights, tokenizer, task, rank, how.seed)
+    model, new = build(learner, weights, tokenizer, task, rank, how.seed, how.precision)
     max_tokens = min(how.max_tokens, longest(tokenizer, model.config))
     inputs, places = head.encode(tokenizer, task, examples.sources, max_tokens)
     rows = [row for row in head.rows(task, examples, inputs, places) if len(row.classes)]
     trained = train(
-        model, rows, Optimisation.of(how),
+        model, rows, replace(Optimisation.of(how), faster={} if rank else dict.fromkeys(new, HEAD_RATE)),
         lengths=([len(row.inputs["input_ids"]) for row in rows],),
-        collate=collate_rows(tokenizer.pad_token_id, len(task.labels)),
-        loss=loss_of_rows(head, how.temperature),
+        collate=Collate(tokenizer.pad_token_id, len(task.labels)),
+        loss=LossOfRows(head.pick, how.temperature),
         checkpoints=desk.folder / "checkpoints", checkpoint_every=desk.checkpoint_every, progress=desk.progress,
     )  # fmt: skip
     effort = Effort(examples=trained.examples, tokens=trained.tokens, resumed_at=trained.resumed_at)
-    return TunedFitted(learner.name, task, model.eval(), tokenizer, max_tokens, rank, effort)
+    return TunedFitted(learner.name, task, model.eval(), tokenizer, max_tokens, rank, effort, how.precision)
 
 
-def build(learner: Finetuned, weights: Weights, tokenizer: Any, task: Task, rank: int, seed: int) -> Any:
-    """The checkpoint with a head for the task's labels, new where it has none of their number, and its adapters."""
+def build(
+    learner: Finetuned, weights: Weights, tokenizer: Any, task: Task, rank: int, seed: int, precision: str = "fp32"
+) -> tuple[Any, list[str]]:
+    """The checkpoint with a head for the task's labels and its adapters, and the names of the weights that are new."""
     names = dict(enumerate(task.labels))
     config = load_config(
         weights, learner.layers, num_labels=len(names), id2label=names, label2id={v: k for k, v in names.items()}
@@ -55,7 +59,9 @@ def build(learner: Finetuned, weights: Weights, tokenizer: Any, task: Task, rank
     config.pad_token_id = tokenizer.pad_token_id
     torch.manual_seed(seed)
     model, new = load_model(weights, HEADS[task.kind], config, fresh=is_head)
-    return adapt(model, rank, ASKS[task.kind].task_type, new) if rank else model
+    if task.kind == "classification" and reads_mean(weights, learner.layers):
+        read_mean(model)
+    return (adapt(model, rank, ASKS[task.kind].task_type, new, precision) if rank else model), new
 
 
 def load_tuned(learner: Finetuned, task: Task, folder: Path) -> TunedFitted:
@@ -68,12 +74,17 @@ def load_tuned(learner: Finetuned, task: Task, folder: Path) -> TunedFitted:
     tokenizer = load_tokenizer(saved)
     rank = int(notes["rank"])
     if rank:
-        base = build(learner, open_weights(learner.model), tokenizer, task, rank=0, seed=0)
+        base, _ = build(learner, open_weights(learner.model), tokenizer, task, rank=0, seed=0)
         model = load_adapters(base, folder, learner.name)
     else:
         check_weights(saved)
         model, _ = load_model(saved, HEADS[task.kind], load_config(saved), fresh=is_none)
-    return TunedFitted(learner.name, task, model.to(device()), tokenizer, notes["max_tokens"], rank, effort_of(notes))
+        if getattr(model.config, "reads_mean", False):
+            read_mean(model)
+    return TunedFitted(
+        learner.name, task, model.to(device()), tokenizer, notes["max_tokens"], rank, effort_of(notes),
+        notes.get("precision", "fp32"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,7 @@ class TunedFitted(Stateless):
     max_tokens: int
     rank: int
     effort: Effort
+    precision: str = "fp32"  # in which it answers, as it was taught
 
     def answer(self, sources: Sequence[str]) -> list[str]:
         return ASKS[self.task.kind].read(self.task, sources, self.logits(sources))
@@ -101,7 +113,8 @@ class TunedFitted(Stateless):
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
             batch = pad_inputs([inputs[i] for i in rows], self.tokenizer.pad_token_id)
-            found = self.model(**{k: v.to(self.model.device) for k, v in batch.items()}).logits
+            with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+                found = self.model(**{k: v.to(self.model.device) for k, v in batch.items()}).logits
             picked = head.pick(found, None if places is None else [places[i] for i in rows]).float().cpu().numpy()
             ends = np.cumsum([1 if places is None else len(places[i]) for i in rows])
             for i, part in zip(rows, np.split(picked, ends[:-1]), strict=True):
@@ -110,6 +123,9 @@ class TunedFitted(Stateless):
         return head.spread(self.task, sources, flat, places)
 
     def save(self, folder: Path) -> None:
-        write_notes(folder, self.name, self.task, self.effort, max_tokens=self.max_tokens, rank=self.rank)
+        write_notes(
+            folder, self.name, self.task, self.effort, max_tokens=self.max_tokens, rank=self.rank,
+            precision=self.precision,
+        )  # fmt: skip
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)

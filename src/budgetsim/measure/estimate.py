@@ -2,8 +2,9 @@
 
 A stage's time is that of its like: the median over the stages nearest in work (examples, epochs included) of the same
 kind, model, task and sort of labels, else of the same kind and model, brought to its work; else by what the models
-multiply for a token, else a first guess. Rates are CPU seconds where a CPU worked, so that what else the machine did at
-the time does not count; how much slower the clock runs than that today is learned while stages finish.
+multiply for a token, else by the speed of its kind of learner on the rate card, else a first guess.
+Rates are CPU seconds where a CPU worked, so that what else the machine did at the time does not count; how much slower
+the clock runs than that today is learned while stages finish.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import cache
 from statistics import median
 from typing import Any, Final
 
+from budgetsim.costs.rates import Utilisation
 from budgetsim.design.models import SHAPES, T5_SHAPES
 from budgetsim.errors import BudgetsimError
 from budgetsim.labelers import get_labeler
@@ -37,6 +39,7 @@ FIRST_RATES_OTHER: Final = {"tokenise": 2e-4, "llm_label": 1e-5}
 FIRST_RATES_PRETRAINED: Final = {
     "train_student": 5e-3, "finetune_teacher": 5e-3, "soft_label": 1.2e-3, "evaluate": 1.2e-3, "encode": 1.2e-3,
 }  # fmt: skip
+TEXT_TOKENS: Final = 30  # of a text, where nothing says more
 ASKED_GUESS: Final = 0.15  # seconds a text that a server is asked about, several at once
 CHEAP_GUESS: Final = 0.5  # seconds of a stage of a learner that takes seconds
 CHEAP_POWER: Final = 0.5  # of its examples
@@ -60,6 +63,7 @@ class Estimator:
     here: bool = True  # whether the workers share this machine
     gpu: bool = False  # what first guesses are for; what was timed decides later
     startup: float = STARTUP_GUESS
+    measured: Utilisation | None = None  # of this device, on a card: in place of first guesses
     timed: list[Timed] = field(default_factory=list)
     slowness: float = field(init=False)  # wall seconds today a second of the rates
     _first: float = field(init=False)
@@ -141,12 +145,27 @@ class Estimator:
             return ASKED_GUESS * work
         if kind in FIRST_RATES_OTHER:
             return FIRST_RATES_OTHER[kind] * work
-        ours = _operations(model)
-        others = [name for (k, name, *more) in self._seen if k == kind and not more and _is_t5(name) == _is_t5(model)]
+        ours, family = _operations(model), (_is_t5(model), is_short(model or ""))
+        others = [
+            name
+            for (k, name, *more) in self._seen
+            if k == kind and not more and (_is_t5(name), is_short(name or "")) == family
+        ]
         for name in sorted(others, key=lambda n: abs(math.log(_operations(n) / ours))):
             return _like(self._seen[kind, name], work, 1.0) * ours / _operations(name)
+        timed = self._timed(kind, model)
+        if timed is not None:
+            return timed * ours * work
         rate = FIRST_RATES[kind] / _operations("pico") if _is_t5(model) else FIRST_RATES_PRETRAINED[kind] / 1e6
         return rate * ours * work / (GPU_SPEEDUP if self.gpu else 1.0)
+
+    def _timed(self, kind: str, model: str | None) -> float | None:
+        """Seconds an example and operation of a token, from speeds that were measured of that kind of learner."""
+        trains = kind in ("train_student", "finetune_teacher")
+        word = "encoder-lr" if kind == "encode" else "t5" if _is_t5(model) else (model or "").split(":", 1)[0]
+        tflops = None if self.measured is None else self.measured.tflops(word, trains=trains)
+        passes = 3 if trains else 1
+        return None if tflops is None else passes * 2 * TEXT_TOKENS / (tflops * 1e12)
 
 
 def prediction_error(timed: Sequence[Timed]) -> float | None:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from budgetsim.costs.hours import COMPUTE_MODELS, Hours, ModelledSpeed, distill_hours, forward_flops, published_hours
+from budgetsim.costs.plans import CARDS_GIB
 from budgetsim.costs.rates import RateCard
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.models import T5_SHAPES, T5_VOCABULARY
 from budgetsim.design.paper import ANNOTATE_EPOCHS, DISTILL_EPOCHS, TEACHER_EPOCHS
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.errors import MissingPriceError
+from budgetsim.measure.devices import StagePlans, best_plans_table, device_assumptions, plan_devices
 from budgetsim.measure.paper_grid import GridCost, estimate_grid, grid_costs_table
 from budgetsim.measure.spec import RunSpec
 from budgetsim.report.table import Page, Table
@@ -27,7 +29,7 @@ GIB: Final = 2**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeEstimate:
-    """One T5 v1.1 size on one task: counted parameters and operations, and the memory it needs."""
+    """One T5 v1.1 size on one task: counted parameters and operations, its weights and its cache of soft labels."""
 
     task: str
     model: str
@@ -36,9 +38,6 @@ class SizeEstimate:
     step_flops: int  # forward and backward of one example, counted
     formula_ratio: float  # formula of `compute` / counted, forward
     weights_bf16_gib: float
-    adafactor_bf16_gib: float  # weights, gradients, factored state
-    adamw_fp32_gib: float  # weights, gradients, two moments
-    lora_bf16_gib: float  # frozen weights, rank 16 on attention and feed-forward
     cache_gib: float  # soft labels of 100K texts, as a teacher
 
 
@@ -63,6 +62,7 @@ class PaperEstimate:
     stages: tuple[PairEstimate, ...]
     published_gap: tuple[dict[str, Any], ...]
     grid: tuple[GridCost, ...]
+    devices: tuple[StagePlans, ...]
     assumptions: tuple[str, ...]
 
 
@@ -100,7 +100,8 @@ def estimate_paper(
         stages=tuple(stages),
         published_gap=tuple(gaps),
         grid=estimate_grid(specs, bills_of, speed, usd),
-        assumptions=_assumptions(speed, card),
+        devices=plan_devices(specs, CARDS_GIB, speed, usd),
+        assumptions=(*_assumptions(speed, card), *device_assumptions(card)),
     )
 
 
@@ -113,7 +114,6 @@ def _size_estimate(task: Task, name: str) -> SizeEstimate:
     forward = count_size(name, source_tokens=source, target_tokens=target, training=False)
     step = count_size(name, source_tokens=source, target_tokens=target, training=True)
     shape = T5_SHAPES[name]
-    adapters = 16 * 2 * shape.n_layers * (12 * shape.d_model + 6 * (shape.d_model + shape.d_ff))
     positions = GRID_U[-1] * task.target_tokens
     return SizeEstimate(
         task=task.name,
@@ -123,9 +123,6 @@ def _size_estimate(task: Task, name: str) -> SizeEstimate:
         step_flops=step,
         formula_ratio=forward_flops(shape, source, target).total / forward,
         weights_bf16_gib=2 * n / GIB,
-        adafactor_bf16_gib=4.1 * n / GIB,
-        adamw_fp32_gib=16 * n / GIB,
-        lora_bf16_gib=(2 * n + 16 * adapters) / GIB,
         cache_gib=2 * shape.d_model * (positions + T5_VOCABULARY) / GIB,
     )
 
@@ -189,8 +186,6 @@ def _assumptions(speed: ModelledSpeed, card: RateCard) -> tuple[str, ...]:
         f"{speed.seconds_per_step:g} s (card {card.name}).",
         f"Epochs: teacher {TEACHER_EPOCHS}, annotate {ANNOTATE_EPOCHS}, distill {DISTILL_EPOCHS}. Lengths are the "
         f"tasks' means, characters / 4; no attention mask is counted; generation is counted as one forward pass.",
-        "Memory leaves activations out. Adafactor: bf16 weights and gradients, factored state; AdamW: all in fp32; "
-        "LoRA: rank 16, adapters in fp32 with two moments.",
         "Nothing ran on a GPU: counts come from the meta device, hours of `published` from the paper's bills, the rest "
         "is modelled.",
     )
@@ -208,8 +203,7 @@ def estimate_page(estimate: PaperEstimate) -> Page:
     sizes = tuple(
         (
             p.task, p.model, f"{p.parameters:,}", f"{p.forward_flops / 1e9:,.1f}", f"{p.step_flops / 1e9:,.1f}",
-            f"{p.formula_ratio:.3f}", f"{p.weights_bf16_gib:.1f}", f"{p.adafactor_bf16_gib:.1f}",
-            f"{p.adamw_fp32_gib:.1f}", f"{p.lora_bf16_gib:.1f}", f"{p.cache_gib:.2f}",
+            f"{p.formula_ratio:.3f}", f"{p.weights_bf16_gib:.1f}", f"{p.cache_gib:.2f}",
         )
         for p in estimate.sizes
     )  # fmt: skip
@@ -229,8 +223,7 @@ def estimate_page(estimate: PaperEstimate) -> Page:
         for g in estimate.published_gap
     )  # fmt: skip
     size_heads = (
-        "task", "model", "parameters", "fwd GFLOP", "step GFLOP", "formula/counted", "bf16 GiB", "Adafactor", "AdamW",
-        "LoRA", "cache 100K",
+        "task", "model", "parameters", "fwd GFLOP", "step GFLOP", "formula/counted", "bf16 GiB", "cache 100K",
     )  # fmt: skip
     stage_heads = ("task", "compute", "labels", "texts", "teacher GPU-h", "texts GPU-h", "compute $")
     gap_heads = (
@@ -243,10 +236,11 @@ def estimate_page(estimate: PaperEstimate) -> Page:
         "implied use",
     )
     return [
-        _grid("One example, counted on the meta device; memory and cache in GiB", size_heads, sizes, 2),
+        _grid("One example, counted on the meta device; weights and cache in GiB", size_heads, sizes, 2),
         _grid(f"{PAPER_TEACHER} into {PAPER_STUDENT}", stage_heads, stages, 2),
         _grid("How far counted work at the stated utilisation is from the paper's bills", gap_heads, gaps, 1),
         *([grid_costs_table(estimate.grid)] if estimate.grid else []),
+        *([best_plans_table(estimate.devices)] if estimate.devices else []),
         *estimate.assumptions,
     ]
 

@@ -14,7 +14,7 @@ from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
 from budgetsim.labelers import get_labeler, is_labeler
 from budgetsim.learners.names import is_cheap, is_encoder
-from budgetsim.learners.protocol import Learner, Training, settled
+from budgetsim.learners.protocol import USUAL_TEMPERATURE, Learner, Training, settled
 from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.lineage import is_taught
 
@@ -43,12 +43,15 @@ class Recipe:
     scheduler: str = "linear"
     optimizer: str = "adamw_torch_fused"
     precision: str = "fp32"
-    temperature: float = 2.0
+    temperature: float = USUAL_TEMPERATURE  # 0: each learner's usual one
     gold: bool = False  # distil on the human labels too
     encoder_l2: float = 1e-3
     cheap_l2: float = 1e-4
     lora_rank: int = 0
     teacher_steps: int = 0  # 0: as many as the student's
+    checkpointing: bool = False  # this and the next two say how it is done, not what is computed: in no identity
+    micro_batch: int = 0  # rows that a device takes at a time; 0: all of its rows
+    devices: int = 1  # GPUs that share a model
     split: SplitRule
 
     def identity(self, route: Route) -> dict[str, Any]:
@@ -62,7 +65,7 @@ class Recipe:
         own: dict[str, Any] = {**common, **self._training(self.epochs(route.kind)), "lr": self.lr}
         if route.kind.teacher_stage:
             own |= {
-                "temperature": self.temperature,
+                "temperature": self.t5_temperature,
                 "gold": self.gold,
                 "teacher": self.teacher_identity(route.teacher or student),
             }
@@ -104,8 +107,16 @@ class Recipe:
             l2=0.0,
             lora_rank=self.lora_rank,
             seed=seed,
+            checkpointing=self.checkpointing,
+            micro_batch=self.micro_batch,
+            devices=self.devices,
         )
         return settled(learner, how)
+
+    @property
+    def t5_temperature(self) -> float:
+        """The temperature of T5s, whose stages read it themselves."""
+        return self.temperature or USUAL_TEMPERATURE
 
     def steps_of_teacher(self, n_labels: int) -> int:
         """Optimiser steps of a teacher of any kind."""
@@ -176,6 +187,8 @@ PRESETS: Final[dict[str, Recipe]] = {
         steps=200,
         lr=0.0,
         teacher_lr=0.0,
+        precision="bf16",
+        temperature=0.0,
         split=SplitRule(kind="pooled"),
     ),
     # The paper's recipe (evidence README), in bf16 where a GPU is there.

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any, Final
 
+from budgetsim.costs.rates import Utilisation
 from budgetsim.data import metrics
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError
@@ -153,10 +154,14 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def predict_campaign(campaign: Campaign, listen: Listener) -> dict[str, Any]:
-    """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given."""
+def predict_campaign(campaign: Campaign, listen: Listener, measured: Utilisation | None = None) -> dict[str, Any]:
+    """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given.
+
+    measured : speeds of this device, for what was never timed
+    """
     there, missing = find_missing(campaign, listen)
     estimator, plan = prepare_estimator(campaign), _to_build(campaign, missing)
+    estimator.measured = measured
     cells: dict[tuple[str, str, str], list[float]] = {}
     kinds: dict[str, list[float]] = {}
     for spec, stages in plan:

@@ -13,7 +13,7 @@ from budgetsim.measure.recipe import PRESETS, Recipe
 from budgetsim.store.schema import check_design
 
 MOST: Final = 1_000_000_000  # of any number of a recipe
-_POSITIVE: Final = ("source_tokens", "target_tokens", "vocabulary", "batch", "temperature")
+_POSITIVE: Final = ("source_tokens", "target_tokens", "vocabulary", "batch", "devices")
 
 
 def check_spec_values(values: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from budgetsim.design.cautions import Caution, FewRows, FromOtherTasks, GroupNam
 from budgetsim.report.remarks import INPUT_WORDS
 
 if TYPE_CHECKING:
-    from budgetsim.laws.cautions import CurveCaution
+    from budgetsim.laws.cautions import CurveCaution, FormsDisagree
 
 KEY_LENGTH: Final = 12  # characters of a key that are shown
 
@@ -100,4 +100,12 @@ def curve_caution_words(cautions: Iterable[CurveCaution]) -> list[str]:
             case laws.FewPoints():
                 data = f"{c.n_rows} rows for {c.n_inputs} inputs"
                 out.append(f"{data}: the interval rests on the prior; measure more.")
+            case laws.FormsDisagree():
+                out.append(_disagreement(c))
     return out
+
+
+def _disagreement(c: FormsDisagree) -> str:
+    misses = f"{c.best} by {100 * c.best_error:.2g} %, {c.worst} by {100 * c.worst_error:.2g} %"
+    kept = f"{' and '.join(c.kept)} {'is' if len(c.kept) == 1 else 'are'} used"
+    return f"forms disagree: from the cheaper rows the dearest are missed {misses}; {kept}. Measure a dear run."

@@ -38,9 +38,9 @@ def rates_table(card: RateCard) -> Table:
 
 
 def updates_table(updates: Sequence[PriceUpdate]) -> Table:
-    """What a refresh would change in a card's `llm:`."""
+    """What would change in a card."""
     rows = tuple((u.key, u.now or "-", u.then or "-") for u in updates)
-    return Table(title="", headings=("llm", "card", "now"), rows=rows, text_columns=frozenset({0, 1, 2}))
+    return Table(title="", headings=("key", "card", "now"), rows=rows, text_columns=frozenset({0, 1, 2}))
 
 
 def cards_table(cards: Sequence[RateCard]) -> Table:

@@ -107,7 +107,7 @@ def compute_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
         notes.append(
             f"modelled hours ({', '.join(timed)}) rest on {u.peak_tflops:g} TFLOP/s at {u.teacher_training:.0%} for "
             f"tuning the teacher, {u.labelling:.0%} for labelling, {u.student_training:.0%} for the student and no "
-            f"step under {u.seconds_per_step:g} s ({u.source})."
+            f"step under {u.seconds_per_step:g} s ({f'measured on {u.device}: ' if u.device else ''}{u.source})."
         )
     return notes
 

@@ -6,27 +6,33 @@ one that was finished, and a process that is killed leaves the old one.
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
-from budgetsim.errors import StoreError, StoreLockedError
+from budgetsim.errors import DiskFullError, StoreError, StoreLockedError
+from budgetsim.store.location import LOCK_SUFFIX
 from budgetsim.store.lock import PATIENCE, hold, holder_of, locked
 
 # Readable by every DuckDB from 1.2 on: the file a newer DuckDB writes by default is not.
 STORAGE_VERSION: Final = "v1.2.0"
 BLOCK_SIZE: Final = "16384"  # small blocks for a small file: it is committed at milestones
 QUERY_MEMORY: Final = "1GB"
+NO_SPACE: Final = os.strerror(errno.ENOSPC)
+_BUILDING: Final = ".building-"
 
 Connection = duckdb.DuckDBPyConnection
+logger = logging.getLogger("budgetsim.store")
 
 
 @contextmanager
@@ -39,6 +45,7 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
     """
     if not database.exists():
         raise StoreError(f"There is no store at {database}; build it with `budgetsim store rebuild`.")
+    check_place(database)
     config = {"threads": "1"}  # the store is small: a second thread costs more than it brings
     if locked_down:
         config |= {
@@ -48,19 +55,13 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
             "lock_configuration": "true",
         }
     with ExitStack() as stack:
-        connection = _read(database, config, stack)
-        stack.callback(connection.close)
-        have = newest = migrations()[-1][0]
+        connection = stack.enter_context(closing(_read(database, config, stack)))
         try:
-            have = schema_version(connection)
-            _refuse_newer(have, newest)
+            if is_older(connection):
+                connection.close()
+                connection = stack.enter_context(closing(_read_upgraded(database, config, stack)))
             yield connection
         except duckdb.Error as error:
-            if 0 < have < newest:
-                raise StoreError(
-                    f"{database} has schema {have}, this budgetsim reads {newest}: `budgetsim store rebuild` "
-                    f"makes it anew; the text files beside it hold everything."
-                ) from None
             raise StoreError(f"{database} is no store of budgetsim, or a damaged one ({_first_line(error)}).") from None
 
 
@@ -76,6 +77,54 @@ def _read(database: Path, config: dict[str, str], stack: ExitStack) -> Connectio
         return _connect(copy, config, wait_seconds=0.0)
     except (StoreError, OSError):  # torn by the other program's writing: wait for it
         return _connect(database, config, wait_seconds=PATIENCE)
+
+
+def _read_upgraded(database: Path, config: dict[str, str], stack: ExitStack) -> Connection:
+    """A reader of a file of an older schema: upgraded, or a copy of it is where it cannot be written now."""
+    lock = database.with_name(database.name + LOCK_SUFFIX)
+    with suppress(OSError, StoreLockedError):
+        with hold(database, lock, wait_seconds=0.0):
+            upgrade(database)
+        return _connect(database, config, wait_seconds=PATIENCE)
+    copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="budgetsim-"))) / database.name
+    shutil.copyfile(database, copy)
+    with closing(_new(copy)) as connection:
+        migrate(connection)
+    return _connect(copy, config, wait_seconds=0.0)
+
+
+def upgrade(database: Path) -> Path | None:
+    """Bring a file of an older schema up to date, once, keeping the old one beside it; needs a `hold`.
+
+    returns : where the old file is kept; None where the schema is the newest, or none can be read
+    raises : StoreError for a store that a newer budgetsim wrote
+    """
+    if not database.is_file():
+        return None
+    try:
+        with closing(_connect(database, {}, wait_seconds=PATIENCE)) as connection:
+            have = schema_version(connection) if is_older(connection) else 0
+    except (duckdb.Error, StoreError):
+        return None  # damaged: who reads it is told
+    if not have:
+        return None
+    kept = database.with_name(f"{database.name}.schema{have}")
+    copy_whole(database, kept)
+    with rewrite(database):
+        pass  # the copy is migrated
+    newest = migrations()[-1][0]
+    logger.warning("%s had schema %d and has %d now; it is kept as it was as %s.", database, have, newest, kept)
+    return kept
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file by a temporary name and a rename: the copy is there whole, or not at all."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -105,8 +154,11 @@ def rewrite(database: Path, *, fresh: bool = False, wait_seconds: float | None =
 
     raises : StoreError where the old file is no store, StoreLockedError where another program writes to it
     """
+    check_place(database)
     database.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=database.parent) as folder:
+    for left in database.parent.glob(f"{_BUILDING}{database.name}-*"):  # of a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{_BUILDING}{database.name}-", dir=database.parent) as folder:
         building = Path(folder) / database.name
         if database.exists() and not fresh:
             await_writer(database, wait_seconds)
@@ -121,6 +173,8 @@ def rewrite(database: Path, *, fresh: bool = False, wait_seconds: float | None =
             finally:
                 connection.close()
         except duckdb.Error as error:
+            if NO_SPACE in str(error):
+                raise disk_full(database.parent) from None
             raise StoreError(f"{database} could not be written ({_first_line(error)}); nothing was changed.") from None
         if result.is_wanted:
             await_writer(database, wait_seconds)
@@ -134,9 +188,29 @@ def _replace(building: Path, database: Path) -> None:
     building.replace(database)
 
 
-def unwritable(database: Path, error: OSError) -> StoreError:
-    """The error of a place that cannot be written."""
+def check_place(database: Path) -> None:
+    """Refuse what can be no store: a folder, a device or a pipe, which a finished file would take the place of.
+
+    raises : StoreError
+    """
+    if database.is_dir():
+        raise StoreError(f"{database} is a folder, wanted a DuckDB file; name one in it with --store.")
+    if database.exists() and not database.is_file():
+        raise StoreError(f"{database} is a pipe or a device, wanted a DuckDB file; name another place with --store.")
+
+
+def unwritable(database: Path, error: OSError) -> StoreError | DiskFullError:
+    """The error of a place that cannot be written, or whose disk is full."""
+    if error.errno == errno.ENOSPC:
+        return disk_full(Path(error.filename).parent if isinstance(error.filename, str) else database)
     return StoreError(f"{database} cannot be written ({error.strerror}); name another place with --store.")
+
+
+def disk_full(folder: Path) -> DiskFullError:
+    """The error of a disk without room."""
+    return DiskFullError(
+        f"The disk of {folder} is full; the store is as it was. Free some space, then give the same command again."
+    )
 
 
 def _new(database: Path) -> Connection:
@@ -152,9 +226,6 @@ def _connect(database: Path, config: dict[str, str], *, wait_seconds: float) -> 
         try:
             return duckdb.connect(str(database), read_only=True, config=dict(config))
         except duckdb.Error as error:
-            if database.is_dir():
-                wanted = "wanted a DuckDB file; name one in it with --store."
-                raise StoreError(f"{database} is a folder, {wanted}") from None
             if "lock" not in str(error).lower():
                 raise StoreError(
                     f"{database} cannot be opened as a DuckDB file ({_first_line(error)}). Move it away "
@@ -185,6 +256,16 @@ def schema_version(connection: Connection) -> int:
         return 0
     row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
     return int(row[0]) if row and row[0] is not None else 0
+
+
+def is_older(connection: Connection) -> bool:
+    """Whether a store has an older schema than this budgetsim.
+
+    raises : StoreError for a store that a newer one wrote
+    """
+    have, newest = schema_version(connection), migrations()[-1][0]
+    _refuse_newer(have, newest)
+    return 0 < have < newest
 
 
 def migrate(connection: Connection) -> None:
@@ -236,5 +317,6 @@ def _apply(connection: Connection, number: int, name: str, sql: str) -> None:
         connection.execute("INSERT INTO schema_version VALUES (?, ?)", [number, name])
         connection.commit()
     except duckdb.Error:
-        connection.rollback()
+        with suppress(duckdb.Error):  # where the disk is full this fails too, and says less
+            connection.rollback()
         raise

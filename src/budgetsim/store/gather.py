@@ -13,7 +13,7 @@ from typing import Final
 
 from budgetsim.store.database import Connection
 from budgetsim.store.records import Found, RunRecord, differing, find_records, unfounded
-from budgetsim.store.tables import RUN_COLUMNS, STAGE_COLUMNS, TableFile, run_row, stage_row
+from budgetsim.store.tables import RUN_COLUMNS, STAGE_COLUMNS, TableFile, check_rows, run_row, stage_row
 
 MEASURED: Final = ("stages", "runs", "scores", "run_stages")
 _COLUMNS: Final = {
@@ -94,7 +94,10 @@ class Gathered:
 
         into_empty : whether the database holds no measured run
 
-        raises : KnownAlreadyError where it has one of them
+        raises : KnownAlreadyError where it has one of them, StoreError where it ends with other numbers of rows
+
+        There is no transaction: the database is a copy that nobody sees before it is whole, and DuckDB 2.0.0 loses
+        inserts of 122,880 rows and more into a table that the same transaction made by CREATE TABLE ... AS.
         """
         columns = ", ".join(f"{name} {kind}" for name, kind in _FOUND.items())
         connection.execute(f"CREATE OR REPLACE TEMP TABLE found ({columns}, _record BIGINT)")
@@ -111,8 +114,9 @@ class Gathered:
         added = {}
         for table in MEASURED:
             names = ", ".join(_COLUMNS[table])
+            before, added[table] = (_count(connection, f"SELECT count(*) FROM {t}") for t in (table, f"new_{table}"))  # noqa: S608
             connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new_{table}")  # noqa: S608 - of MEASURED
-            added[table] = _count(connection, f"SELECT count(*) FROM new_{table}")  # noqa: S608
+            check_rows(connection, table, before + added[table])
             connection.execute(f"DROP TABLE new_{table}")
         connection.execute("DROP TABLE found; DROP TABLE later")
         return added

@@ -12,6 +12,7 @@ from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import InputError
 
 DATABASE_NAME: Final = "budgetsim.duckdb"
+LOCK_SUFFIX: Final = ".lock"
 ENVIRONMENT_VARIABLE: Final = "BUDGETSIM_STORE"
 PAPER_CARD: Final = "paper-2023"
 
@@ -46,7 +47,7 @@ class StorePaths:
 
     @property
     def lock(self) -> Path:
-        return self.database.with_name(self.database.name + ".lock")
+        return self.database.with_name(self.database.name + LOCK_SUFFIX)
 
 
 def locate(store: Path | None = None) -> StorePaths:

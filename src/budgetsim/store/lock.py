@@ -46,6 +46,7 @@ def hold(database: Path, lock: Path, *, wait_seconds: float | None = None) -> It
     import filelock  # readers never need it
 
     lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()  # filelock takes a place where nothing can be made for a lock that another holds
     patience = PATIENCE if wait_seconds is None else wait_seconds
     guard = filelock.FileLock(lock)
     note = lock.with_name(lock.name + ".holder")

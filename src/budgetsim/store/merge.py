@@ -6,8 +6,6 @@ files came. Text is read and changed by one process at a time (`lock.hold`), so 
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,7 +15,7 @@ from pathlib import Path
 
 from budgetsim.doors.files import read_file
 from budgetsim.errors import InputError
-from budgetsim.store.database import Connection, open_reader, rewrite, unwritable
+from budgetsim.store.database import Connection, check_place, copy_whole, open_reader, rewrite, unwritable, upgrade
 from budgetsim.store.gather import Gathered, KnownAlreadyError
 from budgetsim.store.location import StorePaths, package_data
 from budgetsim.store.lock import hold
@@ -27,7 +25,7 @@ from budgetsim.store.published import (
     parse_compute,
     parse_published,
 )
-from budgetsim.store.records import read_files, write_shard
+from budgetsim.store.records import read_files, write_shard, write_whole
 from budgetsim.store.state import marks_of, read_state, write_state
 from budgetsim.store.tables import load_published
 
@@ -102,12 +100,7 @@ def put_published(paths: StorePaths, name: str, text: str) -> MergeReport:
         others = [table for table in _read_tables(paths, []) if table.source != f"published:{name}"]
         _refuse_foreign_ids(Published(f"published:{name}", rows, []), others)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(target, text)
         return _build(paths)
 
 
@@ -119,12 +112,7 @@ def _copy(source: Path, folder: Path, copied: list[Path]) -> None:
             raise InputError(f"{target} already holds another file of that name; rename {source.name}.")
         return
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    copy_whole(source, target)
     copied.append(target)
 
 
@@ -180,10 +168,16 @@ def _known_results(connection: Connection, run_ids: Sequence[str]) -> dict[str, 
 
 
 @contextmanager
-def held(paths: StorePaths, wait_seconds: float | None = None) -> Iterator[None]:
-    """As `hold`, for a store; a place that cannot be written is a StoreError."""
+def held(paths: StorePaths, wait_seconds: float | None = None, *, whatever: bool = False) -> Iterator[None]:
+    """As `hold`, for a store of the newest schema; a place that cannot be written, or is none for one, is a StoreError.
+
+    whatever : whether a database of an older or newer schema is left as it is
+    """
+    check_place(paths.database)
     try:
         with hold(paths.database, paths.lock, wait_seconds=wait_seconds):
+            if not whatever:
+                upgrade(paths.database)
             yield
     except OSError as error:
         raise unwritable(paths.folder, error) from None
@@ -202,7 +196,7 @@ def merge(paths: StorePaths, *, wait_seconds: float | None = None) -> MergeRepor
 
 def rebuild(paths: StorePaths) -> MergeReport:
     """Build the database anew from the text files, and put it in place of the old one, whatever that held."""
-    with held(paths):
+    with held(paths, whatever=True):
         return _build(paths, whatever=True)
 
 
@@ -248,9 +242,7 @@ def _extend(paths: StorePaths, files: Sequence[Path], wait_seconds: float | None
             closing(Gathered(folder, refused)) as gathered,
         ):
             gathered.read(new)
-            building.connection.begin()
             added = gathered.load(building.connection, into_empty=False)
-            building.connection.commit()
             building.is_wanted = any(added.values())
     except KnownAlreadyError:
         return None
@@ -269,11 +261,9 @@ def _build_anew(paths: StorePaths, files: Sequence[Path], whatever: bool, wait_s
         connection, published_folder = building.connection, folder / "published"
         published_folder.mkdir()
         gathered.read(files)
-        connection.begin()
         for source in published:
             load_published(connection, source, published_folder)
         gathered.load(connection, into_empty=True)
-        connection.commit()
         new = _marks(connection)
         building.is_wanted = new != old
         dropped = 0 if whatever or not old else _surplus(paths.database, connection)
@@ -318,7 +308,7 @@ def _surplus(database: Path, connection: Connection) -> int:
 def _keep(database: Path) -> Path:
     """A copy of a database that holds what no text file does."""
     copy = database.with_name(database.name + ".before")
-    shutil.copyfile(database, copy)
+    copy_whole(database, copy)
     return copy
 
 

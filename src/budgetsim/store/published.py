@@ -18,6 +18,7 @@ from typing import Final
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.design.strategies import DISTILL, get_strategy
+from budgetsim.design.strategies.strategy import COUNTS
 from budgetsim.doors.values import MOST_UNITS, shorten
 from budgetsim.doors.words import is_name
 from budgetsim.errors import InputError
@@ -185,7 +186,13 @@ def imply_counts(rows: Sequence[PublishedRow], compute: Sequence[PublishedComput
     n_llm_labels : dollars / (33 texts a prompt at the paper's price per token), an assumption.
     """
     by_pair = {(c.task, c.teacher, c.student): c for c in compute}
-    return [_imply_llm(_imply_unlabeled(row, by_pair)) for row in rows]
+    return [_without_others(_imply_llm(_imply_unlabeled(row, by_pair))) for row in rows]
+
+
+def _without_others(row: PublishedRow) -> PublishedRow:
+    """Counts that the strategy does not take are 0, as of measured runs; None says that one is not known."""
+    others = [name for name in COUNTS if name not in get_strategy(row.strategy).inputs and getattr(row, name) is None]
+    return replace(row, **dict.fromkeys(others, 0)) if others else row
 
 
 def _imply_unlabeled(row: PublishedRow, compute: Mapping[tuple[str, str, str], PublishedCompute]) -> PublishedRow:

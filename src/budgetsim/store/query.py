@@ -16,7 +16,9 @@ from budgetsim.design.points import Measurement, Route
 from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
+from budgetsim.store.onerecipe import Made, of_one_recipe
 from budgetsim.store.published import REPORTED
+from budgetsim.store.text_errors import TextErrors
 
 if TYPE_CHECKING:
     import pandas
@@ -27,7 +29,7 @@ MOST_ROWS: Final = 1_000_000  # of an answer to a query
 _MEASUREMENTS = """
 SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels,
        r.n_unlabeled, s.value, coalesce(s.score_err, 0), s.n_test, r.seed, r.source, r.evidence_set,
-       c.panel, r.derived
+       c.panel, r.derived, c.implied_n_unlabeled, r.recipe_id, r.finished_at
 FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
@@ -36,7 +38,7 @@ WHERE r.same_as IS NULL AND r.feasible
 ORDER BY r.run_id
 """
 
-_TEACHERS = "SELECT run_id, max(score) FROM teacher_scores GROUP BY run_id"
+_TEACHERS = "SELECT run_id, max(score) FROM teacher_scores WHERE stage_id IS NOT NULL GROUP BY run_id"
 _LABELERS = """
 SELECT rs.run_id, avg(g.score) FROM run_stages rs JOIN stages g USING (stage_id)
 WHERE g.kind = 'llm_label' AND g.metric = 'accuracy' AND g.score IS NOT NULL
@@ -92,27 +94,43 @@ def all_sets(connection: Connection) -> list[str]:
 
 
 def load_measurements(connection: Connection, sets: Sequence[str] | None = None) -> list[Measurement]:
-    """Distinct feasible results, scores as fractions, in the order of their ids.
+    """Distinct feasible results, scores as fractions, in the order of their ids; of each route one recipe's.
 
     sets : evidence sets to read; None for all that tasks are answered from
     """
     names = None if sets is None else list(sets)
-    rows = connection.execute(_MEASUREMENTS, [names, REPORTED, names]).fetchall()
+    rows = of_one_recipe(connection.execute(_MEASUREMENTS, [names, REPORTED, names]).fetchall(), _made)
     # published teachers have no score; the view would cost every answer from published rows 12 ms
     measured = any(row[4] is not None and not row[13].startswith("published") for row in rows)
     taught = dict(connection.execute(_TEACHERS).fetchall()) if measured else {}
     asked = any(row[5] is not None and not row[13].startswith("published") for row in rows)
     accuracies = dict(connection.execute(_LABELERS).fetchall()) if asked else {}
-    return [_measurement(row, taught.get(row[0]), accuracies.get(row[0])) for row in rows]
+    computed = any(row[17] is not None for row in rows)
+    errors = TextErrors.load(connection) if computed else TextErrors({})
+    return [_measurement(row, taught.get(row[0]), accuracies.get(row[0]), errors) for row in rows]
 
 
-def _measurement(row: tuple[Any, ...], teacher_score: float | None, accuracy: float | None) -> Measurement:
+def _made(row: tuple[Any, ...]) -> Made:
+    (_, task, strategy, student, teacher, labeler, n_labels, n_llm, n_unlabeled, *_, evidence_set, _, _, _, recipe,
+     finished) = row  # fmt: skip
+    return Made(
+        (task, evidence_set, strategy, student, teacher, labeler),
+        recipe or "",
+        (n_labels, n_llm, n_unlabeled),
+        finished,
+    )
+
+
+def _measurement(
+    row: tuple[Any, ...], teacher_score: float | None, accuracy: float | None, errors: TextErrors
+) -> Measurement:
     (key, task, strategy, student, teacher, labeler, n_labels, n_llm, n_unlabeled, value, err, n_test, seed,
-     source, evidence_set, panel, derived) = row  # fmt: skip
+     source, evidence_set, panel, derived, implied, *_) = row  # fmt: skip
+    route = Route(strategy=strategy, teacher=teacher, labeler=labeler, student=student)
     return Measurement(
         key=key,
         task=task,
-        route=Route(strategy=strategy, teacher=teacher, labeler=labeler, student=student),
+        route=route,
         n_labels=n_labels,
         n_llm_labels=n_llm,
         n_unlabeled=n_unlabeled,
@@ -126,6 +144,7 @@ def _measurement(row: tuple[Any, ...], teacher_score: float | None, accuracy: fl
         derived=tuple(derived),
         teacher_score=None if teacher_score is None else teacher_score / 100,
         labeler_accuracy=None if accuracy is None else accuracy / 100,
+        n_unlabeled_se=None if implied is None else errors.of(source, task, route, n_labels, implied),
     )
 
 

@@ -261,6 +261,8 @@ def _record(line: str) -> tuple[str, RunRecord | StageRecord]:
     if not isinstance(data, dict):
         raise ValueError("no keys and values")
     kind, version = data.pop("record"), data.pop("schema_version")
+    if type(version) is int and version > RECORD_SCHEMA_VERSION:
+        raise ValueError(f"of schema {version}, which a newer budgetsim wrote: upgrade budgetsim")
     if version != RECORD_SCHEMA_VERSION or version is True or kind not in ("run", "stage"):
         raise ValueError(f"record {kind!r} of schema {version}")
     if data.get("finished_at") is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from budgetsim.data.tasks import TASKS
+from budgetsim.errors import StoreError
 from budgetsim.store.database import Connection
 from budgetsim.store.published import PAPER_GPU_USD_PER_HOUR, REPORTED, Published, PublishedCompute
 from budgetsim.store.records import RunRecord, StageRecord
@@ -83,6 +84,7 @@ class TableFile:
     table: str
     columns: Sequence[str]
     _out: IO[str] = field(init=False)
+    _n: int = 0
 
     def __post_init__(self) -> None:
         self._out = self._file.open("w", encoding="utf-8")
@@ -95,6 +97,7 @@ class TableFile:
         """Write a row."""
         values = {**dict(zip(self.columns, row, strict=True)), RECORD: record}
         self._out.write(_encode(values) + "\n")
+        self._n += 1
 
     def close(self) -> None:
         """Let go of the file."""
@@ -105,8 +108,12 @@ class TableFile:
 
         into : another table of the same columns; without : a table of the records whose rows are left out
         with_record : whether the table has a column for the record too
+
+        raises : StoreError where the table has other numbers of rows in the end
         """
         self.close()
+        target = into or self.table
+        before = _count(connection, target)
         found = connection.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT internal", [self.table]
         ).fetchall()
@@ -115,11 +122,33 @@ class TableFile:
         names = ", ".join([*self.columns, *([RECORD] if with_record else [])])
         chosen = f"WHERE {RECORD} NOT IN (SELECT {RECORD} FROM {without})" if without else ""  # noqa: S608
         connection.execute(
-            f"INSERT INTO {into or self.table} ({names}) SELECT {names} FROM "  # noqa: S608 - names of the schema
+            f"INSERT INTO {target} ({names}) SELECT {names} FROM "  # noqa: S608 - names of the schema
             f"read_json(?, format = 'newline_delimited', columns = {kinds | {RECORD: 'BIGINT'}!r}) {chosen}",
             [str(self._file)],
         )
+        if not without or not _count(connection, without):
+            check_rows(connection, target, before + self._n)
         self._file.unlink()
+
+
+def check_rows(connection: Connection, table: str, wanted: int) -> None:
+    """Count the rows of a table, told what there must be: a database that loses any is never put in place.
+
+    raises : StoreError
+    """
+    # counted one by one: a bare count(*) is answered from what the table says of itself
+    row = connection.execute(f"SELECT count(*) FROM {table} WHERE rowid >= 0").fetchone()  # noqa: S608
+    if row is None or row[0] != wanted:
+        raise StoreError(
+            f"DuckDB kept {row and row[0]} of {wanted} rows of {table}; nothing was changed. Report this with the "
+            f"version of duckdb, and give the command again."
+        )
+
+
+def _count(connection: Connection, table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - a name of the schema
+    assert row is not None
+    return int(row[0])
 
 
 def load_rows(

@@ -60,7 +60,7 @@ def _build(run: Run, name: str, trained: PlannedStage, folder: Path, done: Done)
     from budgetsim.learners import evaluate
 
     codec = load_codec(run, done)
-    model = load_trained(name, done[trained.key].folder, codec)
+    model = load_trained(run, name, done[trained.key].folder, codec)
     answers = evaluate.answer(
         model, codec, run.prefixed(run.evaluated), source_tokens=run.recipe.source_tokens,
         target_tokens=run.target_tokens, batch=128, labels=run.task.labels,

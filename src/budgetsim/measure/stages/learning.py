@@ -9,6 +9,7 @@ from typing import Final
 
 from budgetsim.data.rows import Row
 from budgetsim.design.identity import canonical_hash
+from budgetsim.learners.device import multiplies_bf16
 from budgetsim.learners.protocol import Desk, Effort, Learner, Training
 from budgetsim.learners.weights import model_name, resolve
 from budgetsim.measure.resolve import Run
@@ -19,8 +20,9 @@ LEARNER: Final = "learner"  # folder of a stage that a learner is saved in
 
 
 def training(run: Run, learner: Learner, steps: int) -> Training:
-    """How a learner of a run is trained; in the recipe's precision on a GPU alone."""
-    precision = run.recipe.precision if run.workspace.stages.device.kind == "gpu" else "fp32"
+    """How a learner of a run is trained; in bf16, where its recipe says so, on devices that multiply it themselves."""
+    native = multiplies_bf16(run.workspace.stages.device.kind)
+    precision = run.recipe.precision if native else "fp32"
     return run.recipe.training(
         learner, steps=steps, target_tokens=run.target_tokens, seed=run.spec.seed, precision=precision
     )
@@ -61,11 +63,11 @@ def plan_features(run: Run, learner: Learner, rows: Sequence[Row], what: tuple[s
     )  # fmt: skip
 
 
-def work_of(effort: Effort) -> Work:
+def work_of(effort: Effort, how: Training) -> Work:
     """What a stage reports of a learner's training."""
     return Work(
         examples=effort.examples, tokens=effort.tokens or None, flops=effort.flops,
-        provenance={"resumed_at": effort.resumed_at},
+        provenance={"resumed_at": effort.resumed_at, "precision": how.precision},
     )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def _build_states(run: Run, teacher: PlannedStage, folder: Path, done: Done) -> 
 
     codec = load_codec(run, done)
     rows = run.texts.rows
-    model = load_trained(run.spec.teacher, done[teacher.key].folder, codec)
+    model = load_trained(run, run.spec.teacher, done[teacher.key].folder, codec)
     sources = codec.encode(run.prefixed(rows), run.recipe.source_tokens)
     cache = cache_states(model, sources, max_tokens=run.target_tokens, batch=run.recipe.batch)
     cache.save(folder / _STATES)
@@ -85,7 +85,7 @@ def _label_examples(run: Run, codec: Codec, folder: Path) -> tuple[list[TrainExa
 
     from budgetsim.learners.distill import LabelHead, check_label_tokens, label_probabilities, one_hot
 
-    labels, temperature = run.task.labels, run.recipe.temperature
+    labels, temperature = run.task.labels, run.recipe.t5_temperature
     tokens = check_label_tokens([ids[0] for ids in codec.encode_labels(labels)], labels)
     logits = load_file(folder / _LOGITS)["logits"][run.text_order]
     rows = [run.texts.rows[i] for i in run.text_order]
@@ -109,7 +109,7 @@ def _state_examples(run: Run, codec: Codec, folder: Path) -> tuple[list[TrainExa
     ]
     if run.recipe.gold:
         examples += _gold_examples(run, codec)
-    return examples, StateHead(cache.matrix.float(), cache.scale, run.recipe.temperature)
+    return examples, StateHead(cache.matrix.float(), cache.scale, run.recipe.t5_temperature)
 
 
 def _gold_examples(run: Run, codec: Codec) -> list[TrainExample]:

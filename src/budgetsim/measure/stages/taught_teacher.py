@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 
 from budgetsim.data.rows import Row
-from budgetsim.learners.protocol import Examples, Learner, Probabilities
+from budgetsim.data.tasks import Task
+from budgetsim.learners.protocol import Examples, Fitted, Learner, Probabilities
 from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.resolve import Run
 from budgetsim.measure.stages.evaluate import score_answers
@@ -148,10 +149,11 @@ def _fit(run: Run, learner: Learner, steps: int, folder: Path, done: Done) -> Wo
 
 def save_taught(run: Run, learner: Learner, examples: Examples, steps: int, folder: Path, role: str) -> Work:
     """Teach a learner and keep it in the folder of its stage."""
-    fitted = learner.fit(run.task, examples, training(run, learner, steps), desk(run, folder, role))
+    how = training(run, learner, steps)
+    fitted = learner.fit(run.task, examples, how, desk(run, folder, role))
     fitted.save(folder / LEARNER)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return work_of(fitted.effort)
+    return work_of(fitted.effort, how)
 
 
 def _evaluate(run: Run, learner: Learner, taught: PlannedStage, folder: Path, done: Done) -> Work:
@@ -165,7 +167,16 @@ def _answer(run: Run, learner: Learner, teacher: PlannedStage, rows: Sequence[Ro
 
     fitted = learner.load(run.task, done[teacher.key].folder / LEARNER, shelves(run))
     sources = run.prefixed(rows)
-    (folder / ANSWERS).write_text(json.dumps(fitted.answer(sources)), encoding="utf-8")
-    if run.task.labels and "probabilities" in learner.gives:
-        save_file({"logits": fitted.logits(sources)}, folder / LOGITS)
+    answers, logits = _said(fitted, run.task, sources, "probabilities" in learner.gives)
+    if logits is not None:
+        save_file({"logits": logits}, folder / LOGITS)
+    (folder / ANSWERS).write_text(json.dumps(answers), encoding="utf-8")
     return Work(examples=len(rows), provenance={"cache": "label" if run.task.labels else "texts"})
+
+
+def _said(fitted: Fitted, task: Task, sources: Sequence[str], is_soft: bool) -> tuple[list[str], Probabilities | None]:
+    """Answers, and logits where there are any; a class that is most likely is the answer, so texts are read once."""
+    logits = fitted.logits(sources) if task.labels and is_soft else None
+    if logits is None or task.kind != "classification":
+        return fitted.answer(sources), logits
+    return [task.labels[i] for i in logits.argmax(axis=1)], logits

@@ -74,10 +74,10 @@ def _build_seq2seq(run: Run, folder: Path, done: Done) -> Work:
     recipe, rows = run.recipe, run.labelled
     codec = load_codec(run, done)
     examples = encode_examples(run, codec, rows, [row.target for row in rows])
-    trainable = lora.wrap(fresh_model(run, run.spec.teacher, codec), recipe.lora_rank)
+    how = optimisation(run, recipe.teacher_lr, recipe.steps_for(len(rows), recipe.epochs_teacher))
+    trainable = lora.wrap(fresh_model(run, run.spec.teacher, codec), recipe.lora_rank, how.precision)
     trained = finetune.train(
-        trainable, examples,
-        optimisation(run, recipe.teacher_lr, recipe.steps_for(len(rows), recipe.epochs_teacher)),
+        trainable, examples, how,
         checkpoints=folder / "checkpoints", checkpoint_every=run.workspace.checkpoint_every,
         progress=run.report("teacher"),
     )  # fmt: skip

@@ -52,8 +52,11 @@ def optimisation(run: Run, lr: float, steps: int) -> Optimisation:
         optimizer=recipe.optimizer,
         scheduler=recipe.scheduler,
         precision=recipe.precision if run.workspace.stages.device.kind == "gpu" else "fp32",
-        temperature=recipe.temperature,
+        temperature=recipe.t5_temperature,
         seed=run.spec.seed,
+        checkpointing=recipe.checkpointing,
+        micro_batch=recipe.micro_batch,
+        devices=recipe.devices,
     )
 
 
@@ -80,10 +83,10 @@ def save_trained(folder: Path, model: Any, trained: Any, examples: Sequence[Trai
     )  # fmt: skip
 
 
-def load_trained(name: str, folder: Path, codec: Codec) -> Any:
-    """A model that `save_trained` kept in the folder of its stage."""
-    from budgetsim.learners.models import load_checkpoint, load_cpu
+def load_trained(run: Run, name: str, folder: Path, codec: Codec) -> Any:
+    """A model that `save_trained` kept in the folder of its stage, where it can answer."""
+    from budgetsim.learners.models import load_checkpoint, load_cpu, placed
 
     if name in CPU_FAMILY:
-        return load_cpu(name, codec.vocab_size, folder / "model")
-    return load_checkpoint(str(folder / "model"))
+        return placed(load_cpu(name, codec.vocab_size, folder / "model"))
+    return placed(load_checkpoint(str(folder / "model")), run.recipe.precision)

@@ -1,0 +1,203 @@
+"""Break what changes a store in every way a machine can: `python -m chaos.run` in tests/ (`make chaos`) prints tables.
+
+    python -m chaos.run [--only kill full clock flips crowd] [--kills 1000] [--minutes 600] [--seconds 600] [--seed 0]
+
+`full`: the disk is full at the n-th write, for every n; `kill`: SIGKILL before and after the n-th write, for every n,
+and at random moments, as many as asked for; `clock`: it is set back; `flips`: a bit of any file; `crowd`: eight
+writers, a reader and a holder at once. `of` is how many trials there are to do, `tried` how many the minutes allowed. Exit code 1 where anything was lost, doubled
+or ended in a traceback. Linux alone, with a C compiler. Campaigns with workers are broken by `bench/crash.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from chaos import crowd, flips
+from chaos.acts import ACTS, Act, Content, content, copy, verdict
+from chaos.children import End, do, finish, log_beside, moments, start
+from chaos.faults import FULL, FULL_ONCE, KILLED_AFTER, KILLED_BEFORE, Faults, begin_again, compiler
+
+KINDS = ("kill", "full", "clock", "flips", "crowd")
+CLOCK_BACK = (2, 3600, 400 * 86400)  # seconds
+COLUMNS = ("of", "tried", "killed", "told", "done", "lost", "doubled", "differs", "traceback", "litter")
+
+
+class Stand:
+    """A place for trials of one act: what is there before, and in the end if nothing goes wrong."""
+
+    def __init__(self, act: Act, home: Path, faults: Faults) -> None:
+        self.act, self.faults = act, faults
+        self.start, self.here, self.log = home / "start", home / "here", log_beside("log")
+        self.must(lambda: act.prepare(self.start))
+        copy(self.start, self.here)
+        self.before = self.read(self.here)  # reading upgrades
+        copy(self.start, self.here)
+        faults.arm()
+        end = do(lambda: act.act(self.here), self.log)
+        self.writes, self.seconds = faults.disarm(), end.seconds
+        if end.code:
+            raise SystemExit(f"{act.name} fails undisturbed: {end.said}")
+        self.wanted = self.read(self.here)
+
+    def must(self, work: Callable[[], object]) -> str:
+        """Undisturbed work in a child."""
+        end = do(lambda: work(), self.log)
+        if end.code:
+            raise SystemExit(f"{self.act.name}: {end.said}")
+        return end.said
+
+    def read(self, home: Path) -> Content:
+        said = self.must(lambda: print(json.dumps(asdict(content(home, measured=self.act.measures)))))
+        return Content(**json.loads(said.splitlines()[-1]))
+
+    def trial(self, arm: Callable[[], None], *, kill_after: float | None = None) -> tuple[End, dict[str, int], str]:
+        """The act with something wrong, and what came of it."""
+        copy(self.start, self.here)
+        arm()
+        end = finish(start(lambda: self.act.act(self.here), self.log), self.log, kill_after=kill_after)
+        self.faults.disarm()
+        judged = do(lambda: print(json.dumps(verdict(self.act, self.here, self.before, self.wanted))), self.log)
+        if judged.code:
+            return end, {"traceback": 1}, judged.said
+        return end, json.loads(judged.said.splitlines()[-1]), end.said
+
+
+def count(table: Counter[str], end: End, found: dict[str, int]) -> bool:
+    """Add a trial to a table; whether it went wrong."""
+    table["tried"] += 1
+    table[end.outcome] += 1
+    for name, n in found.items():
+        table[name] += n
+    return end.outcome == "traceback" or any(n for name, n in found.items() if name != "litter")
+
+
+def at_every_write(
+    stand: Stand, how: Sequence[int], rng: random.Random, seconds: float, say: Callable[[str], None]
+) -> Counter[str]:
+    """One trial a write and a way to fail, in any order, for so many seconds at most."""
+    table: Counter[str] = Counter()
+    ends = time.monotonic() + seconds
+    points = [(way, n) for way in how for n in range(1, stand.writes + 1)]
+    rng.shuffle(points)
+    table["of"] = len(points)
+    for way, n in points:
+        if time.monotonic() > ends:
+            break
+        end, found, said = stand.trial(partial(stand.faults.arm, way, n))
+        if count(table, end, found):
+            say(f"{stand.act.name}, fault {way} at write {n} of {stand.writes}: {end.outcome} {found}\n{said}")
+    return table
+
+
+def at_random(stand: Stand, kills: int, rng: random.Random, seconds: float, say: Callable[[str], None]) -> Counter[str]:
+    """Kills at random moments, for so many seconds at most."""
+    table: Counter[str] = Counter({"of": kills})
+    ends = time.monotonic() + seconds
+    for _ in range(kills):
+        if time.monotonic() > ends:
+            break
+        moment = moments(rng, stand.seconds)
+        end, found, said = stand.trial(stand.faults.arm, kill_after=moment)
+        if count(table, end, found):
+            say(f"{stand.act.name}, killed after {moment:.4f} s: {end.outcome} {found}\n{said}")
+    return table
+
+
+def set_back(stand: Stand, say: Callable[[str], None]) -> Counter[str]:
+    """The clock put back while it works."""
+    table: Counter[str] = Counter()
+    for seconds in CLOCK_BACK:
+        end, found, said = stand.trial(partial(stand.faults.arm, clock_back=seconds))
+        if count(table, end, found):
+            say(f"{stand.act.name}, clock back {seconds} s: {end.outcome} {found}\n{said}")
+    return table
+
+
+def print_table(name: str, rows: dict[str, Counter[str]]) -> None:
+    """Rows and their sum."""
+    rows = rows | {"together": sum(rows.values(), Counter())} if len(rows) > 1 else rows
+    print(f"\n{name}\n" + "".join([" " * 18, *(column.rjust(10) for column in COLUMNS)]))
+    for row, counts in rows.items():
+        print(row.ljust(18) + "".join(str(counts[column]).rjust(10) for column in COLUMNS), flush=True)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--acts", nargs="+", choices=[act.name for act in ACTS], default=[act.name for act in ACTS])
+    parser.add_argument("--kills", type=int, default=1000, help="at random moments")
+    parser.add_argument("--minutes", type=float, default=600, help="of each table at most, shared among its rows")
+    parser.add_argument("--seconds", type=float, default=600, help="of the crowd")
+    parser.add_argument("--flips", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "budgetsim-chaos")
+    words = parser.parse_args()
+    if compiler() is None:
+        raise SystemExit("chaos needs Linux and a C compiler (cc).")
+    begin_again(words.home, ["-m", "chaos.run", *sys.argv[1:]])
+    logging.disable(logging.WARNING)
+    failures: list[str] = []
+    began = time.monotonic()
+    try:
+        for kind in words.only:
+            for name, rows in trials(kind, words, failures.append):
+                print_table(name, rows)
+            print(*failures[-20:], sep="\n", flush=True)
+        print(f"\n{time.monotonic() - began:.0f} s; {len(failures)} went wrong")
+    finally:
+        shutil.rmtree(words.home, ignore_errors=True)
+        shutil.rmtree(words.home.with_name(words.home.name + ".library"), ignore_errors=True)
+    sys.exit(bool(failures))
+
+
+def trials(
+    kind: str, words: argparse.Namespace, say: Callable[[str], None]
+) -> list[tuple[str, dict[str, Counter[str]]]]:
+    """The tables of a kind of trial."""
+    rng = random.Random(words.seed)
+    home: Path = words.home
+    if kind == "crowd":
+        return [
+            (
+                f"eight writers, a reader and a holder, {words.seconds:g} s",
+                {"crowd": crowd.run(home, words.seconds, say)},
+            )
+        ]
+    if kind == "flips":
+        return [("a bit flipped", flips.run(home, words.flips, rng, say))]
+    acts = [act for act in ACTS if act.name in words.acts]
+    if any(act.measures for act in acts):
+        import sklearn.linear_model  # noqa: F401 - once, before the children
+        import torch  # noqa: F401
+
+        import budgetsim.measure.worker  # noqa: F401
+    stands = [Stand(act, home / act.name.replace(" ", "-"), Faults()) for act in acts]
+    share = words.minutes * 60 / len(stands)
+    if kind == "clock":
+        return [("clock set back", {s.act.name: set_back(s, say) for s in stands})]
+    if kind == "full":
+        ways = (FULL_ONCE, FULL)
+        return [("disk full at the n-th write", {s.act.name: at_every_write(s, ways, rng, share, say) for s in stands})]
+    kills = -(-words.kills // len(stands))
+    ways = (KILLED_BEFORE, KILLED_AFTER)
+    return [
+        ("killed at the n-th write", {s.act.name: at_every_write(s, ways, rng, share, say) for s in stands}),
+        ("killed at a random moment", {s.act.name: at_random(s, kills, rng, share, say) for s in stands}),
+    ]
+
+
+if __name__ == "__main__":
+    main()

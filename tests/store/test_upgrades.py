@@ -1,0 +1,133 @@
+"""Stores of every schema there was are brought up to date, once, with the old file kept; newer ones are refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from budgetsim.errors import StoreError
+from budgetsim.store import database
+from budgetsim.store.database import migrations, open_reader, rewrite, schema_version
+from budgetsim.store.location import StorePaths
+from budgetsim.store.lock import hold
+from budgetsim.store.merge import check, merge, rebuild
+from budgetsim.store.records import write_shard
+from made import run_cli
+from made_runs import STAGES, made_run
+
+NEWEST = migrations()[-1][0]
+OLDER = range(1, NEWEST)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> StorePaths:
+    paths = StorePaths(tmp_path / "own" / "budgetsim.duckdb")
+    for seed in range(2):
+        write_shard(paths.runs, made_run(seed), STAGES)
+    merge(paths)
+    return paths
+
+
+def set_back(paths: StorePaths, schema: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store as the budgetsim of that schema wrote it: its own migrations, the same rows."""
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "migrations", lambda: migrations()[:schema])
+        rebuild(paths)
+    with duckdb.connect(str(paths.database), read_only=True) as connection:
+        assert schema_version(connection) == schema
+
+
+def kept(paths: StorePaths) -> list[str]:
+    return sorted(file.name for file in paths.folder.glob("*.schema*"))
+
+
+@pytest.mark.parametrize("schema", OLDER)
+def test_an_older_store_is_upgraded_where_it_is_read_and_once(paths, schema, monkeypatch, caplog):
+    set_back(paths, schema, monkeypatch)
+    old = paths.database.read_bytes()
+    for _ in range(2):
+        with open_reader(paths.database, locked_down=True) as connection:
+            assert schema_version(connection) == NEWEST
+            assert connection.execute("SELECT count(*) FROM points").fetchone() == (2,)
+            connection.execute("SELECT * FROM teacher_scores").fetchall()  # a view of the newest schema
+    assert kept(paths) == [f"budgetsim.duckdb.schema{schema}"]
+    assert (paths.folder / kept(paths)[0]).read_bytes() == old
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert f"had schema {schema} and has {NEWEST} now; it is kept as it was as {paths.folder / kept(paths)[0]}" in told
+    assert check(paths) == []
+
+
+@pytest.mark.parametrize("schema", OLDER)
+def test_an_older_store_is_upgraded_where_it_is_written(paths, schema, monkeypatch):
+    set_back(paths, schema, monkeypatch)
+    write_shard(paths.runs, made_run(7), STAGES)
+    assert merge(paths).added["runs"] == 1
+    assert kept(paths) == [f"budgetsim.duckdb.schema{schema}"]
+    assert check(paths) == []
+
+
+def test_an_older_store_that_another_process_holds_is_read_from_a_copy(paths, monkeypatch):
+    set_back(paths, 1, monkeypatch)
+    old = paths.database.read_bytes()
+    with hold(paths.database, paths.lock), open_reader(paths.database) as connection:
+        assert schema_version(connection) == NEWEST
+        assert connection.execute("SELECT count(*) FROM points").fetchone() == (2,)
+    assert paths.database.read_bytes() == old
+    assert kept(paths) == []
+
+
+@pytest.mark.parametrize("step", range(1, NEWEST))
+def test_an_upgrade_that_is_stopped_in_any_migration_leaves_the_old_file(paths, step, monkeypatch):
+    set_back(paths, 1, monkeypatch)
+    old = paths.database.read_bytes()
+    with monkeypatch.context() as patch:
+        broken = [(n, name, sql if n <= step else f"{sql}; SELECT * FROM nowhere") for n, name, sql in migrations()]
+        patch.setattr(database, "migrations", lambda: broken)
+        with pytest.raises(StoreError, match="nothing was changed"), open_reader(paths.database):
+            pass
+    assert paths.database.read_bytes() == old
+    with open_reader(paths.database) as connection:
+        assert schema_version(connection) == NEWEST
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("store", "query", "SELECT 1"), ("store", "merge", "."), ("store", "check"), ("store", "describe"),
+        ("optimize", "--budget", "100"), ("fit",),
+    ],
+)  # fmt: skip
+def test_a_store_of_a_newer_budgetsim_is_refused_by_every_command(paths, words, tmp_path):
+    """As an older wheel meets it: it says which schema it found, which it knows, and what to do."""
+    with hold(paths.database, paths.lock), rewrite(paths.database) as building:
+        building.connection.execute("INSERT INTO schema_version VALUES (?, 'from the future')", [NEWEST + 1])
+    before = paths.database.read_bytes()
+    if words[1:2] == ("merge",):
+        words = ("store", "merge", str(shutil.copytree(paths.runs, tmp_path / "others")))
+    done = run_cli(*words, store=paths.database)
+    assert done.returncode == 1
+    assert f"has schema {NEWEST + 1}, this budgetsim knows {NEWEST}: upgrade budgetsim" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert paths.database.read_bytes() == before
+
+
+def test_run_files_of_a_newer_budgetsim_are_named_and_the_rest_goes_in(paths):
+    file = write_shard(paths.runs, made_run(5), STAGES)
+    file.write_text(file.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    report = merge(paths)
+    assert "of schema 2, which a newer budgetsim wrote: upgrade budgetsim" in report.refused[0]
+    assert report.added["runs"] == 0
+    with open_reader(paths.database) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+
+
+def test_what_a_killed_process_left_is_swept(paths):
+    left = paths.folder / ".building-budgetsim.duckdb-killed"
+    left.mkdir()
+    (left / "budgetsim.duckdb").write_bytes(b"half")
+    write_shard(paths.runs, made_run(9), STAGES)
+    merge(paths)
+    assert not left.exists()
