@@ -396,7 +396,7 @@ def start_ray(engine: str) -> None:
         import ray
 
         os.environ.update(RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0", RAY_worker_niceness="0")  # Ray's own is 15
-        ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+        ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
                  object_store_memory=80 * 2**20, _node_ip_address="127.0.0.1")  # fmt: skip
 
 

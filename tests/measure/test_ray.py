@@ -45,7 +45,7 @@ def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     os.environ.update(RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0", RAY_worker_niceness="0")  # Ray's own is 15
-    made = Cluster()
+    made = Cluster(shutdown_at_exit=False)  # nodes are added from threads, where no signal can be handled
     persist(made.add_node, num_cpus=0, include_dashboard=False, object_store_memory=80 * 2**20)  # the head
     for _ in range(3):
         persist(made.add_node, **NODE)
@@ -86,7 +86,7 @@ def test_nodes_are_killed_at_ten_random_moments(
 
         def kill_nodes(killed: list[float] = killed, over: threading.Event = over, home: Path = home) -> None:
             began = time.monotonic()
-            while len(killed) + sum(len(row[1]) for row in rows) < 10 and not over.wait(chance.uniform(4, 40)):
+            while len(killed) + sum(len(row[1]) for row in rows) < 10 and not over.wait(chance.uniform(2, 20)):
                 busy = [node for node in cluster.worker_nodes if works_on(node, home)]
                 if busy:
                     killed.append(round(time.monotonic() - began, 1))
