@@ -380,7 +380,7 @@ def bare(engine: str, workers: int, runs: int, seconds: float) -> float:
     if engine == "ray":
         import ray
 
-        sleep = ray.remote(num_cpus=1)(time.sleep)
+        sleep = ray.remote(num_cpus=1)(lambda seconds: time.sleep(seconds))
         ray.get([sleep.remote(0) for _ in range(workers)])
         began = time.monotonic()
         ray.get([sleep.remote(seconds) for _ in range(runs)])
