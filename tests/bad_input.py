@@ -186,7 +186,6 @@ CASES = [
     Case("speeds without rows", ("rates", "speeds", "rates.yaml", "{file}"), 2, "bad.yaml, rows: found nothing, wanted a value", '{"schema_version": 1}'),
     Case("speeds that are not there", ("rates", "speeds", "rates.yaml", "{file}"), 2, "There is no file of speeds"),
     Case("unknown way to train", ("measure", "--task", "stance", "--way", "int4"), 2, "--way: found 'int4', wanted fp32, bf16, 8bit"),
-    Case("8-bit Adam without a GPU", ("measure", "--task", "toy_requests", "--way", "8bit", "--store", "{file}"), 2, "8-bit Adam works on CUDA GPUs alone", suffix=".duckdb"),
     Case("batch in pieces that do not divide it", ("measure", "--task", "stance", "--way", "bf16+rows=5"), 2, "a batch of 32 cannot be cut into 5 rows"),
     Case("memory of a GPU without a dry run", ("measure", "--task", "stance", "--gpu-memory", "24"), 2, "--gpu-memory belongs to --dry-run"),
     Case("GPU without memory", ("measure", "--task", "stance", "--dry-run", "--gpu-memory", "0"), 2, "--gpu-memory: found 0, wanted GiB of one GPU from 1 to 4096"),

@@ -24,10 +24,23 @@ MOST_SHARE = 0.5  # of the budget goes into measuring
 MOST_RUNS = {"fine-tuning": 60}  # bought after the pilot
 USUAL_RUNS = 25
 SEEDS = 4
+ORACLE = "oracle"
+
+
+def oracle(world: World, budget: float) -> dict[str, object]:
+    """The choice of who believes the fit of every logged run: what no order of runs can be expected to beat."""
+    plans = world.within(budget)
+    chosen = int(plans[world.believe(range(len(world.cell))).draws[:, plans].mean(axis=0).argmax()])
+    best = int(plans[world.truth[plans].argmax()])
+    line = {"kind": world.kind, "world": world.name, "budget": budget if np.isfinite(budget) else 1000.0}
+    steps = [[0.0, float(world.truth[best] - world.truth[chosen])]]
+    return {**line, "policy": ORACLE, "seed": 0, "steps": steps, "stopped": None, "se": float(world.truth_se[best])}
 
 
 def replay(world: World, budget: float, policy: str, seed: int) -> dict[str, object]:
     """One replay as a line of the log: after each run, share of the budget spent and regret of the choice."""
+    if policy == ORACLE:
+        return oracle(world, budget)
     rng = np.random.default_rng([seed, len(policy)])
     money = budget if np.isfinite(budget) else 1000.0
     plans = world.within(budget)
@@ -83,7 +96,7 @@ def done(log: Path) -> list[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", default=[])
-    parser.add_argument("--policy", action="append", choices=list(POLICIES), help="only these")
+    parser.add_argument("--policy", action="append", choices=[*POLICIES, ORACLE], help="only these")
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--picture", action="store_true")
@@ -91,7 +104,7 @@ def main() -> None:
     asked.log.mkdir(parents=True, exist_ok=True)
     log = asked.log / "replays.jsonl"
     known = {(r["kind"], r["world"], round(r["budget"], 4), r["policy"], r["seed"]) for r in done(log)}
-    for world, budget, policy, seed in jobs(asked.kinds, asked.policy or list(POLICIES)):
+    for world, budget, policy, seed in jobs(asked.kinds, asked.policy or [*POLICIES, ORACLE]):
         money = budget if np.isfinite(budget) else 1000.0
         if (world.kind, world.name, round(money, 4), policy, seed) not in known:
             line = json.dumps(replay(world, budget, policy, seed))

@@ -59,6 +59,27 @@ def report(lines: list[dict]) -> None:
             _regrets(kind, found)
             _halves(found)
             _goal(found)
+            _excess(kind, [line for line in lines if line["kind"] == kind])
+
+
+def _excess(kind: str, lines: list[dict]) -> None:
+    """Regret after 5 and 20 % of the budget beyond that of who knows the fit of every run, and how often right."""
+    oracle = {(line["world"], line["budget"]): line for line in lines if line["policy"] == "oracle"}
+    body: list[list[object]] = []
+    for policy in dict.fromkeys(line["policy"] for line in lines):
+        mine = [line for line in lines if line["policy"] == policy and (line["world"], line["budget"]) in oracle]
+        for share in (0.05, 0.2):
+            over = [
+                float(np.nan_to_num(at_share(line, [share])[0], nan=line["steps"][0][1]))
+                - oracle[line["world"], line["budget"]]["steps"][0][1]
+                for line in mine
+            ]
+            right = np.mean([_right(line) for line in mine]) if mine else 0.0
+            if over:
+                body.append([policy, f"{share:.0%}", len(over), f"{np.mean(over):+.2f}", f"{right:.0%}"])
+    if body:
+        print(f"\n{kind}: regret beyond the oracle's, points; right after 5 %")
+        print_table(["policy", "spent", "replays", "excess", "right"], body)
 
 
 def _regrets(kind: str, found: dict) -> None:

@@ -79,10 +79,6 @@ def measure(
         bool,
         typer.Option("--dry-run", help="Print the runs that would be done, with hours and dollars; train nothing."),
     ] = False,
-    write_units: Annotated[
-        Path | None,
-        typer.Option(help="With --dry-run: write the runs there for `run-unit`, a file for all that share a teacher."),
-    ] = None,
     way: Annotated[
         str | None,
         typer.Option(
@@ -96,6 +92,10 @@ def measure(
             help="With --dry-run: GiB of a GPU; says which ways of training fit it. May be given again.",
             show_default=False,
         ),
+    ] = None,
+    write_units: Annotated[
+        Path | None,
+        typer.Option(help="With --dry-run: write the runs there for `run-unit`, a file for all that share a teacher."),
     ] = None,
     trust_first_use: Annotated[
         bool, typer.Option("--trust-first-use", help="Download files whose hash is not pinned, and record it.")
@@ -132,11 +132,11 @@ def measure(
             {"n_labels": n_labels, "n_llm_labels": n_llm_labels, "n_unlabeled": n_unlabeled, "seed": seeds or [0]},
         )  # fmt: skip
     specs = [replace(spec, unlabeled=unlabeled) if spec.uses_pool and unlabeled != "pool" else spec for spec in specs]
-    if write_units is not None and not dry_run:
-        raise InputError("--write-units writes what would be run: add --dry-run.")
     if gpu_memory:
         _plan_devices(specs, gpu_memory, dry_run, read_rates(rates), as_json)
         return
+    if write_units is not None and not dry_run:
+        raise InputError("--write-units writes what would be run: add --dry-run.")
     if dry_run and recipe.preset == "paper" and write_units is None:
         tasks = tuple(dict.fromkeys(spec.task for spec in specs))
         estimate = estimate_paper(tasks, read_rates(rates), specs, progress=say)

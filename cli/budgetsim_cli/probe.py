@@ -39,7 +39,7 @@ def probe(
     from budgetsim.measure.probe import LEARNERS, probe_task, save_probe
     from budgetsim.measure.stagestore import default_cache
     from budgetsim.report.probe import probe_json, probe_page
-    from budgetsim.store.location import locate
+    from budgetsim.store.location import locate, store_option
 
     paths = locate(store)
     if (paths.folder / "tasks").is_dir():
@@ -60,7 +60,7 @@ def probe(
         print_json(data)
     else:
         say(f"{found.seconds:.1f} s")
-        print_page(probe_page(found.task, found.n_rows, points, fit))
+        print_page(probe_page(found.task, found.n_rows, points, fit, store_option(paths)))
 
 
 def _desk(url: str | None, rates: Rates) -> Desk:

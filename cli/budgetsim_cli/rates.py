@@ -72,9 +72,9 @@ def init(
 
 
 def _with_labels(text: str, tasks: list[str], usd: float | None, source: str) -> str:
-    """A card's text with label prices of tasks put first, its comments kept.
+    """A card's text with label prices of tasks put first, in the place of those it has; its comments kept.
 
-    raises : InputError without a price, for a task that the card prices already, and as `parse_rates`
+    raises : InputError without a price, and as `parse_rates`
     """
     from datetime import date
 
@@ -84,12 +84,8 @@ def _with_labels(text: str, tasks: list[str], usd: float | None, source: str) ->
     if usd is None:
         raise InputError(f"--task {tasks[0]} needs the price of a label: add --usd-per-label, e.g. 0.25.")
     check_amount(usd, "--usd-per-label")
-    known = parse_rates(text).labels
-    again = [name for name in tasks if name in known]
-    if again:
-        raise InputError(
-            f"The example prices labels of {again[0]} already; leave --task out, and change it in the file."
-        )
+    for name in tasks:  # a price that the example has gives way
+        text = re.sub(rf'^  "?{re.escape(name)}"?:[^\n]*\n(?:    [^\n]*\n)*', "", text, count=1, flags=re.MULTILINE)
     entries = "".join(
         f"  {json.dumps(name)}:\n    usd_per_label: {usd:g}\n    source: {json.dumps(source)}\n"
         f"    as_of: {date.today()}\n"

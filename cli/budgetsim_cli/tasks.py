@@ -97,7 +97,7 @@ def add(
     """Check files of your own, say what is in them, and remember them as a task."""
     from budgetsim.data.custom import TaskFiles, add_task
     from budgetsim.report.listing import findings_page
-    from budgetsim.store.location import locate
+    from budgetsim.store.location import locate, store_option
 
     files = TaskFiles(
         train=train,
@@ -109,12 +109,13 @@ def add(
         form=form,
         encoding=encoding,
     )
-    folder = locate(store).folder / "tasks"
+    paths = locate(store)
+    folder = paths.folder / "tasks"
     task, findings = add_task(folder, name, files, metric, kind=kind, positive=positive, about=about, accept=yes)
     if as_json:
         print_json({"task": asdict(task), "findings": asdict(findings)})
     else:
-        print_page(findings_page(task, findings))
+        print_page(findings_page(task, findings, store_option(paths)))
 
 
 @app.command()

@@ -92,11 +92,15 @@ def test_a_price_of_a_task_of_ones_own_is_written_into_a_card(tmp_path):
     price = parse_rates(card.read_text("utf-8")).labels["mine"]
     assert (float(price.usd), price.source) == (0.25, "a quote")
     assert card.read_text("utf-8").count("#") == example_cards()["paper-2023"].read_text("utf-8").count("#")
-    again = CliRunner().invoke(
-        app, ["rates", "init", str(tmp_path / "x.yaml"), "--task", "stance", "--usd-per-label", "1"]
-    )
-    with pytest.raises(InputError, match="prices labels of stance already"):
-        raise again.exception
+    other = tmp_path / "other.yaml"
+    again = CliRunner().invoke(app, ["rates", "init", str(other), "--task", "stance", "--usd-per-label", "1"])
+    assert again.exit_code == 0
+    example = parse_rates(example_cards()["paper-2023"].read_text("utf-8")).labels
+    changed = parse_rates(other.read_text("utf-8")).labels
+    assert float(changed["stance"].usd) == 1.0  # the example's gives way, and no other
+    assert {k: v.usd for k, v in changed.items() if k != "stance"} == {
+        k: v.usd for k, v in example.items() if k != "stance"
+    }
 
 
 def test_the_json_of_an_answer_has_the_advice_and_what_it_would_replace():

@@ -83,6 +83,9 @@ def test_a_gpu_with_less_room_takes_smaller_pieces_and_then_layers_twice():
     assert settle(model, replace(HOW, micro_batch=4), lengths, room=1.0).micro_batch == 4  # named: left alone
     assert settle(model, HOW, lengths, room=1.0) == replace(HOW, checkpointing=True, micro_batch=1)
     assert settle(model, HOW, lengths) == HOW  # a CPU
+    odd = settle(model, replace(HOW, batch=9), lengths, room=25 * 2**20)
+    assert odd.micro_batch == 3  # of equal pieces
+    assert check_way(odd) == odd
 
 
 def test_what_is_not_to_be_had_here_is_refused(monkeypatch):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from budgetsim.errors import StoreError
+from budgetsim.errors import DiskFullError, StoreError
 from budgetsim.store import database
 from budgetsim.store.database import migrations, open_reader, rewrite, schema_version
 from budgetsim.store.location import StorePaths
@@ -131,3 +133,29 @@ def test_what_a_killed_process_left_is_swept(paths):
     write_shard(paths.runs, made_run(9), STAGES)
     merge(paths)
     assert not left.exists()
+
+
+def test_hours_in_points_are_the_sum_of_the_stages_of_each_run_whatever_the_task(paths):
+    with open_reader(paths.database) as connection:
+        rows = connection.execute("SELECT hours, gpu_hours FROM points WHERE task = 'stance'").fetchall()
+        (comments,) = connection.execute(
+            "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'points' AND comment IS NULL"
+        ).fetchone()
+    assert rows == [(1.5, 4.5)] * 2  # 3600 s and 1800 s
+    assert comments == 0
+
+
+def test_a_disk_without_any_room_is_said_to_be_full(paths, monkeypatch):
+    """Found by `make chaos`: an upgrade and its second way, a copy to read, both without room; and a check."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(paths.folder / "x"))
+
+    set_back(paths, 1, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(database.tempfile, "TemporaryDirectory", full)
+        with pytest.raises(DiskFullError, match="is full; the store is as it was"), open_reader(paths.database):
+            pass
+        with pytest.raises(DiskFullError, match="is full; the store is as it was"):
+            check(paths)
+    assert check(paths) == []

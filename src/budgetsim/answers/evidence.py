@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from budgetsim.data.tasks import known_tasks
+from budgetsim.design.borrowing import FEW_SIZES
 from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import TaskFit
@@ -36,7 +37,6 @@ from budgetsim.store.query import (
 if TYPE_CHECKING:
     from budgetsim.answers.forecasting import Known
 
-FEW_SIZES: Final = 5  # of a route: with fewer on every route, a task of the user's is forecast from others
 Say = Callable[[str], None]
 
 
@@ -169,7 +169,8 @@ def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], 
     measured = sorted({n for counts in catalogue.values() for n in counts if not (is_published(n) or is_miniature(n))})
     rows = load_measurements(connection, all_sets(connection))
     facts = known(evidence.paths, rows, tasks)
-    fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds)) for task in tasks}
+    store = store_option(evidence.paths)
+    fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds), store=store) for task in tasks}
     return replace(
         evidence,
         sets={**evidence.sets, **dict.fromkeys(fits, FORECAST)},

@@ -91,15 +91,16 @@ def offered_routes(rows: Sequence[Measurement], task: str, kinds: str | None = N
     return sorted((r for r in chosen if r.strategy in ("annotate", "distill")), key=lambda r: r.sort_key)
 
 
-def forecast_fit(facts: Known, task: str, routes: Sequence[Route], *, seed: int = 0) -> TaskFit:
+def forecast_fit(facts: Known, task: str, routes: Sequence[Route], *, seed: int = 0, store: str = "") -> TaskFit:
     """A fit of a task from the others, and from its own runs where it has some.
 
+    store : the option that names the store, for the command that an error suggests
     raises : NoEvidenceError where no route is known from enough tasks
     """
     if not routes:
         raise NoEvidenceError(
             f"There is no evidence on task {task!r}, and no strategy that {FEW_TASKS} other tasks have run. "
-            f"Measure it with `budgetsim measure --task {task}`."
+            f"Measure it with `budgetsim measure --task {task}{store}`."
         )
     seen, h = facts.seen, facts.hypers
     surfaces = forecast_surfaces(seen, h, task, routes, n_draws=N_DRAWS, seed=seed)

@@ -97,7 +97,7 @@ def form_that_fits(work: Work, way: Way, room: float) -> tuple[Way, int] | None:
     None where none does
     """
     for checkpointing in (False, True):
-        for rows in _halves(work.load.rows):
+        for rows in _divisors(work.load.rows):
             if checkpointing or rows * PIECES >= work.load.rows:
                 form = replace(way, checkpointing=checkpointing)
                 if _memory(work, form, rows).total <= room:
@@ -138,7 +138,7 @@ def _forms(work: Work, method: Method) -> Iterator[tuple[Way, int]]:
     for devices in DEVICES if method == "fsdp" else (1,):
         of_one = max(1, work.load.rows // devices)
         for checkpointing in (False, True) if work.trains and method != "fp32" else (False,):
-            for rows in _halves(of_one):
+            for rows in _divisors(of_one):
                 if checkpointing or not work.trains or rows * PIECES >= of_one:
                     yield replace(base, devices=devices, checkpointing=checkpointing), rows
 
@@ -149,11 +149,13 @@ def _way(work: Work, method: Method) -> Way:
     return Way(precision=precision, rank=rank, optimizer="adamw_8bit" if method == "8bit" else work.optimizer)
 
 
-def _halves(rows: int) -> Iterator[int]:
-    while rows > 1:
-        yield rows
-        rows //= 2
-    yield 1
+def _divisors(rows: int) -> Iterator[int]:
+    """Rows that cut a batch into equal pieces, the most first.
+
+    >>> list(_divisors(12))
+    [12, 6, 4, 3, 2, 1]
+    """
+    return (n for n in range(rows, 0, -1) if rows % n == 0)
 
 
 def _memory(work: Work, way: Way, rows: int) -> Memory:

@@ -13,6 +13,7 @@ from scipy.special import ndtri
 
 from budgetsim.data.tasks import known_tasks
 from budgetsim.design.arrays import Floats
+from budgetsim.design.borrowing import FEW_SIZES, borrowed, is_fitted
 from budgetsim.design.cautions import GroupName, LeftOutReason, PooledGain, RowsLeftOut
 from budgetsim.design.fitkey import METHOD, rows_hash
 from budgetsim.design.points import Measurement, Route
@@ -27,7 +28,6 @@ from budgetsim.fitting.hull import support_of
 from budgetsim.fitting.onset import Floors
 from budgetsim.fitting.sampler import Ints
 
-FEW_SIZES: Final = 5  # distinct points: with fewer, other tasks are the prior, else the largest group of the kind
 PAIRING_FACTOR: Final = 2  # draws to pair for each that is kept
 UNCHANGED_ABOVE: Final = 0.9  # effective share of pairs: above it the gains of other tasks change next to nothing
 SUMMARY_DRAWS: Final = 400  # of a task that is fitted as a prior for others
@@ -83,7 +83,7 @@ def fit_task(
         task=rows[0].task,
         evidence_set=rows[0].evidence_set,
         method=METHOD,
-        rows_hash=rows_hash(rows, others),
+        rows_hash=rows_hash(rows, borrowed(rows, others)),
         n_draws=n_draws,
         seed=seed,
         surfaces=tuple(sorted(surfaces, key=lambda s: s.route.sort_key)),
@@ -234,6 +234,9 @@ def _select_rows(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[R
     used: list[Measurement] = []
     left_out: dict[RowsLeftOut, int] = defaultdict(int)
     for m in rows:
+        if is_fitted(m):
+            used.append(m)
+            continue
         if m.route.strategy not in STRATEGIES or not m.route.kind.is_trained:
             continue
         unknown = tuple(n for n, v in zip(m.route.kind.inputs, m.inputs, strict=True) if v is None)
@@ -241,10 +244,8 @@ def _select_rows(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[R
             left_out[_left_out(m.route, "unknown_inputs", unknown)] += 1
         elif any(v is not None and (not np.isfinite(v) or v < 0) for v in m.inputs):
             left_out[_left_out(m.route, "inputs_out_of_range")] += 1
-        elif m.route.kind.has_teacher and m.n_unlabeled == 0 and m.source.startswith("published"):
-            left_out[_left_out(m.route, "over_budget")] += 1
         else:
-            used.append(m)
+            left_out[_left_out(m.route, "over_budget")] += 1
     return used, [replace(caution, n_rows=n) for caution, n in left_out.items()]
 
 

@@ -26,7 +26,7 @@ Mask = NDArray[np.bool_]
 OWN: Final = (0, 1, 2, 4)  # cells of its own that are known of a task
 CHEAP: Final = ("counts", "frozen")  # families that a probe can teach
 PROBE_LABELS: Final = 1000.0
-WORTH: Final = 8.0  # of a task, in cells: one a stage, as those of a stage miss alike
+WORTH: Final = 3.0  # of a task, in cells: those of a task miss alike, whatever is known of it
 PRIOR_SD: Final = 1.0  # of a logarithm about the most likely value
 STEPS: Final = 40
 

@@ -76,7 +76,7 @@ def _record(line: str, session: Session) -> Any:
         if values.get("error") or values["response"]["status_code"] != 200:
             return None
         return session.record(values["custom_id"], chat_reply(values["response"]["body"]), batched=True)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError):
         return None
 
 

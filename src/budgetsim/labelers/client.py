@@ -73,7 +73,7 @@ class Client:
                 continue
             try:
                 return self._read(question, body, decisions)
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
                 raise Lost(f"its answer is not one of a {question.kind} endpoint ({type(error).__name__})") from None
 
     def _request(self, question: Question, without: frozenset[str], decisions: bool) -> tuple[str, dict[str, Any]]:
@@ -94,7 +94,7 @@ class Client:
             return raw
         try:
             return json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Lost("its answer is not JSON, or breaks off") from None
 
     async def _guard(self, work: Awaitable[Any], path: str) -> Any:

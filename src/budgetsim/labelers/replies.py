@@ -18,6 +18,8 @@ from budgetsim.design.arrays import Floats
 from budgetsim.labelers.bill import Usage
 
 Status = Literal["answered", "refused", "unreadable"]
+MOST_TOKENS: Final = 10**12  # of an answer, by what a server says
+MOST_USD: Final = 1e9
 TRUST: Final = 0.9  # of a bare answer, before it is calibrated; the others share the rest
 LEAST: Final = 1e-4  # probability of a label that a server's alternatives do not name, at most
 
@@ -66,17 +68,37 @@ def chat_reply(body: Mapping[str, Any]) -> Reply:
     message = choice["message"]
     listed = (choice.get("logprobs") or {}).get("content") or ()
     return Reply(
-        text=message.get("content"),
-        refusal=message.get("refusal"),
-        finish=choice.get("finish_reason"),
-        tokens=tuple(
-            (t["token"], float(t["logprob"]), {a["token"]: float(a["logprob"]) for a in t.get("top_logprobs") or ()})
-            for t in listed
-        ),
+        text=_text(message.get("content")),
+        refusal=_text(message.get("refusal")),
+        finish=_text(choice.get("finish_reason")),
+        tokens=tuple((*_token(t), dict(_token(a) for a in t.get("top_logprobs") or ())) for t in listed),
         usage=_usage(body.get("usage") or {}),
         usd=_cost(body.get("usage") or {}),
-        model=body.get("model"),
+        model=_text(body.get("model")),
     )
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _token(value: Mapping[str, Any]) -> tuple[str, float]:
+    """A token and its log-probability; some servers say -9999 for never, and one may say -inf."""
+    token, logprob = value["token"], value["logprob"]
+    if not isinstance(token, str) or isinstance(logprob, bool) or math.isnan(number := float(logprob)) or number > 0.01:
+        raise ValueError("no token with a log-probability")
+    return token, number
+
+
+def _count(value: Any) -> int:
+    """A number of tokens; nothing is none."""
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not 0 <= value <= MOST_TOKENS:
+        raise ValueError("no number of tokens")
+    return int(value)
 
 
 def systemone_reply(body: Mapping[str, Any]) -> Reply:
@@ -86,7 +108,7 @@ def systemone_reply(body: Mapping[str, Any]) -> Reply:
     """
     answer = body["answers"]["label"]
     refused = answer.get("type") == "refusal"
-    found = None if refused else {str(k): float(p) for k, p in answer["probabilities"].items()}
+    found = None if refused else {str(k): _probability(p) for k, p in answer["probabilities"].items()}
     return _decision(body, found)
 
 
@@ -97,8 +119,15 @@ def decisions_reply(body: Mapping[str, Any]) -> Reply:
     """
     answer = body["answers"][0]
     refused = answer.get("type") == "refusal"
-    found = None if refused else {str(p["value"]): float(p["probability"]) for p in answer["probabilities"]}
+    found = None if refused else {str(p["value"]): _probability(p["probability"]) for p in answer["probabilities"]}
     return _decision(body, found)
+
+
+def _probability(value: Any) -> float:
+    """A number, at least; whether all together are probabilities is looked at when they are read."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > MOST_TOKENS:
+        raise ValueError("no probability")
+    return float(value)
 
 
 def _decision(body: Mapping[str, Any], probabilities: Mapping[str, float] | None) -> Reply:
@@ -107,21 +136,23 @@ def _decision(body: Mapping[str, Any], probabilities: Mapping[str, float] | None
         probabilities=probabilities,
         usage=_usage(body.get("usage") or {}),
         usd=_cost(body.get("usage") or {}),
-        model=body.get("model"),
+        model=_text(body.get("model")),
     )
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
     """Tokens, by the names of chats or of decisions."""
     details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
-    n_input = usage.get("prompt_tokens", usage.get("input_tokens")) or 0
-    n_output = usage.get("completion_tokens", usage.get("output_tokens")) or 0
-    return Usage(n_input=int(n_input), n_cached=int(details.get("cached_tokens") or 0), n_output=int(n_output))
+    n_input = usage.get("prompt_tokens", usage.get("input_tokens"))
+    n_output = usage.get("completion_tokens", usage.get("output_tokens"))
+    return Usage(n_input=_count(n_input), n_cached=_count(details.get("cached_tokens")), n_output=_count(n_output))
 
 
 def _cost(usage: Mapping[str, Any]) -> float | None:
     cost = usage.get("cost")
-    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+    if not isinstance(cost, int | float) or isinstance(cost, bool) or not 0 <= cost <= MOST_USD:
+        return None
+    return float(cost)
 
 
 def read_reply(reply: Reply, labels: Sequence[str]) -> Reading:
@@ -179,7 +210,7 @@ def _of_json(text: str) -> str | None:
     for piece in (text, text[start : end + 1] if 0 <= start < end else ""):
         try:
             value = json.loads(piece)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             value = value.get("label", next(iter(value.values()), None) if len(value) == 1 else None)

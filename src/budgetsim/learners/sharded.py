@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ def train_sharded(
 
 def _work(rank: int, job: Job) -> None:
     """One process: its part of the model, its rows of each batch."""
+    warnings.simplefilter("ignore")  # of views that a layer returns: none is changed in place, as one process shows
     device, backend = _device(rank)
     torch.set_num_threads(job.threads)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from budgetsim.costs.memory import Load, Way
-from budgetsim.costs.plans import Work, form_that_fits
+from budgetsim.costs.plans import LOST, Work, form_that_fits
 from budgetsim.design.architectures import from_config
 from budgetsim.errors import InputError, MissingExtraError
 
@@ -76,7 +76,7 @@ def settle(model: Any, how: Optimisation, lengths: Sequence[Sequence[int]], room
 
 
 def _free_bytes() -> float | None:
-    return float(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else None
+    return (1 - LOST) * torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
 
 
 def _work(model: Any, how: Optimisation, lengths: Sequence[Sequence[int]]) -> tuple[Work | None, Way]:

@@ -81,8 +81,11 @@ def labels_table(findings: Findings) -> Table:
     return Table(title=f"Labels{cut}", headings=("label", "train", "test"), rows=rows)
 
 
-def findings_page(task: Task, findings: Findings) -> Page:
-    """What was found in the files of a task, and what to do next."""
+def findings_page(task: Task, findings: Findings, store: str = "") -> Page:
+    """What was found in the files of a task, and what to do next.
+
+    store : the option that names the store, with the blank before it, for the command that is suggested
+    """
     lines: Page = [
         f"{task.name}: {findings.n_train:,} train, {findings.n_test:,} test, {findings.n_unlabeled:,} unlabelled; "
         f"metric {task.metric}{f' of {shown(task.positive)}' if task.positive else ''}.",
@@ -95,7 +98,7 @@ def findings_page(task: Task, findings: Findings) -> Page:
             f"Always answering {shown(task.constant_answer)} scores {100 * task.constant_score:.1f}."
         )
     lines += [text for count, text in _worries(findings) if count]
-    lines.append(f"Next: budgetsim measure --task {task.name}")
+    lines.append(f"Next: budgetsim measure --task {task.name}{store}")
     return lines
 
 

@@ -19,7 +19,7 @@ LABELS: Final = (200, 1000, 5000)  # sizes whose forecast is shown
 TEXTS: Final = 10_000
 
 
-def probe_page(task: Task, n_rows: int, points: Sequence[Point], fit: TaskFit) -> Page:
+def probe_page(task: Task, n_rows: int, points: Sequence[Point], fit: TaskFit, store: str = "") -> Page:
     """For people."""
     curves = Table(
         title=f"{task.name}: {task.metric}, cross-validated on {n_rows:,} labels",
@@ -44,7 +44,8 @@ def probe_page(task: Task, n_rows: int, points: Sequence[Point], fit: TaskFit) -
         *first,
         forecast,
         *notes,
-        f"Next: budgetsim optimize --task {task.name} --budget 1000 --rates rates.yaml",
+        f"Next: budgetsim rates init {task.name}.yaml --task {task.name} --usd-per-label 0.25",
+        f"Then: budgetsim optimize --task {task.name} --budget 1000 --rates {task.name}.yaml{store}",
     ]
 
 

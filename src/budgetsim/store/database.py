@@ -70,9 +70,8 @@ def _read(database: Path, config: dict[str, str], stack: ExitStack) -> Connectio
         return _connect(database, config, wait_seconds=0.0)
     except StoreLockedError:
         pass
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="budgetsim-")))
-    copy = folder / database.name
     try:
+        copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="budgetsim-"))) / database.name
         shutil.copyfile(database, copy)
         return _connect(copy, config, wait_seconds=0.0)
     except (StoreError, OSError):  # torn by the other program's writing: wait for it
@@ -86,8 +85,11 @@ def _read_upgraded(database: Path, config: dict[str, str], stack: ExitStack) -> 
         with hold(database, lock, wait_seconds=0.0):
             upgrade(database)
         return _connect(database, config, wait_seconds=PATIENCE)
-    copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="budgetsim-"))) / database.name
-    shutil.copyfile(database, copy)
+    try:
+        copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="budgetsim-"))) / database.name
+        shutil.copyfile(database, copy)
+    except OSError as error:
+        raise unwritable(database, error) from None
     with closing(_new(copy)) as connection:
         migrate(connection)
     return _connect(copy, config, wait_seconds=0.0)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from budgetsim.design.borrowing import borrowed
 from budgetsim.design.fitkey import METHOD, rows_hash
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import FIT_SCHEMA_VERSION, TaskFit
@@ -33,9 +34,10 @@ def load_fit(
 ) -> TaskFit | None:
     """The first fit of these rows found in the folders, or None: stale and damaged files are passed over.
 
-    others : rows of other tasks that the fit was made beside
+    others : rows of other tasks that the fit was made beside; it is stale if one that it can see has changed
     """
-    key_values = {"rows_hash": rows_hash(rows, others), "method": METHOD, "schema_version": FIT_SCHEMA_VERSION}
+    seen = rows_hash(rows, borrowed(rows, others))
+    key_values = {"rows_hash": seen, "method": METHOD, "schema_version": FIT_SCHEMA_VERSION}
     for folder in folders:
         try:
             data = json.loads(fit_path(folder, evidence_set, task).read_bytes())

@@ -336,7 +336,17 @@ def evidence_files(folder: Path) -> list[Path]:
 
 
 def check(paths: StorePaths) -> list[str]:
-    """Differences between the database and its text files, and text that cannot be used, in words; none is good."""
+    """Differences between the database and its text files, and text that cannot be used, in words; none is good.
+
+    raises : StoreError where there is no database, DiskFullError where there is no room to build another beside it
+    """
+    try:
+        return _check(paths)
+    except OSError as error:
+        raise unwritable(Path(tempfile.gettempdir()), error) from None
+
+
+def _check(paths: StorePaths) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         fresh = StorePaths(Path(folder) / paths.database.name, texts=paths.folder)
         report = merge(fresh)
