@@ -48,6 +48,7 @@ from budgetsim.store.location import StorePaths
 
 HOUR = 3600.0
 NODES, RUNS, TEACHERS = 64, 10_000, 100
+CPUS = 4  # of the Ray that is started here, whatever the machine has
 LIFE, TEACHER, STUDENT, CHECKPOINT, START, REPLACE = 4 * HOUR, HOUR, 360.0, 300.0, 60.0, 300.0
 
 
@@ -380,7 +381,7 @@ def bare(engine: str, workers: int, runs: int, seconds: float) -> float:
     if engine == "ray":
         import ray
 
-        sleep = ray.remote(num_cpus=1)(time.sleep)
+        sleep = ray.remote(num_cpus=CPUS / workers)(lambda seconds: time.sleep(seconds))
         ray.get([sleep.remote(0) for _ in range(workers)])
         began = time.monotonic()
         ray.get([sleep.remote(seconds) for _ in range(runs)])
@@ -396,7 +397,7 @@ def start_ray(engine: str) -> None:
         import ray
 
         os.environ.update(RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0", RAY_worker_niceness="0")  # Ray's own is 15
-        ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+        ray.init("local", num_cpus=CPUS, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
                  object_store_memory=80 * 2**20, _node_ip_address="127.0.0.1")  # fmt: skip
 
 

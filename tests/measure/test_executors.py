@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgetsim.errors import InputError
@@ -24,6 +24,7 @@ SHARING = st.lists(
 )
 
 
+@settings(deadline=None)  # of the clock of a busy machine
 @given(SHARING)
 def test_units_hold_every_run_once_and_share_nothing(sharing: list[list[frozenset[str]]]) -> None:
     """No teacher and no labelling pass is in two units, so whoever does a unit is alone with what it makes."""
@@ -37,6 +38,7 @@ def test_units_hold_every_run_once_and_share_nothing(sharing: list[list[frozense
         assert sum(bool(set(group) & set(unit)) for unit in units) == 1  # what was together stays so
 
 
+@settings(deadline=None)  # of the clock of a busy machine
 @given(SHARING)
 def test_units_are_no_larger_than_they_must_be(sharing: list[list[frozenset[str]]]) -> None:
     """By a slower plain version: groups are one unit if a chain of groups that share something leads from one to the other."""
@@ -51,6 +53,7 @@ def test_units_are_no_larger_than_they_must_be(sharing: list[list[frozenset[str]
     assert {frozenset(g for g, _ in unit) for unit in units} == {frozenset(r) for r in reach}
 
 
+@settings(deadline=None)  # of the clock of a busy machine
 @given(SHARING, st.integers(1, 4), st.randoms(use_true_random=False))
 def test_a_rota_gives_every_run_until_it_is_done(sharing: list[list[frozenset[str]]], n: int, chance: object) -> None:
     """Workers are lost at random moments; each run is given until somebody finishes it, and to one at a time."""

@@ -165,25 +165,25 @@ def test_a_preempted_job_is_requeued_and_goes_on(cluster: Path, tmp_path: Path, 
 
 
 def test_a_job_over_its_time_limit_goes_on_from_its_checkpoint(cluster: Path, tmp_path: Path) -> None:
-    """A worker is held at a checkpoint until its job is over a limit of a minute; another job goes on from there."""
+    """A worker is held at a checkpoint until its job is over a limit of three minutes; another job goes on from there."""
 
     def hold() -> None:
-        wait_for(lambda: list(tmp_path.glob("cache/*.lease/partial-*/checkpoints/*/*")))
+        wait_for(lambda: list(tmp_path.glob("cache/*.lease/partial-*/checkpoints/*/*")), 900)
         os.kill(workers(tmp_path)[0], signal.SIGSTOP)
-        (job,) = ask("squeue", "-h", "-t", "R", "-o", "%A").split()
-        ask("scontrol", "update", f"JobId={job}", "TimeLimit=1")
 
     holder = threading.Thread(target=hold)
     holder.start()
     run = specs()[3]
     long = replace(run, recipe=replace(run.recipe, steps=200))
     said: list[str] = []
-    campaign = make_campaign(tmp_path, "slurm", [long], gpus=1, workers=1, silence_seconds=900)
+    campaign = make_campaign(
+        tmp_path, "slurm", [long], gpus=1, workers=1, silence_seconds=900, time_limit_hours=3 / 60, signal_seconds=10
+    )
     outcome = run_campaign(replace(campaign, checkpoint_every=20), lambda notice: said.append(word(notice)))
     holder.join()
     assert (outcome.done, outcome.failed) == (1, ())
-    assert [line for line in said if "is lost (TIMEOUT" in line], said
-    assert sum(starts(tmp_path).values()) == 2
+    assert [line for line in said if "is lost (" in line], said
+    assert sum(starts(tmp_path).values()) >= 2
     (trained,) = [stage for stage in read_shards(tmp_path / "store" / "runs")[1] if stage.kind == "train_student"]
     assert trained.provenance["resumed_at"] > 0
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from budgetsim.errors import BudgetsimError
-from budgetsim.measure.events import Ended, Ready, Refused, Warned
+from budgetsim.measure.events import Done, Ended, Ready, Refused, Warned
 from budgetsim.measure.executors.heart import Pulse, beat
 from budgetsim.measure.executors.mailbox import LISTEN_EVERY, Mailbox
 from budgetsim.measure.executors.office import Office
@@ -22,7 +22,7 @@ from budgetsim.measure.executors.protocol import Engine, Fate, Job, Patience
 from budgetsim.measure.leases import free_leases
 from budgetsim.measure.process import Assignment, Events
 
-LOOK_EVERY: Final = 3.0  # seconds between questions to the engine
+LOOK_EVERY: Final = 5.0  # seconds between questions to the engine
 TELL_AFTER: Final = 20.0  # seconds of waiting for a place before it is said
 LAST_WORDS: Final = 300  # characters of a log
 
@@ -202,7 +202,8 @@ class ClusterExecutor:
                     break
                 if isinstance(event, Ready):
                     worker.clock(True)
-                self.office.collect()
+                if isinstance(event, Done):
+                    self.office.collect()
                 self._put(worker, event)
 
     def _look(self) -> None:
