@@ -51,3 +51,10 @@ def test_another_route_keeps_its_own_recipe(tmp_path: Path) -> None:
         elsewhere, point=replace(elsewhere.point, design=replace(elsewhere.point.design, route=student))
     )
     assert sizes_read(tmp_path, of(made_run(), 30), of(made_run(), 40), elsewhere) == [30, 40, 500]
+
+
+def test_runs_on_texts_of_another_task_are_read_only_where_there_are_no_others(tmp_path: Path) -> None:
+    foreign = [of(made_run(), n) for n in (50, 60, 70)]
+    foreign = [replace(r, point=replace(r.point, unlabeled_source="task:fever:share=1")) for r in foreign]
+    assert sizes_read(tmp_path, *foreign) == [50, 60, 70]
+    assert sizes_read(tmp_path / "both", *foreign, of(made_run(), 30)) == [30]

@@ -2,7 +2,7 @@
 
 `make docs` writes them; the tests compare them. A `console` block holds a command after `$ ` and
 below it what the command prints; an expected refusal shows its message and `[exit CODE]`.
-Pages that take minutes (tools/docs/measured.py, tools/docs/paper.py) are written by scripts of their own.
+Pages that take minutes (tools/docs/measured.py, miniature.py, tools/docs/paper.py) are written by scripts of their own.
 """
 
 from __future__ import annotations

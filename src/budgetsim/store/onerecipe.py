@@ -1,8 +1,8 @@
-"""Which recipe of a route a fit reads: runs that were trained differently are never one curve."""
+"""Which recipe of a route a fit reads: runs that were trained differently, or on foreign texts, are never one curve."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -14,19 +14,26 @@ T = TypeVar("T")
 class Made:
     """How a result came to be.
 
-    group : task, evidence set and route; recipe : hash of the hyper-parameters; design : the counts asked about;
-    finished : None of published rows
+    group : task, evidence set and route; recipe : hash of the hyper-parameters; design : the counts asked about
+    finished : None of published rows; texts : where texts came from that are not the task's own, empty for its own
     """
 
     group: Hashable
     recipe: str
     design: Hashable
     finished: datetime | None
+    texts: str = ""
+
+    @property
+    def way(self) -> tuple[str, str]:
+        """How it was made: runs of two ways are two curves."""
+        return self.texts, self.recipe
 
 
 def of_one_recipe(rows: Sequence[T], made: Callable[[T], Made]) -> list[T]:
     """The rows of the recipe that each group has most different designs of; of two with as many, the newer one.
 
+    Runs on texts of another task or file are read where the route has no others.
     So a changed recipe takes over once it knows as much as the former one, and the two never mix.
 
     >>> rows = [("old", 100), ("old", 200), ("new", 100), ("old", 100)]
@@ -34,14 +41,13 @@ def of_one_recipe(rows: Sequence[T], made: Callable[[T], Made]) -> list[T]:
     [('old', 100), ('old', 200), ('old', 100)]
     """
     found = [made(row) for row in rows]
-    recipes: dict[Hashable, dict[str, list[Made]]] = {}
+    ways: dict[Hashable, dict[tuple[str, str], list[Made]]] = {}
     for one in found:
-        recipes.setdefault(one.group, {}).setdefault(one.recipe, []).append(one)
-    kept = {group: max(by_recipe, key=lambda recipe: _rank(by_recipe[recipe])) for group, by_recipe in recipes.items()}
-    return [row for row, one in zip(rows, found, strict=True) if kept[one.group] == one.recipe]
+        ways.setdefault(one.group, {}).setdefault(one.way, []).append(one)
+    kept = {group: max(by_way, key=lambda way: _rank(by_way[way])) for group, by_way in ways.items()}
+    return [row for row, one in zip(rows, found, strict=True) if kept[one.group] == one.way]
 
 
-def _rank(runs: Iterable[Made]) -> tuple[int, datetime, str]:
-    runs = list(runs)
+def _rank(runs: Sequence[Made]) -> tuple[bool, int, datetime, tuple[str, str]]:
     last = max((run.finished for run in runs if run.finished is not None), default=datetime.min)
-    return len({run.design for run in runs}), last, runs[0].recipe
+    return not runs[0].texts, len({run.design for run in runs}), last, runs[0].way

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
@@ -191,8 +191,9 @@ def imply_counts(rows: Sequence[PublishedRow], compute: Sequence[PublishedComput
 
 def _without_others(row: PublishedRow) -> PublishedRow:
     """Counts that the strategy does not take are 0, as of measured runs; None says that one is not known."""
-    others = [name for name in COUNTS if name not in get_strategy(row.strategy).inputs and getattr(row, name) is None]
-    return replace(row, **dict.fromkeys(others, 0)) if others else row
+    inputs = get_strategy(row.strategy).inputs
+    others: dict[str, Any] = {name: 0 for name in COUNTS if name not in inputs and getattr(row, name) is None}
+    return replace(row, **others)
 
 
 def _imply_unlabeled(row: PublishedRow, compute: Mapping[tuple[str, str, str], PublishedCompute]) -> PublishedRow:

@@ -23,13 +23,15 @@ from budgetsim.store.text_errors import TextErrors
 if TYPE_CHECKING:
     import pandas
 
+OWN_TEXTS: Final = (None, "pool", "labelled")  # where texts of a run may come from that are its task's
 QUERY_SECONDS: Final = 60.0
 MOST_ROWS: Final = 1_000_000  # of an answer to a query
 
 _MEASUREMENTS = """
 SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels,
        r.n_unlabeled, s.value, coalesce(s.score_err, 0), s.n_test, r.seed, r.source, r.evidence_set,
-       c.panel, r.derived, c.implied_n_unlabeled, r.recipe_id, r.finished_at
+       c.panel, r.derived, c.implied_n_unlabeled, r.recipe_id, r.finished_at,
+       r.unlabeled_source
 FROM runs r
 JOIN scores s ON s.run_id = r.run_id AND s.is_main
 LEFT JOIN published_cells c ON c.record_id = r.run_id
@@ -112,12 +114,13 @@ def load_measurements(connection: Connection, sets: Sequence[str] | None = None)
 
 def _made(row: tuple[Any, ...]) -> Made:
     (_, task, strategy, student, teacher, labeler, n_labels, n_llm, n_unlabeled, *_, evidence_set, _, _, _, recipe,
-     finished) = row  # fmt: skip
+     finished, texts) = row  # fmt: skip
     return Made(
         (task, evidence_set, strategy, student, teacher, labeler),
         recipe or "",
         (n_labels, n_llm, n_unlabeled),
         finished,
+        "" if texts in OWN_TEXTS else texts,
     )
 
 
