@@ -53,7 +53,7 @@ CASES = [
     card("price that is text", "usd_per_label: 0.364", "usd_per_label: cheap", "found 'cheap', wanted a number"),
     card("price that is yes", "usd_per_label: 0.364", "usd_per_label: true", "found True, wanted a number"),
     card("unknown key", "count: 1", "cuont: 1", "line 42, gpu.cuont: found an unknown key, wanted one of as_of, count"),
-    card("unknown section", "pools:", "pool:", "pool: found an unknown key, wanted one of about, cpu, currency"),
+    card("unknown section", "pools:", "pool:", "pool: found an unknown key, wanted one of about, cpu, cpu_utilisation, currency"),
     card("duplicate key", "  count: 1\n", "  count: 1\n  count: 2\n", "line 43, count: the key stands twice"),
     card("price without source", '  scope: per device\n  price_type: not stated\n  source: "ACL 2023 poster of arXiv 2305.01645: dollars per A100-hour"\n', "", "gpu.source: found nothing, wanted a value"),
     card("price without date", "    as_of: 2023-07\n  stance:", "  stance:", "labels.wlp.as_of: found nothing, wanted a value"),

@@ -56,7 +56,7 @@ def tasks(rng: random.Random, folder: Path) -> None:
     data = load_custom("fuzzed")
     assert data.train
     assert data.test
-    assert all(math.isfinite(v) for v in (task.floor, task.ceiling) if v is not None)
+    assert all(math.isfinite(v) for v in (task.constant_score, *task.floors))
 
 
 CHAT: Any = {

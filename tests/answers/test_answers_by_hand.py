@@ -35,6 +35,7 @@ from budgetsim.design.surface import TaskFit
 from budgetsim.economics.whatif import ImpliedAccuracy, llm_surface
 from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
 from budgetsim.measure import get_preset
+from budgetsim.measure.executors.options import ExecutorOptions
 from budgetsim.report.listing import findings_page
 from budgetsim.report.points import point_words
 from budgetsim.report.wording import note_words
@@ -519,8 +520,10 @@ def test_an_expected_error_has_its_own_exit_code(words, code, monkeypatch, capsy
 
 def test_a_cap_in_dollars_is_reckoned_at_the_price_of_the_device_that_runs():
     presets = ("cpu", "modern", "paper")
-    prices = [_limits(None, 5.0, CARD, get_preset(name)).usd_per_hour for name in presets]
+    prices = [_limits(None, 5.0, CARD, get_preset(name), ExecutorOptions()).usd_per_hour for name in presets]
     assert prices == pytest.approx([CPU_USD, CPU_USD, 1.875])
+    two = _limits(None, 5.0, CARD, get_preset("modern"), ExecutorOptions(gpus=2)).usd_per_hour
+    assert two == pytest.approx(2 * 1.875)  # nodes with GPUs are paid for as GPUs
 
 
 def test_pure_corners_start_from_what_is_owned():

@@ -83,8 +83,9 @@ def _read_upgraded(database: Path, config: dict[str, str], stack: ExitStack) -> 
     lock = database.with_name(database.name + LOCK_SUFFIX)
     with suppress(OSError, StoreLockedError):
         with hold(database, lock, wait_seconds=0.0):
-            upgrade(database)
-        return _connect(database, config, wait_seconds=PATIENCE)
+            kept = upgrade(database)
+        if kept is not None:
+            return _connect(database, config, wait_seconds=PATIENCE)
     try:
         copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="budgetsim-"))) / database.name
         shutil.copyfile(database, copy)
@@ -104,10 +105,10 @@ def upgrade(database: Path) -> Path | None:
     if not database.is_file():
         return None
     try:
-        with closing(_connect(database, {}, wait_seconds=PATIENCE)) as connection:
+        with closing(_connect(database, {}, wait_seconds=0.0)) as connection:
             have = schema_version(connection) if is_older(connection) else 0
     except (duckdb.Error, StoreError):
-        return None  # damaged: who reads it is told
+        return None  # damaged, or another program writes to it: who reads it is told
     if not have:
         return None
     kept = database.with_name(f"{database.name}.schema{have}")
