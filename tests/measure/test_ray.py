@@ -86,7 +86,7 @@ def test_nodes_are_killed_at_ten_random_moments(
 
         def kill_nodes(killed: list[float] = killed, over: threading.Event = over, home: Path = home) -> None:
             began = time.monotonic()
-            while len(killed) + sum(len(row[1]) for row in rows) < 10 and not over.wait(chance.uniform(2, 20)):
+            while len(killed) + sum(len(row[1]) for row in rows) < 10 and not over.wait(chance.uniform(5, 60)):
                 busy = [node for node in cluster.worker_nodes if works_on(node, home)]
                 if busy:
                     killed.append(round(time.monotonic() - began, 1))
