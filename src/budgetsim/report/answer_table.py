@@ -195,12 +195,20 @@ def compute_hours(a: Allocation, choices: Choices, card: RateCard) -> float | No
 
 
 def student_megabytes(student: str) -> float | None:
-    """Megabytes of a student's weights: four bytes a parameter of T5, the encoder of a frozen one; None: not known."""
+    """Megabytes of a student's weights, four bytes each: of a T5, of an encoder's kept layers; None: not known.
+
+    >>> student_megabytes("ft:minilm"), round(student_megabytes("ft:minilm:layers=2"), 1)
+    (91.0, 62.6)
+    """
     if student in T5_SHAPES:
         return 4e-6 * T5_SHAPES[student].n_parameters
-    kind, _, model = student.partition(":")
-    alias = ALIASES.get(model.partition(":")[0] or "minilm") if kind == "encoder-lr" else None
-    return None if alias is None else alias.megabytes
+    kind, _, rest = student.partition(":")
+    model, *options = (rest or "minilm").split(":")
+    alias = ALIASES.get(model) if kind in ("encoder-lr", "ft") else None
+    if alias is None:
+        return None
+    kept = next((int(o.removeprefix("layers=")) for o in options if o.startswith("layers=")), alias.layers)
+    return alias.megabytes - (alias.layers - kept) * alias.layer_megabytes
 
 
 def quantity(number: float) -> str:
