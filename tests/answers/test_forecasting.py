@@ -76,6 +76,7 @@ def new_task():
     forget_task(task.name)
 
 
+@pytest.mark.slow
 def test_a_task_is_forecast_until_a_route_has_five_sizes(paths: StorePaths, new_task):
     """And each run of its own moves the forecast: from 30 to 100 % anything, after two runs of 90 % near them."""
     found = []

@@ -204,6 +204,7 @@ def test_noisy_labels_count_for_what_they_are_worth(accuracy):
     assert found.misfit < 0.005
 
 
+@pytest.mark.slow
 def test_the_rule_finds_the_accuracy_of_labels_that_were_simulated(evidence):
     """Runs of this project whose labels were wrong at a known rate: 2 tasks x 2 accuracies x 2 sizes."""
     measured = load_evidence(evidence.paths, "measured-cpu-mini")

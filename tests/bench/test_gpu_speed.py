@@ -35,6 +35,7 @@ def measure(bench, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was_cut_off_and_a_card_reads_it(tmp_path, measure):
     out = tmp_path / "speeds.json"
     assert measure(out, "--seconds", "0", "--only", "t5-v1_1-small")[-1].endswith("left: the same command goes on.")

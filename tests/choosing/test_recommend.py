@@ -62,6 +62,7 @@ def test_a_best_plan_is_the_one_of_optimize(seed, budget, owned):
     assert plan.standing.p_best == best.standing.p_best
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 100_000), st.booleans())
 def test_at_every_budget_that_a_frontier_looks_at_its_plan_is_that_of_optimize(seed, owned):

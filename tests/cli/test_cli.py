@@ -145,6 +145,7 @@ def test_fit_shows_how_good_it_is():
     assert "90" in diagnostics["checked"]["coverage"]
 
 
+@pytest.mark.slow
 def test_a_stale_fit_is_made_again_and_a_store_elsewhere_works(tmp_path):
     """From an empty folder and an empty home: the evidence, card and fits of the package are enough."""
     store = tmp_path / "mine.duckdb"

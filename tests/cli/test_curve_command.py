@@ -172,6 +172,7 @@ def test_json_keeps_to_its_schema(real):
         assert all(p["lower"] <= p["value"] <= p["upper"] for p in data["points"])
 
 
+@pytest.mark.slow
 def test_pictures_go_to_the_terminal_or_a_file(real, tmp_path):
     drawn = run_cli("curve", str(real), "--plot", "-").stdout
     assert max(map(len, drawn.splitlines())) <= 80

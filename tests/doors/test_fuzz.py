@@ -15,8 +15,13 @@ from made import ROOT
 CASES = int(os.environ.get("BUDGETSIM_FUZZ_CASES", "150"))
 
 
+SLOW = ("databases",)  # nine seconds a case
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
-@pytest.mark.parametrize("door", fuzzing.DOORS)
+@pytest.mark.parametrize(
+    "door", [pytest.param(door, marks=pytest.mark.slow) if door in SLOW else door for door in fuzzing.DOORS]
+)
 def test_an_attack_is_refused_or_harmless(door, tmp_path):
     cases = max(CASES // 5, 10) if door in ("databases", "tasks", "weights") else CASES  # files are written for each
     outcomes = [(case, *fuzzing.attack(door, case, tmp_path)) for case in range(cases)]

@@ -72,10 +72,10 @@ def test_known_cells_lie_evenly_over_the_sizes_the_learners_in_turn():
 
 
 def test_tasks_that_differ_more_than_was_thought_widen_the_effect_of_a_task():
-    """Six tasks 3 apart where the process takes .3: left out one by one, each is missed by many deviations."""
+    """Six tasks 3 apart where the process takes .3: left out one by one, each is missed by many deviations; a task counts three cells."""
     seen = _seen(n_tasks=6)
     far = replace(seen, z=3.0 * (seen.cells.task % 2) + 0.1 * seen.z)
     before = replace(varied(3), misfit=0.05)
     after = calibrate(far, before, steps=15)
     task = GROUPS.index("task")
-    assert after.variance[task, 0] > 3 * before.variance[task, 0]
+    assert after.variance[task, 0] > 1.3 * before.variance[task, 0]

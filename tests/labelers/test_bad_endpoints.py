@@ -140,6 +140,7 @@ def test_the_first_question_says_what_is_wrong(
     assert fake.requests <= 3
 
 
+@pytest.mark.slow
 @pytest.mark.train
 def test_a_run_ends_with_the_servers_word(tmp_path: Path) -> None:
     """As a user: the worker's failure reaches the terminal, in a line."""

@@ -397,6 +397,7 @@ def test_a_fixed_number_of_steps_costs_the_same_whatever_the_counts() -> None:
     assert measured_hours(timed, "cpu") is None
 
 
+@pytest.mark.slow
 def test_the_command_line_plans_and_refuses(tmp_path: Path) -> None:
     store = str(tmp_path / "toy" / "budgetsim.duckdb")
     done = run_cli("measure", "--grid", "demo", "--dry-run", "--json", "--store", store)

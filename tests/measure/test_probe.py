@@ -49,6 +49,7 @@ def test_more_labels_score_more_and_the_same_probe_gives_the_same_curve(toy):
     assert again.points == toy.points
 
 
+@pytest.mark.slow
 def test_a_probe_is_stored_in_place_of_an_earlier_one_and_answers_no_task(toy, tmp_path):
     paths = StorePaths(tmp_path / "budgetsim.duckdb")
     seed(paths)
@@ -99,7 +100,7 @@ def test_the_command_prints_curves_a_forecast_and_what_to_do_next(tmp_path):
     told = run_cli("probe", "--task", "mine", "--learner", "tfidf-lr", store=store, cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     assert "cross-validated on 150 labels" in told.stdout
-    assert "Next: budgetsim optimize --task mine" in told.stdout
+    assert "Then: budgetsim optimize --task mine" in told.stdout
     after = _width(_simulated(store, tmp_path))
     assert after < before - 5
 

@@ -68,6 +68,7 @@ def test_pictures_are_written(tmp_path, name, start):
     assert file.read_bytes().startswith(start)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -45,6 +45,7 @@ def start(paths: StorePaths, *words: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_imports_and_rebuilds_at_once_all_end_well_and_the_texts_say_what_the_database_says(paths, tmp_path):
     """Six imports and two rebuilds at once: each waits for the others, and no row is left of a text that is not there."""
     at_once = [start(paths, "import", str(table(tmp_path, f"t{i}"))) for i in range(6)]

@@ -39,6 +39,7 @@ def test_a_wrong_scale_or_set_is_named(row, message):
         parse_published(HEAD + row + "\n", "t.csv")
 
 
+@pytest.mark.slow
 def test_rows_with_a_set_are_kept_apart_and_answer_no_task(tmp_path):
     paths = StorePaths(tmp_path / "budgetsim.duckdb")
     seed(paths)

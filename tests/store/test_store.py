@@ -58,6 +58,7 @@ def test_the_committed_database_agrees_with_its_text_files():
     assert check(StorePaths(ROOT / "results" / "budgetsim.duckdb")) == []
 
 
+@pytest.mark.slow
 def test_rebuilding_gives_the_same_rows(paths):
     seed(paths)
     with open_reader(paths.database) as connection:
@@ -163,6 +164,7 @@ def shell(database, *, read_only):
     return process
 
 
+@pytest.mark.slow
 def test_a_shell_that_reads_blocks_nothing(paths):
     seed(paths)
     with shell(paths.database, read_only=True) as holder:
