@@ -362,7 +362,7 @@ def foreign_section(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]]) -> 
     worth = {kind: worths(cells, foreign, kind) for kind in ("near", "far")}
     lines += [
         f"- A {kind} text is worth {fmean(found):.2f} of the domain's own ({min(found):.2f} to {max(found):.2f} over {len(found)} tasks): "
-        f"so many own texts give the score that {n_texts:,} foreign ones give."
+        f"so many own texts give the score that {n_texts:,} foreign ones give; the fewest own ones tried stand for all below them."
         for kind, found in worth.items()
         if found
     ]
@@ -402,7 +402,7 @@ def open_section() -> list[str]:
     ]
 
 
-def advice(cells: Sequence[Cell]) -> list[str]:
+def advice(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]]) -> list[str]:
     """What to do, in lines that each carry their evidence."""
     frozen, bags = annotated(cells, "encoder-lr"), annotated(cells, "tfidf-lr")
     told = over_tasks(differences(frozen, bags, lambda c: (c.n_labels,)))
@@ -433,6 +433,15 @@ def advice(cells: Sequence[Cell]) -> list[str]:
             f"Labels that are 90 % right cost the frozen encoder {wrong[n]} points beside as many of people, {n:,} of them: where "
             f"they are a tenth of the price, buy those."
         )
+    half: dict[str, list[float]] = defaultdict(list)
+    for task, source, share, *_, score, own in foreign:
+        if share == 0.5 and NEAR.get(task) == source:
+            half[task].append(score - own)
+    if half:
+        lines.append(
+            f"Do not fill a pool up with texts from elsewhere: with half of them from a like domain distilling loses {over_tasks(half)} "
+            f"points, on {len(half)} tasks."
+        )
     return ["## What to do", "", *(f"{i}. {line}" for i, line in enumerate(lines, 1))]
 
 
@@ -457,7 +466,7 @@ Scores are percent of each task's own metric. An interval is the middle 95 % ove
 their runs; with fewer than three tasks there is none. The older miniature, T5s of 0.45 million parameters from scratch, is
 [a page of its own](miniature.md) and in no number here."""
     parts = [
-        advice(cells), learners_section(cells), distilling_section(cells), beginning_section(cells), teachers_section(cells),
+        advice(cells, foreign), learners_section(cells), distilling_section(cells), beginning_section(cells), teachers_section(cells),
         machine_section(cells), money_section(cells), scratch_section(cells, miniature),
         foreign_section(cells, foreign), open_section(),
         ["## Runs and hours", "", table(["strategy", "student", "taught by", "tasks", "runs"], counts), "",
