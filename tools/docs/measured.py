@@ -439,7 +439,7 @@ def advice(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]]) -> list[str]
             half[task].append(score - own)
     if half:
         lines.append(
-            f"Do not fill a pool up with texts from elsewhere: with half of them from a like domain distilling loses {over_tasks(half)} "
+            f"Do not fill a pool up with texts from elsewhere: with half of them from a like domain distilling moves by {over_tasks(half)} "
             f"points, on {len(half)} tasks."
         )
     return ["## What to do", "", *(f"{i}. {line}" for i, line in enumerate(lines, 1))]
