@@ -148,7 +148,9 @@ def test_two_campaigns_at_once_share_the_stages_of_one_cache(
     executor.office.cache = cache
     campaigns[1] = replace(campaigns[1], cache=cache)
     done: list[int] = []
-    ray.init(address=cluster.address, log_to_driver=False)  # one connection of this process, which neither closes
+    ray.init(
+        address=cluster.address, log_to_driver=False, ignore_reinit_error=True
+    )  # one connection of this process, which neither closes
     both = [threading.Thread(target=lambda c=c: done.append(run_campaign(c, lambda _: None).done)) for c in campaigns]
     for each in both:
         each.start()
