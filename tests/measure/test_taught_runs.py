@@ -13,14 +13,14 @@ pytest.importorskip("sklearn")
 
 from budgetsim.data import metrics
 from budgetsim.errors import InputError
-from budgetsim.learners.protocol import Desk, Examples
+from budgetsim.learners.protocol import Desk, Effort, Examples
 from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.execute import execute
 from budgetsim.measure.recipe import PRESETS
 from budgetsim.measure.resolve import Run
 from budgetsim.measure.spec import RunSpec, make_spec
 from budgetsim.measure.stages import plan_stages
-from budgetsim.measure.stages.learning import training
+from budgetsim.measure.stages.learning import training, work_of
 from budgetsim.measure.stagestore import Device, StageStore
 from budgetsim.measure.workspace import Workspace
 
@@ -121,3 +121,20 @@ def test_a_dry_run_refuses_what_a_run_would(workspace: Workspace, values: dict[s
 
     with pytest.raises(InputError, match=message):
         check_spec(distil(**values), workspace)
+
+
+@pytest.mark.parametrize(("native", "used"), [(True, "bf16"), (False, "fp32")])
+def test_bf16_is_used_where_the_device_multiplies_it_and_the_run_is_the_same(
+    native: bool, used: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recipe asks for bf16; which one it was stands in the stage's record, not in the run's id."""
+    monkeypatch.setattr("budgetsim.measure.stages.learning.multiplies_bf16", lambda kind: native)
+    run = Run(distil(), workspace)
+    assert MODERN.precision == "bf16"
+    how = training(run, parse_learner("tfidf-lr"), 200)
+    assert how.precision == used
+    assert work_of(Effort(examples=1), how).provenance["precision"] == used
+    monkeypatch.setattr("budgetsim.measure.stages.learning.multiplies_bf16", lambda kind: not native)
+    other = Run(distil(), workspace)
+    assert training(other, parse_learner("tfidf-lr"), 200).precision != used
+    assert other.run_id == run.run_id
