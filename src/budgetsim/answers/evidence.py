@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from budgetsim.data.tasks import known_tasks
 from budgetsim.design.borrowing import FEW_SIZES
-from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
+from budgetsim.design.models import CPU_SHAPES
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import TaskFit
 from budgetsim.doors.amounts import did_you_mean
@@ -114,12 +114,12 @@ def load_evidence(
 
         register_custom_tasks(paths.folder / "tasks", say)
     with open_reader(paths.database) as connection:
-        catalogue = load_catalogue(connection, CHEAP_STUDENTS)
+        catalogue = load_catalogue(connection, list(CPU_SHAPES))
         sets = choose_evidence(catalogue, name)
         needed = {sets[task] for task in (sets if tasks is None else tasks) if task in sets}
         related = related_sets(catalogue, {kind_of_set(evidence_set) for evidence_set in needed})
         rows = load_measurements(connection, sorted(needed.union(*related.values())))
-        rows = [m for m in rows if not (is_miniature(m.evidence_set) and m.route.student in CHEAP_STUDENTS)]
+        rows = [m for m in rows if not is_miniature(m.evidence_set) or m.route.student in CPU_SHAPES]
         measured = sorted(s for s in needed if not is_published(s))
         evidence = Evidence(
             paths=paths,

@@ -66,6 +66,10 @@ class Frozen:
     def identity(self, how: Training) -> dict[str, object]:
         return {"l2": how.l2, "temperature": how.temperature, "max_tokens": how.max_tokens}
 
+    def identity_alone(self, how: Training) -> dict[str, object] | None:
+        """Of the usual encoder by its short names alone, which said no model."""
+        return None if ":" in self.name else {"l2": how.l2, "kind": self.name}
+
     def check(self, task: Task) -> None:
         check_kind(self, task)
         need_sklearn()

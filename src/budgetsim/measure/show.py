@@ -13,9 +13,8 @@ from budgetsim.data import metrics
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError
 from budgetsim.learners import overlap as baselines
-from budgetsim.learners.names import is_cheap
 from budgetsim.measure.conductor import Campaign, Outcome, find_missing, open_view, prepare_estimator
-from budgetsim.measure.estimate import Estimator
+from budgetsim.measure.estimate import Estimator, is_short
 from budgetsim.measure.events import Listener
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.spot import expected_seconds
@@ -94,7 +93,7 @@ def _runs_grid(task: str, runs: list[RunRecord]) -> Table:
             _range(values),
             str(len(values)),
         )
-        for key, values in sorted(cells.items(), key=lambda item: (is_cheap(item[0][2]), item[0]))
+        for key, values in sorted(cells.items(), key=lambda item: (is_short(item[0][2]), item[0]))
     )
     headings = (
         "strategy",
@@ -116,7 +115,7 @@ def _range(values: list[float]) -> str:
 
 def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> str:
     text = ", ".join(f"{name} {value:.1f}" for name, value in trivial.items())
-    trained = [r for r in runs if not is_cheap(r.point.design.route.student)]
+    trained = [r for r in runs if not is_short(r.point.design.route.student)]
     best = max((next(s.value for s in r.scores if s.is_main) for r in trained), default=None)
     beaten = best is not None and best <= max(trivial.values())
     moot = f" No T5 run here beats them (best {best:.1f}): do not pay for one on this task." if beaten else ""
