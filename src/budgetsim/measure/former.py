@@ -47,7 +47,7 @@ def _former_teacher(recipe: Recipe, name: str) -> dict[str, Any] | None:
         training = _former_training(recipe, recipe.epochs_teacher)
         return {**training, "lr": recipe.teacher_lr, "lora_rank": recipe.lora_rank}
     alone = identity_alone(teacher, recipe.training(teacher, steps=0, target_tokens=0, teaches=True))
-    return None if alone is None else {"l2": alone["l2"]}
+    return None if alone is None else {name: value for name, value in alone.items() if name != "kind"}
 
 
 def _former_training(recipe: Recipe, epochs: int) -> dict[str, Any]:
