@@ -15,9 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F  # noqa: N812
 
@@ -51,16 +49,6 @@ class StateHead:
         if place not in self._moved:
             self._moved[place] = self.matrix.to(states)
         return self._moved[place]
-
-
-def label_probabilities(logits: NDArray[np.float32], temperature: float) -> torch.Tensor:
-    """Class probabilities at a temperature: (texts, classes) logits to float32 probabilities."""
-    return torch.softmax(torch.from_numpy(logits).float() / temperature, dim=-1)
-
-
-def one_hot(classes: Sequence[int], n_classes: int) -> torch.Tensor:
-    """Certain probabilities of human labels, (rows, classes)."""
-    return F.one_hot(torch.tensor(classes), n_classes).float()
 
 
 def label_loss(logits: torch.Tensor, labels: torch.Tensor, probs: torch.Tensor, head: LabelHead) -> torch.Tensor:
