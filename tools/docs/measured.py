@@ -10,12 +10,14 @@ import argparse
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
 
+from budgetsim.report.plot import save_panels
 from budgetsim.store.database import Connection, open_reader
 from budgetsim.store.location import locate
 from budgetsim.store.query import all_sets, load_measurements
@@ -476,55 +478,48 @@ their runs; with fewer than three tasks there is none. The older miniature, T5s 
 
 
 def pictures(cells: Sequence[Cell], folder: Path) -> None:
-    """Learning curves by learner, gains by labels and texts, and dollars against score, as SVG."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "budgetsim"  # the same bytes each time
-    from matplotlib import pyplot as plt
-
+    """Learning curves by learner, gains by labels and texts, and dollars against score: SVG by the room of `--plot`."""
     tasks = sorted({c.task for c in annotated(cells, "encoder-lr")})
-    figure, axes = plt.subplots(-(-len(tasks) // 5), 5, figsize=(12, 7), sharex=True)
-    for axis, task in zip(axes.flat, tasks, strict=False):
-        for student in ("tfidf-lr", "encoder-lr", "ft:minilm:layers=2", "ft:minilm"):
-            line = sorted((c.n_labels, c.score) for c in annotated(cells, student) if c.task == task)
-            if line:
-                axis.plot(*zip(*line, strict=True), marker=".", label=student)
-        axis.set(title=task, xscale="log")
-    axes.flat[tasks.index("banking77")].legend(fontsize=6)
-    for axis in list(axes.flat)[len(tasks) :]:
-        axis.axis("off")
-    _save(figure, folder / "curves.svg")
+    curves = [partial(draw_curves, cells, task, task == "banking77") for task in tasks]
+    save_panels(curves, folder / "curves.svg", width=12, height=2.4, columns=5)
+    save_panels([partial(draw_gains, cells)], folder / "gains.svg", width=7, height=4)
+    dollars = [partial(draw_dollars, cells, price, price == PRICES[0]) for price in PRICES]
+    save_panels(dollars, folder / "dollars.svg", width=12, height=4, columns=len(dollars))
 
+
+def draw_curves(cells: Sequence[Cell], task: str, legend: bool, axes: Any) -> None:
+    """Learning curves of one task by learner."""
+    for student in ("tfidf-lr", "encoder-lr", "ft:minilm:layers=2", "ft:minilm"):
+        line = sorted((c.n_labels, c.score) for c in annotated(cells, student) if c.task == task)
+        if line:
+            axes.plot(*zip(*line, strict=True), marker=".", label=student)
+    axes.set(title=task, xscale="log")
+    if legend:
+        axes.legend(fontsize=6)
+
+
+def draw_gains(cells: Sequence[Cell], axes: Any) -> None:
+    """What distilling gains over annotating, by texts, a line a number of labels."""
     teacher, student = pairs_of(cells)[0]
-    figure, axis = plt.subplots(figsize=(7, 4))
     for n, by_texts in gains_at_labels(cells, teacher, student).items():
         told = list(by_texts.values())
-        axis.errorbar(
-            list(by_texts), [t.mean for t in told], yerr=[[t.mean - t.low for t in told], [t.high - t.mean for t in told]],
-            marker="o", capsize=3, label=f"{n:,} labels",
-        )  # fmt: skip
-    axis.axhline(0, color="grey", linewidth=0.8)
-    axis.set(xscale="log", xlabel="unlabelled texts", ylabel="points over annotating", title=f"{teacher} to {student}")
-    axis.legend()
-    _save(figure, folder / "gains.svg")
+        means, ends = [t.mean for t in told], [[t.mean - t.low for t in told], [t.high - t.mean for t in told]]
+        axes.errorbar(list(by_texts), means, yerr=ends, marker="o", capsize=3, label=f"{n:,} labels")
+    axes.axhline(0, color="grey", linewidth=0.8)
+    axes.set(xscale="log", xlabel="unlabelled texts", ylabel="points over annotating", title=f"{teacher} to {student}")
+    axes.legend()
 
-    shown = sorted({c.task for c in cells if c.strategy == "distill"})
-    figure, panels = plt.subplots(1, len(PRICES), figsize=(12, 4), sharey=True)
+
+def draw_dollars(cells: Sequence[Cell], price: float, first: bool, axes: Any) -> None:
+    """The best measured score by dollars at one price of a label."""
     budgets = np.geomspace(3, 1000, 40)
-    for axis, price in zip(panels, PRICES, strict=True):
-        for task in shown:
-            best = [best_bought(cells, task, usd, price) for usd in budgets]
-            axis.plot(budgets, [np.nan if c is None else c.score for c in best], label=task)
-        axis.set(xscale="log", xlabel="dollars", title=f"${price:.2f} a label")
-    panels[0].set_ylabel("best measured score")
-    panels[0].legend(fontsize=7)
-    _save(figure, folder / "dollars.svg")
-
-
-def _save(figure: Any, place: Path) -> None:
-    figure.tight_layout()
-    figure.savefig(place, format="svg", metadata={"Date": None})
+    for task in sorted({c.task for c in cells if c.strategy == "distill"}):
+        best = [best_bought(cells, task, usd, price) for usd in budgets]
+        axes.plot(budgets, [np.nan if c is None else c.score for c in best], label=task)
+    axes.set(xscale="log", xlabel="dollars", title=f"${price:.2f} a label", xlim=(3, 1000), ylim=(0, 100))
+    if first:
+        axes.set_ylabel("best measured score")
+        axes.legend(fontsize=7)
 
 
 def read_cells(connection: Connection, prefix: str) -> list[Cell]:
