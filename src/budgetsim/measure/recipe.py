@@ -148,7 +148,7 @@ class Recipe:
 
 
 PRESETS: Final[dict[str, Recipe]] = {
-    # Miniature, and called so: what works on a CPU (see docs/miniature.md for how lr and steps were chosen).
+    # Miniature, and called so: what works on a CPU (see docs/measured/miniature.md for how lr and steps were chosen).
     "cpu": Recipe(
         preset="cpu",
         family="mini",

@@ -37,10 +37,13 @@ export function prepare(option, fine, kept) {
   };
 }
 
-/** What `make` gives, once for a key: tables of scores outlive changes of prices. */
-function once(kept, key, make) {
+/** A place for so many tables of scores, which outlive changes of prices. */
+export const roomFor = (most) => Object.assign(new Map(), { most });
+
+/** What `make` gives, once for a key. */
+export function once(kept, key, make) {
   if (!kept.has(key)) {
-    if (kept.size > 400) kept.clear();
+    if (kept.size >= (kept.most ?? Infinity)) kept.clear();
     kept.set(key, make());
   }
   return kept.get(key);
