@@ -151,10 +151,10 @@ def save_panels(
         draw(axes)
     for axes in places[len(panels) :]:
         axes.axis("off")
-    undated = {"metadata": {"Date": None}} if file.suffix.lower() == ".svg" else {}
+    undated = {"Date": None} if file.suffix.lower() == ".svg" else None
     try:
         with rc_context({"svg.hashsalt": "budgetsim"}):
-            figure.savefig(file, **undated)
+            figure.savefig(file, metadata=undated)
     except OSError as error:
         raise InputError(f"--plot: {file} cannot be written ({error.strerror}); name a folder that exists.") from None
     return file
