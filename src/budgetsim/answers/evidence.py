@@ -16,6 +16,7 @@ from budgetsim.errors import NoEvidenceError
 from budgetsim.store.database import Connection, open_reader
 from budgetsim.store.fits import load_fit, save_fit
 from budgetsim.store.location import StorePaths, package_data, store_option
+from budgetsim.store.probes import load_probes
 from budgetsim.store.query import (
     CallerRow,
     ComputeRow,
@@ -48,7 +49,7 @@ class Evidence:
     sets: Mapping[str, str]  # task -> evidence set
     measurements: tuple[Measurement, ...]  # of those sets
     related: tuple[Measurement, ...] = ()  # of every task, in sets of the same kinds: for fits of the others
-    cheap: tuple[ScoreRow, ...]  # of students measured here on labels, whatever their set
+    cheap: tuple[ScoreRow, ...]  # of students measured here on labels, whatever their set; of forecast tasks probes too
     callers: tuple[CallerRow, ...] = ()  # LLMs that answered test items themselves
     compute: tuple[ComputeRow, ...]
     stages: tuple[StageRow, ...] = ()  # of those sets; where a task is forecast, of the others it is forecast from
@@ -171,9 +172,12 @@ def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], 
     facts = known(evidence.paths, rows, tasks)
     store = store_option(evidence.paths)
     fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds), store=store) for task in tasks}
+    run = {(row.task, row.student) for row in evidence.cheap}
+    probed = [row for row in load_probes(connection, tasks) if (row.task, row.student) not in run]
     return replace(
         evidence,
         sets={**evidence.sets, **dict.fromkeys(fits, FORECAST)},
+        cheap=(*evidence.cheap, *probed),
         stages=tuple(load_stages(connection, measured)),
         forecasts=fits,
     )

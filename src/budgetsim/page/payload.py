@@ -24,6 +24,7 @@ from budgetsim.page.campaign import CampaignState
 from budgetsim.page.packing import UNIT, Packed, pack, shape_of
 from budgetsim.report.answer_table import student_megabytes
 from budgetsim.report.notes import choice_notes, unpriced_words
+from budgetsim.store.probes import is_probe
 from budgetsim.store.query import is_miniature
 
 PAGE_SCHEMA_VERSION: Final = 1
@@ -231,6 +232,7 @@ def _rivals(source: Source, task: str, pricing: Pricing) -> list[dict[str, Any]]
             "megabytes": student_megabytes(r.student),
             "evidence_set": r.evidence_set,
             "miniature": is_miniature(r.evidence_set),
+            "probe": is_probe(r.evidence_set),
         }
         for r in rivals(source.evidence, task, unbounded)
         if source.selection.admits(Route(strategy="annotate", student=r.student))

@@ -36,14 +36,26 @@ test("the k-th smallest is that of a sorted copy, ties and all", () => {
 test("a quantile is that of sorted values, and of a single world that world", () => {
   const values = Float64Array.from({ length: 41 }, random);
   for (const level of [0.01, 0.1, 0.5, 0.975]) {
-    assert.ok(Math.abs(quantileOf(level)(Float64Array.from(values)) - quantile(Float64Array.from(values).sort(), level)) < 1e-12);
+    assert.ok(Math.abs(quantileOf(level).of(Float64Array.from(values)) - quantile(Float64Array.from(values).sort(), level)) < 1e-12);
   }
-  assert.equal(quantileOf(0.3)(Float64Array.of(0.6)), 0.6);
+  assert.equal(quantileOf(0.3).of(Float64Array.of(0.6)), 0.6);
+});
+
+test("along lists that follow each other it picks what each list by itself gives, also where they jump", () => {
+  const n = 50;
+  const line = Float64Array.from({ length: 2 * n }, random);
+  for (const over of [quantileOf(0.13), attainedIn(0.7), chanceOf(0.4)]) {
+    const along = over.along(n);
+    for (const share of [0, 0.01, 0.02, 0.03, 0.9, 0.05, 1, 0.5]) {
+      const scores = Float64Array.from({ length: n }, (_, d) => line[d] * (1 - share) + line[n + d] * share);
+      assert.equal(along(line, 0, n, share), over.of(scores));
+    }
+  }
 });
 
 test("what a share of worlds attains is reached in that share, and no higher score is", () => {
-  assert.equal(attainedIn(0.75)(Float64Array.of(0.4, 0.1, 0.3, 0.2)), 0.2);
-  assert.equal(chanceOf(0.2)(Float64Array.of(0.4, 0.1, 0.3, 0.2)), 0.75);
+  assert.equal(attainedIn(0.75).of(Float64Array.of(0.4, 0.1, 0.3, 0.2)), 0.2);
+  assert.equal(chanceOf(0.2).of(Float64Array.of(0.4, 0.1, 0.3, 0.2)), 0.75);
 });
 
 test("a search for a quantile finds what trying every split finds, to what lies between two close knots", () => {
@@ -52,19 +64,19 @@ test("a search for a quantile finds what trying every split finds, to what lies 
   const [search] = closeSearches({ surface, cost }, "q", [quantileOf(0.2)], new Map());
   for (const usd of [3, 11, 28]) {
     let best = -Infinity;
-    for (let a = 1; a <= 30; a++) for (let b = 1; b <= 50; b++) if (a + 0.4 * b <= usd + 1e-9) best = Math.max(best, quantileOf(0.2)(drawsAt(surface, [a, b])));
+    for (let a = 1; a <= 30; a++) for (let b = 1; b <= 50; b++) if (a + 0.4 * b <= usd + 1e-9) best = Math.max(best, quantileOf(0.2).of(drawsAt(surface, [a, b])));
     const found = search.best(cost, usd);
-    assert.ok(Math.abs(quantileOf(0.2)(drawsAt(surface, found.counts)) - best) < 5e-4, `${usd}`);
+    assert.ok(Math.abs(quantileOf(0.2).of(drawsAt(surface, found.counts)) - best) < 5e-4, `${usd}`);
   }
 });
 
 test("the cheapest plan that reaches a target does, and a dollar less does not", () => {
   const surface = { ...surfaceOf([[0, 10, 100, 1000]], ["n_labels"]), cost: { fixed: {}, perUnit: { n_labels: { labels: 2 } }, owned: {}, steps: {}, limits: {} }, clock: null, device_class: null, teacher: null };
   const task = { surfaces: [surface], levers: [], constant: { score: 0.05 }, overheads: { dev_test_labels: 0, runs_per_model: 1 }, owned_teacher: null };
-  const settings = { prices: {}, owned: 0, maxLabels: null, pool: null, perDay: null, gpus: 1, days: Infinity, target: 17, chance: 0.9, budget: 50 };
+  const settings = { prices: {}, owned: 0, maxLabels: null, pool: null, perDay: null, gpus: 1, days: Infinity, target: 14, chance: 0.9, budget: 50 };
   const goal = reachTarget(task, settings);
   const [first] = goal.reached;
-  const reaches = (n) => chanceOf(0.17)(drawsAt(surface, [n]).map((m, d) => m + surface.noise[d])) >= 0.9;
+  const reaches = (n) => chanceOf(0.14).of(drawsAt(surface, [n]).map((m, d) => m + surface.noise[d])) >= 0.9;
   assert.ok(reaches(first.plan.n_labels));
   let fewest = 1;
   while (!reaches(fewest)) fewest++;

@@ -6,7 +6,7 @@ import { advise, learnerRows, rivalsOf } from "./learners.js";
 import { reachTarget, studentReaching } from "./goals.js";
 import { betterCaller, callerMonth, callersOf, studentMonth } from "./serving.js";
 import { drawsAt, inflate, runInterval, unpack } from "./surface.js";
-import { LABELS, answerWords, goalWords, money, planWords, points, quantity, typed, whole } from "./words.js";
+import { LABELS, answerWords, goalWords, money, planWords, points, quantity, runsWords, typed, whole } from "./words.js";
 
 const N_CURVE = 40; // budgets of the chart
 const N_MAP = [24, 13]; // budgets and prices of the map
@@ -185,9 +185,9 @@ function drawPlans(task, settings, answer, students, callers) {
   ]);
   for (const r of students) {
     rows.push([
-      `${r.student} (measured here)`, whole(r.n_labels), "-", "-", money(r.usd), "-", points(r.score), range(r), "-", "-",
+      `${r.student} (${r.probe ? "probed on your labels" : "measured here"})`, whole(r.n_labels), "-", "-", money(r.usd), "-", points(r.score), range(r), "-", "-",
       megabytes(r.megabytes), r.ms_per_text === null ? "-" : quantity(r.ms_per_text),
-      month(studentMonth(r.ms_per_text, task, settings, data.card.cpu_usd_per_hour)), `${r.n_runs} run${r.n_runs === 1 ? "" : "s"}`,
+      month(studentMonth(r.ms_per_text, task, settings, data.card.cpu_usd_per_hour)), runsWords(r),
     ]);
   }
   for (const c of callers) {

@@ -17,7 +17,7 @@ export const PRICED_STAGES = {
 };
 
 const kept = roomFor(400);
-const keptClose = roomFor(60);
+const keptClose = roomFor(40);
 
 /** What money can buy on a task under settings {prices: {lever: usd}, owned, maxLabels, pool, perDay, gpus, days ...}. */
 export function optionsOf(task, settings) {
@@ -79,7 +79,7 @@ export function choosePlan(task, options, ready, usd, over = null) {
   const kinds = [...bests.map((b) => (b.counts ? b.counts.filter((n) => n > 0).length : 0)), 0];
   const pick = (rows) => rows.map((i) => worth[i]);
   const keptRows = [...rowsByRoute(options).values()].map((rows) => rows[recommended(pick(rows), rows.map((i) => cost[i]))]);
-  if (over) for (const i of keptRows) if (bests[i].counts) worth[i] = over(drawsAt(options[i].surface, bests[i].counts));
+  if (over) for (const i of keptRows) if (bests[i].counts) worth[i] = over.of(drawsAt(options[i].surface, bests[i].counts));
   const all = [...keptRows, options.length];
   const row = all[recommended(pick(all), all.map((i) => cost[i]), all.map((i) => kinds[i]))];
   return { bests, worth, cost, kept: keptRows.filter((i) => bests[i].counts), row };

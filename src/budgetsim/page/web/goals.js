@@ -9,7 +9,7 @@ import { drawsAt } from "./surface.js";
 
 const SAME_CHANCE = 0.005; // two worlds of 400: no more money is spent for less
 const LADDER = Array.from({ length: 66 }, (_, i) => (i - 5) * 0.002); // budgets around the one found, as shares of it
-const kept = roomFor(80);
+const kept = roomFor(60);
 
 /** How a target (percent) is reached with a chance: {reached, short, atBudget, suffices}; plans hold their chance. */
 export function reachTarget(task, settings) {
@@ -43,7 +43,7 @@ function searchOf(option, target, chance) {
   const { surface, cost } = option;
   const [sure, likely] = closeSearches(option, `run|${target}|${chance}`, [attainedIn(chance), chanceOf(target)], kept, true);
   const [least, dearest] = [leastUsd([option]), dearestUsd(option)];
-  const chanceAt = (counts) => chanceOf(target)(drawsAt(surface, counts).map((m, d) => m + surface.noise[d]));
+  const chanceAt = (counts) => chanceOf(target).of(drawsAt(surface, counts).map((m, d) => m + surface.noise[d]));
   const planned = (counts) => {
     const plan = planAt(option, counts);
     return { ...plan, label: option.label, chance: chanceAt(counts) };

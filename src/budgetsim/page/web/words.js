@@ -60,7 +60,8 @@ const times = (factor) => (factor.toPrecision(2) === "1.0" ? factor.toPrecision(
 /** What the evidence of a plan is, in plain words. */
 export function basis(task, plan) {
   const { source, device } = task.evidence;
-  const where = source === "published" ? "published results" : `runs measured on a ${device ?? "machine"}`;
+  const forecast = source === "other tasks" ? "results of the same models on other tasks" : null;
+  const where = forecast ?? (source === "published" ? "published results" : `runs measured on a ${device ?? "machine"}`);
   if (!plan.option) return "the shares of the answers in the evaluation data";
   const rows = plan.option.surface.n_rows;
   const far = plan.kind === "extrapolated" ? `, ${plan.factor.toFixed(plan.factor < 10 ? 1 : 0)}-fold beyond them` : "";
@@ -90,8 +91,11 @@ function constantWords(task, budget, gain) {
 function learnerWords(row, metric) {
   const bounds = row.lower === undefined ? "" : `${points(row.lower)} to ${points(row.upper)} in 90 % of runs; `;
   const on = row.n_test === null ? "" : ` on ${whole(row.n_test)} test items`;
-  return `${row.student} from ${whole(row.n_labels)} labels scores ${metric} ${points(row.score)} (${bounds}measured here, ${row.n_runs} run${row.n_runs === 1 ? "" : "s"}${on})`;
+  return `${row.student} from ${whole(row.n_labels)} labels scores ${metric} ${points(row.score)} (${bounds}${row.probe ? "probed on your labels" : "measured here"}, ${runsWords(row)}${on})`;
 }
+
+/** What a measured student's score is a mean of. */
+export const runsWords = (row) => `${row.n_runs} ${row.probe ? "fold" : "run"}${row.n_runs === 1 ? "" : "s"}`;
 
 /** That a plan lies far outside what was measured, or that hardly a run stands behind it. */
 function farWords(plan) {
@@ -149,7 +153,7 @@ export function answerWords(task, answer, advice, budget, caller = null) {
     const beats = best.score < other.score ? `On average ${other.label} scores ${points(other.score)}` : `It beats ${other.label} by ${points(best.score - other.score)} points`;
     out.push(`${beats}; the chance that it is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
   }
-  if (best.option) out.push(`${learner ? "The student was measured here; the plans rest" : "It rests"} on ${basis(task, best)}.`);
+  if (best.option) out.push(`${learner ? `The student was ${learner.probe ? "probed on your labels" : "measured here"}; the plans rest` : "It rests"} on ${basis(task, best)}.`);
   if (!learner && plan.option) out.push(...aimWords(answer), changeWords(answer));
   out.push(...callerWords(caller));
   return out;
