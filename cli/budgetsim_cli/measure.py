@@ -38,7 +38,9 @@ def measure(
     teacher: Annotated[str | None, typer.Option(help="Teacher; with --strategy.")] = None,
     llm: Annotated[
         str | None,
-        typer.Option(help="Who labels: chat:MODEL, decide:MODEL, recorded:FILE or simulated:accuracy=0.8; with --strategy."),
+        typer.Option(
+            help="Who labels: chat:MODEL, decide:MODEL, recorded:FILE or simulated:accuracy=0.8; with --strategy."
+        ),
     ] = None,
     llm_url: Annotated[
         str | None,

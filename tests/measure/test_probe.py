@@ -15,8 +15,9 @@ from budgetsim.errors import InputError
 from budgetsim.measure.probe import FOLDS, folds_of, owned_rows, probe_task, save_probe
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
+from budgetsim.store.measurements import load_measurements
 from budgetsim.store.merge import seed
-from budgetsim.store.query import load_catalogue, load_measurements
+from budgetsim.store.query import load_catalogue
 from made import run_cli
 
 pytest.importorskip("sklearn")

@@ -9,9 +9,10 @@ import pytest
 from budgetsim.errors import InputError
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
+from budgetsim.store.measurements import load_measurements
 from budgetsim.store.merge import import_published, read_published_file, seed
 from budgetsim.store.published import parse_published
-from budgetsim.store.query import load_catalogue, load_measurements
+from budgetsim.store.query import load_catalogue
 
 ROOT = Path(__file__).parents[2]
 HEAD = "record_id,set,task,strategy,student,n_labels,seed,metric,score,scale,n_test\n"

@@ -14,6 +14,7 @@ from budgetsim.errors import InputError, NoEvidenceError, StoreError, StoreLocke
 from budgetsim.store import database
 from budgetsim.store.database import migrate, migrations, open_reader, open_writer, schema_version
 from budgetsim.store.location import StorePaths, locate, package_data
+from budgetsim.store.measurements import load_measurements
 from budgetsim.store.merge import check, import_published, merge, merge_folder, rebuild, seed
 from budgetsim.store.query import (
     choose_evidence,
@@ -21,7 +22,6 @@ from budgetsim.store.query import (
     export_csv,
     load_catalogue,
     load_compute,
-    load_measurements,
     points_frame,
     run_sql,
 )

@@ -20,7 +20,8 @@ import numpy as np
 from budgetsim.report.plot import save_panels
 from budgetsim.store.database import Connection, open_reader
 from budgetsim.store.location import locate
-from budgetsim.store.query import all_sets, load_measurements
+from budgetsim.store.measurements import load_measurements
+from budgetsim.store.query import all_sets
 
 ROOT: Final = Path(__file__).parents[2]
 SET: Final = "measured-cpu-modern-"
