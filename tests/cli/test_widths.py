@@ -36,7 +36,7 @@ COMMANDS = (
     "next --task nq --budget 500 --top 2",
     "sensitivity --task fever --budget 200 --card late-2026",
     "simulate --task stance --strategy distill --n-labels 1000 --n-unlabeled 50000",
-    "curve docs/curve.csv --at 15000",
+    "curve examples/curve.csv --at 15000",
     "fit --task fever",
     "tasks list",
     "models list",

@@ -108,7 +108,7 @@ def test_every_result_has_its_dollars_under_a_card_or_a_reason():
 def test_the_notebook_of_the_docs_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.delenv("BUDGETSIM_STORE", raising=False)
-    book = json.loads((ROOT / "docs" / "example.ipynb").read_text(encoding="utf-8"))
+    book = json.loads((ROOT / "examples" / "answer.ipynb").read_text(encoding="utf-8"))
     names: dict[str, object] = {}
     cells = ["".join(c["source"]) for c in book["cells"] if c["cell_type"] == "code"]
     assert len(cells) >= 6

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from budgetsim.data.tasks import known_tasks
 from budgetsim.design.borrowing import FEW_SIZES, borrowed
-from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
+from budgetsim.design.models import CPU_SHAPES
 from budgetsim.design.points import DesignRuns, Measurement, Ran, Route
 from budgetsim.design.surface import TaskFit
 from budgetsim.doors.amounts import did_you_mean
@@ -17,6 +17,7 @@ from budgetsim.store.database import Connection, open_reader
 from budgetsim.store.fits import load_fit, save_fit
 from budgetsim.store.location import StorePaths, package_data, store_option
 from budgetsim.store.measurements import load_designs, load_measurements
+from budgetsim.store.probes import load_probes
 from budgetsim.store.query import (
     CallerRow,
     Catalogue,
@@ -50,7 +51,7 @@ class Evidence:
     measurements: tuple[Measurement, ...]  # of those sets
     related: tuple[Measurement, ...] = ()  # of tasks that fits lean on, in sets of the same kinds
     ran: tuple[DesignRuns, ...] = ()  # designs of every task in sets of the same kinds
-    cheap: tuple[ScoreRow, ...]  # of students measured here on labels, whatever their set
+    cheap: tuple[ScoreRow, ...]  # of students measured here on labels, whatever their set; of forecast tasks probes too
     callers: tuple[CallerRow, ...] = ()  # LLMs that answered test items themselves
     compute: tuple[ComputeRow, ...]
     stages: tuple[StageRow, ...] = ()  # of those sets; where a task is forecast, of the others it is forecast from
@@ -124,7 +125,7 @@ def load_evidence(
 
         register_custom_tasks(paths.folder / "tasks", say)
     with open_reader(paths.database) as connection:
-        catalogue = load_catalogue(connection, CHEAP_STUDENTS)
+        catalogue = load_catalogue(connection, list(CPU_SHAPES))
         evidence = _read(connection, paths, catalogue, choose_evidence(catalogue, name), tasks)
         lacking = [task for task in tasks or () if _lacks_runs(evidence, task)]
         return _forecast(connection, evidence, lacking, name) if lacking else evidence
@@ -175,7 +176,7 @@ def _lenders(evidence: Evidence, task: str) -> set[str]:
 
 def _stands_beside(m: Ran) -> bool:
     """Whether a result of the miniature's sets is of a cheap student, which stands beside the answer."""
-    return is_miniature(m.evidence_set) and m.route.student in CHEAP_STUDENTS
+    return is_miniature(m.evidence_set) and m.route.student not in CPU_SHAPES
 
 
 def _lacks_runs(evidence: Evidence, task: str) -> bool:
@@ -214,9 +215,12 @@ def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], 
     facts = known(evidence.paths, rows, tasks)
     store = store_option(evidence.paths)
     fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds), store=store) for task in tasks}
+    run = {(row.task, row.student) for row in evidence.cheap}
+    probed = [row for row in load_probes(connection, tasks) if (row.task, row.student) not in run]
     return replace(
         evidence,
         sets={**evidence.sets, **dict.fromkeys(fits, FORECAST)},
+        cheap=(*evidence.cheap, *probed),
         stages=tuple(load_stages(connection, measured)),
         forecasts=fits,
     )

@@ -14,9 +14,12 @@ from budgetsim.choosing.options import Allocation, Infeasible
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
 from budgetsim.learners.catalogue import ALIASES
+from budgetsim.learners.registry import takes_model
+from budgetsim.report.advice import runs_words
 from budgetsim.report.allocation import compute_usd
 from budgetsim.report.remarks import shortfall_words
 from budgetsim.report.table import Role, Table, design_cells, interval_words, kind_words, usd
+from budgetsim.store.probes import is_probe
 
 INTERVAL = "90 % of runs"
 _COUNTS = ("labels", "LLM", "texts")
@@ -157,7 +160,7 @@ def _learner_row(row: LearnerRow, facts: _Facts) -> _Row:
         "cost": usd(row.cost_usd),
         facts.metric: f"{row.score:.1f}",
         INTERVAL: "-" if row.lower is None else f"{row.lower:.1f} to {row.upper:.1f}",
-        "from": f"measured, {row.n_runs} run{'s' * (row.n_runs != 1)}{others}",
+        "from": f"{'probe' if is_probe(row.evidence_set) else 'measured'}, {runs_words(row)}{others}",
     }
     cells |= {} if row.hours is None else {"hours": quantity(row.hours)}
     cells |= {} if megabytes is None else {"MB": f"{megabytes:,.0f}"}
@@ -202,9 +205,9 @@ def student_megabytes(student: str) -> float | None:
     """
     if student in T5_SHAPES:
         return 4e-6 * T5_SHAPES[student].n_parameters
-    kind, _, rest = student.partition(":")
+    word, _, rest = student.partition(":")
     model, *options = (rest or "minilm").split(":")
-    alias = ALIASES.get(model) if kind in ("encoder-lr", "ft") else None
+    alias = ALIASES.get(model) if takes_model(word) else None
     if alias is None:
         return None
     kept = next((int(o.removeprefix("layers=")) for o in options if o.startswith("layers=")), alias.layers)

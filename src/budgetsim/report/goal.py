@@ -68,7 +68,7 @@ def goal_page(
 def goal_json(
     goal: Goal, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = (), *, alone: bool
 ) -> dict[str, Any]:
-    """The key `target` of docs/schemas/optimize.json, and what stands beside it where it stands alone."""
+    """The key `target` of docs/reference/schemas/optimize.json, and what stands beside it where it stands alone."""
     data: dict[str, Any] = {
         "target": {
             "score": goal.target,

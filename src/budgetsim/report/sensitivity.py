@@ -65,7 +65,7 @@ def sensitivity_page(
 def sensitivity_json(
     report: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = ()
 ) -> dict[str, Any]:
-    """A sensitivity report for programs; docs/schemas/sensitivity.json describes it. Prices are not cut."""
+    """A sensitivity report for programs; docs/reference/schemas/sensitivity.json describes it. Prices are not cut."""
     return {
         "budget_usd": report.budget_usd,
         "metric": choices.task.metric,

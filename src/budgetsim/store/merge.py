@@ -309,8 +309,7 @@ def _surplus(database: Path, connection: Connection) -> int:
 
 
 def _run_ids(connection: Connection) -> NDArray[np.uint64]:
-    ids: NDArray[np.uint64] = connection.execute("SELECT hash(run_id) AS id FROM runs").fetchnumpy()["id"]
-    return ids
+    return np.asarray(connection.execute("SELECT hash(run_id) AS id FROM runs").fetchnumpy()["id"], dtype=np.uint64)
 
 
 def _keep(database: Path) -> Path:
@@ -375,10 +374,10 @@ def _differences(table: str, rebuilt: Connection, stored: Connection) -> Iterabl
 
 def _rows(connection: Connection, table: str) -> NDArray[np.uint64]:
     """A number a row, 8 bytes each, that is the same where the row is."""
-    rows: NDArray[np.uint64] = connection.execute(
+    found = connection.execute(
         f"SELECT hash(t) AS row FROM {table} t"  # noqa: S608 - a name of TABLES
     ).fetchnumpy()["row"]
-    return rows
+    return np.asarray(found, dtype=np.uint64)
 
 
 def _read_tables(paths: StorePaths, refused: list[str]) -> list[Published]:

@@ -48,19 +48,20 @@ class ComputeRow:
     gpu_hours: float
 
 
-def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[str, dict[str, int]]:
+def load_catalogue(connection: Connection, miniatures: Sequence[str] = ()) -> dict[str, dict[str, int]]:
     """What evidence tasks are answered from: distinct feasible results by task and evidence set.
 
-    without : students whose results do not count in the miniature's sets, where they stand beside the answer
+    miniatures : students whose results alone count in the miniature's sets; others stand beside its answer. All count
+        where none is named
     """
     rows = connection.execute(
-        "SELECT task, evidence_set, count(*), count(*) FILTER (NOT list_contains(?, student)) FROM runs "
+        "SELECT task, evidence_set, count(*), count(*) FILTER (list_contains(?, student)) FROM runs "
         "WHERE same_as IS NULL AND feasible AND NOT starts_with(evidence_set, ?) GROUP BY ALL ORDER BY ALL",
-        [list(without), REPORTED],
+        [list(miniatures), REPORTED],
     ).fetchall()
     catalogue: dict[str, dict[str, int]] = {}
-    for task, name, n, n_without in rows:
-        counted = n_without if is_miniature(name) else n
+    for task, name, n, n_miniature in rows:
+        counted = n_miniature if miniatures and is_miniature(name) else n
         if counted:
             catalogue.setdefault(task, {})[name] = counted
     return catalogue
