@@ -82,10 +82,10 @@ def cut(name: str, source: Path, folder: Path) -> dict[str, float]:
 
 
 def _answers(place: Path, truth: Sequence[str], letters: dict[str, str]) -> list[str]:
-    """The label of each row; empty where the answer is no letter of the prompt."""
+    """The label of each row; empty where the answer is no letter of the prompt (some begin with a row of `&`)."""
     rows = [line.split("\t") for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
     assert [row[1] for row in rows] == list(truth), f"{place} is not in the order of the labels"
-    return [letters.get(row[2].strip()[:1].upper() if len(row) > 2 else "", "") for row in rows]
+    return [letters.get(row[2].strip(" &")[:1].upper() if len(row) > 2 else "", "") for row in rows]
 
 
 def _write(place: Path, rows: Iterable[Row]) -> None:
