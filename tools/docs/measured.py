@@ -356,7 +356,7 @@ def real_section(cells: Sequence[Cell], accuracies: Mapping[tuple[str, str], flo
         whole[real.task].append(real.score - even.score)
     told, spread = over_tasks(whole), [v for found in by_llm.values() for values in found.values() for v in values]
     people = {(c.task, c.student, c.n_labels): c.score for c in cells if c.strategy == "annotate"}
-    short = over_tasks(_short_of_people(pairs, people))
+    short = _short_of_people(pairs, people)
     verdict = {"agrees": "they cost less", "does not agree": "they cost more"}.get(told.verdict, told.verdict)
     lines += [
         f"Labels that LLMs of 2022 and 2023 gave to {told.n_tasks} tasks of social science (Ziems et al. 2024), against labels of a "
@@ -371,7 +371,7 @@ def real_section(cells: Sequence[Cell], accuracies: Mapping[tuple[str, str], flo
         "",
         f"- Over all of them {told} points: **{verdict}**. Single designs differ by {min(spread):+.1f} to {max(spread):+.1f} points, "
         f"on test sets of 200 rows.",
-        f"- Both lie below as many labels of people: the LLMs' by {short} points.",
+        *([f"- The LLMs' labels beside as many of people: {over_tasks(short)} points."] if short else []),
         "- So an LLM's accuracy on owned labels says most of what its labels are worth to a student; which texts it gets wrong says "
         "the rest, and one design may be far off." if told.verdict == "cannot be told" else
         "- So accuracy alone does not say what an LLM's labels are worth: `fit` on measured labels of the very LLM does.",
