@@ -161,10 +161,11 @@ function drawAnswer(task, settings, answer) {
   const advice = advise(answer, rivals, settings.budget);
   const callers = callersOf(task, settings);
   const caller = betterCaller(callers, (advice.learner ?? advice.plan).score);
-  const [head, ...rest] = answerWords(task, answer, advice, settings.budget, caller);
+  const students = learnerRows(rivals, settings.budget);
+  const [head, ...rest] = answerWords(task, answer, advice, settings.budget, students, caller);
   document.getElementById("headline").textContent = head;
   document.getElementById("sentences").replaceChildren(...rest.map((text) => el("p", {}, text)));
-  drawPlans(task, settings, answer, learnerRows(rivals, settings.budget), callers);
+  drawPlans(task, settings, answer, students, callers);
 }
 
 const megabytes = (mb) => (mb === null || mb === undefined ? "-" : whole(mb));
