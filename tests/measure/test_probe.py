@@ -15,9 +15,10 @@ from budgetsim.errors import InputError
 from budgetsim.measure.probe import FOLDS, folds_of, owned_rows, probe_task, save_probe
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
-from budgetsim.store.merge import seed
-from budgetsim.store.query import load_catalogue, load_measurements
+from budgetsim.store.measurements import load_measurements
+from budgetsim.store.query import load_catalogue
 from made import run_cli
+from made_runs import furnish
 
 pytest.importorskip("sklearn")
 
@@ -49,10 +50,9 @@ def test_more_labels_score_more_and_the_same_probe_gives_the_same_curve(toy):
     assert again.points == toy.points
 
 
-@pytest.mark.slow
 def test_a_probe_is_stored_in_place_of_an_earlier_one_and_answers_no_task(toy, tmp_path):
     paths = StorePaths(tmp_path / "budgetsim.duckdb")
-    seed(paths)
+    furnish(paths)
     with open_reader(paths.database) as connection:
         before = load_catalogue(connection)
     for _ in range(2):

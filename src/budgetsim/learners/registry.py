@@ -90,6 +90,15 @@ def is_seq2seq(name: str) -> bool:
     return name.split(":", 1)[0] not in {kind.word for kind in KINDS}
 
 
+def takes_model(word: str) -> bool:
+    """Whether names of a kind hold a model: `WORD:MODEL`.
+
+    >>> takes_model("ft"), takes_model("tfidf-lr")
+    (True, False)
+    """
+    return any(kind.word == word and kind.takes_model for kind in KINDS)
+
+
 def grammar() -> str:
     """How learners are named, in one line."""
     return f"{', '.join(kind.grammar for kind in KINDS)}, {', '.join(CPU_FAMILY)}, t5-v1_1-SIZE, or a T5's folder"

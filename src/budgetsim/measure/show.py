@@ -8,7 +8,6 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any, Final
 
-from budgetsim.costs.rates import Utilisation
 from budgetsim.data import metrics
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError
@@ -118,7 +117,7 @@ def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> s
     trained = [r for r in runs if not is_short(r.point.design.route.student)]
     best = max((next(s.value for s in r.scores if s.is_main) for r in trained), default=None)
     beaten = best is not None and best <= max(trivial.values())
-    moot = f" No T5 run here beats them (best {best:.1f}): do not pay for one on this task." if beaten else ""
+    moot = f" No fine-tuned run here beats them (best {best:.1f}): do not pay for one on this task." if beaten else ""
     return f"Beside them on {task}: {text}.{moot}"
 
 
@@ -153,14 +152,10 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def predict_campaign(campaign: Campaign, listen: Listener, measured: Utilisation | None = None) -> dict[str, Any]:
-    """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given.
-
-    measured : speeds of this device, for what was never timed
-    """
+def predict_campaign(campaign: Campaign, listen: Listener) -> dict[str, Any]:
+    """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given."""
     there, missing = find_missing(campaign, listen)
     estimator, plan = prepare_estimator(campaign), _to_build(campaign, missing)
-    estimator.measured = measured
     cells: dict[tuple[str, str, str], list[float]] = {}
     kinds: dict[str, list[float]] = {}
     for spec, stages in plan:

@@ -14,6 +14,7 @@ from budgetsim.choosing.options import Allocation, Infeasible
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
 from budgetsim.learners.catalogue import ALIASES
+from budgetsim.learners.registry import takes_model
 from budgetsim.report.allocation import compute_usd
 from budgetsim.report.notes import source_words
 from budgetsim.report.remarks import shortfall_words
@@ -203,9 +204,9 @@ def student_megabytes(student: str) -> float | None:
     """
     if student in T5_SHAPES:
         return 4e-6 * T5_SHAPES[student].n_parameters
-    kind, _, rest = student.partition(":")
+    word, _, rest = student.partition(":")
     model, *options = (rest or "minilm").split(":")
-    alias = ALIASES.get(model) if kind in ("encoder-lr", "ft") else None
+    alias = ALIASES.get(model) if takes_model(word) else None
     if alias is None:
         return None
     kept = next((int(o.removeprefix("layers=")) for o in options if o.startswith("layers=")), alias.layers)
