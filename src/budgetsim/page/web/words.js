@@ -168,7 +168,7 @@ export function answerWords(task, answer, advice, budget, students = [], caller 
   }
   out.push(...beatenWords(answer, advice, students, budget));
   if (best.option) out.push(`The chance that ${best.label} is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
-  if (best.option) out.push(`${learner ? `The student was ${learner.probe ? "probed on your labels" : "measured here"}; the plans rest` : "It rests"} on ${basis(task, best)}.`);
+  if (best.option) out.push(`${learner ? `The student was ${learner.probe ? "probed on your labels" : "measured here"}; the plans rest` : "It rests"} on ${basis(task, learner ? best : plan)}.`);
   if (!learner && plan.option) out.push(...aimWords(answer), changeWords(answer));
   out.push(...callerWords(caller));
   return out;
