@@ -15,11 +15,10 @@ from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
 from budgetsim.learners.catalogue import ALIASES
 from budgetsim.learners.registry import takes_model
-from budgetsim.report.advice import runs_words
 from budgetsim.report.allocation import compute_usd
+from budgetsim.report.notes import source_words
 from budgetsim.report.remarks import shortfall_words
 from budgetsim.report.table import Role, Table, design_cells, interval_words, kind_words, usd
-from budgetsim.store.probes import is_probe
 
 INTERVAL = "90 % of runs"
 _COUNTS = ("labels", "LLM", "texts")
@@ -160,7 +159,7 @@ def _learner_row(row: LearnerRow, facts: _Facts) -> _Row:
         "cost": usd(row.cost_usd),
         facts.metric: f"{row.score:.1f}",
         INTERVAL: "-" if row.lower is None else f"{row.lower:.1f} to {row.upper:.1f}",
-        "from": f"{'probe' if is_probe(row.evidence_set) else 'measured'}, {runs_words(row)}{others}",
+        "from": f"{source_words(row)}{others}",
     }
     cells |= {} if row.hours is None else {"hours": quantity(row.hours)}
     cells |= {} if megabytes is None else {"MB": f"{megabytes:,.0f}"}
