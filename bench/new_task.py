@@ -292,10 +292,11 @@ def _mean_share(task: str, full: Mapping[str, TaskFit], others: Sequence[str]) -
 def _plans(
     evidence: Evidence, price: Pricing, task: str, surfaces: Sequence[Surface], budget: float
 ) -> list[tuple[Route, list[float]]]:
-    """Plans that a budget buys, the best expected one first: routes and counts."""
+    """Plans that a budget buys, the recommended one first: routes and counts."""
     options = [priced_option(evidence, s, get_task(task), price) for s in surfaces]
     answer = optimize_task(get_task(task), options, budget)
-    return [(a.route, [float(getattr(a.design, n)) for n in a.route.kind.inputs]) for a in answer.allocations]
+    plans = [answer.best, *(a for a in answer.allocations if a is not answer.best)]
+    return [(a.route, [float(getattr(a.design, n)) for n in a.route.kind.inputs]) for a in plans]
 
 
 def _regret(

@@ -80,6 +80,18 @@ def test_a_run_of_one_learner_moves_another_of_the_same_task():
     assert at(moved, 1000, DISTILL, 10_000)[0] > at(seen, 1000, DISTILL, 10_000)[0] + 0.02
 
 
+def test_a_forecast_with_own_runs_remembers_what_the_others_alone_tell():
+    """The mean of 400 worlds scatters by a twentieth of their deviation about the mean of quantiles."""
+    alone, own = gather(others(), FACTS), gather([*others(), row("new", ANNOTATE, 500, 0, 0.95)], FACTS)
+    (without,) = forecast_surfaces(alone, start(), "new", [ANNOTATE])
+    (beside,) = forecast_surfaces(own, start(), "new", [ANNOTATE])
+    assert without.before is None
+    assert beside.before is not None
+    error = without.draws.std(axis=0) / 20
+    assert (np.abs(beside.before - without.mean_table())[6:] < 4 * error[6:]).all()
+    assert (beside.mean_table()[6:12] > beside.before[6:12] + 0.05).all()  # up to 6,000 labels
+
+
 def test_without_labels_or_texts_there_is_nothing_but_the_floor():
     seen = gather(others(), FACTS)
     annotate, distill = forecast_surfaces(seen, start(), "new", [ANNOTATE, DISTILL])

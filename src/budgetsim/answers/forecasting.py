@@ -25,7 +25,7 @@ from budgetsim.store.fits import load_forecast
 from budgetsim.store.location import StorePaths, package_data
 
 FORECAST: Final = "other-tasks"  # the evidence set of a forecast
-METHOD: Final = "process-2"
+METHOD: Final = "process-3"
 FEW_TASKS: Final = 3  # that ran a route before it is offered for another
 N_DRAWS: Final = 400
 _LABELS, _TEXTS = (300.0, 1000.0, 3000.0), (10_000.0, 100_000.0)  # where the answer's certainty is told

@@ -118,15 +118,23 @@ _FAMILIES: Final = (
 
 
 def family_of(route: Route) -> str:
-    """Learners that are alike: word counts, frozen encoders, fine-tuned ones, those that start warm, T5s.
+    """Learners that are alike, whoever teaches them: word counts, frozen encoders, fine-tuned ones, warm ones, T5s.
 
     >>> family_of(Route(strategy="annotate", student="logistic-tfidf"))
     'counts'
     >>> family_of(Route(strategy="distill", student="t5-v1_1-small", teacher="t5-v1_1-xxl"))
-    'distill t5'
+    't5'
     """
-    family = next((family for part, family in _FAMILIES if part in route.student), "tuned")
-    return family if route.strategy == "annotate" else f"{route.strategy} {family}"
+    return next((family for part, family in _FAMILIES if part in route.student), "tuned")
+
+
+def scatter_of(family: str) -> str:
+    """One of `process.SCATTERS`: learners whose runs scatter alike.
+
+    >>> scatter_of("counts"), scatter_of("warm")
+    ('cheap', 'tuned')
+    """
+    return {"counts": "cheap", "frozen": "cheap", "t5": "t5"}.get(family, "tuned")
 
 
 def learner_of(route: Route) -> str:

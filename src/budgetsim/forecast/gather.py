@@ -10,8 +10,17 @@ import numpy as np
 
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Ran, Route
-from budgetsim.forecast.facts import LLM, RUNS_IN_A_ROW, Facts, family_of, is_usable, learner_of, with_floor
-from budgetsim.forecast.process import CENTRE, Cells
+from budgetsim.forecast.facts import (
+    LLM,
+    RUNS_IN_A_ROW,
+    Facts,
+    family_of,
+    is_usable,
+    learner_of,
+    scatter_of,
+    with_floor,
+)
+from budgetsim.forecast.process import CENTRE, SCATTERS, Cells
 from budgetsim.forecast.scale import to_scale
 
 
@@ -80,6 +89,7 @@ def place(designs: Sequence[tuple[str, Route, float, float]], names: Names) -> C
         np.array([_size(r, n, u) for _, r, n, u in designs], dtype=np.float64).reshape(-1, 2),
         np.array([f.traits for f in facts], dtype=np.float64).reshape(-1, n_traits),
         np.array([f.floor for f in facts], dtype=np.float64),
+        np.array([SCATTERS.index(scatter_of(family_of(r))) for _, r, *_ in designs], dtype=np.float64),
     )
 
 
