@@ -353,7 +353,7 @@ def test_of_cheap_students_that_reach_a_target_the_cheapest_is_told_if_it_is_che
     (line,) = [
         n for n in text(goal_page(GOAL, CHOICES, CARD, "c", several, alone=False)).splitlines() if "for less" in n
     ]
-    assert line.startswith("Note: Least reaches 55.0 from 90 labels ($300")
+    assert line.startswith("Least reaches 55.0 from 90 labels ($300")  # right below the headline, no note
     assert "for less" not in text(goal_page(GOAL, CHOICES, CARD, "c", [rival(90.0, 700.0)], alone=False))
 
 

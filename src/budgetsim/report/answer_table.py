@@ -77,12 +77,13 @@ def allocation_table(
     roles[0] = "best"
     cells = [row.cells for row in rows] + [_infeasible_cells(entry) for entry in answer.infeasible]
     headings = _headings(facts, cells, explain=explain)
+    carried = {name for name in _COUNTS if best.cells.get(name, "-") != "-"}  # the advice needs them
     return Table(
         title="",
         headings=headings,
         rows=tuple(tuple(row.get(h, "-") for h in headings) for row in cells),
         text_columns=frozenset({0, len(headings) - 1}),
-        optional=_OPTIONAL,
+        optional=tuple(name for name in _OPTIONAL if name not in carried),
         roles=roles,
     )
 
