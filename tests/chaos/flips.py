@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,10 @@ from chaos.acts import ACTS, content, copy, litter, paths_of
 from chaos.children import do, log_beside
 
 
-def run(home: Path, flips: int, rng: random.Random, say: Callable[[str], None]) -> dict[str, Counter[str]]:
-    """A table by kind of file: `told` what was noticed, `done` what made no difference."""
+def run(
+    home: Path, flips: int, seconds: float, rng: random.Random, say: Callable[[str], None]
+) -> dict[str, Counter[str]]:
+    """A table by kind of file, for so many seconds at most: `told` what was noticed, `done` what made no difference."""
     own, log = home / "flips", log_beside("flips-log")
     (measure,) = (act for act in ACTS if act.measures)
 
@@ -32,7 +35,10 @@ def run(home: Path, flips: int, rng: random.Random, say: Callable[[str], None]) 
         file for file in (own / "start").rglob("*") if file.is_file() and file.stat().st_size and file.suffix != ".lock"
     )
     tables: dict[str, Counter[str]] = {}
+    ends = time.monotonic() + seconds
     for _ in range(flips):
+        if time.monotonic() > ends:
+            break
         file = rng.choice(files)
         name = file.relative_to(own / "start")
         copy(own / "start", own / "here")

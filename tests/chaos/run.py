@@ -177,7 +177,7 @@ def trials(
             )
         ]
     if kind == "flips":
-        return [("a bit flipped", flips.run(home, words.flips, rng, say))]
+        return [("a bit flipped", flips.run(home, words.flips, words.minutes * 60, rng, say))]
     acts = [act for act in ACTS if act.name in words.acts]
     if any(act.measures for act in acts):
         import sklearn.linear_model  # noqa: F401 - once, before the children

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -230,7 +231,7 @@ def _connect(database: Path, config: dict[str, str], *, wait_seconds: float) -> 
         try:
             return _quiet(duckdb.connect(str(database), read_only=True, config=dict(config)))
         except duckdb.Error as error:
-            if "lock" not in str(error).lower():
+            if not re.search(r"\block\b", str(error), re.IGNORECASE):  # that of a damaged *block* is no lock
                 raise StoreError(
                     f"{database} cannot be opened as a DuckDB file ({_first_line(error)}). Move it away "
                     f"and run `budgetsim store rebuild`: the text files beside it hold everything."
