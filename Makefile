@@ -59,7 +59,7 @@ test-engines: $(VENV)/.ready  ## a real Ray cluster and, as root where Slurm is 
 mutate: $(VENV)/.ready  ## change one thing at a time in a copy: which of the kept mutations does no test notice?
 	$(BIN)/python tools/mutate.py
 
-docs: $(VENV)/.ready  ## refresh docs/cli.md and what commands print in README.md and docs/*.md; other-*.md anew
+docs: $(VENV)/.ready  ## refresh docs/reference/cli.md and what commands print in README.md and docs/; docs/paper/other-*.md anew
 	$(BIN)/python tools/docs/refresh.py
 	$(BIN)/python tools/docs/other_models.py
 	$(BIN)/python tools/docs/other_prices.py
@@ -68,7 +68,7 @@ site: $(VENV)/.ready  ## the documentation site into build/site; a dead link sto
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt zensical
 	$(BIN)/python tools/docs/website.py
 
-paper: $(VENV)/.ready  ## docs/paper.md anew: 200 fits, 5 minutes
+paper: $(VENV)/.ready  ## docs/paper/claims.md anew: 200 fits, 5 minutes
 	$(BIN)/python tools/docs/paper.py
 
 rebuild: $(VENV)/.ready  ## the database and the fits anew from the text files

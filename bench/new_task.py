@@ -26,14 +26,15 @@ sys.path.insert(0, str(ROOT / "bench" / "studies"))
 
 from scoring import crps, print_table  # noqa: E402
 
-from budgetsim.answers.evidence import Evidence, load_evidence, load_known, task_fit  # noqa: E402
+from budgetsim.answers.evidence import Evidence, load_evidence, task_fit  # noqa: E402
 from budgetsim.answers.forecasting import Known  # noqa: E402
+from budgetsim.answers.forecasting import known as gather_known  # noqa: E402
 from budgetsim.answers.pricing import Pricing, priced_option  # noqa: E402
 from budgetsim.choosing.optimize import optimize_task  # noqa: E402
 from budgetsim.costs.rates import parse_rates  # noqa: E402
 from budgetsim.data.tasks import TASKS, get_task  # noqa: E402
 from budgetsim.design.arrays import Floats  # noqa: E402
-from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route  # noqa: E402
+from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Measurement, Route  # noqa: E402
 from budgetsim.design.surface import Surface, TaskFit  # noqa: E402
 from budgetsim.fitting.task import fit_task  # noqa: E402
 from budgetsim.forecast.calibrate import calibrate, spread  # noqa: E402
@@ -43,7 +44,10 @@ from budgetsim.forecast.process import Hypers, condition, error_variance, start 
 from budgetsim.forecast.scale import to_score  # noqa: E402
 from budgetsim.forecast.tune import fit_hypers  # noqa: E402
 from budgetsim.forecast.worlds import forecast_surfaces  # noqa: E402
+from budgetsim.store.database import open_reader  # noqa: E402
 from budgetsim.store.location import StorePaths  # noqa: E402
+from budgetsim.store.measurements import load_measurements  # noqa: E402
+from budgetsim.store.query import all_sets  # noqa: E402
 
 STORE = StorePaths(ROOT / "results" / "budgetsim.duckdb")
 BUDGETS = tuple(float(b) for b in np.geomspace(100, 10_000, 8).round())
@@ -137,7 +141,7 @@ def fitted_runs(known: Known, left: Left, routes: Mapping[float, Route], *, alon
     columns: dict[int, Floats] = {}
     for learner in np.unique(seen.cells.learner[left.target]):
         route = routes[float(learner)]
-        rows = [m for m in known.rows if m.route == route and is_usable(m)]
+        rows = [m for m in known.rows if isinstance(m, Measurement) and m.route == route and is_usable(m)]
         cells = np.flatnonzero(left.own & (seen.cells.learner == learner))
         counts = {tuple(np.expm1(seen.cells.x[i]).round().tolist()) for i in cells}
         mine = [m for m in rows if m.task == left.task and (m.n_labels or 0, m.n_unlabeled or 0) in counts]
@@ -346,7 +350,9 @@ def main() -> None:
     parser.add_argument("--hypers", type=Path, help="JSON file that keeps what was fitted for each fold")
     parser.add_argument("--no-fits", action="store_true", help="leave out the fits of own runs: minutes")
     options = parser.parse_args()
-    known = load_known(STORE)
+    load_evidence(STORE, None, tasks=[])  # knows the tasks of one's own
+    with open_reader(STORE.database) as connection:
+        known = gather_known(STORE, load_measurements(connection, all_sets(connection)))
     hypers = fold_hypers(known, options.folds, options.steps, options.hypers)
     scores(known, hypers, fits=not options.no_fits)
     regrets(known, hypers)

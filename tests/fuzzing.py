@@ -14,9 +14,10 @@ import resource
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -213,15 +214,23 @@ def attack(door: str, seed: int, folder: Path) -> tuple[str, str]:
     return "accepted", ""
 
 
-def run(cases: int, seed: int, keep: Path | None = None) -> dict[str, Counter[str]]:
-    """So many cases of every door; failures are written to `keep`."""
-    table: dict[str, Counter[str]] = {}
+def run(
+    cases: int, seed: int, keep: Path | None = None, doors: Sequence[str] = (), minutes: float = math.inf
+) -> dict[str, Counter[str]]:
+    """So many cases of every door, one of each at a time; failures are written to `keep`.
+
+    doors : those that are tried; empty for all
+    minutes : on the clock, after which no more are tried
+    """
+    table: dict[str, Counter[str]] = {door: Counter() for door in doors or DOORS}
+    until = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as folder:
-        for door in DOORS:
-            table[door] = Counter()
-            for case in range(seed, seed + cases):
+        for case in range(seed, seed + cases):
+            for door, counts in table.items():
+                if time.monotonic() > until:
+                    return table
                 outcome, words = attack(door, case, Path(folder))
-                table[door][outcome] += 1
+                counts[outcome] += 1
                 if outcome not in ("accepted", "refused") and keep is not None:
                     keep.mkdir(parents=True, exist_ok=True)
                     (keep / f"{door}-{case}.txt").write_text(f"{outcome}\n{words}", encoding="utf-8", errors="replace")
@@ -234,13 +243,16 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=2000, help="of each door")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for failures")
+    parser.add_argument("--doors", nargs="+", choices=list(DOORS), default=[])
+    parser.add_argument("--minutes", type=float, default=math.inf, help="on the clock, at most")
     words = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    table = run(words.cases, words.seed, words.keep)
+    table = run(words.cases, words.seed, words.keep, words.doors, words.minutes)
     outcomes = ("accepted", "refused", "traceback", "wrong", "slow")
-    print("door".ljust(9), *(name.rjust(10) for name in outcomes))
+    print("door".ljust(9), "tried".rjust(10), *(name.rjust(10) for name in outcomes))
     for door, counts in table.items():
-        print(door.ljust(9), *(str(counts[name]).rjust(10) for name in outcomes))
+        numbers = (counts.total(), *(counts[name] for name in outcomes))
+        print(door.ljust(9), *(str(number).rjust(10) for number in numbers))
     sys.exit(any(counts[name] for counts in table.values() for name in outcomes[2:]))
 
 

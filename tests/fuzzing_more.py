@@ -17,8 +17,9 @@ from budgetsim.errors import InputError
 from budgetsim.labelers.replies import chat_reply, decisions_reply, read_reply, systemone_reply
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
+from budgetsim.store.measurements import load_measurements
 from budgetsim.store.merge import merge
-from budgetsim.store.query import load_catalogue, load_measurements, run_sql
+from budgetsim.store.query import load_catalogue, run_sql
 from budgetsim.store.records import write_shard
 from fuzzing_tools import hurt_text, hurt_value
 from made_runs import STAGES, made_run

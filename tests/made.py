@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import os
+import select
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -94,9 +99,48 @@ def change_spec(spec: RunSpec, **changes: Any) -> RunSpec:
 
 
 def run_cli(*arguments: str, store: Path | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run `budgetsim` as a user would."""
+    """Run `budgetsim` as a user would, in a process of its own that is forked from one that has imported it."""
     environment = {k: v for k, v in os.environ.items() if k != "BUDGETSIM_STORE"}
     if store is not None:
         environment["BUDGETSIM_STORE"] = str(store)
-    command = [str(Path(sys.executable).with_name("budgetsim")), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=120)
+    with TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        asked = {"argv": arguments, "cwd": str(cwd), "env": environment, "out": str(out), "err": str(err)}
+        code = int(_server().ask(json.dumps(asked)))
+        return subprocess.CompletedProcess(arguments, code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+
+class _Server:
+    """`cli_server`, for as long as the tests run."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("cli_server.py"))]
+        path = os.pathsep.join(p for p in sys.path if p)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+        )
+        atexit.register(self.close)
+
+    def ask(self, line: str) -> str:
+        """Its answer, which is to come within two minutes."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], 120)[0]:
+            self._process.kill()
+            _server.cache_clear()
+            raise subprocess.TimeoutExpired(line, 120)
+        return self._process.stdout.readline()
+
+    def close(self) -> None:
+        """End it by the end of its input."""
+        for end in (self._process.stdin, self._process.stdout):
+            if end is not None:
+                end.close()
+        self._process.wait()
+
+
+@cache
+def _server() -> _Server:
+    return _Server()

@@ -38,7 +38,7 @@ def main(tasks: list[str]) -> None:
     workspace = Workspace(StageStore(base.stages.folder, base.stages.device), base.access, part="dev")
     for task in tasks:
         for l2 in PENALTIES:
-            recipe = replace(PRESETS["cpu"], encoder_l2=l2, cheap_l2=l2)
+            recipe = replace(PRESETS["cpu"], l2=l2)
             found = [
                 dev_score(workspace, recipe, task, strategy="annotate", student=student, n_labels=n)
                 for student in ("encoder-lr", "tfidf-lr")

@@ -3,7 +3,7 @@
 For every target, the prior and the growth of the discrepancy come from the others: the prior from
 the tables without it, the growths by the interval score on each other task. Against PCHIP with a
 constant width and a residual bootstrap of the rectified law. revisiting_nsl was used for nothing.
-Writes the reliability diagram to docs/reliability.svg with --picture.
+Writes the reliability diagram to docs/method/reliability.svg with --picture.
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ def main() -> None:
         report(f"the same with one growth for all, leave {title} out", records, single)
         print(f"growth of the discrepancy that serves each task best: {growths}")
     if "--picture" in sys.argv:
-        path = Path(__file__).parents[2] / "docs" / "reliability.svg"
+        path = Path(__file__).parents[2] / "docs" / "method" / "reliability.svg"
         path.write_text(reliability_svg(records, draws), encoding="utf-8")
         print(f"wrote {path.name}")
     report("ours, the frozen default's growths", records, widened(records, DEFAULT.growths))

@@ -18,7 +18,7 @@ from budgetsim.design.points import Measurement, Route
 from budgetsim.fitting.few_texts import N_WAYS
 from budgetsim.fitting.task import fit_task
 from budgetsim.store.database import open_reader
-from budgetsim.store.query import load_measurements
+from budgetsim.store.measurements import load_measurements
 
 STORE = Path(__file__).parents[2] / "results" / "budgetsim.duckdb"
 HIDDEN = {"published": 10_000, "measured-cpu-mini": 500, "measured-cpu-modern": 100}

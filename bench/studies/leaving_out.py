@@ -12,7 +12,7 @@ from scoring import crps, interval_score, print_table
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Measurement
 from budgetsim.fitting.task import fit_task
-from budgetsim.store.query import load_measurements
+from budgetsim.store.measurements import load_measurements
 
 Runs = tuple[Floats, Floats]  # draws of a run at each row left out, (draws, rows), and what came out
 STORE = Path(__file__).parents[2] / "results" / "budgetsim.duckdb"

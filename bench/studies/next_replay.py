@@ -1,7 +1,7 @@
 """Replay: logged runs are hidden and bought one by one; how fast does the choice become right?
 
     python bench/studies/next_replay.py --log FOLDER paper measured fine-tuning surface   # resumable: a line a replay
-    python bench/studies/next_replay.py --log FOLDER --report [--picture]          # tables, docs/next.svg
+    python bench/studies/next_replay.py --log FOLDER --report [--picture]          # tables, docs/method/next-runs.svg
 
 Every replay starts from the same smallest pilot, fits again after every run, and after each chooses
 the plan with the best expected score that the budget pays for. Regret is the best logged score within

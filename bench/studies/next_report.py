@@ -151,7 +151,7 @@ def _right(line: dict) -> bool:
 
 
 def picture(lines: list[dict]) -> None:
-    """docs/next.svg: mean regret against money, a panel a kind of world."""
+    """docs/method/next-runs.svg: mean regret against money, a panel a kind of world."""
     everything = replays(lines)
     kinds = [k for k in KINDS if any(key[0] == k for key in everything)]
     parts = [
@@ -165,7 +165,7 @@ def picture(lines: list[dict]) -> None:
         f'<text x="{30 + 128 * j}" y="282" fill="{colour}">{name}</text>'
         for j, (name, colour) in enumerate(COLOURS.items())
     ]
-    path = Path(__file__).parents[2] / "docs" / "next.svg"
+    path = Path(__file__).parents[2] / "docs" / "method" / "next-runs.svg"
     path.write_text("\n".join([*parts, "</svg>", ""]), encoding="utf-8")
 
 

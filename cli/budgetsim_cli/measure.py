@@ -38,7 +38,9 @@ def measure(
     teacher: Annotated[str | None, typer.Option(help="Teacher; with --strategy.")] = None,
     llm: Annotated[
         str | None,
-        typer.Option(help="Who labels: chat:MODEL, decide:MODEL or simulated:accuracy=0.8; with --strategy."),
+        typer.Option(
+            help="Who labels: chat:MODEL, decide:MODEL, recorded:FILE or simulated:accuracy=0.8; with --strategy."
+        ),
     ] = None,
     llm_url: Annotated[
         str | None,
@@ -116,7 +118,7 @@ def measure(
     from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
-    from budgetsim.measure.ways import check_here, with_way
+    from budgetsim.measure.typed_ways import check_here, with_way
     from budgetsim.store.location import locate
 
     paths = locate(store)
@@ -156,6 +158,7 @@ def measure(
         executor=choose_executor(executor, options, cache, paths),
         leave_out=strategy is None,
         limits=limits,
+        measured=card.utilisation if _on_gpu(recipe, options) else card.cpu_utilisation,
         server=Server.at(llm_url, concurrency=llm_concurrency, per_minute=llm_per_minute),
         purse=open_purse(card, max_cost, limits.usd_per_hour, max(1, n_workers)),
         access=Access(trust_first_use=trust_first_use),
@@ -163,7 +166,7 @@ def measure(
     if strategy is None:
         campaign = cut_to_tasks(campaign, _listen)
     if dry_run:
-        _dry_run(campaign, card, as_json, write_units)
+        _dry_run(campaign, as_json, write_units)
         return
     if way is not None and executor == "local":
         check_here(recipe)
@@ -226,20 +229,24 @@ def _limits(
 
     if card is None:
         return Limits(max_hours=max_hours)
-    device = card.device("gpu" if recipe.preset == "paper" or options.gpus else "cpu")
+    device = card.device("gpu" if _on_gpu(recipe, options) else "cpu")
     usd = float(device.usd_per_device_hour) * max(options.gpus or 1, recipe.devices)
     life = device.mean_hours_between_preemptions
     return Limits(max_hours=max_hours, max_cost_usd=max_cost, usd_per_hour=usd, preempted_every_hours=life)
 
 
-def _dry_run(campaign: Campaign, card: RateCard, as_json: bool, units: Path | None) -> None:
+def _on_gpu(recipe: Recipe, options: ExecutorOptions) -> bool:
+    return recipe.preset == "paper" or bool(options.gpus)
+
+
+def _dry_run(campaign: Campaign, as_json: bool, units: Path | None) -> None:
     from budgetsim.measure.conductor import units_to_do
     from budgetsim.measure.show import dry_run_page, predict_campaign
-    from budgetsim.measure.unit import write_units
+    from budgetsim.measure.unit_files import write_units
 
     if units is not None:
         say(f"{write_units(units_to_do(campaign), units)} units written to {units}.")
-    predicted = predict_campaign(campaign, _listen, card.cpu_utilisation)
+    predicted = predict_campaign(campaign, _listen)
     print_json(predicted) if as_json else print_page(dry_run_page(predicted))
 
 

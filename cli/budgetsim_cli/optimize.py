@@ -209,9 +209,16 @@ def _check_objective(risk: float | None, choose: str) -> tuple[Choose, float]:
         return ("regret", 0.1) if choose == "regret" else ("mean", 0.1)
     if choose == "regret":
         raise InputError("--risk and --choose regret were both given; choose one of them.")
+    return "quantile", check_risk(risk)
+
+
+def check_risk(risk: float) -> float:
+    """A quantile over worlds to choose for."""
+    from budgetsim.errors import InputError
+
     if not 0.01 <= risk <= 0.99:  # 400 worlds tell no more
         raise InputError(f"--risk: found {risk:g}, wanted a share between 0.01 and 0.99, such as 0.1.")
-    return "quantile", risk
+    return risk
 
 
 def _check_question(budget: float | None, target: float | None, chance: float | None) -> None:
@@ -221,6 +228,13 @@ def _check_question(budget: float | None, target: float | None, chance: float | 
         raise InputError("Give --budget, the US dollars to spend, or --target, the score to reach.")
     if budget is not None:
         check_amount(budget, "--budget")
+    check_target(target, chance)
+
+
+def check_target(target: float | None, chance: float | None) -> None:
+    """A score to reach, percent, and the chance of it."""
+    from budgetsim.errors import InputError
+
     if target is None and chance is not None:
         raise InputError("--chance belongs to a --target; add it, or leave --chance out.")
     if target is not None and 0 < target < 1:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from budgetsim_cli.console import check_amount, find_store, print_json, read_rates, say
+from budgetsim_cli.console import amount, check_amount, find_store, print_json, read_rates, say
 from budgetsim_cli.inquiry import Inquiry, check_compute, open_inquiry, read_terms
+from budgetsim_cli.optimize import CHANCE, Chance, Risk, Serve, Target, check_risk, check_target
 from budgetsim_cli.question import Question, takes_question
 
 if TYPE_CHECKING:
@@ -20,10 +21,19 @@ if TYPE_CHECKING:
     from budgetsim.measure import Campaign
     from budgetsim.measure.progress import Progress
     from budgetsim.page.campaign import CampaignState
-    from budgetsim.page.payload import Source
+    from budgetsim.page.payload import Aim, Source
 
 N_RUNS = 10  # of what to measure next
 
+Budget = Annotated[
+    float,
+    typer.Option(
+        "--budget",
+        parser=amount("--budget"),
+        metavar="USD",
+        help="US dollars that the page opens with, e.g. 2000 or 2k.",
+    ),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")]
 WithNext = Annotated[
     bool,
@@ -45,6 +55,7 @@ class _Wish(NamedTuple):
 
     output: Path
     budget: float
+    aim: Aim
     with_next: bool
     refresh_s: int | None
 
@@ -53,7 +64,11 @@ class _Wish(NamedTuple):
 def report(
     question: Question,
     output: Output = Path("report.html"),
-    budget: Annotated[float, typer.Option("--budget", help="US dollars that the page opens with.")] = 2000.0,
+    budget: Budget = 2000.0,
+    risk: Risk = None,
+    target: Target = None,
+    chance: Chance = None,
+    serve: Serve = None,
     with_next: WithNext = True,
     grid: Grid = None,
     watch: Watch = False,
@@ -65,21 +80,32 @@ def report(
     from budgetsim.errors import InputError, StoppedError
 
     check_amount(budget, "--budget", above_zero=True)
+    aim = _aim(risk, target, chance, serve)
     check_place(output, "--output")
     if watch and grid is None:
         raise InputError("--watch follows a campaign; name its grid with --grid.")
     if grid is None:
         inquiry = open_inquiry(question)
         sources = [_source(inquiry, open_to, budget if with_next else None) for open_to in inquiry.tasks]
-        _write(question, inquiry.pricing, sources, _Wish(output, budget, with_next, None), None)
+        _write(question, inquiry.pricing, sources, _Wish(output, budget, aim, with_next, None), None)
         return
-    wish = _Wish(output, budget, False, every if watch else None)
+    wish = _Wish(output, budget, aim, False, every if watch else None)
     campaign = _campaign(question, grid, workers)
     try:
         while not _write_campaign(question, grid, campaign, wish) and watch:
             time.sleep(every)
     except KeyboardInterrupt:
         raise StoppedError(f"No longer watching; {output} stands as it was last seen.") from None
+
+
+def _aim(risk: float | None, target: float | None, chance: float | None, serve: float | None) -> Aim:
+    """What the page opens with besides a budget, checked as `optimize` does."""
+    from budgetsim.page.payload import Aim
+
+    check_target(target, chance)
+    if serve is not None:
+        check_amount(serve, "--serve", above_zero=True)
+    return Aim(None if risk is None else check_risk(risk), target, CHANCE if chance is None else chance, serve)
 
 
 def _source(inquiry: Inquiry, open_to: Choices, budget: float | None) -> Source:
@@ -109,7 +135,7 @@ def _write(
     from budgetsim.page.assemble import page_html
     from budgetsim.page.payload import collect
 
-    payload = collect(sources, pricing, wish.budget, date.today(), campaign)
+    payload = collect(sources, pricing, wish.budget, date.today(), campaign, wish.aim)
     size = write_text(wish.output, page_html(payload), "--output")
     tasks = [source.choices.task.name for source in sources]
     if question.as_json:

@@ -40,6 +40,11 @@ def test_a_larger_budget_takes_the_size_that_is_better_and_a_point_less_may_do()
     assert learner_rows([replace(r, cost_usd=None) for r in CURVE], 1e9) == []
 
 
+def test_no_interval_leaves_what_a_metric_can_be():
+    (row,) = learner_rows([replace(r, score=99.0, sd=3.0) for r in CURVE], 1e6)
+    assert (row.upper, row.score) == (100.0, 99.0)
+
+
 def test_sets_that_people_would_ship_go_before_the_miniature():
     mini = [replace(r, evidence_set="measured-cpu-mini-1", score=99.0) for r in CURVE]
     assert learner_rows([*mini, *CURVE], 500.0)[0].score == 60.0

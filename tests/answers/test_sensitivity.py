@@ -342,7 +342,7 @@ def test_the_command_by_its_schema_and_in_words():
     done = run_cli(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
-    jsonschema.validate(data, json.loads((ROOT / "docs" / "schemas" / "sensitivity.json").read_text()))
+    jsonschema.validate(data, json.loads((ROOT / "docs" / "reference" / "schemas" / "sensitivity.json").read_text()))
     cases = data["tasks"]["stance"]["cases"]
     assert next(c["name"] for c in cases if c["kind"] == "card") == "paper-2023"
     assert len([c for c in cases if c["kind"] == "card"]) >= 5
@@ -355,7 +355,7 @@ def test_the_command_by_its_schema_and_in_words():
 def test_an_indifference_curve_by_the_schema_of_the_frontier():
     done = run_cli("frontier", "--task", "stance", "--points", "3", "--indifference", "55", "--json")
     data = json.loads(done.stdout)
-    jsonschema.validate(data, json.loads((ROOT / "docs" / "schemas" / "frontier.json").read_text()))
+    jsonschema.validate(data, json.loads((ROOT / "docs" / "reference" / "schemas" / "frontier.json").read_text()))
     curve = next(c for c in data["tasks"]["stance"]["indifference"] if c["second"] == "n_unlabeled")
     assert curve["points"]
     assert data["tasks"]["stance"]["points"][-1]["compute_share"] < 0.2

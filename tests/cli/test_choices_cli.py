@@ -10,7 +10,7 @@ from budgetsim.errors import BudgetsimError, InputError, NoEvidenceError
 from budgetsim_cli.main import app
 from made import ROOT
 
-SCHEMA = json.loads((ROOT / "docs" / "schemas" / "optimize.json").read_text())
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "schemas" / "optimize.json").read_text())
 STANCE = (
     "--task",
     "stance",

@@ -14,7 +14,7 @@ import pytest
 from budgetsim.store.database import migrations
 from made import ROOT, run_cli
 
-SCHEMAS = ROOT / "docs" / "schemas"
+SCHEMAS = ROOT / "docs" / "reference" / "schemas"
 
 
 def json_of(*arguments, **more):

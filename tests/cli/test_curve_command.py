@@ -167,7 +167,7 @@ def test_json_keeps_to_its_schema(real):
     for more in ((), ("--target", "0.99"), ("--at", "1234")):
         done = run_cli("curve", str(real), "--json", *more)
         data = json.loads(done.stdout)
-        jsonschema.validate(data, json.loads((ROOT / "docs" / "schemas" / "curve.json").read_text()))
+        jsonschema.validate(data, json.loads((ROOT / "docs" / "reference" / "schemas" / "curve.json").read_text()))
         assert sum(law["weight"] for law in data["laws"]) == pytest.approx(1, abs=1e-3)
         assert all(p["lower"] <= p["value"] <= p["upper"] for p in data["points"])
 

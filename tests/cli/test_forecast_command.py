@@ -47,6 +47,7 @@ def test_the_page_begins_with_what_is_known(home):
     assert first.startswith("Nothing was run on described: forecast from ")
     assert "Which plan: " in first
     assert "which score: within " in first
+    assert "results of the same models on other tasks; nothing of it was run on this task" in result.stdout
 
 
 @pytest.mark.parametrize("words", [["frontier"], ["next"], ["sensitivity", "--budget", "500"]])

@@ -273,7 +273,7 @@ def test_the_terms_as_a_user_types_them(words):
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
-    jsonschema.validate(data, json.loads((ROOT / "docs" / "schemas" / f"{words[0]}.json").read_text()))
+    jsonschema.validate(data, json.loads((ROOT / "docs" / "reference" / "schemas" / f"{words[0]}.json").read_text()))
     task = data["tasks"]["stance"]
     assert any(note.startswith("Days are labels at 100 a day") for note in task["notes"])
     assert ("The days of a run are taken from the deadline" in " ".join(task["notes"])) == (words[0] == "next")

@@ -8,7 +8,7 @@ import budgetsim.data.tasks as tasks
 from budgetsim.data.tasks import TASKS, get_task, known_tasks, register_task
 from budgetsim.errors import InputError
 from budgetsim.store.database import open_reader
-from budgetsim.store.query import load_measurements
+from budgetsim.store.measurements import load_measurements
 from made import ROOT
 
 SHIPPED = [task for task in known_tasks() if task.origin != "custom"]  # what other tests registered is not meant

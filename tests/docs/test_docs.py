@@ -45,14 +45,14 @@ def test_the_python_of_the_readme_runs(monkeypatch):
 
 
 def test_every_command_is_in_the_reference():
-    assert refresh.cli_page() == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run `make docs`"
+    assert refresh.cli_page() == (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8"), "run `make docs`"
 
 
 def test_what_is_said_to_mistyped_input_is_what_the_page_shows(monkeypatch):
     monkeypatch.delenv("BUDGETSIM_STORE", raising=False)
     mistyped = importlib.import_module("mistyped")
     assert len(mistyped.COMMANDS) >= 30
-    shown = (ROOT / "docs" / "typing.md").read_text(encoding="utf-8")
+    shown = (ROOT / "docs" / "reference" / "typing.md").read_text(encoding="utf-8")
     assert mistyped.page() == shown, "run `make docs`"
     assert "Traceback" not in shown
 
@@ -104,7 +104,7 @@ def test_the_citation_is_valid_yaml_with_what_a_citation_needs():
 def test_the_page_of_other_models_is_what_its_script_writes():
     models = importlib.import_module("other_models")
     evidence = budgetsim.load_evidence(budgetsim.StorePaths(ROOT / "results" / "budgetsim.duckdb"))
-    page = (ROOT / "docs" / "other-models.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "paper" / "other-models.md").read_text(encoding="utf-8")
     assert page == models.models_page(evidence) + "\n", "run `make docs`"
 
 
@@ -115,5 +115,5 @@ def test_the_page_of_other_prices_is_what_its_script_writes():
     cards = {
         name: budgetsim.parse_rates(path.read_text(encoding="utf-8"), name) for name, path in example_cards().items()
     }
-    page = (ROOT / "docs" / "other-prices.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "paper" / "other-prices.md").read_text(encoding="utf-8")
     assert page == prices.prices_page(evidence, cards) + "\n", "run `make docs`"

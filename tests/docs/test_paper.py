@@ -68,6 +68,6 @@ def test_a_chance_counts_ties_half():
 
 
 def test_the_page_is_of_these_cells():
-    page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "paper" / "claims.md").read_text(encoding="utf-8")
     assert "221 printed cells" in page
     assert "distilling wins 30 of 32 in print" in page

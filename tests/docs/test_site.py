@@ -22,19 +22,66 @@ assert _SPEC.loader is not None
 site = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(site)
 
-NAV = re.findall(r"^\s+- (?:[^:\n]+: )?([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
-WRITTEN = {"api.md", "schemas.md", *site.OF_ROOT.values()}  # by the tool
+NAV = re.findall(
+    r"^\s+- (?:(?:\"[^\"]+\"|[^:\n]+): )?([\w/-]+\.md)$",
+    (ROOT / "mkdocs.yml").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+OF_ROOT = ("README.md", *site.OF_ROOT)
+START = ("index.md", *(f"start/{name}.md" for name in ("no-compute", "laptop", "gpu-cluster", "reading")))
+JARGON = ("worlds", "regret", "n_unlabeled", "n_labels", "posterior", "draws", "surface", "CRPS", "stage", "allocation")
+
+
+def pages() -> list[Path]:
+    return [*sorted((ROOT / "docs").rglob("*.md")), *(ROOT / name for name in OF_ROOT)]
 
 
 def test_every_page_is_one_click_below_a_tab():
-    pages = {p.name for p in (ROOT / "docs").glob("*.md")}
-    assert set(NAV) == pages | WRITTEN
+    here = {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")}
+    assert set(NAV) == here | set(site.WRITTEN) | set(site.OF_ROOT.values())
     assert len(NAV) == len(set(NAV))
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_relative_links_lead_to_files(page: Path):
+    name = page.relative_to(ROOT).as_posix()
+    targets = [site.target_of(name, m["target"]) for m in site.LINK.finditer(page.read_text(encoding="utf-8"))]
+    assert [t for t in targets if not (ROOT / t).exists()] == []
+    if name != "README.md":  # which is no page of the site: what leads out of the site would be dead there
+        assert [t for t in targets if not t.startswith("docs/") and t not in site.OF_ROOT] == []
+
+
+def test_pages_that_files_of_the_project_name_are_there():
+    """Code, help, other pages; the changelog names what was there at its time."""
+    named = re.compile(r"(?<![\w/.-])(?:docs|examples)/[\w/-]+\.(?:md|svg|json|csv|ipynb)\b")
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT)
+    if listed.returncode:
+        pytest.skip("no git repository: nothing says which files are the project's")
+    kinds = (".py", ".md", ".toml", ".yml", ".yaml", ".ipynb", "Makefile")
+    files = [f for f in listed.stdout.split("\0") if f.endswith(kinds) and not f.startswith("results/")]
+    dead = [
+        (f, name)
+        for f in files
+        if f != "CHANGELOG.md" and (ROOT / f).is_file()
+        for name in named.findall((ROOT / f).read_text(encoding="utf-8"))
+        if not (ROOT / name).exists()
+    ]
+    assert dead == []
+
+
+@pytest.mark.parametrize("name", START)
+def test_the_first_pages_speak_plainly(name: str):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    words = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", text, flags=re.DOTALL)
+    assert [j for j in JARGON if re.search(rf"\b{j}\b", words)] == []
+
+
 def test_links_of_the_project_become_links_of_the_site():
-    text = "[a](docs/fitting.md#how) [b](../ARCHITECTURE.md) [c](https://example.org) ![d](next.svg)"
-    assert site.relinked(text) == "[a](fitting.md#how) [b](architecture.md) [c](https://example.org) ![d](next.svg)"
+    text = "[a](../method/fitting.md#how) [b](../../ARCHITECTURE.md) [c](https://example.org) ![d](next-runs.svg)"
+    assert site.relinked(text, "docs/method/next-runs.md") == (
+        "[a](fitting.md#how) [b](../contributors/architecture.md) [c](https://example.org) ![d](next-runs.svg)"
+    )
+    assert site.relinked("[x](docs/gpu.md)", "CHANGELOG.md") == "[x](../gpu.md)"
 
 
 def test_every_public_name_is_in_the_reference():
@@ -45,7 +92,7 @@ def test_every_public_name_is_in_the_reference():
     assert "budget_usd" in page
 
 
-@pytest.mark.parametrize("name", ["index.md", "page.md", "reading.md"])
+@pytest.mark.parametrize("name", [*START, "guides/report.md", "guides/new-task.md"])
 def test_commands_of_a_page_have_the_options_they_name(name: str):
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     for line in re.findall(r"^budgetsim [^#\n]*", text, re.MULTILINE):

@@ -29,7 +29,7 @@ from budgetsim.fitting.residual import Residual
 from budgetsim.fitting.task import fit_task
 from budgetsim.report.cautions import caution_words
 from budgetsim.store.database import open_reader
-from budgetsim.store.query import load_measurements
+from budgetsim.store.measurements import load_measurements
 from made import ROOT, make_row
 
 STORE = ROOT / "results" / "budgetsim.duckdb"

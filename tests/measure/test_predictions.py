@@ -18,7 +18,7 @@ from budgetsim.data.tasks import get_task
 from budgetsim.design.models import CPU_SHAPES
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER
 from budgetsim.measure import paper, show, worker
-from budgetsim.measure.conductor import Campaign, KindTimes, _by_kind, find_missing
+from budgetsim.measure.conductor import Campaign, KindTimes, _by_kind, find_missing, prepare_estimator
 from budgetsim.measure.crew import CampaignPlan, Crew, _groups
 from budgetsim.measure.estimate import NEWEST, Estimator
 from budgetsim.measure.limits import CLOSING, Limits
@@ -255,6 +255,20 @@ def test_a_campaign_is_predicted_with_each_shared_stage_once(campaign: Campaign)
     assert (counts["finetune_teacher"], counts["soft_label"], counts["train_student"]) == (1, 1, 2)
     assert predicted["wall_hours"] == pytest.approx(predicted["worker_hours"] / 2, abs=1.1e-3)
     assert predicted["cost_usd"] == pytest.approx(3.0 * predicted["worker_hours"], abs=2e-3)
+
+
+def test_a_campaign_takes_first_times_from_what_the_card_says_of_the_device(campaign: Campaign) -> None:
+    """Nothing of its kind was timed here: twice the measured speed, half the predicted seconds."""
+    seconds = []
+    for tflops in (0.1, 0.2):
+        speed = LearnerSpeed(kind="ft", model="x", train_tflops=tflops)
+        told = Utilisation(
+            peak_tflops=0.3, teacher_training=0.5, labelling=0.9, student_training=0.5, measured=(speed,), source="x",
+            as_of="2026-11-30",
+        )  # fmt: skip
+        estimator = prepare_estimator(replace(campaign, measured=told))
+        seconds.append(estimator.base(wanted(model="ft:minilm")))
+    assert seconds[0] == pytest.approx(2 * seconds[1])
 
 
 @pytest.mark.parametrize(("trivial", "moot"), [(59.0, False), (61.0, True)])

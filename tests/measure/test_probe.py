@@ -15,9 +15,10 @@ from budgetsim.errors import InputError
 from budgetsim.measure.probe import FOLDS, folds_of, owned_rows, probe_task, save_probe
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
-from budgetsim.store.merge import seed
-from budgetsim.store.query import load_catalogue, load_measurements
+from budgetsim.store.measurements import load_measurements
+from budgetsim.store.query import load_catalogue
 from made import run_cli
+from made_runs import furnish
 
 pytest.importorskip("sklearn")
 
@@ -49,10 +50,9 @@ def test_more_labels_score_more_and_the_same_probe_gives_the_same_curve(toy):
     assert again.points == toy.points
 
 
-@pytest.mark.slow
 def test_a_probe_is_stored_in_place_of_an_earlier_one_and_answers_no_task(toy, tmp_path):
     paths = StorePaths(tmp_path / "budgetsim.duckdb")
-    seed(paths)
+    furnish(paths)
     with open_reader(paths.database) as connection:
         before = load_catalogue(connection)
     for _ in range(2):
@@ -103,6 +103,22 @@ def test_the_command_prints_curves_a_forecast_and_what_to_do_next(tmp_path):
     assert "Then: budgetsim optimize --task mine" in told.stdout
     after = _width(_simulated(store, tmp_path))
     assert after < before - 5
+    _the_probed_student_is_a_row_of_the_answer(store, tmp_path)
+
+
+def _the_probed_student_is_a_row_of_the_answer(store: Path, folder: Path) -> None:
+    """What was found on one's own labels competes: nothing dearer and worse than it is advised."""
+    card = run_cli("rates", "init", "card.yaml", "--task", "mine", "--usd-per-label", "0.25", store=store, cwd=folder)
+    assert card.returncode == 0, card.stderr
+    words = ("optimize", "--task", "mine", "--budget", "500", "--rates", "card.yaml")
+    told = json.loads(run_cli(*words, "--json", store=store, cwd=folder).stdout)["tasks"]["mine"]
+    (row,) = told["learners"]
+    assert (row["student"], row["n_runs"], row["evidence_set"]) == ("tfidf-lr", 5, "reported-probe-mine-accuracy")
+    assert row["cost_usd"] == pytest.approx(0.25 * row["n_labels"])
+    assert told["advice"]["score"] >= row["score"] - 1
+    page = run_cli(*words, store=store, cwd=folder).stdout
+    assert "probe, 5 folds" in page
+    assert "runs of this task measured" not in page  # none was made
 
 
 def _simulated(store: Path, folder: Path) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -16,14 +17,18 @@ from budgetsim.answers.choices import EVERYTHING, Choices, choices, rivals
 from budgetsim.answers.evidence import Evidence, load_evidence
 from budgetsim.answers.learners import learner_rows
 from budgetsim.answers.pricing import Pricing
+from budgetsim.answers.serving import serving_of
+from budgetsim.choosing.goals import Goal, GoalPlan, reach_target
 from budgetsim.choosing.optimize import TaskAnswer, optimize_task
 from budgetsim.choosing.targets import STOP_WITHIN
 from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import NO_TERMS
 from budgetsim.data.tasks import get_task
+from budgetsim.design.surface import Surface
+from budgetsim.page.packing import UNIT, Packed
 from budgetsim.page.payload import Payload, Source, collect
-from budgetsim.report.advice import headline
+from budgetsim.report.advice import advice_lines, headline
 from budgetsim.store.location import locate
 from budgetsim_cli.console import read_rates
 from made import ROOT
@@ -79,6 +84,24 @@ def random_settings(n: int, seed: int, tasks: tuple[str, ...] = PAPER_TASKS) -> 
     return out
 
 
+def random_aims(n: int, seed: int, tasks: tuple[str, ...] = PAPER_TASKS) -> list[dict[str, Any]]:
+    """Random settings in which something else is asked for than the highest mean: bad luck, a target, serving."""
+    random = np.random.default_rng(seed)
+    out = []
+    for settings in random_settings(n, seed, tasks):
+        floor = 100 * get_task(settings["task"]).constant_score
+        out.append(
+            settings
+            | {
+                "risk": round(float(random.uniform(0.02, 0.6)), 3),
+                "target": round(min(floor + float(random.uniform(0.5, 30)), 99.0), 1),
+                "chance": round(float(random.uniform(0.3, 0.97)), 3),
+                "serve": round(float(np.exp(random.uniform(np.log(1e3), np.log(1e7))))),
+            }
+        )
+    return out
+
+
 def repriced(settings: dict[str, Any]) -> RateCard:
     """The card with the prices of some settings."""
     rates, task, prices = card(), settings["task"], settings["prices"]
@@ -126,7 +149,26 @@ def pricing_of(settings: dict[str, Any]) -> Pricing:
 def answer(folder: Path, settings: dict[str, Any]) -> tuple[Choices, TaskAnswer]:
     """What `optimize` answers under some settings."""
     open_to = choices(evidence(folder), settings["task"], pricing_of(settings), EVERYTHING)
-    return open_to, optimize_task(open_to.task, open_to.options, settings["budget"])
+    return open_to, optimize_as_asked(open_to, settings)
+
+
+def optimize_as_asked(open_to: Choices, settings: dict[str, Any]) -> TaskAnswer:
+    """The answer for the mean, or for the quantile that some settings name."""
+    risk, budget = settings.get("risk"), settings["budget"]
+    if risk is None:
+        return optimize_task(open_to.task, open_to.options, budget)
+    return optimize_task(open_to.task, open_to.options, budget, choose="quantile", level=risk)
+
+
+def as_packed(open_to: Choices, packed: Packed) -> Choices:
+    """The same choices on the draws that the page holds, which are rounded."""
+    return replace(open_to, options=tuple(replace(o, surface=rounded(o.surface, packed.step)) for o in open_to.options))
+
+
+def rounded(surface: Surface, step: int) -> Surface:
+    """A surface with its draws in whole steps and its noise in whole units, as `pack` stores them."""
+    draws = np.rint(surface.draws / (UNIT * step)) * (UNIT * step)
+    return replace(surface, draws=draws, run_noise=np.rint(surface.run_noise / UNIT) * UNIT)
 
 
 def numbers(result: TaskAnswer) -> dict[str, Any]:
@@ -144,6 +186,10 @@ def numbers(result: TaskAnswer) -> dict[str, Any]:
         for a in result.allocations
     }
     stop, shadow = result.stop_here, result.shadow
+    if result.choose == "quantile":
+        for a in result.allocations:
+            assert a.standing is not None
+            plans["|".join(a.route.sort_key)]["worth"] = a.standing.objective
     return {
         "best": "|".join(result.best.route.sort_key),
         "plans": plans,
@@ -153,21 +199,76 @@ def numbers(result: TaskAnswer) -> dict[str, Any]:
     }
 
 
-def first_line(folder: Path, settings: dict[str, Any], open_to: Choices, result: TaskAnswer) -> str:
-    """The advice that `optimize` begins with."""
+def words_of(folder: Path, settings: dict[str, Any], open_to: Choices, result: TaskAnswer) -> list[str]:
+    """What `optimize` says before its table: the advice, what it beats, rests on, was chosen for and changes with."""
     measured = rivals(evidence(folder), settings["task"], pricing_of(settings))
     rows = [learner_rows(measured, result.budget_usd, within) for within in (HAIR, STOP_WITHIN)]
-    return headline(advise(result, *rows), result, open_to.task.metric)
+    advice = advise(result, *rows)
+    return [headline(advice, result, open_to.task.metric), *advice_lines(advice, result, open_to, rows[0])]
 
 
 TOLD = """(a) => ({
   best: a.best.option ? a.best.option.route : "constant|||",
   plans: Object.fromEntries(a.plans.map((p) => [p.option ? p.option.route : "constant|||",
-    { plan: p.plan, usd: p.usd, score: p.score, lower: p.lower, upper: p.upper, days: p.days, pBest: p.pBest }])),
-  stop: a.stop && { usd: a.stop.usd, score: a.stop.score },
+    { plan: p.plan, usd: p.usd, score: p.score, lower: p.lower, upper: p.upper, days: p.days, pBest: p.pBest, worth: 100 * p.worth }])),
+  stop: a.stop && { usd: a.stop.usd, score: 100 * a.stop.worth },
   shadow: a.shadow,
   changes: a.changes.map((c) => [c.price, c.factor, c.route === "constant" ? "constant|||" : c.route]),
 })"""  # the same numbers of the page's own answer
+
+
+GOAL_TOLD = """(g) => {
+  const told = (p) => p && ({ route: p.option ? p.option.route : "constant|||", plan: p.plan, usd: p.usd, score: p.score, chance: p.chance });
+  return { reached: g.reached.map(told), short: g.short.map(told), atBudget: told(g.atBudget), suffices: g.suffices };
+}"""
+SERVING_TOLD = """(task, s, cpu) => ({
+  callers: callersOf(task, s).map((c) => [c.model, c.score, callerMonth(c, s)]),
+  students: learnerRows(rivalsOf(task, s), s.budget).map((r) => [r.student, studentMonth(r.ms_per_text, task, s, cpu)]),
+})"""
+
+
+def goal_numbers(goal: Goal) -> dict[str, Any]:
+    """The numbers of a target that are compared."""
+
+    def told(p: GoalPlan) -> dict[str, Any]:
+        a = p.allocation
+        plan = {name: getattr(a.design, name) for name in a.route.kind.inputs}
+        return {
+            "route": "|".join(a.route.sort_key), "plan": plan, "usd": a.cost_usd, "score": a.score, "chance": p.chance,
+        }  # fmt: skip
+
+    assert goal.at_budget is not None
+    return {
+        "reached": [told(p) for p in goal.reached],
+        "short": [told(p) for p in goal.short],
+        "atBudget": told(goal.at_budget),
+        "suffices": goal.suffices,
+    }
+
+
+def reach(open_to: Choices, settings: dict[str, Any]) -> Goal:
+    """What `optimize --target` answers."""
+    return reach_target(
+        open_to.task, open_to.options, settings["target"], settings["chance"], budget_usd=settings["budget"]
+    )
+
+
+def serving_numbers(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """What `optimize --serve` says: dollars a month of every LLM and measured student."""
+    priced = pricing_of(settings)
+    told = serving_of(evidence(folder), get_task(settings["task"]), priced, settings["serve"])
+    card_cpu, texts = priced.card.cpu, settings["serve"]
+    students = learner_rows(rivals(evidence(folder), settings["task"], priced), settings["budget"])
+    assert card_cpu is not None
+    hour = float(card_cpu.usd_per_device_hour)
+    return {
+        "callers": [
+            [c.model, c.score, None if c.usd_per_text is None else c.usd_per_text * texts] for c in told.callers
+        ],
+        "students": [
+            [r.student, None if r.ms_per_text is None else r.ms_per_text / 3.6e6 * texts * hour] for r in students
+        ],
+    }
 
 
 def compare(told: dict[str, Any], wanted: dict[str, Any], worst: dict[str, float]) -> None:
@@ -177,7 +278,7 @@ def compare(told: dict[str, Any], wanted: dict[str, Any], worst: dict[str, float
     for route, plan in wanted["plans"].items():
         page = told["plans"][route]
         assert page["plan"] == plan["plan"], route
-        for name in ("score", "lower", "upper"):
+        for name in ("score", "lower", "upper", *({"worth"} & plan.keys())):
             worst[name] = max(worst.get(name, 0.0), abs(page[name] - plan[name]))
         assert page["usd"] == pytest.approx(plan["usd"], rel=1e-9, abs=1e-9)
         assert page["days"] == pytest.approx(plan["days"], rel=1e-9) if plan["days"] is not None else True
@@ -186,4 +287,37 @@ def compare(told: dict[str, Any], wanted: dict[str, Any], worst: dict[str, float
         assert told[part] == pytest.approx(wanted[part], rel=1e-6, abs=1e-6)
     assert [c[::2] for c in told["changes"]] == [c[::2] for c in wanted["changes"]]
     assert [c[1] for c in told["changes"]] == pytest.approx([c[1] for c in wanted["changes"]], rel=1e-6)
-    assert all(worst[name] <= 0.05 for name in ("score", "lower", "upper")), worst
+    assert all(worst.get(name, 0.0) <= 0.05 for name in ("score", "lower", "upper", "worth")), worst
+
+
+def compare_goal(told: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Check what the page says of a target against Python on the same draws.
+
+    Plans that reach it are the same. Of those that fall short the chance is: it moves in steps of a world, so that many
+    plans are equally likely, and the last digit of a sum decides which of them is named.
+    """
+    near = {"abs": 0.0051}  # two worlds of 400
+    page, python = told["reached"], wanted["reached"]
+    assert [(p["route"], p["plan"]) for p in page] == [(p["route"], p["plan"]) for p in python]
+    assert [p["chance"] for p in page] == pytest.approx([p["chance"] for p in python], **near)
+    assert [p["usd"] for p in page] == pytest.approx([p["usd"] for p in python], rel=1e-9, abs=1e-9)
+    chances = [{p["route"]: p["chance"] for p in goal["short"]} for goal in (told, wanted)]
+    assert chances[0] == pytest.approx(chances[1], **near)
+    assert told["atBudget"]["chance"] == pytest.approx(wanted["atBudget"]["chance"], **near)
+    assert told["suffices"] == wanted["suffices"]
+
+
+def compare_unrounded(
+    told: dict[str, Any], settings: dict[str, Any], open_to: Choices, worst: dict[str, float]
+) -> None:
+    """Check the page, whose draws are rounded, against what the command line answers from its own draws."""
+    answered = numbers(optimize_as_asked(open_to, settings))
+    for route, plan in answered["plans"].items():
+        worst["quantile"] = max(worst.get("quantile", 0.0), abs(told["plans"][route]["worth"] - plan["worth"]))
+    goal, first = goal_numbers(reach(open_to, settings)), "reached"
+    worst["targets"] = worst.get("targets", 0) + 1
+    if not goal[first] or not told["goal"][first]:
+        worst["reach differs"] = worst.get("reach differs", 0) + (bool(goal[first]) != bool(told["goal"][first]))
+        return
+    page, python = told["goal"][first][0]["usd"], goal[first][0]["usd"]
+    worst["target usd"] = max(worst.get("target usd", 0.0), abs(page - python) / max(python, 1.0))

@@ -19,35 +19,54 @@ from budgetsim.economics.tornado import money_assumptions, tornado
 from budgetsim.page.assemble import WEB
 from budgetsim.page.payload import Payload, Source, collect
 from page.settings import (
+    GOAL_TOLD,
     PAPER_TASKS,
+    SERVING_TOLD,
     TODAY,
     TOLD,
     answer,
+    as_packed,
     card,
     compare,
+    compare_goal,
     evidence,
-    first_line,
     for_page,
+    goal_numbers,
     numbers,
+    optimize_as_asked,
     payload,
+    random_aims,
     random_settings,
+    reach,
+    serving_numbers,
+    words_of,
 )
 
 SCRIPT = f"""
 import {{ readFileSync }} from "node:fs";
 const {{ inflate, unpack }} = await import("{(WEB / "surface.js").as_uri()}");
-const {{ advise, rivalsOf }} = await import("{(WEB / "learners.js").as_uri()}");
-const {{ headline }} = await import("{(WEB / "words.js").as_uri()}");
+const {{ advise, learnerRows, rivalsOf }} = await import("{(WEB / "learners.js").as_uri()}");
+const {{ aimWords, beatenWords, headline }} = await import("{(WEB / "words.js").as_uri()}");
 const {{ optimize, tornado }} = await import("{(WEB / "choose.js").as_uri()}");
+const {{ reachTarget, studentReaching }} = await import("{(WEB / "goals.js").as_uri()}");
+const {{ callersOf, callerMonth, studentMonth }} = await import("{(WEB / "serving.js").as_uri()}");
 const {{ data, packed, settings }} = JSON.parse(readFileSync(0, "utf8"));
 unpack(data.tasks.flatMap((t) => t.surfaces), await inflate(packed), data.step);
 const told = {TOLD};
+const goalTold = {GOAL_TOLD};
+const servingTold = {SERVING_TOLD};
 const of = (s) => [data.tasks.find((t) => t.name === s.task), {{ ...s, days: s.days ?? Infinity }}];
-const line = (task, s, answer) => headline(task, advise(answer, rivalsOf(task, s), s.budget), s.budget);
+const lines = (task, s, answer) => {{
+  const advice = advise(answer, rivalsOf(task, s), s.budget);
+  const below = advice.learner || advice.plan.option ? beatenWords(answer, advice, learnerRows(rivalsOf(task, s), s.budget), s.budget) : [];
+  return [headline(task, advice, s.budget), ...(advice.learner || !advice.plan.option ? [] : aimWords(answer)), ...below];
+}};
 console.log(JSON.stringify(settings.map((given) => {{
   const [task, s] = of(given);
   const answer = optimize(task, s);
-  return {{ ...told(answer), swings: tornado(task, s), line: line(task, s, answer) }};
+  const goal = s.target == null ? null : goalTold(reachTarget(task, s));
+  const serving = s.serve == null ? null : servingTold(task, s, data.card.cpu_usd_per_hour);
+  return {{ ...told(answer), swings: tornado(task, s), lines: lines(task, s, answer), goal, serving }};
 }})));
 """
 
@@ -72,12 +91,31 @@ def test_plans_scores_and_intervals_are_those_of_optimize_under_random_settings(
     assert worst["score"] < 1e-6  # means are stored to 1e-8 beside the rounded draws
 
 
+def test_bad_luck_targets_and_serving_are_worked_out_as_by_optimize(node: str, folder: Path) -> None:
+    """On the page's own draws, which are rounded, by the very same rules: the same plans, whatever is asked for."""
+    asked = random_aims(12, seed=4)
+    page = payload(folder, *dict.fromkeys(s["task"] for s in asked))
+    worst: dict[str, float] = {}
+    for settings, told in zip(asked, in_node(node, page, [for_page(s) for s in asked]), strict=True):
+        open_to = as_packed(answer(folder, settings | {"risk": None})[0], page.packed)
+        compare(told, numbers(optimize_as_asked(open_to, settings)), worst)
+        compare_goal(told["goal"], goal_numbers(reach(open_to, settings)))
+        wanted = serving_numbers(folder, settings)
+        for part in ("callers", "students"):
+            assert [row[:-1] for row in told["serving"][part]] == [row[:-1] for row in wanted[part]]
+            assert [row[-1] for row in told["serving"][part]] == pytest.approx([row[-1] for row in wanted[part]])
+    assert worst["worth"] < 1e-9
+
+
 @pytest.mark.parametrize("task", PAPER_TASKS)
 def test_a_page_of_one_task_begins_with_the_very_words_of_optimize(node: str, folder: Path, task: str) -> None:
     asked = random_settings(5, seed=3, tasks=(task,))
+    asked += random_aims(2, seed=3, tasks=(task,))
     told = in_node(node, payload(folder, task), [for_page(s) for s in asked])
-    wanted = [first_line(folder, s, *answer(folder, s)) for s in asked]
-    assert [page["line"] for page in told] == wanted
+    for settings, page in zip(asked, told, strict=True):
+        first, *others = words_of(folder, settings, *answer(folder, settings))
+        assert page["lines"][0] == first
+        assert [line for line in page["lines"][1:] if line not in others] == []  # what it beats, what it was chosen for
 
 
 @pytest.mark.parametrize("budget", [150.0, 2000.0])

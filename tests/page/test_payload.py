@@ -31,6 +31,7 @@ def test_sliders_start_from_the_terms_and_costs_hold_none_of_them(folder: Path) 
     terms = NO_TERMS._replace(owned_labels=70.0, pool=500, labels_per_day=20.0, deadline_days=9.0, gpus=2)
     told = payload(folder, "stance", pricing=Pricing(card(), terms=terms))
     wanted = {"budget": 2000.0, "owned": 70.0, "maxLabels": None, "pool": 500, "perDay": 20.0, "gpus": 2, "days": 9.0}
+    wanted |= {"risk": None, "target": None, "chance": 0.9, "serve": None}
     assert told.data["settings"] == wanted
     plain = payload(folder, "stance")
     assert [s["cost"] for s in told.data["tasks"][0]["surfaces"]] == [
@@ -53,6 +54,10 @@ def test_cheap_students_are_all_told_and_those_of_the_miniature_are_marked(folde
         (("-o", "."), "--output: . cannot be written"),
         (("-o", "nowhere/r.html"), "--output: nowhere/r.html cannot be written"),
         (("--task", "stanse"), "Did you mean stance?"),
+        (("--risk", "2"), "--risk: found 2, wanted a share between 0.01 and 0.99"),
+        (("--target", "0.6"), "did you mean 60?"),
+        (("--chance", "0.5"), "--chance belongs to a --target"),
+        (("--serve", "lots"), "--serve: found 'lots', wanted an amount"),
         (("--grid", "nothing"), "nothing"),
     ],
 )

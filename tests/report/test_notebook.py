@@ -67,6 +67,7 @@ def test_friends_answer_too():
     assert repr(point).startswith("stance distill: 54.")
     assert repr(point).endswith(" in 90 % of runs)")
     table = budgetsim.curves("stance", store=STORE).to_frame()
+    assert table[table.strategy == "annotate"].n_unlabeled.eq(0).all()  # what it does not take is none, as in the store
     labels = table[table.strategy == "annotate"].sort_values("n_labels")
     assert labels.score.iloc[-1] > labels.score.iloc[0]
     assert (labels.lower <= labels["median"]).all()
@@ -108,7 +109,7 @@ def test_every_result_has_its_dollars_under_a_card_or_a_reason():
 def test_the_notebook_of_the_docs_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.delenv("BUDGETSIM_STORE", raising=False)
-    book = json.loads((ROOT / "docs" / "example.ipynb").read_text(encoding="utf-8"))
+    book = json.loads((ROOT / "examples" / "answer.ipynb").read_text(encoding="utf-8"))
     names: dict[str, object] = {}
     cells = ["".join(c["source"]) for c in book["cells"] if c["cell_type"] == "code"]
     assert len(cells) >= 6

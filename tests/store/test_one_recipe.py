@@ -9,8 +9,8 @@ from pathlib import Path
 from budgetsim.design.identity import canonical_hash
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
+from budgetsim.store.measurements import load_measurements
 from budgetsim.store.merge import merge
-from budgetsim.store.query import load_measurements
 from budgetsim.store.records import RunRecord, write_shard
 from made_runs import STAGES, made_run
 

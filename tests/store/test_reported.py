@@ -9,9 +9,11 @@ import pytest
 from budgetsim.errors import InputError
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
-from budgetsim.store.merge import import_published, read_published_file, seed
+from budgetsim.store.measurements import load_measurements
+from budgetsim.store.merge import import_published, read_published_file
 from budgetsim.store.published import parse_published
-from budgetsim.store.query import load_catalogue, load_measurements
+from budgetsim.store.query import load_catalogue
+from made_runs import furnish
 
 ROOT = Path(__file__).parents[2]
 HEAD = "record_id,set,task,strategy,student,n_labels,seed,metric,score,scale,n_test\n"
@@ -39,10 +41,9 @@ def test_a_wrong_scale_or_set_is_named(row, message):
         parse_published(HEAD + row + "\n", "t.csv")
 
 
-@pytest.mark.slow
 def test_rows_with_a_set_are_kept_apart_and_answer_no_task(tmp_path):
     paths = StorePaths(tmp_path / "budgetsim.duckdb")
-    seed(paths)
+    furnish(paths)
     with open_reader(paths.database) as connection:
         before = load_catalogue(connection)
     table = tmp_path / "mine.csv"

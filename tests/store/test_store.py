@@ -14,6 +14,7 @@ from budgetsim.errors import InputError, NoEvidenceError, StoreError, StoreLocke
 from budgetsim.store import database
 from budgetsim.store.database import migrate, migrations, open_reader, open_writer, schema_version
 from budgetsim.store.location import StorePaths, locate, package_data
+from budgetsim.store.measurements import load_measurements
 from budgetsim.store.merge import check, import_published, merge, merge_folder, rebuild, seed
 from budgetsim.store.query import (
     choose_evidence,
@@ -21,13 +22,12 @@ from budgetsim.store.query import (
     export_csv,
     load_catalogue,
     load_compute,
-    load_measurements,
     points_frame,
     run_sql,
 )
 from budgetsim.store.records import Score, read_shards, write_shard
 from made import ROOT
-from made_runs import STAGES, made_run
+from made_runs import STAGES, furnish, made_run
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_rebuilding_gives_the_same_rows(paths):
 
 
 def test_check_tells_what_differs(paths):
-    seed(paths)
+    furnish(paths)
     with open_writer(paths.database, paths.lock) as connection:
         connection.execute("DELETE FROM scores WHERE run_id = 'kang2023-001'")
         connection.execute("UPDATE runs SET n_labels = 7 WHERE run_id = 'kang2023-003'")
@@ -164,9 +164,8 @@ def shell(database, *, read_only):
     return process
 
 
-@pytest.mark.slow
 def test_a_shell_that_reads_blocks_nothing(paths):
-    seed(paths)
+    furnish(paths)
     with shell(paths.database, read_only=True) as holder:
         write_shard(paths.runs, made_run(), STAGES)
         assert merge(paths).added["runs"] == 1
@@ -176,7 +175,7 @@ def test_a_shell_that_reads_blocks_nothing(paths):
 
 def test_a_shell_that_writes_delays_the_merge_and_is_named_and_readers_go_on(paths):
     """The run's file is safe, the message says who holds the store since when, and the merge goes through later."""
-    seed(paths)
+    furnish(paths)
     before = count(paths, "runs")
     with shell(paths.database, read_only=False) as holder:
         write_shard(paths.runs, made_run(), STAGES)
@@ -191,7 +190,7 @@ def test_a_shell_that_writes_delays_the_merge_and_is_named_and_readers_go_on(pat
 
 
 def test_a_damaged_database_is_no_loss(paths):
-    seed(paths)
+    furnish(paths)
     paths.database.write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreError, match="store rebuild"), open_reader(paths.database):
         pass
@@ -219,7 +218,7 @@ def test_a_query_reads_the_store_and_nothing_else(store, sql):
 
 
 def test_migrations_run_once_and_a_newer_store_is_refused(paths):
-    seed(paths)
+    furnish(paths)
     with open_writer(paths.database, paths.lock) as connection:
         assert schema_version(connection) == migrations()[-1][0]
         migrate(connection)
@@ -277,7 +276,7 @@ def test_evidence_is_chosen_by_name_or_published_first(store):
 
 
 def test_a_table_of_ones_own_is_imported_and_kept_apart(paths, tmp_path):
-    seed(paths)
+    furnish(paths)
     mine = tmp_path / "mine.csv"
     mine.write_text("record_id,task,strategy,student,n_labels,metric,score\nm1,stance,annotate,x,10,f1,40\n")
     assert import_published(paths, mine).added["runs"] == 1
@@ -315,7 +314,7 @@ def test_a_copy_of_the_text_files_makes_the_same_store(store, tmp_path):
 
 
 def test_what_cannot_be_merged_leaves_nothing_behind(paths, tmp_path):
-    seed(paths)
+    furnish(paths)
     before = sorted(p.name for p in paths.evidence.iterdir())
     clash = tmp_path / "clash.csv"
     clash.write_text("record_id,task,strategy,student,n_labels,metric,score\nkang2023-001,stance,annotate,x,10,f1,40\n")
@@ -346,6 +345,6 @@ def test_a_foreign_or_newer_database_is_named_and_can_be_replaced(paths):
     ).close()
     with pytest.raises(StoreError, match="has schema 99"), open_reader(paths.database):
         pass
-    seed(StorePaths(paths.folder / "other.duckdb", texts=paths.folder))
+    furnish(StorePaths(paths.folder / "other.duckdb", texts=paths.folder))
     rebuild(paths)
     assert count(paths, "points WHERE source = 'published:kang2023'") == 203

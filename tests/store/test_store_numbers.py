@@ -24,13 +24,13 @@ from budgetsim.store import database
 from budgetsim.store.database import Connection, migrate, migrations, open_reader, open_writer
 from budgetsim.store.fits import fit_path, load_fit, save_fit
 from budgetsim.store.location import StorePaths, locate
+from budgetsim.store.measurements import load_measurements
 from budgetsim.store.merge import _differences, import_published, merge
 from budgetsim.store.query import (
     choose_evidence,
     kind_of_set,
     load_catalogue,
     load_compute,
-    load_measurements,
     load_scores,
     load_stages,
     related_sets,

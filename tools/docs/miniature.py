@@ -1,4 +1,4 @@
-"""Write docs/miniature.md from the store: `python tools/docs/miniature.py [--store PATH]`.
+"""Write docs/measured/miniature.md from the store: `python tools/docs/miniature.py [--store PATH]`.
 
 Every number and every sentence that names one is computed here; nothing is typed in.
 """
@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=None)
     store = parser.parse_args().store
     with open_reader(locate(store).database) as connection:
-        (ROOT / "docs" / "miniature.md").write_text(page(connection), encoding="utf-8")
+        (ROOT / "docs" / "measured" / "miniature.md").write_text(page(connection), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/typing.md: what is said to input that was nearly typed right, each said by the command itself."""
+"""docs/reference/typing.md: what is said to input that was nearly typed right, each said by the command itself."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def page() -> str:
 def main() -> None:
     """Write the page."""
     os.environ.pop("BUDGETSIM_STORE", None)
-    (ROOT / "docs" / "typing.md").write_text(page(), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "typing.md").write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write docs/other-models.md: `python tools/docs/other_models.py` (seconds).
+"""Write docs/paper/other-models.md: `python tools/docs/other_models.py` (seconds).
 
 Every number and every sentence that names one is computed here; nothing is typed in.
 """
@@ -199,7 +199,7 @@ def relative_cost(teacher: str, student: str) -> tuple[float, float]:
 def main() -> None:
     """Write the page."""
     page = models_page(load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb")))
-    (ROOT / "docs" / "other-models.md").write_text(page + "\n", encoding="utf-8")
+    (ROOT / "docs" / "paper" / "other-models.md").write_text(page + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

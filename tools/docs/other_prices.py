@@ -1,4 +1,4 @@
-"""Write docs/other-prices.md: `python tools/docs/other_prices.py` (half a minute).
+"""Write docs/paper/other-prices.md: `python tools/docs/other_prices.py` (half a minute).
 
 Every number and every sentence that names one is computed here; nothing is typed in.
 """
@@ -328,7 +328,7 @@ def main() -> None:
     """Write the page."""
     evidence = load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"))
     cards = {name: parse_rates(path.read_text(encoding="utf-8"), name) for name, path in example_cards().items()}
-    (ROOT / "docs" / "other-prices.md").write_text(prices_page(evidence, cards) + "\n", encoding="utf-8")
+    (ROOT / "docs" / "paper" / "other-prices.md").write_text(prices_page(evidence, cards) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write docs/paper.md from the store: `python tools/docs/paper.py [--store PATH] [--fits FOLDER]`.
+"""Write docs/paper/claims.md from the store: `python tools/docs/paper.py [--store PATH] [--fits FOLDER]`.
 
 What the paper prints, and beside it what the tool says from fits that never saw the cells in
 question. Every number and every sentence that names one is computed here; nothing is typed in.
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=None)
     parser.add_argument("--fits", type=Path, default=Path(tempfile.gettempdir()) / "budgetsim-paper-fits")
     asked = parser.parse_args()
-    (ROOT / "docs" / "paper.md").write_text(page(asked.store, asked.fits), encoding="utf-8")
+    (ROOT / "docs" / "paper" / "claims.md").write_text(page(asked.store, asked.fits), encoding="utf-8")
 
 
 def page(store: Path | None, fits: Path) -> str:

@@ -1,4 +1,4 @@
-"""Sections of docs/paper.md on pairs of cells: who wins, the LLM, other students and teachers, mixes."""
+"""Sections of docs/paper/claims.md on pairs of cells: who wins, the LLM, other students and teachers, mixes."""
 
 from __future__ import annotations
 

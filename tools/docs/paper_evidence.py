@@ -1,4 +1,4 @@
-"""What docs/paper.md rests on: the printed cells, fits without some of them, and what those fits forecast."""
+"""What docs/paper/claims.md rests on: the printed cells, fits without some of them, and what those fits forecast."""
 
 from __future__ import annotations
 

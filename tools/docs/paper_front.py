@@ -1,4 +1,4 @@
-"""Sections of docs/paper.md on the frontier: who is on it, texts along it, the share of compute, compute models."""
+"""Sections of docs/paper/claims.md on the frontier: who is on it, texts along it, the share of compute, compute models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refresh what commands print in the documentation: docs/cli.md, and the blocks of README.md and docs/*.md.
+"""Refresh what commands print in the documentation: docs/reference/cli.md, and the blocks of README.md and docs/.
 
 `make docs` writes them; the tests compare them. A `console` block holds a command after `$ ` and
 below it what the command prints; an expected refusal shows its message and `[exit CODE]`.
@@ -18,7 +18,7 @@ from pathlib import Path
 import mistyped
 
 ROOT = Path(__file__).parents[2]
-GENERATED = "cli.md"  # written whole
+GENERATED = "reference/cli.md"  # written whole
 REFUSALS = (2, 3, 4)  # bad input, infeasible, no evidence: what a page may show
 BLOCK = re.compile(r"```console\n\$ (?P<command>[^\n]*)\n(?P<output>.*?)```", re.DOTALL)
 
@@ -38,7 +38,7 @@ def run(command: str) -> str:
 
 def pages() -> list[Path]:
     """README.md, then the pages of docs/ that show commands with their output."""
-    written = [p for p in sorted((ROOT / "docs").glob("*.md")) if p.name != GENERATED]
+    written = [p for p in sorted((ROOT / "docs").rglob("*.md")) if p != ROOT / "docs" / GENERATED]
     return [p for p in (ROOT / "README.md", *written) if BLOCK.search(p.read_text(encoding="utf-8"))]
 
 

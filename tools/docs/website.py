@@ -1,6 +1,6 @@
 """Gather the pages of the documentation site and build it with Zensical, strictly: a dead link stops it.
 
-`make site` runs it. Pages of docs/ stay where they are; those of the root of the project are copied beside them, and
+`make site` runs it. Pages of docs/ keep their folders; those of the root of the project are copied beside them, and
 the reference of Python and of the JSON schemas is written from the code.
 """
 
@@ -8,30 +8,55 @@ from __future__ import annotations
 
 import inspect
 import json
+import os.path
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import budgetsim
 
 ROOT = Path(__file__).parents[2]
 SOURCE, STAGED = ROOT / "docs", ROOT / "build" / "site-docs"
-OF_ROOT = {"ARCHITECTURE.md": "architecture.md", "CHANGELOG.md": "changelog.md", "SECURITY.md": "security.md"}
-LINK = re.compile(r"\]\((?P<target>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+OF_ROOT = {
+    "ARCHITECTURE.md": "contributors/architecture.md",
+    "CHANGELOG.md": "reference/changelog.md",
+    "SECURITY.md": "contributors/security.md",
+}
+WRITTEN = ("reference/api.md", "reference/schemas.md")
+LINK = re.compile(r"\]\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
-def relinked(text: str) -> str:
-    """A page with links to files of the project turned to where they lie on the site.
+def target_of(page: str, link: str) -> str:
+    """The file of the project that a relative link of a page leads to.
 
-    >>> relinked("[a](docs/fitting.md#how) [b](../ARCHITECTURE.md) [c](https://example.org) [d](LICENSE)")
-    '[a](fitting.md#how) [b](architecture.md) [c](https://example.org) [d](LICENSE)'
+    >>> target_of("docs/guides/next.md", "../method/fitting.md")
+    'docs/method/fitting.md'
     """
+    return os.path.normpath(PurePosixPath(page).parent / link)
+
+
+def place_of(name: str) -> str:
+    """Where a file of the project lies on the site; those that are not on it stay where they are.
+
+    >>> place_of("docs/guides/next.md"), place_of("ARCHITECTURE.md"), place_of("LICENSE")
+    ('guides/next.md', 'contributors/architecture.md', 'LICENSE')
+    """
+    return OF_ROOT.get(name, name.removeprefix("docs/"))
+
+
+def relinked(text: str, page: str) -> str:
+    """A page of the project with its relative links turned to where their files lie on the site.
+
+    >>> relinked("[a](docs/method/fitting.md#how) [b](https://example.org)", "ARCHITECTURE.md")
+    '[a](../method/fitting.md#how) [b](https://example.org)'
+    """
+    here = PurePosixPath(place_of(page)).parent
 
     def turned(match: re.Match[str]) -> str:
-        target = match["target"].removeprefix("../").removeprefix("docs/")
-        return f"]({OF_ROOT.get(target, target)}{match['anchor'] or ''})"
+        there = place_of(target_of(page, match["target"]))
+        return f"]({os.path.relpath(there, here)}{match['anchor'] or ''})"
 
     return LINK.sub(turned, text)
 
@@ -64,8 +89,8 @@ def _signature(name: str, value: object) -> str:
 
 def schemas_page() -> str:
     """The JSON schemas of what commands print with --json."""
-    parts = ["# JSON schemas\n", "What commands print with `--json`. The files lie in `docs/schemas/`.\n"]
-    for path in sorted((SOURCE / "schemas").glob("*.json")):
+    parts = ["# JSON schemas\n", "What commands print with `--json`. The files lie in `docs/reference/schemas/`.\n"]
+    for path in sorted((SOURCE / "reference" / "schemas").glob("*.json")):
         keys = json.loads(path.read_text(encoding="utf-8")).get("properties", {})
         parts.append(
             f"## {path.stem}\n\n[{path.name}](schemas/{path.name}); at the top: {', '.join(f'`{k}`' for k in keys)}.\n"
@@ -77,12 +102,11 @@ def gather() -> None:
     """Write everything the site is built from."""
     shutil.rmtree(STAGED, ignore_errors=True)
     shutil.copytree(SOURCE, STAGED)
-    for page in STAGED.glob("*.md"):
-        page.write_text(relinked(page.read_text(encoding="utf-8")), encoding="utf-8")
-    for name, place in OF_ROOT.items():
-        (STAGED / place).write_text(relinked((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
-    (STAGED / "api.md").write_text(api_page(), encoding="utf-8")
-    (STAGED / "schemas.md").write_text(schemas_page(), encoding="utf-8")
+    for page in (*SOURCE.rglob("*.md"), *(ROOT / name for name in OF_ROOT)):
+        name = page.relative_to(ROOT).as_posix()
+        (STAGED / place_of(name)).write_text(relinked(page.read_text(encoding="utf-8"), name), encoding="utf-8")
+    for name, text in zip(WRITTEN, (api_page(), schemas_page()), strict=True):
+        (STAGED / name).write_text(text, encoding="utf-8")
 
 
 def main() -> int:

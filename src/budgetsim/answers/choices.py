@@ -306,7 +306,7 @@ def _check_selection(selection: Selection, fit: TaskFit, evidence_set: str) -> N
 def _never_run(evidence: Evidence, fit: TaskFit) -> list[ChoiceNote]:
     if fit.task not in evidence.sets:
         return []
-    names = {m.route.strategy for m in evidence.others(fit.task)} - {s.route.strategy for s in fit.surfaces}
+    names = {d.route.strategy for d in evidence.elsewhere(fit.task)} - {s.route.strategy for s in fit.surfaces}
     return [NeverRun(strategies=tuple(sorted(names)), task=fit.task)] if names else []
 
 

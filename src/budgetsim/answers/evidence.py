@@ -7,17 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from budgetsim.data.tasks import known_tasks
-from budgetsim.design.borrowing import FEW_SIZES
-from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
-from budgetsim.design.points import Measurement, Route
+from budgetsim.design.borrowing import FEW_SIZES, borrowed
+from budgetsim.design.models import CPU_SHAPES
+from budgetsim.design.points import DesignRuns, Measurement, Ran, Route
 from budgetsim.design.surface import TaskFit
 from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import NoEvidenceError
 from budgetsim.store.database import Connection, open_reader
 from budgetsim.store.fits import load_fit, save_fit
 from budgetsim.store.location import StorePaths, package_data, store_option
+from budgetsim.store.measurements import load_designs, load_measurements
+from budgetsim.store.probes import load_probes
 from budgetsim.store.query import (
     CallerRow,
+    Catalogue,
     ComputeRow,
     ScoreRow,
     StageRow,
@@ -28,7 +31,6 @@ from budgetsim.store.query import (
     load_callers,
     load_catalogue,
     load_compute,
-    load_measurements,
     load_scores,
     load_stages,
     related_sets,
@@ -47,8 +49,9 @@ class Evidence:
     paths: StorePaths
     sets: Mapping[str, str]  # task -> evidence set
     measurements: tuple[Measurement, ...]  # of those sets
-    related: tuple[Measurement, ...] = ()  # of every task, in sets of the same kinds: for fits of the others
-    cheap: tuple[ScoreRow, ...]  # of students measured here on labels, whatever their set
+    related: tuple[Measurement, ...] = ()  # of tasks that fits lean on, in sets of the same kinds
+    ran: tuple[DesignRuns, ...] = ()  # designs of every task in sets of the same kinds
+    cheap: tuple[ScoreRow, ...]  # of students measured here on labels, whatever their set; of forecast tasks probes too
     callers: tuple[CallerRow, ...] = ()  # LLMs that answered test items themselves
     compute: tuple[ComputeRow, ...]
     stages: tuple[StageRow, ...] = ()  # of those sets; where a task is forecast, of the others it is forecast from
@@ -88,12 +91,20 @@ class Evidence:
         return [m for m in self.measurements if m.task == task]
 
     def others(self, task: str) -> list[Measurement]:
-        """Rows of other tasks that a fit of this one is made beside: a set of the same kind, the largest, of each.
+        """Rows of other tasks that a fit of this one leans on: all of a task's, in the largest set of the same kind.
 
         raises : NoEvidenceError where there is none on the task
         """
         kind = kind_of_set(self.set_of(task))
         return [m for m in self.related if m.task != task and kind_of_set(m.evidence_set) == kind]
+
+    def elsewhere(self, task: str) -> list[DesignRuns]:
+        """Designs of other tasks, of each in the largest set of the same kind.
+
+        raises : NoEvidenceError where there is none on the task
+        """
+        kind = kind_of_set(self.set_of(task))
+        return [d for d in self.ran if d.task != task and kind_of_set(d.evidence_set) == kind]
 
 
 def load_evidence(
@@ -102,7 +113,7 @@ def load_evidence(
     """Read the store; a store that does not exist is made from the evidence in the package.
 
     name : of the evidence set, or the start of it
-    tasks : those whose measurements are needed, besides rows of others that their fits are made beside; None
+    tasks : those whose measurements are needed, besides rows of others that their fits lean on; None
         for all. `Evidence.rows` of a task that is not among them is empty. One that is named and has no runs, or too
         few for a fit of its own, is forecast from other tasks
     raises : StoreError, StoreLockedError, NoEvidenceError, InputError
@@ -114,25 +125,58 @@ def load_evidence(
 
         register_custom_tasks(paths.folder / "tasks", say)
     with open_reader(paths.database) as connection:
-        catalogue = load_catalogue(connection, CHEAP_STUDENTS)
-        sets = choose_evidence(catalogue, name)
-        needed = {sets[task] for task in (sets if tasks is None else tasks) if task in sets}
-        related = related_sets(catalogue, {kind_of_set(evidence_set) for evidence_set in needed})
-        rows = load_measurements(connection, sorted(needed.union(*related.values())))
-        rows = [m for m in rows if not (is_miniature(m.evidence_set) and m.route.student in CHEAP_STUDENTS)]
-        measured = sorted(s for s in needed if not is_published(s))
-        evidence = Evidence(
-            paths=paths,
-            sets=sets,
-            measurements=tuple(m for m in rows if m.evidence_set == sets.get(m.task) and m.evidence_set in needed),
-            related=tuple(m for m in rows if m.evidence_set in related[m.task]),
-            cheap=tuple(load_scores(connection, list(CPU_SHAPES))),
-            callers=tuple(load_callers(connection)),
-            compute=tuple(load_compute(connection)),
-            stages=tuple(load_stages(connection, measured)) if measured else (),
-        )
+        catalogue = load_catalogue(connection, list(CPU_SHAPES))
+        evidence = _read(connection, paths, catalogue, choose_evidence(catalogue, name), tasks)
         lacking = [task for task in tasks or () if _lacks_runs(evidence, task)]
         return _forecast(connection, evidence, lacking, name) if lacking else evidence
+
+
+def _read(
+    connection: Connection,
+    paths: StorePaths,
+    catalogue: Catalogue,
+    sets: Mapping[str, str],
+    asked: Sequence[str] | None,
+) -> Evidence:
+    """The evidence of some tasks; of others their designs, and the runs of those alone that a fit leans on."""
+    tasks = [task for task in (sets if asked is None else asked) if task in sets]
+    needed = {sets[task] for task in tasks}
+    related = related_sets(catalogue, {kind_of_set(evidence_set) for evidence_set in needed})
+    read = sorted(needed.union(*related.values()))
+    designs = [
+        d
+        for d in load_designs(connection, read)
+        if not _stands_beside(d) and (d.evidence_set in related[d.task] or d.evidence_set == sets.get(d.task))
+    ]
+    measured = sorted(s for s in needed if not is_published(s))
+    evidence = Evidence(
+        paths=paths,
+        sets=sets,
+        measurements=(),
+        ran=tuple(designs),
+        cheap=tuple(load_scores(connection, list(CPU_SHAPES), asked)),
+        callers=tuple(load_callers(connection, asked)),
+        compute=tuple(load_compute(connection)),
+        stages=tuple(load_stages(connection, measured, asked)) if measured else (),
+    )
+    lenders = set[str]().union(*(_lenders(evidence, task) for task in tasks))
+    rows = [m for m in load_measurements(connection, read, sorted({*tasks, *lenders})) if not _stands_beside(m)]
+    return replace(
+        evidence,
+        measurements=tuple(m for m in rows if m.evidence_set == sets.get(m.task) and m.task in tasks),
+        related=tuple(m for m in rows if m.evidence_set in related[m.task] and m.task in lenders),
+    )
+
+
+def _lenders(evidence: Evidence, task: str) -> set[str]:
+    """Other tasks of which a fit of this one can see a row."""
+    own = [d for d in evidence.ran if d.task == task and d.evidence_set == evidence.sets[task]]
+    return {d.task for d in borrowed(own, evidence.elsewhere(task))}
+
+
+def _stands_beside(m: Ran) -> bool:
+    """Whether a result of the miniature's sets is of a cheap student, which stands beside the answer."""
+    return is_miniature(m.evidence_set) and m.route.student not in CPU_SHAPES
 
 
 def _lacks_runs(evidence: Evidence, task: str) -> bool:
@@ -155,7 +199,7 @@ def load_known(paths: StorePaths, say: Say = lambda _: None) -> Known:
 
     load_evidence(paths, None, say, [])  # makes the store and registers tasks of one's own
     with open_reader(paths.database) as connection:
-        return known(paths, load_measurements(connection, all_sets(connection)))
+        return known(paths, load_designs(connection, all_sets(connection), with_scores=True))
 
 
 def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], kinds: str | None) -> Evidence:
@@ -167,13 +211,16 @@ def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], 
 
     catalogue = load_catalogue(connection)
     measured = sorted({n for counts in catalogue.values() for n in counts if not (is_published(n) or is_miniature(n))})
-    rows = load_measurements(connection, all_sets(connection))
+    rows = load_designs(connection, all_sets(connection), with_scores=True)
     facts = known(evidence.paths, rows, tasks)
     store = store_option(evidence.paths)
     fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds), store=store) for task in tasks}
+    run = {(row.task, row.student) for row in evidence.cheap}
+    probed = [row for row in load_probes(connection, tasks) if (row.task, row.student) not in run]
     return replace(
         evidence,
         sets={**evidence.sets, **dict.fromkeys(fits, FORECAST)},
+        cheap=(*evidence.cheap, *probed),
         stages=tuple(load_stages(connection, measured)),
         forecasts=fits,
     )

@@ -12,8 +12,8 @@ import numpy as np
 from budgetsim.data.tasks import known_tasks
 from budgetsim.design.arrays import Floats
 from budgetsim.design.cautions import FromOtherTasks
-from budgetsim.design.fitkey import rows_hash
-from budgetsim.design.points import Measurement, Route
+from budgetsim.design.fitkey import runs_hash
+from budgetsim.design.points import Ran, Route
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.errors import NoEvidenceError
 from budgetsim.forecast.facts import SHIPPED_TASKS, Facts, facts_of
@@ -37,10 +37,10 @@ class Known:
 
     seen: Seen
     hypers: Hypers
-    rows: tuple[Measurement, ...]
+    rows: tuple[Ran, ...]
 
 
-def known(paths: StorePaths, rows: Sequence[Measurement], extra: Sequence[str] = ()) -> Known:
+def known(paths: StorePaths, rows: Sequence[Ran], extra: Sequence[str] = ()) -> Known:
     """Cells of every task whose facts are known, and the stored hyperparameters, or where their search begins.
 
     rows : of whatever tasks and sets; extra : tasks to forecast that have no row
@@ -61,7 +61,7 @@ def refit(facts: Known, steps: int | None = None) -> Hypers:
     return calibrate.calibrate(seen, likely, calibrate.STEPS if steps is None else steps)
 
 
-def comparable(rows: Sequence[Measurement]) -> list[Measurement]:
+def comparable(rows: Sequence[Ran]) -> list[Ran]:
     """Rows of one metric a task: of reported ones accuracy where there is some; the miniature's are left out."""
     by_task: dict[str, set[str]] = defaultdict(set)
     for m in rows:
@@ -70,14 +70,14 @@ def comparable(rows: Sequence[Measurement]) -> list[Measurement]:
     return [m for m in rows if _metric(m) in ("", best[m.task]) and "-mini-" not in m.evidence_set]
 
 
-def _metric(m: Measurement) -> str:
+def _metric(m: Ran) -> str:
     """Of a reported row, the end of its set's name; "" where a task has one metric."""
     endings = ("balanced-accuracy", "accuracy", "macro-f1", "exact-match", "f1")
     found = next((name for name in endings if m.evidence_set.endswith(f"-{name}")), "")
     return found if m.evidence_set.startswith("reported-") and not m.evidence_set.startswith("reported-probe-") else ""
 
 
-def offered_routes(rows: Sequence[Measurement], task: str, kinds: str | None = None) -> list[Route]:
+def offered_routes(rows: Sequence[Ran], task: str, kinds: str | None = None) -> list[Route]:
     """Routes that other tasks ran in sets that tasks are answered from, and those run on the task itself.
 
     kinds : how the sets' names begin; None for all
@@ -115,7 +115,7 @@ def forecast_fit(facts: Known, task: str, routes: Sequence[Route], *, seed: int 
         task=task,
         evidence_set=FORECAST,
         method=METHOD,
-        rows_hash=rows_hash(facts.rows),
+        rows_hash=runs_hash(facts.rows),
         n_draws=N_DRAWS,
         seed=seed,
         surfaces=surfaces,

@@ -21,7 +21,7 @@ class LearnerRow:
     """What one measured student reaches within a budget: its smallest size that is within a hair of the best.
 
     score : percent, of the curve through all its sizes that never falls (`never_falling`)
-    lower, upper : 90 % interval of one new run; None where no size has two runs
+    lower, upper : 90 % interval of one new run, within 0 and 100; None where no size has two runs
     n_runs : that the score is a mean of, at this size and at those pooled with it
     hours, ms_per_text : as of `Rival`
     n_test : items of the test split, which may be others than those of published scores
@@ -114,8 +114,8 @@ def _row(curve: Sequence[Rival], budget_usd: float, within: float) -> LearnerRow
         n_labels=chosen.n_labels,
         cost_usd=chosen.cost_usd or 0.0,
         score=scores[at],
-        lower=None if spread is None else scores[at] - spread,
-        upper=None if spread is None else scores[at] + spread,
+        lower=None if spread is None else max(scores[at] - spread, 0.0),
+        upper=None if spread is None else min(scores[at] + spread, 100.0),
         n_runs=n_runs,
         n_test=chosen.n_test,
         hours=chosen.hours,

@@ -74,7 +74,7 @@ def allocate(surface: Surface, cost: CostModel, budgets: ArrayLike, *, fine: int
 def best_per_draw(surface: Surface, cost: CostModel, budget: float) -> Floats:
     """What a budget could have reached in each world, had the truth been known: (n_draws,).
 
-    Searched more coarsely, so it is a little below the true optimum (docs/allocating.md); where even
+    Searched more coarsely, so it is a little below the true optimum (docs/method/allocating.md); where even
     that buys nothing, -inf.
     """
     reach = replace(cost, limits={name: max(float(cost.max_units(name, budget)), 0.0) for name in surface.inputs})

@@ -262,12 +262,16 @@ def scaled_hours(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredStage:
-    """A stage that was run: what it was, the size it depends on, and the device-hours it took."""
+    """Stages of one kind and size that were run: what they were, the size they depend on, and the device-hours.
+
+    examples, hours : of all `n_stages` of them
+    """
 
     kind: str
     n: float  # labels of a teacher, texts or labels of a student
     examples: float  # processed, for stages whose hours are proportional to them
     hours: float
+    n_stages: int = 1
 
 
 def measured_hours(stages: Sequence[MeasuredStage], device_class: str) -> Hours | None:
@@ -279,18 +283,18 @@ def measured_hours(stages: Sequence[MeasuredStage], device_class: str) -> Hours 
     student = [s for s in stages if s.kind == "train_student"]
     if not student:
         return None
-    fixed, slope = _line([s.n for s in student], [s.hours for s in student])
+    fixed, slope = _line([s.n for s in student], [s.hours / s.n_stages for s in student], [s.n_stages for s in student])
     encode = _rate(stages, "encode")
-    teacher: dict[float, list[float]] = {}
+    teacher: dict[float, list[MeasuredStage]] = {}
     for s in stages:
         if s.kind == "finetune_teacher":
-            teacher.setdefault(s.n, []).append(s.hours)
+            teacher.setdefault(s.n, []).append(s)
     sizes = tuple(sorted(teacher))
     return Hours(
         model="measured",
         device_class=device_class,
         teacher_n=sizes,
-        teacher_hours=tuple(float(np.mean(teacher[n])) + encode * n for n in sizes),
+        teacher_hours=tuple(_mean_hours(teacher[n]) + encode * n for n in sizes),
         label_text=_rate(stages, "soft_label") + _rate(stages, "llm_label") + (encode if teacher else 0.0),
         train_text=slope,
         train_label=slope,
@@ -305,18 +309,27 @@ def _rate(stages: Sequence[MeasuredStage], kind: str) -> float:
     return sum(s.hours for s in chosen) / examples if examples else 0.0
 
 
-def _line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+def _mean_hours(stages: Sequence[MeasuredStage]) -> float:
+    return sum(s.hours for s in stages) / sum(s.n_stages for s in stages)
+
+
+def _line(x: Sequence[float], y: Sequence[float], weight: Sequence[float]) -> tuple[float, float]:
     """Intercept and slope of least squares, neither below zero.
 
-    >>> _line([1, 2, 3], [3, 5, 7]), _line([1, 2], [4, 2]), _line([1, 2], [0, 5])
+    y, weight : means of so many values at a place; what they scatter there moves no line
+
+    >>> _line([1, 2, 3], [3, 5, 7], [1, 1, 1]), _line([1, 2], [4, 2], [1, 1]), _line([1, 2], [0, 5], [1, 1])
     ((1.0, 2.0), (3.0, 0.0), (0.0, 2.0))
+    >>> _line([1, 1, 3], [2, 4, 7], [1, 1, 1]) == _line([1, 3], [3, 7], [2, 1])
+    True
     """
-    at, hours = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    spread = ((at - at.mean()) ** 2).sum()
-    slope = float(((at - at.mean()) * (hours - hours.mean())).sum() / spread) if spread > 0 else 0.0
-    intercept = float(hours.mean() - slope * at.mean())
+    at, hours, w = (np.asarray(values, dtype=np.float64) for values in (x, y, weight))
+    middle, mean = (w * at).sum() / w.sum(), (w * hours).sum() / w.sum()
+    spread = (w * (at - middle) ** 2).sum()
+    slope = float((w * (at - middle) * (hours - mean)).sum() / spread) if spread > 0 else 0.0
+    intercept = float(mean - slope * middle)
     if slope <= 0:
-        return float(hours.mean()), 0.0
+        return float(mean), 0.0
     if intercept < 0:
-        return 0.0, float((at * hours).sum() / (at * at).sum())
+        return 0.0, float((w * at * hours).sum() / (w * at * at).sum())
     return round(intercept, 12), round(slope, 12)

@@ -9,17 +9,18 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
-from budgetsim.design.points import Measurement
+from budgetsim.design.points import Ran
 from budgetsim.design.strategies import STRATEGIES
 
 FEW_SIZES: Final = 5  # distinct points: with fewer, other tasks are the prior, else the largest group of the kind
 
+T = TypeVar("T", bound=Ran)
 Group = tuple[str | None, str | None, str]  # curve, teacher and student
 
 
-def is_fitted(m: Measurement) -> bool:
+def is_fitted(m: Ran) -> bool:
     """Whether a row stands in a fit: a trained student, every input known and in range, and a teacher that was paid."""
     if m.route.strategy not in STRATEGIES or not m.route.kind.is_trained:
         return False
@@ -28,16 +29,16 @@ def is_fitted(m: Measurement) -> bool:
     return not (m.route.kind.has_teacher and m.n_unlabeled == 0 and m.source.startswith("published"))
 
 
-def borrowed(rows: Sequence[Measurement], others: Sequence[Measurement]) -> list[Measurement]:
+def borrowed(rows: Sequence[Ran], others: Sequence[T]) -> list[T]:
     """The rows of other tasks that a fit of `rows` can depend on, and maybe some more.
 
     A task that itself has few sizes of a student asked about leans on its other students, so it counts whole.
     """
     asked = _asked(rows)
-    by_task: dict[str, list[Measurement]] = defaultdict(list)
+    by_task: dict[str, list[T]] = defaultdict(list)
     for m in others:
         by_task[m.task].append(m)
-    out: list[Measurement] = []
+    out: list[T] = []
     for mine in by_task.values():
         sizes = _sizes(mine)
         leans = any(student in asked and len(at) < FEW_SIZES for (_, _, student), at in sizes.items())
@@ -45,7 +46,7 @@ def borrowed(rows: Sequence[Measurement], others: Sequence[Measurement]) -> list
     return out
 
 
-def _asked(rows: Sequence[Measurement]) -> set[str]:
+def _asked(rows: Sequence[Ran]) -> set[str]:
     """Students of few sizes, and those that were both taught by people and distilled."""
     sizes = _sizes(rows)
     few = {student for (_, _, student), at in sizes.items() if len(at) < FEW_SIZES}
@@ -55,7 +56,7 @@ def _asked(rows: Sequence[Measurement]) -> set[str]:
     return few | {student for student, each in curves.items() if len(each) > 1}
 
 
-def _sizes(rows: Sequence[Measurement]) -> dict[Group, set[tuple[object, ...]]]:
+def _sizes(rows: Sequence[Ran]) -> dict[Group, set[tuple[object, ...]]]:
     """Distinct points of each group of rows that one posterior describes."""
     out: dict[Group, set[tuple[object, ...]]] = defaultdict(set)
     for m in filter(is_fitted, rows):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Final
 
 from budgetsim.design.identity import canonical_hash
-from budgetsim.design.points import Measurement
+from budgetsim.design.points import Measurement, Ran
 
 METHOD: Final = "tempered-8"  # raise the number when the same rows would give another fit
 
@@ -14,6 +16,16 @@ METHOD: Final = "tempered-8"  # raise the number when the same rows would give a
 def rows_hash(rows: Sequence[Measurement], others: Sequence[Measurement] = ()) -> str:
     """Hash of what a fit saw of its rows, and of those of other tasks, whatever their order."""
     return canonical_hash({"rows": _seen(rows), "others": _seen(others)})
+
+
+def runs_hash(rows: Sequence[Ran]) -> str:
+    """Hash of what a forecast saw of some runs, whatever the order of their designs."""
+    seen = sorted(
+        [m.task, m.source, m.evidence_set, *m.route.sort_key, str(m.n_labels), str(m.n_llm_labels),
+         str(m.n_unlabeled), sha256(array("d", m.scores).tobytes()).hexdigest()]
+        for m in rows
+    )  # fmt: skip
+    return canonical_hash({"runs": seen})
 
 
 def _seen(rows: Sequence[Measurement]) -> list[list[str]]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 T5_VOCABULARY: Final = 32128
-CHEAP_STUDENTS: Final = ("tfidf-lr", "encoder-lr", "overlap")  # trained in seconds on a CPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from budgetsim.design.identity import canonical_hash
 from budgetsim.design.strategies import STRATEGIES, Strategy
@@ -200,3 +200,54 @@ class Measurement:
     def inputs(self) -> tuple[float | None, ...]:
         """The counts that the strategy uses, in the order of its axes; None where one is not known."""
         return tuple(getattr(self, name) for name in self.route.kind.inputs)
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Its score alone."""
+        return (self.score,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignRuns:
+    """All runs of one design of one source: counts as of `Measurement`.
+
+    scores : of each run, fractions of the metric; empty where they were not asked for
+    """
+
+    task: str
+    route: Route
+    n_labels: float | None
+    n_llm_labels: float | None
+    n_unlabeled: float | None
+    source: str
+    evidence_set: str
+    n_runs: int
+    scores: tuple[float, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[float | None, ...]:
+        """As of `Measurement`."""
+        return tuple(getattr(self, name) for name in self.route.kind.inputs)
+
+
+class Ran(Protocol):
+    """What a `Measurement` and a `DesignRuns` have in common: something that was run, and what it scored."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def route(self) -> Route: ...
+    @property
+    def n_labels(self) -> float | None: ...
+    @property
+    def n_llm_labels(self) -> float | None: ...
+    @property
+    def n_unlabeled(self) -> float | None: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def evidence_set(self) -> str: ...
+    @property
+    def scores(self) -> tuple[float, ...]: ...
+    @property
+    def inputs(self) -> tuple[float | None, ...]: ...

@@ -68,7 +68,7 @@ TEACHER_RISE: Final = (
 TEXTS: Final = (
     Parameter(
         "half_texts", 200_000.0, 2.0, "log", "unlabelled texts",
-        "moved from 10,000 after a look at four published tasks (docs/fitting.md)",
+        "moved from 10,000 after a look at four published tasks (docs/method/fitting.md)",
     ),
     Parameter("drift", 0.0, 0.3, "linear", "power of N / DRIFT_FROM", "chosen by us: either sign, weak"),
     Parameter("text_slope", 0.7, 0.6, "log", "per e-fold", _SLOPES),

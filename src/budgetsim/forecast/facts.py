@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from budgetsim.data.tasks import Task
-from budgetsim.design.points import Measurement, Route
+from budgetsim.design.points import Ran, Route
 
 KINDS: Final = ("single", "pair", "tagging", "generation", "qa")
 OTHER_CLASSES: Final = 20  # that a task whose answers are no classes counts as
@@ -142,7 +142,7 @@ def learner_of(route: Route) -> str:
     return "|".join((route.strategy, route.teacher or "", route.labeler or "", route.student))
 
 
-def is_usable(m: Measurement) -> bool:
+def is_usable(m: Ran) -> bool:
     """Whether a row's counts are known, and some label or LLM speaks: no curve over log labels begins at none."""
     known = m.route.strategy in ("annotate", "distill") and all(v is not None for v in m.inputs)
     return known and (bool(m.n_labels) or family_of(m.route) == LLM)

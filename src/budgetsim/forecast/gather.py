@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetsim.design.arrays import Floats
-from budgetsim.design.points import Measurement, Route
+from budgetsim.design.points import Ran, Route
 from budgetsim.forecast.facts import (
     LLM,
     RUNS_IN_A_ROW,
@@ -48,7 +48,7 @@ class Seen:
         return Seen(self.cells.pick(keep), self.z[keep], self.n_runs[keep], self.names)
 
 
-def gather(rows: Sequence[Measurement], facts: Mapping[str, Facts]) -> Seen:
+def gather(rows: Sequence[Ran], facts: Mapping[str, Facts]) -> Seen:
     """Cells of all rows whose counts and whose task's facts are known, in a fixed order.
 
     facts : by task; one without a floor gets it from its own rows
@@ -58,10 +58,10 @@ def gather(rows: Sequence[Measurement], facts: Mapping[str, Facts]) -> Seen:
     many: dict[tuple[str, Route, float, float], int] = defaultdict(int)
     runs: dict[tuple[str, Route, float, float], list[float]] = defaultdict(list)
     for m in usable:
-        scores[m.task].append(m.score)
+        scores[m.task] += m.scores
         key = (m.task, m.route, float(m.n_labels or 0), float(m.n_unlabeled or 0))
-        runs[key].append(m.score)
-        many[key] += RUNS_IN_A_ROW.get(m.source, 1)
+        runs[key] += m.scores
+        many[key] += RUNS_IN_A_ROW.get(m.source, 1) * len(m.scores)
     known = {
         name: with_floor(f, scores[name]) for name, f in sorted(facts.items()) if name in scores or f.floor is not None
     }

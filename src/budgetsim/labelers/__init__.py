@@ -10,11 +10,12 @@ from budgetsim.errors import InputError
 from budgetsim.labelers.chat import parse_chat
 from budgetsim.labelers.decide import parse_decide
 from budgetsim.labelers.labeler import Brief, Desk, Labeler, Labels
+from budgetsim.labelers.recorded import Recorded
 from budgetsim.labelers.simulated import SimulatedLabeler
 
 # What a labeler's name begins with -> how the whole name is read.
 LABELERS: Final[Mapping[str, Callable[[str], Labeler]]] = MappingProxyType(
-    {"simulated": SimulatedLabeler.parse, "chat": parse_chat, "decide": parse_decide}
+    {"simulated": SimulatedLabeler.parse, "recorded": Recorded.parse, "chat": parse_chat, "decide": parse_decide}
 )
 
 
@@ -29,8 +30,8 @@ def get_labeler(name: str) -> Labeler:
     kind = name.partition(":")[0]
     if kind not in LABELERS:
         raise InputError(
-            f"There is no labeler {name!r}; write simulated:accuracy=0.8 (0 to 1), or an LLM behind a server: "
-            f"chat:MODEL or decide:MODEL with --llm-url."
+            f"There is no labeler {name!r}; write simulated:accuracy=0.8 (0 to 1), recorded:FILE (labels that "
+            f"were given already), or an LLM behind a server: chat:MODEL or decide:MODEL with --llm-url."
         )
     return LABELERS[kind](name)
 

@@ -20,7 +20,9 @@ from budgetsim.design.arrays import Floats
 from budgetsim.fitting.parameters import Parameter
 from budgetsim.laws.law import Frame, Law, add_floor, at_level, exponent, floor_of, floor_parameter, level
 
-TIGHT: Final = "chosen looking at two public surfaces (docs/fitting.md): what screening cannot tell apart stays small"
+TIGHT: Final = (
+    "chosen looking at two public surfaces (docs/method/fitting.md): what screening cannot tell apart stays small"
+)
 
 
 def product(n_inputs: int) -> Law:

@@ -15,9 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F  # noqa: N812
 
@@ -51,16 +49,6 @@ class StateHead:
         if place not in self._moved:
             self._moved[place] = self.matrix.to(states)
         return self._moved[place]
-
-
-def label_probabilities(logits: NDArray[np.float32], temperature: float) -> torch.Tensor:
-    """Class probabilities at a temperature: (texts, classes) logits to float32 probabilities."""
-    return torch.softmax(torch.from_numpy(logits).float() / temperature, dim=-1)
-
-
-def one_hot(classes: Sequence[int], n_classes: int) -> torch.Tensor:
-    """Certain probabilities of human labels, (rows, classes)."""
-    return F.one_hot(torch.tensor(classes), n_classes).float()
 
 
 def label_loss(logits: torch.Tensor, labels: torch.Tensor, probs: torch.Tensor, head: LabelHead) -> torch.Tensor:
@@ -119,21 +107,26 @@ class StateCache:
         """States of each text, views of the one tensor."""
         return list(torch.split(self.states, [len(s) for s in self.sequences]))
 
-    def save(self, place: Path) -> None:
+    def save(self, place: Path, *, with_matrix: bool = True) -> None:
+        """Write the cache; the matrix, which is large and the teacher's whatever the texts, once for several files."""
         flat = torch.tensor([t for s in self.sequences for t in s], dtype=torch.int32)
         lengths = torch.tensor([len(s) for s in self.sequences], dtype=torch.int32)
-        tensors = {"tokens": flat, "lengths": lengths, "states": self.states, "matrix": self.matrix}
+        tensors = {"tokens": flat, "lengths": lengths, "states": self.states}
+        tensors |= {"matrix": self.matrix} if with_matrix else {}
         save_file(tensors, place, metadata={"scale": repr(self.scale)})
 
     @staticmethod
-    def load(place: Path) -> StateCache:
+    def load(places: Sequence[Path], n_texts: int) -> StateCache:
+        """The first texts of caches that one teacher filled one after the other; the first file holds its matrix."""
         from safetensors import safe_open
 
-        with safe_open(place, framework="pt") as file:
+        with safe_open(places[0], framework="pt") as file:
             scale = float(file.metadata()["scale"])
-        tensors = load_file(place)
-        parts = torch.split(tensors["tokens"].long(), tensors["lengths"].tolist())
-        return StateCache([p.tolist() for p in parts], tensors["states"], tensors["matrix"], scale)
+        held = [load_file(place) for place in places]
+        lengths = [n for tensors in held for n in tensors["lengths"].tolist()][:n_texts]
+        tokens = torch.cat([tensors["tokens"] for tensors in held])[: sum(lengths)].long()
+        states = torch.cat([tensors["states"] for tensors in held])[: sum(lengths)]
+        return StateCache([part.tolist() for part in torch.split(tokens, lengths)], states, held[0]["matrix"], scale)
 
 
 @torch.no_grad()
@@ -193,7 +186,7 @@ def check_label_tokens(first_tokens: Sequence[int], labels: Sequence[str]) -> tu
         if token in seen:
             raise InputError(
                 f"Labels {seen[token]!r} and {label!r} begin with the same token, so soft labels over label words "
-                f"cannot tell them apart. Use a seq2seq teacher (objective `full`), or rename a label."
+                f"cannot tell them apart. Use two seq2seq models of one vocabulary (states), or rename a label."
             )
         seen[token] = label
     return tuple(first_tokens)

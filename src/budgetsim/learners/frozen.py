@@ -12,7 +12,7 @@ import numpy as np
 from budgetsim.data.tasks import Task, TaskKind
 from budgetsim.errors import InputError
 from budgetsim.learners.checks import check_examples, check_kind
-from budgetsim.learners.encoder import LogisticHead
+from budgetsim.learners.encoder import MAX_TOKENS, LogisticHead
 from budgetsim.learners.linear import fit_head, load_head, save_head
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
 from budgetsim.learners.options import split_options
@@ -65,6 +65,13 @@ class Frozen:
 
     def identity(self, how: Training) -> dict[str, object]:
         return {"l2": how.l2, "temperature": how.temperature, "max_tokens": how.max_tokens}
+
+    def identity_alone(self, how: Training) -> dict[str, object] | None:
+        """Of the usual encoder by its short names alone, which said no model and read so many tokens."""
+        if ":" in self.name:
+            return None
+        longer = {} if how.max_tokens == MAX_TOKENS else {"max_tokens": how.max_tokens}
+        return {"l2": how.l2, "kind": self.name, **longer}
 
     def check(self, task: Task) -> None:
         check_kind(self, task)

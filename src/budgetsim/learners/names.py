@@ -7,20 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from budgetsim.design.models import CHEAP_STUDENTS, CPU_SHAPES
+from budgetsim.design.models import CPU_SHAPES
 
 CPU_FAMILY: Final = tuple(CPU_SHAPES)
-ENCODER_TEACHERS: Final = ("minilm-lr",)
-
-
-def is_cheap(student: str) -> bool:
-    """Whether a student trains in seconds without T5."""
-    return student in CHEAP_STUDENTS
-
-
-def is_encoder(teacher: str) -> bool:
-    """Whether a teacher is a classifier on a frozen encoder, not a seq2seq model."""
-    return teacher in ENCODER_TEACHERS
 
 
 def model_id(name: str) -> str:

@@ -35,7 +35,8 @@ class Examples:
     logits : (n, classes) the teacher's, before any temperature; of a tagging (words of all sources, tags), source
         after source; None where all answers are hard
     is_gold : (n,) rows that are taught their hard answer although others are soft
-    states : a seq2seq teacher's states behind its answers (`distill.StateCache`), for a student of its vocabulary
+    states : a seq2seq teacher's states behind its answers (`distill.StateCache`), for a student of its vocabulary; of
+        the rows that are not gold, in order
     """
 
     sources: Sequence[str]
@@ -108,12 +109,15 @@ class Desk:
     """Where a learner works: a folder for its checkpoints, who hears of its steps, and what runs share.
 
     cache : folder for what runs may share (features of a frozen encoder); None keeps nothing
+    pieces : file of the word pieces that learners of a split share, so that one can read another's states; None lets
+        each learn its own
     """
 
     folder: Path
     checkpoint_every: int = 0
     progress: Callable[[int, int], None] | None = None
     cache: Path | None = None
+    pieces: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +243,65 @@ def settled(learner: Learner, how: Training) -> Training:
     """
     temperature = how.temperature or float(getattr(learner, "usual_temperature", USUAL_TEMPERATURE))
     return replace(how, lr=how.lr or learner.usual_lr, l2=how.l2 or learner.usual_l2, temperature=temperature)
+
+
+# What some kinds of learner say besides, and what others leave unsaid
+
+
+def identity_alone(learner: Learner, how: Training) -> dict[str, object] | None:
+    """What a recipe id hashes of a learner that people alone teach, where its kind says it another way than `identity`.
+
+    Kinds whose runs were stored before learners were one protocol say so by `identity_alone`: their runs keep their
+    ids. None for all others.
+    """
+    says = getattr(learner, "identity_alone", None)
+    alone: dict[str, object] | None = None if says is None else says(how)
+    return alone
+
+
+def shares_pieces(learner: Learner) -> bool:
+    """Whether a learner reads by word pieces that are learnt once for a split (`Desk.pieces`): it says so."""
+    return bool(getattr(learner, "shares_pieces", False))
+
+
+def reads_states_of(student: Learner, teacher: Learner) -> bool:
+    """Whether a student can be taught by a teacher's states: both have some, and one vocabulary.
+
+    raises : InputError where a vocabulary cannot be looked at
+    """
+    if "states" not in teacher.gives & student.learns:
+        return False
+    asked: Any = student
+    return bool(asked.has_vocabulary_of(teacher))
+
+
+def signal_between(teacher: Learner, student: Learner, task: Task) -> Signal | None:
+    """The richest signal that a teacher gives and a student learns a task from; None where there is none.
+
+    raises : as `reads_states_of`
+    """
+    if reads_states_of(student, teacher):
+        return "states"
+    both = teacher.gives & student.learns
+    if task.labels and "probabilities" in both and all(task.kind in _soft_kinds(one) for one in (teacher, student)):
+        return "probabilities"
+    return "texts" if "texts" in both else None
+
+
+def check_soft(learner: Learner, task: Task) -> None:
+    """Refuse a task whose class probabilities a learner can neither give nor learn; most can, and do not say.
+
+    raises : InputError saying why
+    """
+    refuse = getattr(learner, "check_soft", None)
+    if refuse is not None:
+        refuse(task)
+
+
+def _soft_kinds(learner: Learner) -> frozenset[TaskKind]:
+    """Kinds of task that a learner has class probabilities of: all that it does, where it does not say."""
+    kinds: frozenset[TaskKind] = getattr(learner, "soft_kinds", learner.kinds)
+    return kinds
 
 
 class Stateless:

@@ -56,8 +56,8 @@ KINDS: Final = (
         "encoder or decoder, fine-tuned", "ft:minilm",
     ),
     Kind(
-        "lm", "lm:MODEL[:shots=K][:lora[=RANK]]", ("classification",), "causal",
-        "language model asked for the label", "lm:smollm2",
+        "lm", "lm:MODEL[:shots=K][:lora[=RANK]]", ("classification", "generation", "qa"), "causal",
+        "language model asked for the label, or for its answer", "lm:smollm2",
     ),
     Kind(
         "ensemble", "ensemble:NAME+NAME", ("classification",), "ensemble", "mean of the probabilities of learners",
@@ -88,6 +88,15 @@ def is_seq2seq(name: str) -> bool:
     (True, False)
     """
     return name.split(":", 1)[0] not in {kind.word for kind in KINDS}
+
+
+def takes_model(word: str) -> bool:
+    """Whether names of a kind hold a model: `WORD:MODEL`.
+
+    >>> takes_model("ft"), takes_model("tfidf-lr")
+    (True, False)
+    """
+    return any(kind.word == word and kind.takes_model for kind in KINDS)
 
 
 def grammar() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,12 +16,12 @@ from budgetsim.learners.checks import check_examples, check_kind
 from budgetsim.learners.finetuned import TRAINS
 from budgetsim.learners.names import CPU_FAMILY, model_id
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
-from budgetsim.learners.protocol import Desk, Effort, Examples, Facts, Probabilities, Signal, Training
+from budgetsim.learners.protocol import Desk, Effort, Examples, Facts, Learner, Probabilities, Signal, Training
 from budgetsim.learners.weights import check_weights, resolve, weigh
 
 if TYPE_CHECKING:
     from budgetsim.learners.codec import Codec
-    from budgetsim.learners.distill import LabelHead, StateHead
+    from budgetsim.learners.distill import LabelHead, StateCache, StateHead
     from budgetsim.learners.finetune import TrainExample
 
 VOCABULARY: Final = 4000  # pieces of the CPU family, which learns its own from the examples' sources
@@ -41,6 +41,7 @@ class Seq2Seq:
     learns: frozenset[Signal] = frozenset({"labels", "probabilities", "texts", "states"})
     gives: frozenset[Signal] = frozenset({"labels", "probabilities", "texts", "states"})
     kinds: frozenset[TaskKind] = frozenset({"classification", "tagging", "generation", "qa"})
+    soft_kinds: frozenset[TaskKind] = frozenset({"classification"})  # tags it writes one after the other
     is_cheap: bool = False
     usual_l2: float = 0.0
     encoders: tuple[str, ...] = ()
@@ -53,23 +54,57 @@ class Seq2Seq:
     def usual_lr(self) -> float:
         return 1e-3
 
+    @property
+    def shares_pieces(self) -> bool:
+        """The CPU family learns the word pieces of a split; checkpoints bring their own."""
+        return self.model in CPU_FAMILY
+
+    def has_vocabulary_of(self, other: Learner) -> bool:
+        """Whether another seq2seq model writes in the tokens that this one reads.
+
+        raises : InputError where a checkpoint's tokenizer cannot be loaded
+        """
+        from budgetsim.learners.codec import checkpoint_codec
+
+        if not isinstance(other, Seq2Seq):
+            return False
+        pair = {self.model, other.model}
+        if len(pair) == 1 or any(pair <= set(family) for family in (CPU_FAMILY, T5_SHAPES)):
+            return True
+        if pair & set(CPU_FAMILY):
+            return False
+        return checkpoint_codec(_target(self.model)).same_as(checkpoint_codec(_target(other.model)))
+
     def identity(self, how: Training) -> dict[str, object]:
         named = {key: getattr(how, key) for key in (*TRAINS, "target_tokens", "lora_rank")}
         return {**named, "vocabulary": VOCABULARY} if self.model in CPU_FAMILY else named
 
     def check(self, task: Task) -> None:
         check_kind(self, task)
-        if self.model not in CPU_FAMILY:
-            weights = resolve(_target(self.model))
-            if weights.gguf is not None:
-                raise InputError(f"{self.model} is a gguf, which is no encoder-decoder here; use lm:{self.model}.")
-            config = check_weights(weights)
-            if not config.get("is_encoder_decoder", True):
-                raise InputError(f"{self.model} is no encoder-decoder; fine-tune it as ft:{self.model}.")
-            from budgetsim.learners.models import SEQ2SEQ
-            from budgetsim.learners.pretrained import check_checkpoint, is_none
+        if self.model in CPU_FAMILY:
+            return
+        weights = resolve(_target(self.model))
+        if self.model in T5_SHAPES and weights.folder is None:
+            return  # the hub has it, and its sizes are known without asking
+        if weights.gguf is not None:
+            raise InputError(f"{self.model} is a gguf, which is no encoder-decoder here; use lm:{self.model}.")
+        config = check_weights(weights)
+        if not config.get("is_encoder_decoder", True):
+            raise InputError(f"{self.model} is no encoder-decoder; fine-tune it as ft:{self.model}.")
+        from budgetsim.learners.models import SEQ2SEQ
+        from budgetsim.learners.pretrained import check_checkpoint, is_none
 
-            check_checkpoint(weights, SEQ2SEQ, is_none)
+        check_checkpoint(weights, SEQ2SEQ, is_none)
+
+    def check_soft(self, task: Task) -> None:
+        """Refuse labels that its first token cannot tell apart, where its tokenizer is here to be asked.
+
+        raises : InputError naming two of them
+        """
+        from budgetsim.learners.codec import checkpoint_codec
+
+        if self.model not in CPU_FAMILY and resolve(_target(self.model)).folder is not None:
+            _first_tokens(checkpoint_codec(_target(self.model)), task)
 
     def facts(self) -> Facts:
         from budgetsim.learners.models import build_meta, parameters
@@ -95,7 +130,7 @@ class Seq2Seq:
 
         self.check(task)
         check_examples(self, task, examples)
-        codec = self._codec(task, examples)
+        codec = self._codec(task, examples, desk.pieces)
         rows, soft = _training_rows(task, examples, codec, how)
         fresh = self._fresh(codec, how.seed)
         model = lora.wrap(fresh, how.lora_rank, how.precision)
@@ -103,16 +138,20 @@ class Seq2Seq:
             model, rows, finetune.Optimisation.of(how), soft=soft, checkpoints=desk.folder / "checkpoints",
             checkpoint_every=desk.checkpoint_every, progress=desk.progress,
         )  # fmt: skip
-        effort = Effort(examples=trained.examples, tokens=trained.tokens, resumed_at=trained.resumed_at)
-        lengths = (how.max_tokens, how.target_tokens)
-        return Seq2SeqFitted(self.name, task, lora.merge(model).eval(), codec, lengths, effort)
+        whole = lora.merge(model).eval()
+        effort = Effort(
+            examples=trained.examples, tokens=trained.tokens, flops=_operations(whole, rows) * trained.tokens,
+            resumed_at=trained.resumed_at,
+        )  # fmt: skip
+        reads = Reads(how.max_tokens, how.target_tokens, how.precision)
+        return Seq2SeqFitted(self.name, task, whole, codec, reads, effort)
 
     def load(self, task: Task, folder: Path, cache: Path | None = None) -> Seq2SeqFitted:
         from budgetsim.learners import models
         from budgetsim.learners.codec import PieceCodec, checkpoint_codec
 
         notes = read_notes(folder, self.name, task)
-        lengths = (int(notes["max_tokens"]), int(notes["target_tokens"]))
+        reads = Reads(int(notes["max_tokens"]), int(notes["target_tokens"]), str(notes["precision"]))
         codec: Codec
         model: Any
         if self.model in CPU_FAMILY:
@@ -120,13 +159,17 @@ class Seq2Seq:
             model = models.load_cpu(self.model, codec.vocab_size, folder)
         else:
             codec, model = checkpoint_codec(str(folder)), models.load_checkpoint(str(folder))
-        return Seq2SeqFitted(self.name, task, models.placed(model), codec, lengths, effort_of(notes))
+        return Seq2SeqFitted(
+            self.name, task, models.placed(model, reads.precision), codec, reads, effort_of(notes)
+        )  # fmt: skip
 
-    def _codec(self, task: Task, examples: Examples) -> Codec:
+    def _codec(self, task: Task, examples: Examples, pieces: Path | None) -> Codec:
         from budgetsim.learners.codec import PieceCodec, checkpoint_codec, train_pieces
 
         if self.model not in CPU_FAMILY:
             return checkpoint_codec(_target(self.model))
+        if pieces is not None:
+            return PieceCodec(pieces.read_bytes(), task.labels)
         texts = [*examples.sources, *([] if task.labels else examples.answers)]
         return PieceCodec(train_pieces(texts, task.labels, VOCABULARY), task.labels)
 
@@ -139,22 +182,31 @@ class Seq2Seq:
 
 
 @dataclass(frozen=True, slots=True)
+class Reads:
+    """The most tokens of a source and of an answer, and the precision that a GPU answers in."""
+
+    max_tokens: int
+    target_tokens: int
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seq2SeqFitted:
-    """A T5 with its codec; lengths are the most tokens of a source and of an answer."""
+    """A T5 with its codec."""
 
     name: str
     task: Task
     model: Any
     codec: Codec
-    lengths: tuple[int, int]
+    reads: Reads
     effort: Effort
 
     def answer(self, sources: Sequence[str]) -> list[str]:
         from budgetsim.learners import evaluate
 
         return evaluate.answer(
-            self.model, self.codec, sources, source_tokens=self.lengths[0], target_tokens=self.lengths[1], batch=BATCH,
-            labels=self.task.labels,
+            self.model, self.codec, sources, source_tokens=self.reads.max_tokens,
+            target_tokens=self.reads.target_tokens, batch=BATCH, labels=self.task.labels,
         )  # fmt: skip
 
     def logits(self, sources: Sequence[str]) -> Probabilities:
@@ -162,23 +214,24 @@ class Seq2SeqFitted:
 
         if not self.task.labels:
             raise InputError(f"{self.task.name} has no labels to give probabilities of; teach by states or by texts.")
-        found = evaluate.first_logits(
-            self.model, self.codec.encode(sources, self.lengths[0]), _first_tokens(self.codec, self.task), batch=BATCH
-        )
+        ids = self.codec.encode(sources, self.reads.max_tokens)
+        found = evaluate.first_logits(self.model, ids, _first_tokens(self.codec, self.task), batch=BATCH)
         return np.asarray(found, dtype=np.float32)
 
     def states(self, sources: Sequence[str]) -> Any:
         from budgetsim.learners.distill import cache_states
 
-        ids = self.codec.encode(sources, self.lengths[0])
-        return cache_states(self.model, ids, max_tokens=self.lengths[1], batch=BATCH)
+        ids = self.codec.encode(sources, self.reads.max_tokens)
+        return cache_states(self.model, ids, max_tokens=self.reads.target_tokens, batch=BATCH)
+
+    def written(self, states: StateCache) -> list[str]:
+        """The texts of the answers behind some states."""
+        return [self.codec.decode(ids) for ids in states.sequences]
 
     def save(self, folder: Path) -> None:
         from budgetsim.learners.codec import CheckpointCodec, PieceCodec
 
-        write_notes(
-            folder, self.name, self.task, self.effort, max_tokens=self.lengths[0], target_tokens=self.lengths[1]
-        )  # fmt: skip
+        write_notes(folder, self.name, self.task, self.effort, **asdict(self.reads))
         self.model.save_pretrained(folder)
         if isinstance(self.codec, PieceCodec):
             (folder / "pieces.model").write_bytes(self.codec.model)
@@ -247,10 +300,23 @@ def _state_rows(
             f"vocabulary. Teach by probabilities (objective `label`) or by texts."
         )
     gold = np.zeros(len(examples), dtype=bool) if examples.is_gold is None else examples.is_gold
-    targets = _targets(task, examples.answers, codec, how)
-    taught = zip(sources, cache.sequences, cache.rows(), targets, gold.tolist(), strict=True)
+    soft = [source for source, sure in zip(sources, gold, strict=True) if not sure]
     rows = [
-        TrainExample(source, target) if sure else TrainExample(source, said, states=states)
-        for source, said, states, target, sure in taught
+        TrainExample(source, said, states=states)
+        for source, said, states in zip(soft, cache.sequences, cache.rows(), strict=True)
     ]
-    return rows, StateHead(cache.matrix, cache.scale, how.temperature)
+    people = [i for i, sure in enumerate(gold) if sure]
+    targets = _targets(task, [examples.answers[i] for i in people], codec, how)
+    rows += [TrainExample(sources[i], target) for i, target in zip(people, targets, strict=True)]
+    return rows, StateHead(cache.matrix.float(), cache.scale, how.temperature)
+
+
+def _operations(model: Any, rows: Sequence[TrainExample]) -> float:
+    """FLOPs per token of training on rows of their mean lengths."""
+    from budgetsim.learners.flops import per_token
+
+    source, target = (
+        round(float(np.mean([len(ids) for ids in lengths])))
+        for lengths in ([row.source for row in rows], [row.target for row in rows])
+    )
+    return per_token(model, source_tokens=source, target_tokens=target, training=True)

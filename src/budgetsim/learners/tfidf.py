@@ -57,6 +57,9 @@ class Tfidf:
     def identity(self, how: Training) -> dict[str, object]:
         return {"l2": how.l2, "temperature": how.temperature}
 
+    def identity_alone(self, how: Training) -> dict[str, object]:
+        return {"l2": how.l2, "kind": NAME}
+
     def check(self, task: Task) -> None:
         check_kind(self, task)
         need_sklearn()

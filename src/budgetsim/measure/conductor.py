@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from budgetsim.costs.rates import Utilisation
 from budgetsim.data.loading import Access
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError, StoreLockedError
@@ -62,6 +63,7 @@ class Campaign:
     server: Server = field(default_factory=Server)  # that labelers ask
     purse: Purse = field(default_factory=Purse)  # that their requests are paid from
     executor: Executor = field(default_factory=LocalExecutor)
+    measured: Utilisation | None = None  # speeds of the device on a card, for what was never timed here
     leave_out: bool = False  # whether runs that the task cannot give are left out instead of refused
 
 
@@ -210,7 +212,8 @@ def _run(campaign: Campaign, listen: Listener, start: float) -> Outcome:
 def prepare_estimator(campaign: Campaign) -> Estimator:
     """What the store's stages say about times."""
     gpu = any(spec.recipe.preset == "paper" for spec in campaign.specs)
-    estimator = Estimator(workers=campaign.workers, gpu=gpu, here=campaign.executor.name == "local")
+    here = campaign.executor.name == "local"
+    estimator = Estimator(workers=campaign.workers, gpu=gpu, here=here, measured=campaign.measured)
     estimator.prime(read_shards(campaign.paths.runs, [])[1])
     return estimator
 

@@ -13,9 +13,7 @@ from budgetsim.costs.rates import RateCard
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.errors import InputError
 from budgetsim.labelers import is_labeler
-from budgetsim.learners.names import is_encoder
 from budgetsim.learners.sizes import Sized, sizes_of
-from budgetsim.measure.lineage import is_taught
 from budgetsim.measure.recipe import TARGET_TOKENS, Recipe
 from budgetsim.measure.spec import RunSpec
 from budgetsim.report.table import Page, Table
@@ -81,7 +79,8 @@ def _gather(specs: Sequence[RunSpec], speed: ModelledSpeed) -> dict[Key, Counted
             if spec.design.n_unlabeled > most.design.n_unlabeled:
                 teachers[one] = spec  # one labelling pass serves every number of texts
     for spec in teachers.values():
-        _add(works, spec, "finetune_teacher", spec.teacher, _teacher_steps(spec), speed.teacher_training)
+        steps = spec.recipe.steps_of_teacher(spec.design.n_labels)
+        _add(works, spec, "finetune_teacher", spec.teacher, steps, speed.teacher_training)
         texts = spec.design.n_unlabeled / spec.recipe.batch
         _add(works, spec, "soft_label", spec.teacher, texts, speed.labelling)
     for spec in specs:
@@ -91,13 +90,6 @@ def _gather(specs: Sequence[RunSpec], speed: ModelledSpeed) -> dict[Key, Counted
         steps = recipe.steps_for(n, recipe.epochs(strategy))
         _add(works, spec, "train_student", spec.route.student, steps, speed.student_training)
     return works
-
-
-def _teacher_steps(spec: RunSpec) -> int:
-    recipe, n = spec.recipe, spec.design.n_labels
-    if is_taught(spec.route):
-        return recipe.steps_of_teacher(n)
-    return 0 if is_encoder(spec.teacher) else recipe.steps_for(n, recipe.epochs_teacher)
 
 
 def _add(works: dict[Key, Counted], spec: RunSpec, kind: str, learner: str, steps: float, share: float) -> None:
@@ -114,7 +106,7 @@ def _add(works: dict[Key, Counted], spec: RunSpec, kind: str, learner: str, step
             steps=steps + (before.steps if before else 0.0),
             share=share,
             trains=kind != "soft_label",
-            rank=sized.rank or (spec.recipe.lora_rank if kind == "finetune_teacher" else 0),
+            rank=sized.rank or (spec.recipe.lora_rank if kind != "soft_label" else 0),
             optimizer=spec.recipe.optimizer,
         )
         works[spec.task, kind, learner] = (n + 1, work)

@@ -9,7 +9,6 @@ from budgetsim.measure.resolve import Run, check_spec
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.stages import PlannedStage, plan_stages
 from budgetsim.measure.stages.evaluate import read_scores
-from budgetsim.measure.stages.tokenise import check_vocabulary
 from budgetsim.measure.stagestore import Stage, Work
 from budgetsim.measure.workspace import Workspace
 from budgetsim.store.records import Score
@@ -30,7 +29,6 @@ def execute(spec: RunSpec, workspace: Workspace) -> Result:
     """
     check_spec(spec, workspace)
     run = Run(spec, workspace)
-    check_vocabulary(run)
     plan = plan_stages(spec, workspace)
     done: dict[str, Stage] = {}
     for planned in plan:

@@ -13,10 +13,15 @@ from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
 from budgetsim.labelers import get_labeler, is_labeler
-from budgetsim.learners.names import is_cheap, is_encoder
-from budgetsim.learners.protocol import USUAL_TEMPERATURE, Learner, Training, settled
+from budgetsim.learners.protocol import (
+    USUAL_TEMPERATURE,
+    Learner,
+    Training,
+    settled,
+    shares_pieces,
+)  # fmt: skip
 from budgetsim.learners.registry import parse_learner
-from budgetsim.measure.lineage import is_taught
+from budgetsim.measure.former import former_identity, objective_of_version_1, without_former_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +50,8 @@ class Recipe:
     precision: str = "fp32"
     temperature: float = USUAL_TEMPERATURE  # 0: each learner's usual one
     gold: bool = False  # distil on the human labels too
-    encoder_l2: float = 1e-3
-    cheap_l2: float = 1e-4
+    l2: float = 0.0  # of linear learners; 0: each one's usual one
+    encoder_tokens: int = 128  # of a text that a frozen encoder reads
     lora_rank: int = 0
     teacher_steps: int = 0  # 0: as many as the student's
     checkpointing: bool = False  # this and the next two say how it is done, not what is computed: in no identity
@@ -57,54 +62,52 @@ class Recipe:
     def identity(self, route: Route) -> dict[str, Any]:
         """The hyper-parameters that a run of this route depends on: what recipe_id hashes."""
         common = {"preset": self.preset, "version": self.version}
-        student = route.student
-        if is_taught(route):
-            return {**common, **self._taught_identity(route)}
-        if is_cheap(student):
-            return {**common, "l2": self.cheap_l2 if student == "tfidf-lr" else self.encoder_l2, "kind": student}
-        own: dict[str, Any] = {**common, **self._training(self.epochs(route.kind)), "lr": self.lr}
-        if route.kind.teacher_stage:
-            own |= {
-                "temperature": self.t5_temperature,
-                "gold": self.gold,
-                "teacher": self.teacher_identity(route.teacher or student),
-            }
-            own |= {"objective": objective_of_version_1(self.preset)} if self.version == 1 else {}
+        return {**common, **(former_identity(self, route) or self._identity(route))}
+
+    def teacher_identity(self, name: str, steps: int) -> dict[str, Any]:
+        """The hyper-parameters that a teacher depends on, whoever is taught: its labels are hard.
+
+        steps : as of `learner_identity`
+        """
+        own = self.learner_identity(name, steps, self.epochs_teacher, teaches=True)
+        own.pop("temperature", None)
         return own
 
-    def teacher_identity(self, teacher: str) -> dict[str, Any]:
-        """The hyper-parameters that a T5 teacher, or one on frozen features, depends on."""
-        if is_encoder(teacher):
-            return {"l2": self.encoder_l2}
-        return {**self._training(self.epochs_teacher), "lr": self.teacher_lr, "lora_rank": self.lora_rank}
-
-    def learner_identity(self, name: str, steps: int, epochs: int) -> dict[str, Any]:
+    def learner_identity(self, name: str, steps: int, epochs: int, *, teaches: bool) -> dict[str, Any]:
         """The hyper-parameters that a learner of any kind depends on.
 
         steps : optimiser steps where they are fixed, 0 where epochs count
         """
         learner = parse_learner(name)
-        own = learner.identity(self.training(learner, steps=steps, target_tokens=self.target_tokens))
+        own = learner.identity(
+            self.training(learner, steps=steps, target_tokens=self.target_tokens, teaches=teaches)
+        )  # fmt: skip
         if not steps and own.pop("steps", None) is not None:
             own["epochs"] = epochs
-        return {**own, "prefix": self.prefix}
+        pieces = {"vocabulary": self.vocabulary} if shares_pieces(learner) else {}
+        return {**own, **pieces, "prefix": self.prefixes(learner)}
+
+    def prefixes(self, learner: Learner) -> bool:
+        """Whether a learner reads the task's name before a text: T5s do, which are told by it what to write."""
+        return self.prefix and "states" in learner.gives
 
     def training(
-        self, learner: Learner, *, steps: int, target_tokens: int, seed: int = 0, precision: str | None = None
-    ) -> Training:
+        self, learner: Learner, *, steps: int, target_tokens: int, teaches: bool, seed: int = 0,
+        precision: str | None = None,
+    ) -> Training:  # fmt: skip
         """The recipe as options of a learner, its usual learning rate and penalty where the recipe has none."""
         how = Training(
             steps=steps,
             batch=self.batch,
-            lr=self.lr,
+            lr=self.teacher_lr if teaches else self.lr,
             warmup_share=self.warmup_share,
             optimizer=self.optimizer,
             scheduler=self.scheduler,
             precision=precision or self.precision,
             temperature=self.temperature,
-            max_tokens=self.source_tokens,
+            max_tokens=self.encoder_tokens if learner.encoders else self.source_tokens,
             target_tokens=target_tokens,
-            l2=0.0,
+            l2=self.l2,
             lora_rank=self.lora_rank,
             seed=seed,
             checkpointing=self.checkpointing,
@@ -112,11 +115,6 @@ class Recipe:
             devices=self.devices,
         )
         return settled(learner, how)
-
-    @property
-    def t5_temperature(self) -> float:
-        """The temperature of T5s, whose stages read it themselves."""
-        return self.temperature or USUAL_TEMPERATURE
 
     def steps_of_teacher(self, n_labels: int) -> int:
         """Optimiser steps of a teacher of any kind."""
@@ -126,8 +124,9 @@ class Recipe:
         """Optimiser steps of a student."""
         return self.steps_for(n_examples, self.epochs(strategy))
 
-    def _taught_identity(self, route: Route) -> dict[str, Any]:
-        own = {"student": self.learner_identity(route.student, self.steps, self.epochs(route.kind))}
+    def _identity(self, route: Route) -> dict[str, Any]:
+        epochs = self.epochs(route.kind)
+        own = {"student": self.learner_identity(route.student, self.steps, epochs, teaches=False)}
         if not route.kind.teacher_stage:
             return own
         return {**own, "gold": self.gold, "teacher": self._taught_by(route.teacher or route.student)}
@@ -136,7 +135,8 @@ class Recipe:
         """An LLM is not trained: what it is asked is in the keys of its stages."""
         if is_labeler(teacher):
             return {"labeler": get_labeler(teacher).name}
-        return self.learner_identity(teacher, self.teacher_steps or self.steps, self.epochs_teacher)
+        steps = self.teacher_steps or self.steps
+        return self.learner_identity(teacher, steps, self.epochs_teacher, teaches=True)
 
     def steps_for(self, n_examples: int, epochs: int) -> int:
         """Optimiser steps over a training set: fixed, or whole epochs."""
@@ -146,17 +146,9 @@ class Recipe:
         """Epochs of the student in a strategy, where steps are not fixed."""
         return self.epochs_distill if strategy.teacher_stage else self.epochs_annotate
 
-    def _training(self, epochs: int) -> dict[str, Any]:
-        names = (
-            "source_tokens", "target_tokens", "prefix", "vocabulary", "batch", "warmup_share", "scheduler",
-            "optimizer", "precision",
-        )  # fmt: skip
-        length = {"steps": self.steps} if self.steps else {"epochs": epochs}
-        return {name: getattr(self, name) for name in names} | length
-
 
 PRESETS: Final[dict[str, Recipe]] = {
-    # Miniature, and called so: what works on a CPU (see docs/miniature.md for how lr and steps were chosen).
+    # Miniature, and called so: what works on a CPU (see docs/measured/miniature.md for how lr and steps were chosen).
     "cpu": Recipe(
         preset="cpu",
         family="mini",
@@ -231,15 +223,6 @@ def get_preset(name: str, **changes: Any) -> Recipe:
     return replace(PRESETS[name], **changes)
 
 
-def objective_of_version_1(preset: str) -> str:
-    """What recipes of version 1 hashed as `objective`: a word of the preset that decided nothing.
-
-    What a teacher's cache holds follows from the teacher, and stands in the record of the stage that made it. The word
-    stays in identities of version 1, so that runs that are stored keep their ids; from version 2 on it is gone.
-    """
-    return "full" if preset == "paper" else "label"
-
-
 def recipe_dict(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain values, for a spec file."""
     return asdict(recipe)
@@ -253,6 +236,7 @@ def recipe_from(values: Mapping[str, Any]) -> Recipe:
     own = dict(values)
     try:
         old = own.pop("objective", None) if own.get("version") == 1 else None
+        own = without_former_fields(own)
         recipe = Recipe(**{**own, "split": SplitRule(**own["split"])})
     except (TypeError, KeyError) as error:
         raise InputError(f"The spec's recipe is not one of this budgetsim ({error}); make it with --dry-run.") from None

@@ -14,11 +14,8 @@ from budgetsim.design.points import Design, Route
 from budgetsim.design.strategies import Strategy
 from budgetsim.errors import InputError
 from budgetsim.labelers import Brief, Labeler, get_labeler, is_labeler
-from budgetsim.learners.names import CPU_FAMILY, ENCODER_TEACHERS, is_cheap, is_encoder
-from budgetsim.learners.overlap import has_overlap_rule
-from budgetsim.learners.protocol import Learner, Signal
+from budgetsim.learners.protocol import Learner, Signal, check_soft, signal_between
 from budgetsim.learners.registry import parse_learner
-from budgetsim.measure.lineage import is_taught
 from budgetsim.measure.recipe import TARGET_TOKENS, Recipe
 from budgetsim.measure.spec import RunSpec
 from budgetsim.measure.workspace import Workspace
@@ -130,9 +127,9 @@ class Run:
         """Longest answer, in tokens."""
         return max(self.recipe.target_tokens, TARGET_TOKENS.get(self.task.name, 0))
 
-    def prefixed(self, rows: Sequence[Row]) -> list[str]:
-        """Texts as the model reads them."""
-        head = f"{self.task.name}: " if self.recipe.prefix else ""
+    def read_by(self, learner: Learner, rows: Sequence[Row]) -> list[str]:
+        """Texts as a learner reads them."""
+        head = f"{self.task.name}: " if self.recipe.prefixes(learner) else ""
         return [head + row.source for row in rows]
 
     # What is said of it
@@ -181,29 +178,6 @@ def _check_pool(spec: RunSpec, pool: TextPool, run: Run) -> None:
 
 
 def _check_models(spec: RunSpec, task: Task, workspace: Workspace) -> None:
-    student, strategy = spec.route.student, spec.strategy
-    if is_taught(spec.route):
-        _check_learners(spec, task, workspace)
-        return
-    if is_cheap(student) and (task.kind != "classification" or strategy.teacher_stage):
-        raise InputError(
-            f"{student} learns hard labels of a classification; {task.name} is {task.kind}, the strategy "
-            f"{strategy.name}. Use a seq2seq student."
-        )
-    if student == "overlap" and not has_overlap_rule(task):
-        raise InputError(f"overlap answers tasks of two texts and two labels; {task.name} is none.")
-    if not strategy.teacher_stage:
-        return
-    if is_encoder(spec.teacher):
-        if not task.labels:
-            raise InputError(
-                f"{spec.teacher} teaches classifications; {task.name} is {task.kind}. Use a seq2seq teacher."
-            )
-    elif (spec.teacher in CPU_FAMILY) != (student in CPU_FAMILY):
-        raise vocabulary_mismatch(spec)
-
-
-def _check_learners(spec: RunSpec, task: Task, workspace: Workspace) -> None:
     """Refuse learners that cannot do the task, are not there, or cannot teach each other."""
     student = _checked(spec.route.student, task, workspace)
     if not spec.strategy.teacher_stage:
@@ -212,15 +186,20 @@ def _check_learners(spec: RunSpec, task: Task, workspace: Workspace) -> None:
         _check_asked(spec, student, Run(spec, workspace))
         return
     teacher = _checked(spec.teacher, task, workspace)
-    signals: set[Signal] = {"probabilities"} if task.labels else {"texts"}
-    if not signals & teacher.gives & student.learns:
-        wanted = " or ".join(sorted(signals))
-        silent = teacher.name if not signals & teacher.gives else student.name
-        verb = "gives" if silent == teacher.name else "learns from"
+    signal = signal_between(teacher, student, task)
+    if signal == "probabilities":
+        check_soft(teacher, task)
+        check_soft(student, task)
+    if signal is None:
         raise InputError(
-            f"{teacher.name} cannot teach {student.name} {task.name}: that needs {wanted}, which {silent} {verb} none "
-            f"of. Choose another, or use its hard labels through llm_annotate."
+            f"{teacher.name} cannot teach {student.name} {task.name}, which is {task.kind}: it gives "
+            f"{_words(teacher.gives)}, {student.name} learns from {_words(student.learns)}, and of a {task.kind} they "
+            f"share none that is soft. Choose another, or label by a labeler through llm_annotate."
         )
+
+
+def _words(signals: frozenset[Signal]) -> str:
+    return ", ".join(sorted(signals))
 
 
 def _check_asked(spec: RunSpec, student: Learner, run: Run) -> None:
@@ -230,6 +209,7 @@ def _check_asked(spec: RunSpec, student: Learner, run: Run) -> None:
         raise InputError(f"{spec.teacher} has no probabilities to teach by; use it through llm_annotate as --llm.")
     if "probabilities" not in student.learns:
         raise InputError(f"{student.name} learns from hard labels alone; use {spec.teacher} through llm_annotate.")
+    check_soft(student, run.task)
     labeler.check(run.task, run.texts.rows, run.labelled[: labeler.n_owned])
 
 
@@ -243,12 +223,3 @@ def _checked(name: str, task: Task, workspace: Workspace) -> Learner:
 
     workspace.remember(("learner", name, task.name), check)
     return learner
-
-
-def vocabulary_mismatch(spec: RunSpec) -> InputError:
-    """The error of a teacher and a student that do not share their tokens, with the ways out."""
-    return InputError(
-        f"{spec.teacher} and {spec.route.student} have different vocabularies, so the teacher's probabilities do not "
-        f"fit the student's tokens. Use two models of one family, an encoder teacher ({', '.join(ENCODER_TEACHERS)}) "
-        f"for a classification, or the teacher's hard labels through llm_annotate."
-    )

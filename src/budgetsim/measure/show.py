@@ -8,14 +8,12 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any, Final
 
-from budgetsim.costs.rates import Utilisation
 from budgetsim.data import metrics
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError
 from budgetsim.learners import overlap as baselines
-from budgetsim.learners.names import is_cheap
 from budgetsim.measure.conductor import Campaign, Outcome, find_missing, open_view, prepare_estimator
-from budgetsim.measure.estimate import Estimator
+from budgetsim.measure.estimate import Estimator, is_short
 from budgetsim.measure.events import Listener
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.spot import expected_seconds
@@ -94,7 +92,7 @@ def _runs_grid(task: str, runs: list[RunRecord]) -> Table:
             _range(values),
             str(len(values)),
         )
-        for key, values in sorted(cells.items(), key=lambda item: (is_cheap(item[0][2]), item[0]))
+        for key, values in sorted(cells.items(), key=lambda item: (is_short(item[0][2]), item[0]))
     )
     headings = (
         "strategy",
@@ -116,10 +114,10 @@ def _range(values: list[float]) -> str:
 
 def _beside(task: str, runs: list[RunRecord], trivial: Mapping[str, float]) -> str:
     text = ", ".join(f"{name} {value:.1f}" for name, value in trivial.items())
-    trained = [r for r in runs if not is_cheap(r.point.design.route.student)]
+    trained = [r for r in runs if not is_short(r.point.design.route.student)]
     best = max((next(s.value for s in r.scores if s.is_main) for r in trained), default=None)
     beaten = best is not None and best <= max(trivial.values())
-    moot = f" No T5 run here beats them (best {best:.1f}): do not pay for one on this task." if beaten else ""
+    moot = f" No fine-tuned run here beats them (best {best:.1f}): do not pay for one on this task." if beaten else ""
     return f"Beside them on {task}: {text}.{moot}"
 
 
@@ -154,14 +152,10 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def predict_campaign(campaign: Campaign, listen: Listener, measured: Utilisation | None = None) -> dict[str, Any]:
-    """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given.
-
-    measured : speeds of this device, for what was never timed
-    """
+def predict_campaign(campaign: Campaign, listen: Listener) -> dict[str, Any]:
+    """What a campaign would do and take: counts, hours by design and by stage, dollars where a price is given."""
     there, missing = find_missing(campaign, listen)
     estimator, plan = prepare_estimator(campaign), _to_build(campaign, missing)
-    estimator.measured = measured
     cells: dict[tuple[str, str, str], list[float]] = {}
     kinds: dict[str, list[float]] = {}
     for spec, stages in plan:

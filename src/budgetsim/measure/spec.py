@@ -66,7 +66,9 @@ class RunSpec:
         teacher = self.route.teacher
         if teacher is not None:
             teacher = get_labeler(teacher).name if is_labeler(teacher) else parse_learner(teacher).name
-        route = replace(self.route, teacher=teacher, student=parse_learner(self.route.student).name)
+        labeler = self.route.labeler and get_labeler(self.route.labeler).name
+        student = parse_learner(self.route.student).name
+        route = replace(self.route, teacher=teacher, labeler=labeler, student=student)
         return DesignPoint(
             design=replace(self.design, route=route),
             split_id=split_id,

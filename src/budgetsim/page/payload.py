@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from budgetsim._version import __version__
 from budgetsim.answers.choices import EVERYTHING, Choices, Selection, reprice, rivals
 from budgetsim.answers.evidence import Evidence
 from budgetsim.answers.pricing import Pricing
+from budgetsim.answers.serving import serving_of
 from budgetsim.choosing.options import Option
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import compute_per_unit, teacher_steps
@@ -21,12 +22,31 @@ from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
 from budgetsim.page.campaign import CampaignState
 from budgetsim.page.packing import UNIT, Packed, pack, shape_of
+from budgetsim.report.answer_table import student_megabytes
 from budgetsim.report.notes import choice_notes, unpriced_words
+from budgetsim.store.probes import is_probe
 from budgetsim.store.query import is_miniature
 
 PAGE_SCHEMA_VERSION: Final = 1
 MOST_PACKED: Final = 950_000  # bytes before base64: a page of six tasks stays below 1.5 MB
 _UNBOUNDED: Final = 10**12
+
+
+class Aim(NamedTuple):
+    """What is to be found, besides what a pricing says; None where nobody asked.
+
+    risk : the quantile over worlds to choose for, a share
+    target, chance : a score to reach, percent, and the chance of one new run
+    serve : texts to answer a month
+    """
+
+    risk: float | None = None
+    target: float | None = None
+    chance: float = 0.9
+    serve: float | None = None
+
+
+NO_AIM: Final = Aim()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +76,11 @@ def collect(
     budget_usd: float,
     today: date,
     campaign: CampaignState | None = None,
+    aim: Aim = NO_AIM,
 ) -> Payload:
     """Gather what the page of some tasks needs, or of a campaign whose tasks may have no evidence yet.
 
-    budget_usd : US dollars that the page opens with; its terms are those of the pricing
+    budget_usd, aim : that the page opens with, US dollars; its terms are those of the pricing
     """
     tasks, surfaces = [], []
     for source in sources:
@@ -72,9 +93,14 @@ def collect(
         "schema_version": PAGE_SCHEMA_VERSION,
         "version": __version__,
         "date": today.isoformat(),
-        "card": {"name": card.name, "about": card.about, "prices": _prices(card, [t["name"] for t in tasks])},
+        "card": {
+            "name": card.name,
+            "about": card.about,
+            "cpu_usd_per_hour": None if card.cpu is None else float(card.cpu.usd_per_device_hour),
+            "prices": _prices(card, [t["name"] for t in tasks]),
+        },
         "compute": pricing.compute,
-        "settings": _settings(pricing.terms, budget_usd),
+        "settings": _settings(pricing.terms, budget_usd) | aim._asdict(),
         "precision_points": 100 * UNIT * packed.step / 2,
         "step": packed.step,
         "tasks": tasks,
@@ -132,6 +158,7 @@ def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[s
         ],
         "surfaces": [_surface(o, [m for m in rows if m.route == o.route]) for o in options],
         "rivals": _rivals(source, task.name, pricing),
+        "callers": _callers(source, pricing),
         "left_out": unpriced_words(choices),
         "notes": choice_notes(choices, pricing.compute, card),
         "next": source.next_runs,
@@ -146,6 +173,7 @@ def _surface(option: Option, rows: Sequence[Measurement]) -> dict[str, Any]:
         "label": surface.route.short,
         "name": surface.route.label,
         "doing": surface.route.doing,
+        "megabytes": student_megabytes(surface.route.student),
         "inputs": list(surface.inputs),
         **shape_of(surface),
         "n_rows": surface.n_rows,
@@ -201,12 +229,21 @@ def _rivals(source: Source, task: str, pricing: Pricing) -> list[dict[str, Any]]
             "sd": r.sd,
             "n_test": r.n_test,
             "ms_per_text": r.ms_per_text,
+            "megabytes": student_megabytes(r.student),
             "evidence_set": r.evidence_set,
             "miniature": is_miniature(r.evidence_set),
+            "probe": is_probe(r.evidence_set),
         }
         for r in rivals(source.evidence, task, unbounded)
         if source.selection.admits(Route(strategy="annotate", student=r.student))
     ]
+
+
+def _callers(source: Source, pricing: Pricing) -> list[dict[str, Any]]:
+    """LLMs that could answer every text; that of the card is shown where somebody asks about serving."""
+    measured = serving_of(source.evidence, source.choices.task, pricing, None).callers
+    every = serving_of(source.evidence, source.choices.task, pricing, 1.0).callers
+    return [asdict(caller) | {"of_card": caller not in measured} for caller in every]
 
 
 def _prices(card: RateCard, tasks: Sequence[str]) -> list[dict[str, Any]]:

@@ -14,10 +14,11 @@ from budgetsim.choosing.breakeven import FURTHEST
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.remarks import ConstantAnswer
-from budgetsim.design.cautions import Caution, FewRows, PooledGain
+from budgetsim.design.cautions import Caution, FewRows, FromOtherTasks, PooledGain
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.report.allocation import allocation_json, bought
 from budgetsim.report.table import interval_words, usd
+from budgetsim.store.probes import is_probe
 
 FEW_RUNS = 4  # with fewer a fit leans on other tasks, other students or the prior
 FAR_OUT = 1.05  # fold outside the data from where on it is said first
@@ -102,10 +103,17 @@ def learner_words(row: LearnerRow, metric: str) -> str:
     """What a measured student reaches, and on what that rests."""
     bounds = "" if row.lower is None else f"{row.lower:.1f} to {row.upper:.1f} in 90 % of runs; "
     on = "" if row.n_test is None else f" on {row.n_test:,} test items"
+    runs = "probed on your labels" if is_probe(row.evidence_set) else "measured here"
     return (
-        f"{row.student} from {row.n_labels:,} labels scores {metric} {row.score:.1f} ({bounds}measured here, "
-        f"{row.n_runs} run{'s' * (row.n_runs != 1)}{on})"
+        f"{row.student} from {row.n_labels:,} labels scores {metric} {row.score:.1f} ({bounds}{runs}, "
+        f"{runs_words(row)}{on})"
     )
+
+
+def runs_words(row: LearnerRow) -> str:
+    """What a measured student's score is a mean of."""
+    kind = "fold" if is_probe(row.evidence_set) else "run"
+    return f"{row.n_runs} {kind}{'s' * (row.n_runs != 1)}"
 
 
 def advice_lines(advice: Advice, answer: TaskAnswer, choices: Choices, learners: list[LearnerRow]) -> list[str]:
@@ -114,7 +122,7 @@ def advice_lines(advice: Advice, answer: TaskAnswer, choices: Choices, learners:
         return [
             f"The plan: {learner_plan(advice.learner)}.",
             *_beaten_words(advice, answer, learners),
-            f"It rests on runs of this task made here{_other_items(advice.learner, choices)}.",
+            f"It rests on {_rests_on_learner(advice.learner, choices)}.",
         ]
     if advice.plan.route.kind is CONSTANT:
         return _beaten_by_constant(answer)
@@ -149,6 +157,13 @@ def models_words(plan: Allocation) -> str:
     r = plan.route
     source = r.teacher or r.labeler
     return f"{source} for {r.student}" if source else r.student
+
+
+def _rests_on_learner(row: LearnerRow, choices: Choices) -> str:
+    """The evidence behind a measured student in plain words."""
+    if is_probe(row.evidence_set):
+        return "a probe: taught on a part of your labels and scored on another, five times; no test file was read"
+    return f"runs of this task made here{_other_items(row, choices)}"
 
 
 def _other_items(row: LearnerRow, choices: Choices) -> str:
@@ -190,12 +205,22 @@ def rests_on(plan: Allocation, choices: Choices) -> str:
         year = re.search(r"(?:19|20)\d\d", e.set)
         with_t5 = " with T5" if plan.route.student.startswith("t5") else ""
         words = f"{n} results on this task published in {year.group()}{with_t5}" if year else f"{n} results of {e.set}"
+    elif e.source == "other tasks":
+        words = _other_tasks(n, choices)
     else:
         words = f"{n} run{'s' * (n != 1)} of this task measured on a {(e.device or 'computer').upper()}"
         words = words if e.source == "measured" else f"{words}, and a rule on top of them"
     lean = ", and in part on other tasks" if any(_leans(c, plan) for c in choices.fit.cautions) else ""
     where = {"observed": "the plan is one that was run", "interpolated": "the plan lies between them"}.get(plan.kind)
     return f"{words}{lean}; {where or f'the plan lies {plan.factor:,.2g}-fold outside them'}"
+
+
+def _other_tasks(n_rows: int, choices: Choices) -> str:
+    """That a plan is forecast, and from what."""
+    caution = next((c for c in choices.fit.cautions if isinstance(c, FromOtherTasks)), None)
+    n_own = 0 if caution is None else caution.n_own
+    own = f", and {n_own} design{'s' * (n_own != 1)} of its own" if n_own else "; nothing of it was run on this task"
+    return f"{n_rows} results of the same models on other tasks{own}"
 
 
 def _leans(caution: Caution, plan: Allocation) -> bool:

@@ -33,7 +33,7 @@ EXPLAINED = (
     "worlds (joint draws of all learning curves). `best` is the share of worlds in which a row has the highest mean "
     "score, `regret` the points it gives up on average against somebody who knew the truth beforehand; what was "
     "measured beside the evidence has neither. Of hidden pairs called with 90 to 97 % between two strategies 65 % came "
-    "true, above 97 % all (docs/choices.md). `90 % of runs` is the interval of one new training run."
+    "true, above 97 % all (docs/method/promises.md). `90 % of runs` is the interval of one new training run."
 )
 
 
@@ -78,7 +78,7 @@ def answer_json(
     owning: Owning | None = None,
     serving: Serving = NO_SERVING,
 ) -> dict[str, Any]:
-    """An answer for programs; docs/schemas/optimize.json describes it."""
+    """An answer for programs; docs/reference/schemas/optimize.json describes it."""
     learners, advice = _advised(answer, rivals)
     data: dict[str, Any] = {
         "recommended": answer.recommended,

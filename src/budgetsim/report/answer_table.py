@@ -14,7 +14,9 @@ from budgetsim.choosing.options import Allocation, Infeasible
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
 from budgetsim.learners.catalogue import ALIASES
+from budgetsim.learners.registry import takes_model
 from budgetsim.report.allocation import compute_usd
+from budgetsim.report.notes import source_words
 from budgetsim.report.remarks import shortfall_words
 from budgetsim.report.table import Role, Table, design_cells, interval_words, kind_words, usd
 
@@ -157,7 +159,7 @@ def _learner_row(row: LearnerRow, facts: _Facts) -> _Row:
         "cost": usd(row.cost_usd),
         facts.metric: f"{row.score:.1f}",
         INTERVAL: "-" if row.lower is None else f"{row.lower:.1f} to {row.upper:.1f}",
-        "from": f"measured, {row.n_runs} run{'s' * (row.n_runs != 1)}{others}",
+        "from": f"{source_words(row)}{others}",
     }
     cells |= {} if row.hours is None else {"hours": quantity(row.hours)}
     cells |= {} if megabytes is None else {"MB": f"{megabytes:,.0f}"}
@@ -202,9 +204,9 @@ def student_megabytes(student: str) -> float | None:
     """
     if student in T5_SHAPES:
         return 4e-6 * T5_SHAPES[student].n_parameters
-    kind, _, rest = student.partition(":")
+    word, _, rest = student.partition(":")
     model, *options = (rest or "minilm").split(":")
-    alias = ALIASES.get(model) if kind in ("encoder-lr", "ft") else None
+    alias = ALIASES.get(model) if takes_model(word) else None
     if alias is None:
         return None
     kept = next((int(o.removeprefix("layers=")) for o in options if o.startswith("layers=")), alias.layers)

@@ -107,7 +107,7 @@ NO_CURVE = (
 
 
 def frontier_json(front: Frontier, curves: Sequence[IndifferenceCurve] = ()) -> dict[str, Any]:
-    """A frontier for programs; docs/schemas/frontier.json describes it."""
+    """A frontier for programs; docs/reference/schemas/frontier.json describes it."""
     data: dict[str, Any] = rounded(
         {
             "points": [

@@ -53,10 +53,11 @@ def goal_page(
     prices = (
         f"Prices: card {card.name}; evidence: {choices.fit.evidence_set}; compute: {compute_model(choices, compute)}."
     )
-    notes = [sentence(n) for n in [*_rival_notes(goal, rivals), *_plan_notes(goal)]]
+    notes = [sentence(n) for n in _plan_notes(goal)]
     notes += choice_notes(choices, compute, card) if alone else []
     return [
         Headline(goal_words(goal, metric)),
+        *(sentence(n) for n in _rival_notes(goal, rivals)),
         *_budget_words(goal, metric),
         *unpriced_words(choices),
         goal_table(goal, metric),
@@ -68,7 +69,7 @@ def goal_page(
 def goal_json(
     goal: Goal, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = (), *, alone: bool
 ) -> dict[str, Any]:
-    """The key `target` of docs/schemas/optimize.json, and what stands beside it where it stands alone."""
+    """The key `target` of docs/reference/schemas/optimize.json, and what stands beside it where it stands alone."""
     data: dict[str, Any] = {
         "target": {
             "score": goal.target,

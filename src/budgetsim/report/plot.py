@@ -127,24 +127,34 @@ def check_format(file: Path) -> None:
         raise InputError(f"--plot: found {file.name!r}, wanted a name that ends in {' or '.join(FORMATS)}.")
 
 
-def save_panels(panels: Sequence[Callable[[Any], None]], file: Path, *, width: float = 6.0) -> Path:
-    """Write panels one below the other to a PNG or SVG file.
+def save_panels(
+    panels: Sequence[Callable[[Any], None]], file: Path, *, width: float = 6.0, height: float = 3.2, columns: int = 1
+) -> Path:
+    """Write panels, row by row from the top, to a PNG or SVG file; the same panels give the same bytes.
 
     panels : each draws on the axes of matplotlib that it is given
+    width, height : inches, of a row of panels
     raises : InputError where the file is no PNG or SVG or there is no panel, MissingExtraError without matplotlib
     """
     check_format(file)
     if not panels:
         raise InputError("--plot: no surface has two sizes to draw a curve through; measure another size.")
     try:
+        from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("Pictures need matplotlib: pip install 'budgetsim[plot]'.") from None
-    figure = Figure(figsize=(width, 3.2 * len(panels)), layout="constrained")
-    for axes, draw in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    places = np.ravel(figure.subplots(rows, columns))
+    for axes, draw in zip(places, panels, strict=False):
         draw(axes)
+    for axes in places[len(panels) :]:
+        axes.axis("off")
+    undated = {"Date": None} if file.suffix.lower() == ".svg" else None
     try:
-        figure.savefig(file)
+        with rc_context({"svg.hashsalt": "budgetsim"}):
+            figure.savefig(file, metadata=undated)
     except OSError as error:
         raise InputError(f"--plot: {file} cannot be written ({error.strerror}); name a folder that exists.") from None
     return file

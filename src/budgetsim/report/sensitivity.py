@@ -65,7 +65,7 @@ def sensitivity_page(
 def sensitivity_json(
     report: Sensitivity, choices: Choices, card: RateCard, compute: str, rivals: Sequence[Rival] = ()
 ) -> dict[str, Any]:
-    """A sensitivity report for programs; docs/schemas/sensitivity.json describes it. Prices are not cut."""
+    """A sensitivity report for programs; docs/reference/schemas/sensitivity.json describes it. Prices are not cut."""
     return {
         "budget_usd": report.budget_usd,
         "metric": choices.task.metric,
@@ -102,7 +102,7 @@ def breaks_table(breaks: Sequence[PriceBreak]) -> Table:
     return Table(
         title=f"Prices at which the choice changes, another being better by {100 * HAIR:g} points: the nearest below "
         "and above the card's",
-        headings=("price", "card", "", "break-even", "5 to 95 % of worlds", "happens in", "instead"),
+        headings=("price", "card", "", "break-even", "90 % of cases", "happens in", "instead"),
         rows=tuple(_break_row(b) for b in breaks),
         text_columns=frozenset({0, 2, 6}),
     )

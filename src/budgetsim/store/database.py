@@ -52,7 +52,6 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
             "enable_external_access": "false",
             "memory_limit": QUERY_MEMORY,
             "temp_directory": "",
-            "lock_configuration": "true",
         }
     with ExitStack() as stack:
         connection = stack.enter_context(closing(_read(database, config, stack)))
@@ -60,6 +59,8 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
             if is_older(connection):
                 connection.close()
                 connection = stack.enter_context(closing(_read_upgraded(database, config, stack)))
+            if locked_down:
+                connection.execute("SET lock_configuration = true")
             yield connection
         except duckdb.Error as error:
             raise StoreError(f"{database} is no store of budgetsim, or a damaged one ({_first_line(error)}).") from None
@@ -220,14 +221,14 @@ def _new(database: Path) -> Connection:
     config = {} if database.exists() else {
         "storage_compatibility_version": STORAGE_VERSION, "default_block_size": BLOCK_SIZE,
     }  # fmt: skip
-    return duckdb.connect(str(database), config=dict(config))
+    return _quiet(duckdb.connect(str(database), config=dict(config)))
 
 
 def _connect(database: Path, config: dict[str, str], *, wait_seconds: float) -> Connection:
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
-            return duckdb.connect(str(database), read_only=True, config=dict(config))
+            return _quiet(duckdb.connect(str(database), read_only=True, config=dict(config)))
         except duckdb.Error as error:
             if "lock" not in str(error).lower():
                 raise StoreError(
@@ -237,6 +238,12 @@ def _connect(database: Path, config: dict[str, str], *, wait_seconds: float) -> 
             if time.monotonic() >= deadline:
                 raise locked(database, holder_of(str(error))) from None
             time.sleep(0.1)
+
+
+def _quiet(connection: Connection) -> Connection:
+    """Without the bar of progress that DuckDB writes to standard output once a query takes two seconds."""
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def _first_line(error: Exception) -> str:

@@ -37,9 +37,15 @@ SELECT _record, id, is_run, result, place, first_result, first_place FROM (
   FROM found WINDOW w AS (PARTITION BY is_run, id ORDER BY moment, digest, _record))
 WHERE rank > 1
 """
+_STAGE: Final = ", ".join(STAGE_COLUMNS)
+# read once: the database may have millions
+_KNOWN: Final = f"""
+CREATE OR REPLACE TEMP TABLE known_stages AS SELECT {_STAGE} FROM stages
+WHERE stage_id IN (SELECT stage_id FROM new_stages UNION SELECT stage_id FROM new_run_stages)
+"""  # noqa: S608 - names of the schema
 _UNFOUNDED: Final = """
 SELECT n.run_id, arg_min(n.stage_id, n.rowid) FROM new_run_stages n
-WHERE n.stage_id NOT IN (SELECT stage_id FROM new_stages) AND n.stage_id NOT IN (SELECT stage_id FROM stages)
+WHERE n.stage_id NOT IN (SELECT stage_id FROM new_stages) AND n.stage_id NOT IN (SELECT stage_id FROM known_stages)
 GROUP BY n.run_id ORDER BY n.run_id
 """
 
@@ -108,6 +114,7 @@ class Gathered:
             names = ", ".join(_COLUMNS[table])
             connection.execute(f"CREATE OR REPLACE TEMP TABLE new_{table} AS SELECT {names} FROM {table} LIMIT 0")  # noqa: S608
             self._files[table].load(connection, into=f"new_{table}", without="later")
+        connection.execute(_KNOWN)
         if not into_empty:
             _leave_known(connection)
         self._leave_unfounded(connection)
@@ -118,7 +125,7 @@ class Gathered:
             connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new_{table}")  # noqa: S608 - of MEASURED
             check_rows(connection, table, before + added[table])
             connection.execute(f"DROP TABLE new_{table}")
-        connection.execute("DROP TABLE found; DROP TABLE later")
+        connection.execute("DROP TABLE found; DROP TABLE later; DROP TABLE known_stages")
         return added
 
     def _tell_results(self, connection: Connection) -> None:
@@ -148,11 +155,10 @@ def _leave_known(connection: Connection) -> None:
     raises : KnownAlreadyError where it has a run of these, or a stage of another content
     """
     runs = _count(connection, "SELECT count(*) FROM new_runs JOIN runs USING (run_id)")
-    names = ", ".join(STAGE_COLUMNS)
-    known = f"SELECT {names} FROM new_stages WHERE stage_id IN (SELECT stage_id FROM stages)"  # noqa: S608
-    if runs or _count(connection, f"SELECT count(*) FROM ({known} EXCEPT SELECT {names} FROM stages)"):  # noqa: S608
+    known = f"SELECT {_STAGE} FROM new_stages WHERE stage_id IN (SELECT stage_id FROM known_stages)"  # noqa: S608
+    if runs or _count(connection, f"SELECT count(*) FROM ({known} EXCEPT SELECT {_STAGE} FROM known_stages)"):  # noqa: S608
         raise KnownAlreadyError
-    connection.execute("DELETE FROM new_stages WHERE stage_id IN (SELECT stage_id FROM stages)")
+    connection.execute("DELETE FROM new_stages WHERE stage_id IN (SELECT stage_id FROM known_stages)")
 
 
 def _count(connection: Connection, sql: str) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 T = TypeVar("T")
+Way = tuple[str, str]  # where texts came from that are not the task's own, and the recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Made:
     texts: str = ""
 
     @property
-    def way(self) -> tuple[str, str]:
+    def way(self) -> Way:
         """How it was made: runs of two ways are two curves."""
         return self.texts, self.recipe
 
@@ -41,13 +42,18 @@ def of_one_recipe(rows: Sequence[T], made: Callable[[T], Made]) -> list[T]:
     [('old', 100), ('old', 200), ('old', 100)]
     """
     found = [made(row) for row in rows]
-    ways: dict[Hashable, dict[tuple[str, str], list[Made]]] = {}
-    for one in found:
-        ways.setdefault(one.group, {}).setdefault(one.way, []).append(one)
-    kept = {group: max(by_way, key=lambda way: _rank(by_way[way])) for group, by_way in ways.items()}
+    kept = ways_read(found)
     return [row for row, one in zip(rows, found, strict=True) if kept[one.group] == one.way]
 
 
-def _rank(runs: Sequence[Made]) -> tuple[bool, int, datetime, tuple[str, str]]:
+def ways_read(found: Iterable[Made]) -> dict[Hashable, Way]:
+    """The way of each group that is read; of several runs of one design and way, the one that finished last will do."""
+    ways: dict[Hashable, dict[Way, list[Made]]] = {}
+    for one in found:
+        ways.setdefault(one.group, {}).setdefault(one.way, []).append(one)
+    return {group: max(by_way, key=lambda way: _rank(by_way[way])) for group, by_way in ways.items()}
+
+
+def _rank(runs: Sequence[Made]) -> tuple[bool, int, datetime, Way]:
     last = max((run.finished for run in runs if run.finished is not None), default=datetime.min)
     return not runs[0].texts, len({run.design for run in runs}), last, runs[0].way

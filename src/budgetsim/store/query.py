@@ -12,41 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from budgetsim.design.points import Measurement, Route
+from budgetsim.design.points import Route
 from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import InputError, NoEvidenceError
 from budgetsim.store.database import Connection
-from budgetsim.store.onerecipe import Made, of_one_recipe
 from budgetsim.store.published import REPORTED
-from budgetsim.store.text_errors import TextErrors
 
 if TYPE_CHECKING:
     import pandas
 
-OWN_TEXTS: Final = (None, "pool", "labelled")  # where texts of a run may come from that are its task's
 QUERY_SECONDS: Final = 60.0
 MOST_ROWS: Final = 1_000_000  # of an answer to a query
-
-_MEASUREMENTS = """
-SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels,
-       r.n_unlabeled, s.value, coalesce(s.score_err, 0), s.n_test, r.seed, r.source, r.evidence_set,
-       c.panel, r.derived, c.implied_n_unlabeled, r.recipe_id, r.finished_at,
-       r.unlabeled_source
-FROM runs r
-JOIN scores s ON s.run_id = r.run_id AND s.is_main
-LEFT JOIN published_cells c ON c.record_id = r.run_id
-WHERE r.same_as IS NULL AND r.feasible
-  AND if(? IS NULL, NOT starts_with(r.evidence_set, ?), list_contains(?, r.evidence_set))
-ORDER BY r.run_id
-"""
-
-_TEACHERS = "SELECT run_id, max(score) FROM teacher_scores WHERE stage_id IS NOT NULL GROUP BY run_id"
-_LABELERS = """
-SELECT rs.run_id, avg(g.score) FROM run_stages rs JOIN stages g USING (stage_id)
-WHERE g.kind = 'llm_label' AND g.metric = 'accuracy' AND g.score IS NOT NULL
-  AND NOT starts_with(g.model, 'simulated:')  -- whose name states its accuracy
-GROUP BY rs.run_id
-"""
 
 Catalogue = Mapping[str, Mapping[str, int]]  # task -> evidence set -> number of results
 
@@ -72,19 +48,20 @@ class ComputeRow:
     gpu_hours: float
 
 
-def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[str, dict[str, int]]:
+def load_catalogue(connection: Connection, miniatures: Sequence[str] = ()) -> dict[str, dict[str, int]]:
     """What evidence tasks are answered from: distinct feasible results by task and evidence set.
 
-    without : students whose results do not count in the miniature's sets, where they stand beside the answer
+    miniatures : students whose results alone count in the miniature's sets; others stand beside its answer. All count
+        where none is named
     """
     rows = connection.execute(
-        "SELECT task, evidence_set, count(*), count(*) FILTER (NOT list_contains(?, student)) FROM runs "
+        "SELECT task, evidence_set, count(*), count(*) FILTER (list_contains(?, student)) FROM runs "
         "WHERE same_as IS NULL AND feasible AND NOT starts_with(evidence_set, ?) GROUP BY ALL ORDER BY ALL",
-        [list(without), REPORTED],
+        [list(miniatures), REPORTED],
     ).fetchall()
     catalogue: dict[str, dict[str, int]] = {}
-    for task, name, n, n_without in rows:
-        counted = n_without if is_miniature(name) else n
+    for task, name, n, n_miniature in rows:
+        counted = n_miniature if miniatures and is_miniature(name) else n
         if counted:
             catalogue.setdefault(task, {})[name] = counted
     return catalogue
@@ -93,62 +70,6 @@ def load_catalogue(connection: Connection, without: Sequence[str] = ()) -> dict[
 def all_sets(connection: Connection) -> list[str]:
     """Names of every evidence set, those that serve forecasts alone among them."""
     return [row[0] for row in connection.execute("SELECT DISTINCT evidence_set FROM runs ORDER BY 1").fetchall()]
-
-
-def load_measurements(connection: Connection, sets: Sequence[str] | None = None) -> list[Measurement]:
-    """Distinct feasible results, scores as fractions, in the order of their ids; of each route one recipe's.
-
-    sets : evidence sets to read; None for all that tasks are answered from
-    """
-    names = None if sets is None else list(sets)
-    rows = of_one_recipe(connection.execute(_MEASUREMENTS, [names, REPORTED, names]).fetchall(), _made)
-    # published teachers have no score; the view would cost every answer from published rows 12 ms
-    measured = any(row[4] is not None and not row[13].startswith("published") for row in rows)
-    taught = dict(connection.execute(_TEACHERS).fetchall()) if measured else {}
-    asked = any(row[5] is not None and not row[13].startswith("published") for row in rows)
-    accuracies = dict(connection.execute(_LABELERS).fetchall()) if asked else {}
-    computed = any(row[17] is not None for row in rows)
-    errors = TextErrors.load(connection) if computed else TextErrors({})
-    return [_measurement(row, taught.get(row[0]), accuracies.get(row[0]), errors) for row in rows]
-
-
-def _made(row: tuple[Any, ...]) -> Made:
-    (_, task, strategy, student, teacher, labeler, n_labels, n_llm, n_unlabeled, *_, evidence_set, _, _, _, recipe,
-     finished, texts) = row  # fmt: skip
-    return Made(
-        (task, evidence_set, strategy, student, teacher, labeler),
-        recipe or "",
-        (n_labels, n_llm, n_unlabeled),
-        finished,
-        "" if texts in OWN_TEXTS else texts,
-    )
-
-
-def _measurement(
-    row: tuple[Any, ...], teacher_score: float | None, accuracy: float | None, errors: TextErrors
-) -> Measurement:
-    (key, task, strategy, student, teacher, labeler, n_labels, n_llm, n_unlabeled, value, err, n_test, seed,
-     source, evidence_set, panel, derived, implied, *_) = row  # fmt: skip
-    route = Route(strategy=strategy, teacher=teacher, labeler=labeler, student=student)
-    return Measurement(
-        key=key,
-        task=task,
-        route=route,
-        n_labels=n_labels,
-        n_llm_labels=n_llm,
-        n_unlabeled=n_unlabeled,
-        score=value / 100,
-        score_err=err / 100,
-        n_test=n_test,
-        seed=seed,
-        source=source,
-        evidence_set=evidence_set,
-        panel=panel,
-        derived=tuple(derived),
-        teacher_score=None if teacher_score is None else teacher_score / 100,
-        labeler_accuracy=None if accuracy is None else accuracy / 100,
-        n_unlabeled_se=None if implied is None else errors.of(source, task, route, n_labels, implied),
-    )
 
 
 def load_compute(connection: Connection) -> list[ComputeRow]:
@@ -189,11 +110,13 @@ WITH took AS (
   SELECT run_id, sum(seconds * coalesce(n_devices, 1)) FILTER (kind <> 'evaluate') / 3600 AS hours,
          median(1000 * seconds / examples) FILTER (kind IN ('encode', 'evaluate') AND examples > 0) AS per_text,
          1000 * sum(seconds) FILTER (kind = 'train_student') AS ms
-  FROM run_stages JOIN stages USING (stage_id) GROUP BY run_id)
+  FROM run_stages JOIN runs o USING (run_id) JOIN stages USING (stage_id)
+  WHERE $tasks IS NULL OR list_contains($tasks, o.task) GROUP BY run_id)
 SELECT r.task, r.evidence_set, r.student, r.n_labels, avg(s.value), count(*), coalesce(stddev_samp(s.value), 0),
        min(s.n_test), avg(t.hours), median(coalesce(t.per_text, t.ms / s.n_test))
 FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.is_main LEFT JOIN took t ON t.run_id = r.run_id
-WHERE r.strategy = 'annotate' AND r.same_as IS NULL AND r.source = 'measured' AND NOT list_contains(?, r.student)
+WHERE r.strategy = 'annotate' AND r.same_as IS NULL AND r.source = 'measured' AND NOT list_contains($without, r.student)
+  AND ($tasks IS NULL OR list_contains($tasks, r.task))
 GROUP BY ALL ORDER BY ALL
 """
 
@@ -217,32 +140,41 @@ _CALLERS = """
 SELECT task, model, coalesce(n_labels, 0), avg(score), count(*),
        avg(try_cast(provenance->'llm'->>'usd_per_million_texts' AS DOUBLE))
 FROM stages
-WHERE kind = 'evaluate' AND score IS NOT NULL AND json_exists(provenance, '$.llm')
+WHERE kind = 'evaluate' AND score IS NOT NULL AND ($tasks IS NULL OR list_contains($tasks, task))
+  AND json_exists(provenance, '$.llm')
 GROUP BY ALL ORDER BY ALL
 """
 
 
-def load_callers(connection: Connection) -> list[CallerRow]:
-    """LLMs that answered the test items of a task themselves (`measure.stages.asked_teacher`)."""
-    return [
-        CallerRow(**dict(zip(CallerRow.__slots__, row, strict=True))) for row in connection.execute(_CALLERS).fetchall()
-    ]
+def load_callers(connection: Connection, tasks: Sequence[str] | None = None) -> list[CallerRow]:
+    """LLMs that answered the test items of a task themselves (`measure.stages.asked_teacher`).
+
+    tasks : those that are read; None for all
+    """
+    rows = connection.execute(_CALLERS, {"tasks": None if tasks is None else list(tasks)}).fetchall()
+    return [CallerRow(**dict(zip(CallerRow.__slots__, row, strict=True))) for row in rows]
 
 
-def load_scores(connection: Connection, without: Sequence[str] = ()) -> list[ScoreRow]:
+def load_scores(
+    connection: Connection, without: Sequence[str] = (), tasks: Sequence[str] | None = None
+) -> list[ScoreRow]:
     """Mean scores of students that were trained here on human labels, whatever the set.
 
-    without : students that are not read
+    without : students that are not read; tasks : those that are; None for all
     """
+    asked = {"without": list(without), "tasks": None if tasks is None else list(tasks)}
     return [
         ScoreRow(**dict(zip(ScoreRow.__slots__, row, strict=True)))
-        for row in connection.execute(_SCORES, [list(without)]).fetchall()
+        for row in connection.execute(_SCORES, asked).fetchall()
     ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRow:
-    """A stage that runs of one route rest on."""
+    """Stages of one kind and size that runs of one route rest on, together.
+
+    n_stages : how many; examples, hours : of all of them
+    """
 
     evidence_set: str
     task: str
@@ -253,24 +185,37 @@ class StageRow:
     n_unlabeled: float
     examples: float
     hours: float
+    n_stages: int = 1
 
 
-def load_stages(connection: Connection, sets: Sequence[str]) -> list[StageRow]:
-    """Stages of some evidence sets, once for each strategy, teacher, labeler and student that rests on them."""
-    rows = connection.execute(
-        "SELECT DISTINCT r.evidence_set, r.task, r.strategy, r.student, r.teacher, r.labeler, s.stage_id, s.kind, "
-        "coalesce(s.n_labels, 0), coalesce(s.n_llm_labels, 0), coalesce(s.n_unlabeled, 0), coalesce(s.examples, 0), "
-        "s.seconds * coalesce(s.n_devices, 1) / 3600 "
-        "FROM runs r JOIN run_stages USING (run_id) JOIN stages s USING (stage_id) "
-        "WHERE s.seconds IS NOT NULL AND list_contains(?, r.evidence_set) "
-        "ORDER BY s.stage_id, r.strategy, r.student, r.teacher, r.labeler",
-        [list(sets)],
-    ).fetchall()
+# summed in the order of the stages, so that the same rows give the same bits
+_STAGES = """
+WITH used AS (
+  SELECT DISTINCT r.evidence_set, r.task, r.strategy, r.student, r.teacher, r.labeler, rs.stage_id
+  FROM runs r JOIN run_stages rs USING (run_id)
+  WHERE list_contains($sets, r.evidence_set) AND ($tasks IS NULL OR list_contains($tasks, r.task)))
+SELECT u.evidence_set, u.task, u.strategy, u.student, u.teacher, u.labeler, s.kind,
+       coalesce(s.n_labels, 0), coalesce(s.n_llm_labels, 0), coalesce(s.n_unlabeled, 0),
+       sum(coalesce(s.examples, 0))::BIGINT,
+       list_sum(list(s.seconds * coalesce(s.n_devices, 1) / 3600 ORDER BY s.stage_id)), count(*)
+FROM used u JOIN stages s USING (stage_id) WHERE s.seconds IS NOT NULL
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+def load_stages(connection: Connection, sets: Sequence[str], tasks: Sequence[str] | None = None) -> list[StageRow]:
+    """Stages of some evidence sets, once for each strategy, teacher, labeler and student that rests on them.
+
+    tasks : those whose runs are looked at; None for all
+    """
+    asked = {"sets": list(sets), "tasks": None if tasks is None else list(tasks)}
+    rows = connection.execute(_STAGES, asked).fetchall()
     return [
         StageRow(
             evidence_set=row[0], task=row[1],
             route=Route(strategy=row[2], student=row[3], teacher=row[4], labeler=row[5]),
-            kind=row[7], n_labels=row[8], n_llm_labels=row[9], n_unlabeled=row[10], examples=row[11], hours=row[12],
+            kind=row[6], n_labels=row[7], n_llm_labels=row[8], n_unlabeled=row[9], examples=row[10], hours=row[11],
+            n_stages=row[12],
         )
         for row in rows
     ]  # fmt: skip

@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from budgetsim.store.location import StorePaths
 
-VERSION: Final = 1
+VERSION: Final = 2
+HEADERS: Final = 3 * 4096  # bytes of a DuckDB file that every write of DuckDB changes: they count its checkpoints
 FRESH_SECONDS: Final = 2.0  # a file that changed this short before it was read may change again unseen: it is hashed
 
 Mark = tuple[int, int, int, str]  # bytes, ns of the last change, inode, SHA-256 ("" for a file at rest)
@@ -38,7 +39,7 @@ class State:
 
     def holds_for(self, paths: StorePaths) -> bool:
         """Whether the database is as it was left."""
-        return paths.database.exists() and _is(self.database, paths.database)
+        return paths.database.exists() and _is(self.database, paths.database, HEADERS)
 
     def new_files(self, paths: StorePaths, files: Iterable[Path]) -> list[Path] | None:
         """Those of the store's text files that the database does not know; None where one it knows changed or is gone.
@@ -80,7 +81,12 @@ def write_state(paths: StorePaths, files: Mapping[str, Mark], refused: Iterable[
     note = note_of(paths)
     temporary = note.with_name(f".{note.name}.{os.getpid()}.tmp")
     try:
-        values = {"version": VERSION, "database": _mark(paths.database), "files": files, "refused": list(refused)}
+        values = {
+            "version": VERSION,
+            "database": _mark(paths.database, HEADERS),
+            "files": files,
+            "refused": list(refused),
+        }
         temporary.write_text(json.dumps(values), encoding="utf-8")
         temporary.replace(note)
     except OSError:
@@ -93,18 +99,23 @@ def _name(path: Path, paths: StorePaths) -> str:
     return path.relative_to(paths.folder).as_posix()
 
 
-def _mark(path: Path) -> Mark:
+def _mark(path: Path, most: int = -1) -> Mark:
+    """most : bytes to hash of a file that changed just now; of a database, which may be large, its headers"""
     found = path.stat()
     fresh = time.time() - found.st_mtime < FRESH_SECONDS
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if fresh else ""
-    return found.st_size, found.st_mtime_ns, found.st_ino, digest
+    return found.st_size, found.st_mtime_ns, found.st_ino, _digest(path, most) if fresh else ""
 
 
-def _is(mark: Mark, path: Path) -> bool:
+def _is(mark: Mark, path: Path, most: int = -1) -> bool:
     found = path.stat()
     if mark[:3] != (found.st_size, found.st_mtime_ns, found.st_ino):
         return False
-    return not mark[3] or mark[3] == hashlib.sha256(path.read_bytes()).hexdigest()
+    return not mark[3] or mark[3] == _digest(path, most)
+
+
+def _digest(path: Path, most: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.sha256(file.read(most)).hexdigest()
 
 
 def _as_mark(value: Any) -> Mark:

@@ -19,7 +19,7 @@ from budgetsim.labelers.own_score import own_score
 from budgetsim.measure.resolve import Run, asked_brief
 from budgetsim.measure.stages.evaluate import write_scores
 from budgetsim.measure.stages.planned import Done, PlannedStage
-from budgetsim.measure.stages.taught_teacher import ANSWERS, LOGITS
+from budgetsim.measure.stages.soft_labels import ANSWERS, LOGITS
 from budgetsim.measure.stagestore import Work
 
 LEAST = 1e-6  # probability, before its logarithm

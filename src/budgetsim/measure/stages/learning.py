@@ -14,23 +14,26 @@ from budgetsim.learners.protocol import Desk, Effort, Learner, Training
 from budgetsim.learners.weights import model_name, resolve
 from budgetsim.measure.resolve import Run
 from budgetsim.measure.stages.planned import Done, PlannedStage
+from budgetsim.measure.stages.tokenise import pieces_of
 from budgetsim.measure.stagestore import Work
 
 LEARNER: Final = "learner"  # folder of a stage that a learner is saved in
 
 
-def training(run: Run, learner: Learner, steps: int) -> Training:
+def training(run: Run, learner: Learner, steps: int, *, teaches: bool) -> Training:
     """How a learner of a run is trained; in bf16, where its recipe says so, on devices that multiply it themselves."""
     native = multiplies_bf16(run.workspace.stages.device.kind)
     precision = run.recipe.precision if native else "fp32"
     return run.recipe.training(
-        learner, steps=steps, target_tokens=run.target_tokens, seed=run.spec.seed, precision=precision
-    )
+        learner, steps=steps, target_tokens=run.target_tokens, teaches=teaches, seed=run.spec.seed,
+        precision=precision,
+    )  # fmt: skip
 
 
-def desk(run: Run, folder: Path, role: str) -> Desk:
+def desk(run: Run, learner: Learner, folder: Path, done: Done, role: str) -> Desk:
     """Where a learner of a run works."""
-    return Desk(folder, run.workspace.checkpoint_every, run.report(role), shelves(run))
+    every, pieces = run.workspace.checkpoint_every, pieces_of(run, learner, done)
+    return Desk(folder, every, run.report(role), shelves(run), pieces)
 
 
 def shelves(run: Run) -> Path:
@@ -46,18 +49,18 @@ def plan_features(run: Run, learner: Learner, rows: Sequence[Row], what: tuple[s
     if not learner.encoders or not rows:
         return ()
     texts = run.workspace.remember(
-        (run.split.split_id, run.spec.unlabeled, *what), lambda: canonical_hash({"texts": run.prefixed(rows)})
+        (run.split.split_id, run.spec.unlabeled, *what), lambda: canonical_hash({"texts": run.read_by(learner, rows)})
     )
     return tuple(
         PlannedStage(
             kind="encode",
             depends_on={
                 "texts": texts, "fields": list(run.task.fields), "encoder": model_name(model),
-                "max_tokens": run.recipe.source_tokens, "split": run.split.split_id,
+                "max_tokens": run.recipe.encoder_tokens, "split": run.split.split_id,
             },
             about=run.about(model_name(model)),
             examples=len(rows),
-            build=partial(_shelve, run, model, rows),
+            build=partial(_shelve, run, learner, model, rows),
         )
         for model in learner.encoders
     )  # fmt: skip
@@ -71,8 +74,9 @@ def work_of(effort: Effort, how: Training) -> Work:
     )  # fmt: skip
 
 
-def _shelve(run: Run, model: str, rows: Sequence[Row], folder: Path, done: Done) -> Work:
+def _shelve(run: Run, learner: Learner, model: str, rows: Sequence[Row], folder: Path, done: Done) -> Work:
     from budgetsim.learners.features import shelve
 
-    n = shelve(resolve(model), run.prefixed(rows), run.task.fields, run.recipe.source_tokens, shelves(run))
+    sources = run.read_by(learner, rows)
+    n = shelve(resolve(model), sources, run.task.fields, run.recipe.encoder_tokens, shelves(run))
     return Work(examples=n, provenance={"texts": len(rows)})

@@ -29,7 +29,7 @@ def plan_llm_labels(run: Run) -> tuple[PlannedStage, ...]:
     """The labelling pass; none where the strategy has no labeler."""
     if not run.strategy.has_labeler:
         return ()
-    labeler, seed, places = run.route.labeler, run.spec.seed, _places(run)
+    labeler, seed, places = run.labeler.name, run.spec.seed, _places(run)
     own = {"texts": len(places), **run.labeler.identity(run.brief)} if run.labeler.asks else {}
     stage = PlannedStage(
         kind="llm_label",
@@ -126,7 +126,7 @@ def _build(run: Run, folder: Path, done: Done) -> Work:
 
 
 def _accuracy(said: Labels, rows: Sequence[Row]) -> float | None:
-    """In percent: on owned labels held out from the prompt; of a simulated labeler, of the labels it gave."""
+    """In percent: on owned labels that it was not shown; of a simulated labeler, of the labels it gave."""
     if said.trial is not None:
         return 100.0 * said.trial.accuracy
     known = [(a, row.target) for a, row in zip(said.answers, rows, strict=True) if a is not None and row.target]
@@ -134,7 +134,7 @@ def _accuracy(said: Labels, rows: Sequence[Row]) -> float | None:
 
 
 def _provenance(said: Labels, rows: Sequence[Row], run: Run) -> dict[str, Any]:
-    if not run.labeler.asks:
+    if not run.labeler.asks and said.trial is None:
         return {}
     bill = said.bill
     known = [a == row.target for a, row in zip(said.answers, rows, strict=True) if a is not None and row.target]
@@ -143,7 +143,11 @@ def _provenance(said: Labels, rows: Sequence[Row], run: Run) -> dict[str, Any]:
         "n_refused": said.n_refused,
         "n_unreadable": said.n_unreadable,
         "accuracy_on_texts": round(100.0 * sum(known) / len(known), 4) if known else None,
+    }
+    if not run.labeler.asks:
+        return {"provenance": {"llm": told}}
+    paid = {
         "tokens": {"input": bill.usage.n_input, "cached": bill.usage.n_cached, "output": bill.usage.n_output},
         "usd": None if bill.n_unpriced else float(bill.usd),
     }
-    return {"tokens": bill.usage.n_input + bill.usage.n_output, "provenance": {"llm": told}}
+    return {"tokens": bill.usage.n_input + bill.usage.n_output, "provenance": {"llm": {**told, **paid}}}

@@ -1,99 +1,84 @@
-"""The teacher tuned on people's labels: a seq2seq model, or a classifier on the frozen encoder's features.
-
-One teacher serves every number of texts.
-"""
+"""A teacher of any kind: a learner taught by people's labels, and its own score."""
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from budgetsim.learners.names import is_encoder, model_id
+from budgetsim.learners.protocol import Examples, Learner
+from budgetsim.learners.registry import parse_learner
 from budgetsim.measure.resolve import Run
-from budgetsim.measure.stages.encode import load_features, plan_encoding
-from budgetsim.measure.stages.evaluate import plan_evaluation, score_answers
-from budgetsim.measure.stages.planned import Build, Done, PlannedStage
-from budgetsim.measure.stages.tokenise import load_codec, plan_tokeniser
-from budgetsim.measure.stages.training import encode_examples, fresh_model, optimisation, save_trained
+from budgetsim.measure.stages.evaluate import score_answers
+from budgetsim.measure.stages.learning import LEARNER, desk, plan_features, shelves, training, work_of
+from budgetsim.measure.stages.planned import Done, PlannedStage
+from budgetsim.measure.stages.tokenise import plan_pieces
 from budgetsim.measure.stagestore import Work
-
-if TYPE_CHECKING:
-    from budgetsim.learners.encoder import LogisticHead
-
-_HEAD = "head.safetensors"
 
 
 def plan_teacher(run: Run) -> PlannedStage:
-    """The tuned teacher; the student itself where the strategy names no teacher."""
-    name, recipe, n_labels = run.spec.teacher, run.recipe, run.design.n_labels
-    needs: tuple[PlannedStage, ...]
-    build: Build
-    if is_encoder(name):
-        encoded = (plan_encoding(run, "train"), plan_encoding(run, run.workspace.part))
-        needs, build, examples = encoded, partial(_build_encoder, run, *encoded), n_labels
-    else:
-        examples = recipe.batch * recipe.steps_for(n_labels, recipe.epochs_teacher)
-        needs, build = plan_tokeniser(run), partial(_build_seq2seq, run)
+    """The tuned teacher; the student itself where the strategy names none. One serves every number of texts."""
+    name, n = run.spec.teacher, run.design.n_labels
+    learner, steps = parse_learner(name), run.recipe.steps_of_teacher(n)
+    pieces = plan_pieces(run, learner)
     return PlannedStage(
         kind="finetune_teacher",
         depends_on={
-            "split": run.split.split_id, "task": run.task.name, "teacher": model_id(name), "n_labels": n_labels,
-            "seed": run.spec.seed, "recipe": recipe.teacher_identity(name), "part": run.workspace.part,
+            "split": run.split.split_id, "task": run.task.name, "teacher": learner.name, "n_labels": n,
+            "seed": run.spec.seed, "recipe": run.recipe.teacher_identity(name, steps),
+            "pieces": [stage.key for stage in pieces],
         },
-        about=run.about(model_id(name), n_labels=n_labels, seed=run.spec.seed),
-        examples=examples,
-        needs=needs,
-        build=build,
+        about=run.about(learner.name, n_labels=n, seed=run.spec.seed),
+        examples=n if learner.is_cheap else steps * run.recipe.batch,
+        needs=(*pieces, *plan_features(run, learner, run.labelled, ("labels", str(n), str(run.spec.seed)))),
+        build=partial(_build, run, learner, steps),
     )  # fmt: skip
 
 
 def plan_teacher_score(run: Run) -> PlannedStage:
-    """The stage that gives the teacher's own score: an encoder teacher is scored where it is tuned."""
-    teacher = plan_teacher(run)
-    if is_encoder(run.spec.teacher):
-        return teacher
-    return plan_evaluation(run, run.spec.teacher, teacher, {"teacher": teacher.key}, scores_stage=True)
+    """The teacher's own score on the test items."""
+    teacher, learner = plan_teacher(run), parse_learner(run.spec.teacher)
+    return plan_score(run, learner, teacher, {"teacher": teacher.key}, scores_stage=True)
 
 
-def load_head(teacher: PlannedStage, done: Done) -> LogisticHead:
-    """The classifier of an encoder teacher."""
-    from safetensors.numpy import load_file
+def plan_score(
+    run: Run, learner: Learner, taught: PlannedStage, of: dict[str, str], *, scores_stage: bool = False
+) -> PlannedStage:
+    """The score of a taught learner.
 
-    from budgetsim.learners.encoder import LogisticHead
-
-    saved = load_file(done[teacher.key].folder / _HEAD)
-    return LogisticHead(saved["weights"], saved["intercepts"])
-
-
-def _build_seq2seq(run: Run, folder: Path, done: Done) -> Work:
-    from budgetsim.learners import finetune, lora
-
-    recipe, rows = run.recipe, run.labelled
-    codec = load_codec(run, done)
-    examples = encode_examples(run, codec, rows, [row.target for row in rows])
-    how = optimisation(run, recipe.teacher_lr, recipe.steps_for(len(rows), recipe.epochs_teacher))
-    trainable = lora.wrap(fresh_model(run, run.spec.teacher, codec), recipe.lora_rank, how.precision)
-    trained = finetune.train(
-        trainable, examples, how,
-        checkpoints=folder / "checkpoints", checkpoint_every=run.workspace.checkpoint_every,
-        progress=run.report("teacher"),
-    )  # fmt: skip
-    return save_trained(folder, lora.merge(trainable), trained, examples)
+    of : what its key hashes of the learner: {"run": run_id} for the student, {"teacher": key} for the teacher
+    scores_stage : whether the record of the taught stage repeats the score
+    """
+    part = run.workspace.part
+    return PlannedStage(
+        kind="evaluate",
+        depends_on={**of, "part": part},
+        about=run.about(learner.name, n_labels=run.design.n_labels, seed=run.spec.seed),
+        examples=len(run.evaluated),
+        needs=(taught, *plan_features(run, learner, run.evaluated, (part,))),
+        build=partial(_evaluate, run, learner, taught),
+        score_of=taught if scores_stage else None,
+    )
 
 
-def _build_encoder(run: Run, train: PlannedStage, evaluated: PlannedStage, folder: Path, done: Done) -> Work:
-    from safetensors.numpy import save_file
+def save_taught(
+    run: Run, learner: Learner, examples: Examples, steps: int, folder: Path, done: Done, *, teaches: bool
+) -> Work:
+    """Teach a learner and keep it in the folder of its stage."""
+    how = training(run, learner, steps, teaches=teaches)
+    fitted = learner.fit(run.task, examples, how, desk(run, learner, folder, done, "teacher" if teaches else "student"))
+    fitted.save(folder / LEARNER)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return work_of(fitted.effort, how)
 
-    from budgetsim.learners.encoder import fit_logistic
 
-    labels, rows = run.task.labels, run.labelled
-    features = load_features(train, done)[run.label_order]
-    classes = np.array([labels.index(row.target) for row in rows])
-    head = fit_logistic(features, classes, len(labels), run.recipe.encoder_l2)
-    save_file({"weights": head.weights, "intercepts": head.intercepts}, folder / _HEAD)
-    answers = [labels[i] for i in head.logits(load_features(evaluated, done)).argmax(1)]
-    metric, value = score_answers(run, answers, folder)
-    return Work(examples=len(rows), metric=metric, score=value)
+def _build(run: Run, learner: Learner, steps: int, folder: Path, done: Done) -> Work:
+    rows = run.labelled
+    examples = Examples(sources=run.read_by(learner, rows), answers=[row.target for row in rows])
+    return save_taught(run, learner, examples, steps, folder, done, teaches=True)
+
+
+def _evaluate(run: Run, learner: Learner, taught: PlannedStage, folder: Path, done: Done) -> Work:
+    fitted = learner.load(run.task, done[taught.key].folder / LEARNER, shelves(run))
+    metric, value = score_answers(run, fitted.answer(run.read_by(learner, run.evaluated)), folder)
+    return Work(examples=len(run.evaluated), metric=metric, score=value)

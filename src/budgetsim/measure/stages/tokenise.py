@@ -1,29 +1,24 @@
-"""The word pieces of the CPU family, learned on the split's own train and pool texts; checkpoints bring their own."""
+"""The word pieces of learners that bring none: learnt once, on the split's own train and pool texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from budgetsim.learners.names import CPU_FAMILY, is_encoder
-from budgetsim.measure.lineage import is_taught
-from budgetsim.measure.resolve import Run, vocabulary_mismatch
+from budgetsim.learners.protocol import Learner, shares_pieces
+from budgetsim.measure.resolve import Run
 from budgetsim.measure.stages.planned import Done, PlannedStage
 from budgetsim.measure.stagestore import Work
-
-if TYPE_CHECKING:
-    from budgetsim.learners.codec import Codec
 
 PIECES = "pieces.model"
 
 
-def plan_tokeniser(run: Run) -> tuple[PlannedStage, ...]:
-    """The stage that learns the student's word pieces; none where a checkpoint brings its tokenizer."""
-    task = run.task
-    if run.route.student not in CPU_FAMILY:
+def plan_pieces(run: Run, learner: Learner) -> tuple[PlannedStage, ...]:
+    """The stage that learns a learner's word pieces; none where it brings its own, or reads none."""
+    if not shares_pieces(learner):
         return ()
+    task = run.task
     stage = PlannedStage(
         kind="tokenise",
         depends_on={
@@ -39,33 +34,9 @@ def plan_tokeniser(run: Run) -> tuple[PlannedStage, ...]:
     return (stage,)
 
 
-def load_codec(run: Run, done: Done) -> Codec:
-    """The tokenizer of the student.
-
-    raises : InputError where a checkpoint's cannot be loaded
-    """
-    from budgetsim.learners.codec import PieceCodec, checkpoint_codec
-    from budgetsim.learners.models import hub_name
-
-    for stage in plan_tokeniser(run):
-        return PieceCodec((done[stage.key].folder / PIECES).read_bytes(), run.task.labels)
-    return checkpoint_codec(hub_name(run.route.student))
-
-
-def check_vocabulary(run: Run) -> None:
-    """Refuse a teacher whose tokens are not the student's, before anything is trained.
-
-    raises : InputError with the ways out
-    """
-    teacher, student = run.spec.teacher, run.route.student
-    of_one_kind = teacher == student or is_encoder(teacher) or {teacher, student} <= set(CPU_FAMILY)
-    if not run.strategy.teacher_stage or of_one_kind or is_taught(run.route):
-        return
-    from budgetsim.learners.codec import checkpoint_codec
-    from budgetsim.learners.models import hub_name
-
-    if not checkpoint_codec(hub_name(student)).same_as(checkpoint_codec(hub_name(teacher))):
-        raise vocabulary_mismatch(run.spec)
+def pieces_of(run: Run, learner: Learner, done: Done) -> Path | None:
+    """The file of a learner's word pieces."""
+    return next((done[stage.key].folder / PIECES for stage in plan_pieces(run, learner)), None)
 
 
 def _texts(run: Run) -> Sequence[str]:

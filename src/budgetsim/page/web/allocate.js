@@ -37,13 +37,16 @@ export function prepare(option, fine, kept) {
   };
 }
 
-/** What `make` gives, once for a key: tables of scores outlive changes of prices. */
-function once(kept, key, make) {
-  if (!kept.has(key)) {
-    if (kept.size > 400) kept.clear();
-    kept.set(key, make());
-  }
-  return kept.get(key);
+/** A place for so many tables of scores, which outlive changes of prices; those not asked for longest go first. */
+export const roomFor = (most) => Object.assign(new Map(), { most });
+
+/** What `make` gives, once for a key. */
+export function once(kept, key, make) {
+  const value = kept.has(key) ? kept.get(key) : make();
+  kept.delete(key);
+  kept.set(key, value); // now the last to go
+  if (kept.size > (kept.most ?? Infinity)) kept.delete(kept.keys().next().value);
+  return value;
 }
 
 function oneInput(surface, kept) {

@@ -3,8 +3,10 @@
 import { bars, colour, curves, el, legend, place, tableBehind, winMap } from "./charts.js";
 import { geomspace, labelOf, optimize, tornado, trace, winnersMap } from "./choose.js";
 import { advise, learnerRows, rivalsOf } from "./learners.js";
+import { reachTarget, studentReaching } from "./goals.js";
+import { betterCaller, callerMonth, callersOf, studentMonth } from "./serving.js";
 import { drawsAt, inflate, runInterval, unpack } from "./surface.js";
-import { LABELS, answerWords, money, planWords, points, typed, whole } from "./words.js";
+import { LABELS, answerWords, goalWords, money, planWords, points, quantity, runsWords, typed, whole } from "./words.js";
 
 const N_CURVE = 40; // budgets of the chart
 const N_MAP = [24, 13]; // budgets and prices of the map
@@ -36,15 +38,21 @@ function controlsOf(task) {
     control("perday", "Labels people give a day", 1, 10_000, field("perDay"), { none: "not asked" }),
     control("days", "Deadline, days", 0.5, 730, field("days"), { none: "none" }),
     control("gpus", "Devices", 1, 64, field("gpus"), { whole: true }),
+    control("risk", "Plan for bad luck (0.1: 9 cases in 10)", 0.01, 0.99, field("risk"), { none: "the mean", least: 0.01, most: 0.99 }),
+    control("target", `Target, ${task.metric} in percent`, 1, 100, field("target"), { none: "none", least: 1, most: 100, even: true }),
+    control("chance", "Chance of the target", 0.01, 0.99, field("chance"), { least: 0.001, most: 0.999, even: true }),
+    control("serve", "Texts to answer a month", 100, 100_000_000, field("serve"), { none: "not asked" }),
   ];
 }
 
 const STEPS = 400; // of a slider
-const toSlider = (c, v) => (v === null || !(v > 0) ? 0 : 1 + Math.round(((STEPS - 1) * Math.log(v / c.low)) / Math.log(c.high / c.low)));
+const share = (c, v) => (c.even ? (v - c.low) / (c.high - c.low) : Math.log(v / c.low) / Math.log(c.high / c.low));
+const toSlider = (c, v) => (v === null || !(v > 0) ? 0 : 1 + Math.round((STEPS - 1) * share(c, v)));
 function fromSlider(c, at) {
   if (at === 0 && c.none) return null;
   if (at === 0 && c.zero) return 0;
-  const v = c.low * (c.high / c.low) ** (Math.max(at - 1, 0) / (STEPS - 1));
+  const part = Math.max(at - 1, 0) / (STEPS - 1);
+  const v = c.even ? c.low + (c.high - c.low) * part : c.low * (c.high / c.low) ** part;
   return c.whole ? Math.round(v) : Number(v.toPrecision(3));
 }
 
@@ -52,7 +60,9 @@ const shown = (c, v) => (v === null ? c.none : c.whole ? whole(v) : v >= 1000 ? 
 
 function drawControls() {
   const form = document.getElementById("controls");
-  const made = controlsOf(state.task).map((c) => {
+  const before = form.querySelector("details");
+  const all = controlsOf(state.task);
+  const made = all.map((c) => {
     const value = c.get(state.settings);
     const slider = el("input", { type: "range", min: c.none || c.zero ? 0 : 1, max: STEPS, step: 1, "aria-label": c.words });
     slider.value = Math.min(Math.max(toSlider(c, value), Number(slider.min)), STEPS);
@@ -76,7 +86,11 @@ function drawControls() {
     return el("label", {}, el("span", {}, c.words), box, slider);
   });
   const reset = el("button", { type: "button", onclick: () => show(state.task, first()) }, "Back to the start");
-  form.replaceChildren(...made, el("div", {}, reset, el("p", { id: "timing" })));
+  const own = all.findIndex((c) => c.key === "owned"); // budget and prices come before it
+  const changed = all.slice(own).some((c) => c.get(state.settings) !== c.get(first()));
+  const open = before?.open ?? (changed || matchMedia("(min-width: 40rem)").matches);
+  const rest = el("details", { open }, el("summary", {}, "What you own, bounds, a deadline, bad luck, a target, serving"), el("div", { class: "more" }, ...made.slice(own)));
+  form.replaceChildren(...made.slice(0, own), rest, el("div", {}, reset, el("p", { id: "timing" })));
   form.onsubmit = (event) => event.preventDefault();
 }
 
@@ -131,6 +145,7 @@ function refresh() {
   const settings = asked(state.settings);
   const answer = optimize(state.task, settings);
   drawAnswer(state.task, settings, answer);
+  drawGoal(state.task, settings);
   const budgets = budgetsAround(settings.budget);
   const path = trace(state.task, settings, budgets);
   const took = performance.now() - began;
@@ -150,26 +165,61 @@ const budgetsAround = (budget) => geomspace(Math.max(Math.min(budget / 30, 50), 
 function drawAnswer(task, settings, answer) {
   const rivals = rivalsOf(task, settings);
   const advice = advise(answer, rivals, settings.budget);
-  const [head, ...rest] = answerWords(task, answer, advice, settings.budget);
+  const callers = callersOf(task, settings);
+  const caller = betterCaller(callers, (advice.learner ?? advice.plan).score);
+  const students = learnerRows(rivals, settings.budget);
+  const [head, ...rest] = answerWords(task, answer, advice, settings.budget, students, caller);
   document.getElementById("headline").textContent = head;
   document.getElementById("sentences").replaceChildren(...rest.map((text) => el("p", {}, text)));
+  drawPlans(task, settings, answer, students, callers);
+}
+
+const megabytes = (mb) => (mb === null || mb === undefined ? "-" : whole(mb));
+const range = (row) => (row.lower === undefined ? "-" : `${points(row.lower)} to ${points(row.upper)}`);
+const origin = (p) => (p.kind === "extrapolated" ? `${p.factor.toPrecision(2)}-fold beyond` : p.kind);
+
+/** The table of an answer: plans, students measured here, LLMs on every text, what is not affordable. */
+function drawPlans(task, settings, answer, students, callers) {
   const timed = settings.perDay !== null;
+  const served = settings.serve !== null;
+  const heads = ["strategy", "labels", "LLM labels", "texts", "cost", "days", `${task.metric}, %`, "90 % of runs", `${100 * (answer.level ?? 0)} % quantile`, "best", "MB", "CPU ms a text", "a month", "evidence"];
+  const shownHeads = heads.map((_, i) => (i === 5 ? timed : i === 8 ? answer.level !== null : i === 12 ? served : true));
+  const counts = (plan) => ["n_labels", "n_llm_labels", "n_unlabeled"].map((n) => (plan[n] ? whole(plan[n]) : "-"));
+  const month = (usd) => (usd === null ? "-" : money(usd));
   const rows = answer.plans.map((p) => [
-    p.label,
-    ...["n_labels", "n_llm_labels", "n_unlabeled"].map((n) => (p.plan[n] ? whole(p.plan[n]) : "-")),
-    money(p.usd),
-    ...(timed ? [p.days === null ? "-" : p.days.toFixed(1)] : []),
-    points(p.score),
-    `${points(p.lower)} to ${points(p.upper)}`,
-    `${Math.round(100 * p.pBest)} %`,
-    p.kind === "extrapolated" ? `${p.factor.toPrecision(2)}-fold beyond` : p.kind,
+    p.label, ...counts(p.plan), money(p.usd), p.days === null ? "-" : p.days.toFixed(1), points(p.score), range(p),
+    points(100 * p.worth), `${Math.round(100 * p.pBest)} %`, megabytes(p.option?.surface.megabytes), "-", "-", origin(p),
   ]);
-  for (const r of learnerRows(rivals, settings.budget)) {
-    rows.push([`${r.student} (measured here)`, whole(r.n_labels), "-", "-", money(r.usd), ...(timed ? ["-"] : []), points(r.score), "-", "-", `${r.n_runs} run${r.n_runs === 1 ? "" : "s"}`]);
+  for (const r of students) {
+    rows.push([
+      `${r.student} (${r.probe ? "probed on your labels" : "measured here"})`, whole(r.n_labels), "-", "-", money(r.usd), "-", points(r.score), range(r), "-", "-",
+      megabytes(r.megabytes), r.ms_per_text === null ? "-" : quantity(r.ms_per_text),
+      month(studentMonth(r.ms_per_text, task, settings, data.card.cpu_usd_per_hour)), runsWords(r),
+    ]);
   }
-  for (const o of answer.unbought) rows.push([o.label, "-", "-", "-", "not affordable", ...(timed ? ["-"] : []), "-", "-", "-", "-"]);
-  const head2 = ["strategy", "labels", "LLM labels", "texts", "cost", ...(timed ? ["days"] : []), `${task.metric}, %`, "90 % of runs", "best", "evidence"];
-  tableBehind(section("plans"), `${task.name}-plans.csv`, head2, rows, { open: true, best: answer.plans.indexOf(answer.best) });
+  for (const c of callers) {
+    rows.push([`LLM on every text (${c.model})`, c.n_labels ? whole(c.n_labels) : "-", "-", "-", "$0.00", "-", c.score === null ? "-" : points(c.score), "-", "-", "-", "-", "-", month(callerMonth(c, settings)), c.source]);
+  }
+  for (const o of answer.unbought) rows.push([o.label, "-", "-", "-", "not affordable", ...Array(9).fill("-")]);
+  const kept = (row) => row.filter((_, i) => shownHeads[i]);
+  tableBehind(section("plans"), `${task.name}-plans.csv`, kept(heads), rows.map(kept), { open: true, best: answer.plans.indexOf(answer.best) });
+}
+
+/** What a target takes; nothing where none is asked for. */
+function drawGoal(task, settings) {
+  const holder = section("goal");
+  holder.hidden = settings.target === null;
+  if (holder.hidden) return;
+  const goal = reachTarget(task, settings);
+  const student = studentReaching(rivalsOf(task, settings), settings.target);
+  place(holder, "goal").replaceChildren(...goalWords(task, goal, student, settings).map((text) => el("p", {}, text)));
+  const timed = settings.perDay !== null;
+  const row = (enough) => (p) => [
+    p.label, ...["n_labels", "n_llm_labels", "n_unlabeled"].map((n) => (p.plan[n] ? whole(p.plan[n]) : "-")), money(p.usd),
+    ...(timed ? [p.days === null ? "-" : p.days.toFixed(1)] : []), points(p.score), range(p), `${Math.round(100 * p.chance)} %`, enough, origin(p),
+  ];
+  const heads = ["strategy", "labels", "LLM labels", "texts", "cost", ...(timed ? ["days"] : []), `${task.metric}, %`, "90 % of runs", "chance", "enough", "evidence"];
+  tableBehind(holder, `${task.name}-target.csv`, heads, [...goal.reached.map(row("yes")), ...goal.short.map(row("no"))], { open: true, best: goal.reached.length ? 0 : -1 });
 }
 
 function drawCurve(task, settings, answer, path) {
@@ -384,7 +434,7 @@ async function start() {
   unfoldForPrint();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(state.task, state.settings));
   show(...fromAddress(location.hash));
-  Object.assign(window, { budgetsim: { data, optimize, advise, rivalsOf, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
+  Object.assign(window, { budgetsim: { data, optimize, advise, rivalsOf, reachTarget, callersOf, callerMonth, studentMonth, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -1,9 +1,10 @@
 // Which plan to recommend and what would change it: budgetsim.choosing's recommend, winners, cheapest, targets,
 // breakeven and shadow.
 
-import { EASY, FINE, prepare } from "./allocate.js";
+import { EASY, FINE, prepare, roomFor } from "./allocate.js";
 import { applyTerms, atPrice, costModel, hasStage, leastOf, limitOf, scaled, stagesAt, totalAt } from "./cost.js";
-import { classify, drawsAt, runInterval } from "./surface.js";
+import { closeSearches, quantileOf } from "./objectives.js";
+import { classify, drawsAt, meanAt, runInterval } from "./surface.js";
 
 const HAIR = 0.001; // a tenth of a point: no advantage that anybody could measure
 const CHEAPER = 0.99; // a plan is cheaper where it saves at least one percent
@@ -15,9 +16,10 @@ export const PRICED_STAGES = {
   compute: ["teacher", "labelling", "distillation", "student"],
 };
 
-const kept = new Map();
+const kept = roomFor(400);
+const keptClose = roomFor(40);
 
-/** What money can buy on a task under settings {prices: {lever: usd}, owned, maxLabels, pool, perDay, gpus, days}. */
+/** What money can buy on a task under settings {prices: {lever: usd}, owned, maxLabels, pool, perDay, gpus, days ...}. */
 export function optionsOf(task, settings) {
   const terms = { ...settings, pool: settings.pool ?? task.own_pool ?? null };
   return task.surfaces.flatMap((surface) => {
@@ -38,6 +40,8 @@ export function optionsOf(task, settings) {
 }
 
 export const searches = (options, fine = EASY) => options.map((o) => prepare(o, fine, kept));
+
+const searchesFor = (options, level) => options.map((o) => closeSearches(o, `quantile|${level}`, [quantileOf(level)], keptClose)[0]);
 
 /** The plan worth most, or one that is worse by less than anybody can measure and cheaper, or else simpler. */
 export function recommended(worths, usd, kinds = null) {
@@ -64,14 +68,18 @@ function rowsByRoute(options) {
 
 const named = (option, counts) => Object.fromEntries(option.surface.inputs.map((name, i) => [name, counts[i]]));
 
-/** What one budget buys of each option, and of the constant answer in the last row, and which is recommended. */
-export function choosePlan(task, options, ready, usd) {
+/** What one budget buys of each option, and of the constant answer in the last row, and which is recommended.
+ *
+ * over : what is to be highest, of the scores of all worlds; null for their mean
+ */
+export function choosePlan(task, options, ready, usd, over = null) {
   const bests = ready.map((search, i) => search.best(options[i].cost, usd));
   const worth = [...bests.map((b) => b.value), task.constant.score];
   const cost = [...bests.map((b, i) => (b.counts ? totalAt(options[i].cost, named(options[i], b.counts)) : Infinity)), 0];
   const kinds = [...bests.map((b) => (b.counts ? b.counts.filter((n) => n > 0).length : 0)), 0];
   const pick = (rows) => rows.map((i) => worth[i]);
   const keptRows = [...rowsByRoute(options).values()].map((rows) => rows[recommended(pick(rows), rows.map((i) => cost[i]))]);
+  if (over) for (const i of keptRows) if (bests[i].counts) worth[i] = over.of(drawsAt(options[i].surface, bests[i].counts));
   const all = [...keptRows, options.length];
   const row = all[recommended(pick(all), all.map((i) => cost[i]), all.map((i) => kinds[i]))];
   return { bests, worth, cost, kept: keptRows.filter((i) => bests[i].counts), row };
@@ -86,7 +94,8 @@ export function planAt(option, counts) {
   const [lower, upper] = runInterval(draws, surface.noise).map((v) => 100 * v);
   const usd = stagesAt(cost, plan);
   const days = cost.days ? totalAt(cost.days, plan) : null;
-  return { option, plan, usd: Object.values(usd).reduce((a, b) => a + b, 0), stages: usd, lower, upper, kind, factor, days, draws };
+  const total = Object.values(usd).reduce((a, b) => a + b, 0);
+  return { option, plan, usd: total, stages: usd, score: 100 * meanAt(surface, counts), lower, upper, kind, factor, days, draws };
 }
 
 /** Share of worlds in which each of some plans has the highest mean score; ties share a world. */
@@ -102,27 +111,33 @@ export function chanceOfBest(columns) {
   return chances;
 }
 
-/** The answer to one budget: plans a route, the best first, the recommended one, and what stands beside it. */
+/** The answer to one budget: plans a route, the best first, the recommended one, and what stands beside it.
+ *
+ * settings.risk : the quantile over worlds to choose for; null for the mean
+ */
 export function optimize(task, settings) {
   const options = optionsOf(task, settings);
-  const chosen = choosePlan(task, options, searches(options, FINE), settings.budget);
+  const level = settings.risk ?? null;
+  const [over, fine] = level === null ? [null, searches(options, FINE)] : [quantileOf(level), searchesFor(options, level)];
+  const chosen = choosePlan(task, options, fine, settings.budget, over);
   const score = 100 * task.constant.score;
   const nothing = { option: null, label: "constant", plan: {}, usd: 0, stages: {}, score, lower: score, upper: score, kind: "observed", factor: 1, days: null };
   const plans = chosen.kept.map((i) => ({
     ...planAt(options[i], chosen.bests[i].counts),
     label: options[i].label,
-    score: 100 * chosen.worth[i],
+    worth: chosen.worth[i],
     row: i,
   }));
-  plans.push({ ...nothing, row: options.length });
+  plans.push({ ...nothing, worth: task.constant.score, row: options.length });
   const n = options.length ? options[0].surface.n_draws : 1;
   const columns = plans.map((p) => p.draws ?? new Float64Array(n).fill(task.constant.score));
   chanceOfBest(columns).forEach((chance, i) => (plans[i].pBest = chance));
-  plans.sort((a, b) => b.score - a.score || a.usd - b.usd);
+  plans.sort((a, b) => b.worth - a.worth || a.usd - b.usd);
   const best = plans.find((p) => p.row === chosen.row);
-  const easy = searches(options);
+  const easy = level === null ? searches(options) : fine;
   return {
     options,
+    level,
     plans,
     best,
     stop: stopHere(task, options, easy, settings.budget, best),
@@ -166,23 +181,25 @@ function firstOf(grid, enough) {
   return high;
 }
 
-const leastUsd = (options) =>
+export const leastUsd = (options) =>
   Math.min(...options.map((o) => totalAt(o.cost, Object.fromEntries(o.surface.inputs.map((name) => [name, leastOf(o.cost, name)])))));
 
-/** The cheapest budget within a point of the best score: {usd, score, label}; null where there is none. */
+/** The cheapest budget within a point of the best: its plan, with what was chosen for as `worth`; null where there is none. */
 function stopHere(task, options, ready, budget, best) {
   if (budget <= 0 || !options.length) return null;
   const costs = options.map((o) => o.cost);
   const top = best.usd || budget;
   const aim = topValue(task, costs, ready, top) - STOP_WITHIN;
-  if (task.constant.score >= aim) return { usd: 0, score: 100 * task.constant.score, label: "constant", plan: {} };
+  const { score } = task.constant;
+  const nothing = { usd: 0, score: 100 * score, worth: score, label: "constant", plan: {} };
+  if (score >= aim) return nothing;
   const usd = cheapest((money) => topValue(task, costs, ready, money) >= aim, leastUsd(options), top);
   if (usd === null) return null;
   const values = bestValues(task, costs, ready, usd);
   const row = values.indexOf(Math.max(...values));
-  if (row === options.length) return { usd: 0, score: 100 * task.constant.score, label: "constant", plan: {} };
+  if (row === options.length) return nothing;
   const plan = planAt(options[row], ready[row].best(costs[row], usd).counts);
-  return { ...plan, score: 100 * values[row], label: options[row].label };
+  return { ...plan, worth: values[row], label: options[row].label };
 }
 
 /** What the best plan gains with $100 more, and loses with $100 less, points. */

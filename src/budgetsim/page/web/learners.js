@@ -51,7 +51,7 @@ export function learnerRows(rivals, budget, within = HAIR) {
     const row = paid.find((r) => r.score >= paid[paid.length - 1].score - within);
     const n_runs = sizes.filter((r) => r.score === row.score).reduce((sum, r) => sum + r.n_runs, 0);
     const spread = spreadOf(sizes.filter((r) => FOLD >= r.n_labels / Math.max(row.n_labels, 1) && r.n_labels / Math.max(row.n_labels, 1) >= 1 / FOLD), n_runs);
-    const band = spread === null ? {} : { lower: row.score - spread, upper: row.score + spread };
+    const band = spread === null ? {} : { lower: Math.max(row.score - spread, 0), upper: Math.min(row.score + spread, 100) };
     return [{ ...row, n_runs, ...band }];
   });
   return rows.sort((a, b) => b.score - a.score || a.usd - b.usd);

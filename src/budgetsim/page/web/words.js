@@ -60,7 +60,8 @@ const times = (factor) => (factor.toPrecision(2) === "1.0" ? factor.toPrecision(
 /** What the evidence of a plan is, in plain words. */
 export function basis(task, plan) {
   const { source, device } = task.evidence;
-  const where = source === "published" ? "published results" : `runs measured on a ${device ?? "machine"}`;
+  const forecast = source === "other tasks" ? "results of the same models on other tasks" : null;
+  const where = forecast ?? (source === "published" ? "published results" : `runs measured on a ${device ?? "machine"}`);
   if (!plan.option) return "the shares of the answers in the evaluation data";
   const rows = plan.option.surface.n_rows;
   const far = plan.kind === "extrapolated" ? `, ${plan.factor.toFixed(plan.factor < 10 ? 1 : 0)}-fold beyond them` : "";
@@ -90,8 +91,11 @@ function constantWords(task, budget, gain) {
 function learnerWords(row, metric) {
   const bounds = row.lower === undefined ? "" : `${points(row.lower)} to ${points(row.upper)} in 90 % of runs; `;
   const on = row.n_test === null ? "" : ` on ${whole(row.n_test)} test items`;
-  return `${row.student} from ${whole(row.n_labels)} labels scores ${metric} ${points(row.score)} (${bounds}measured here, ${row.n_runs} run${row.n_runs === 1 ? "" : "s"}${on})`;
+  return `${row.student} from ${whole(row.n_labels)} labels scores ${metric} ${points(row.score)} (${bounds}${row.probe ? "probed on your labels" : "measured here"}, ${runsWords(row)}${on})`;
 }
+
+/** What a measured student's score is a mean of. */
+export const runsWords = (row) => `${row.n_runs} ${row.probe ? "fold" : "run"}${row.n_runs === 1 ? "" : "s"}`;
 
 /** That a plan lies far outside what was measured, or that hardly a run stands behind it. */
 function farWords(plan) {
@@ -101,18 +105,72 @@ function farWords(plan) {
   return words + (rows < 4 ? `, on ${rows} run${rows === 1 ? "" : "s"} alone` : "");
 }
 
+/** What a plan was chosen for, where that is not the expected score; as the command line says it. */
+export function aimWords({ level, best }) {
+  if (level === null) return [];
+  return [`Chosen for bad luck: its expected score is ${points(100 * best.worth)} or more in ${digits(100 * (1 - level), 6)} % of cases.`];
+}
+
+/** That an LLM which answers every text scores more than the advice; as the command line says it. */
+export function callerWords(caller) {
+  if (!caller) return [];
+  const price = caller.usd === null ? "" : `, for ${usd(1e6 * caller.usd)} a million texts`;
+  return [`An LLM on every text scores more: ${caller.model}, ${points(caller.score)} (${caller.source})${price}.`];
+}
+
+/** How a target is reached, in sentences: what it takes, and whether the budget is enough. */
+export function goalWords(task, goal, student, { target, chance, budget }) {
+  const wanted = `${task.metric} ${digits(target, 6)} or more in one new run`;
+  const [first] = goal.reached;
+  const planned = (p) => `${p.label}${Object.keys(p.plan).length ? `, ${planWords(p.plan)}` : ""}; ${task.metric} ${points(p.score)}`;
+  const share = (p) => `${Math.round(100 * p.chance)} %`;
+  const out = [];
+  if (first) out.push(`Spend ${usd(first.usd)} on ${task.name} to reach ${wanted} with a chance of ${digits(100 * chance, 6)} %: ${planned(first)}. Chance ${share(first)}.`);
+  else out.push(`Out of reach on ${task.name}, whatever is spent: the highest chance of ${wanted} is ${share(goal.short[0])}, at ${usd(goal.short[0].usd)} (${planned(goal.short[0])}).`);
+  const at = goal.atBudget;
+  if (at.chance < 0.005) out.push(`${usd(budget)} is not enough: no plan within it has a chance worth a number.`);
+  else out.push(`${usd(budget)} is ${goal.suffices ? "" : "not "}enough: the likeliest plan within it gets there with a chance of ${share(at)} (${planned(at)}).`);
+  if (student && !(first && student.usd >= first.usd)) out.push(`${learnerWords(student, task.metric)}: the target, on average, for ${usd(student.usd)}.`);
+  return out;
+}
+
+/** The next best thing for the same budget, and the answer that costs nothing; as the command line says it. */
+export function beatenWords(answer, { plan, learner }, students, budget) {
+  const { score } = learner ?? plan;
+  const own = learner ? null : (plan.option?.route ?? null);
+  if (!learner && own === null) return [];
+  const plans = answer.plans.filter((p) => p.option && p.option.route !== own).map((p) => [p.score, p.label]);
+  const others = students.filter((r) => r.student !== learner?.student).map((r) => [r.score, `${r.student} from ${whole(r.n_labels)} labels`]);
+  const rivals = [...plans, ...others].sort((a, b) => b[0] - a[0] || (a[1] < b[1] ? 1 : -1));
+  const free = answer.plans.filter((p) => !p.option).map((p) => [p.score, "the answer that never reads a text"]);
+  const names = [...rivals.slice(0, 1), ...free];
+  const parts = names.filter(([s]) => s < score).map(([s, name]) => `${name} (${points(s)}) by ${points(score - s)}`);
+  const better = names.filter(([s]) => s >= score).map(([s, name]) => `${name} is at ${points(s)}`);
+  return [
+    ...(parts.length ? [`For ${usd(budget)} or less it beats ${parts.join(" and ")} points.`] : []),
+    ...(better.length ? [`For ${usd(budget)} ${better[0]}.`] : []),
+  ];
+}
+
+/** A number of hours or milliseconds, in as many digits as it is worth. */
+export function quantity(x) {
+  if (x > 0 && x < 0.001) return "under 0.001";
+  return x >= 100 ? whole(x) : digits(x, 2);
+}
+
 /** The answer in sentences, the advice first: [headline, ...further sentences]. */
-export function answerWords(task, answer, advice, budget) {
+export function answerWords(task, answer, advice, budget, students = [], caller = null) {
   const { plan, learner, best } = advice;
   const out = [headline(task, advice, budget)];
   if (!learner && plan.option) out.push(`The plan: ${planWords(plan.plan)} (${stageWords(plan.stages)})${plan.days === null ? "" : `; ${plan.days.toFixed(1)} days`}.`);
   if (best.option && (learner || plan !== best)) {
     out.push(`The best plan of all ${usd(budget)}: ${best.label}, ${planWords(best.plan)}; ${points(best.score)} (${points(best.lower)} to ${points(best.upper)}).`);
   }
-  const other = best.option && answer.plans.find((p) => p.option?.route !== best.option.route);
-  if (other) out.push(`It beats ${other.label} by ${points(best.score - other.score)} points; the chance that it is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
-  if (best.option) out.push(`${learner ? "The student was measured here; the plans rest" : "It rests"} on ${basis(task, best)}.`);
-  if (!learner && plan.option) out.push(changeWords(answer));
+  out.push(...beatenWords(answer, advice, students, budget));
+  if (best.option) out.push(`The chance that ${best.label} is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
+  if (best.option) out.push(`${learner ? `The student was ${learner.probe ? "probed on your labels" : "measured here"}; the plans rest` : "It rests"} on ${basis(task, learner ? best : plan)}.`);
+  if (!learner && plan.option) out.push(...aimWords(answer), changeWords(answer));
+  out.push(...callerWords(caller));
   return out;
 }
 
@@ -122,14 +180,15 @@ function changeWords({ changes }) {
   return `What would change it: ${each.join("; ")}.`;
 }
 
-/** A number somebody typed into a control {none, zero, whole}: 2k, 2,000 and $2000 are the same; undefined where it is none. */
+/** A number somebody typed into a control {none, zero, whole, least, most}: 2k, 2,000 and $2000 are the same; undefined where it is none. */
 export function typed(c, text) {
   const plain = text.trim().toLowerCase().replace(/[$,\s_]/g, "");
   if (c.none && (plain === "" || plain === c.none.replace(/\s/g, ""))) return null;
   const parts = /^(\d*\.?\d+(?:e[+-]?\d+)?)([km]?)$/.exec(plain);
   if (!parts) return undefined;
   const v = Number(parts[1]) * { "": 1, k: 1e3, m: 1e6 }[parts[2]];
-  if (!Number.isFinite(v) || v > 1e12 || (v === 0 && !c.zero) || (c.whole && v !== Math.round(v))) return undefined;
+  if (v < (c.least ?? 0) || v > (c.most ?? 1e12)) return undefined;
+  if (!Number.isFinite(v) || (v === 0 && !c.zero) || (c.whole && v !== Math.round(v))) return undefined;
   return v;
 }
 

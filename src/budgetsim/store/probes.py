@@ -1,0 +1,33 @@
+"""What probes found: cheap students, cross-validated on labels that somebody owns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from budgetsim.store.database import Connection
+from budgetsim.store.published import REPORTED
+from budgetsim.store.query import ScoreRow
+
+PROBED: Final = f"{REPORTED}probe-"  # how the sets of probes begin; the fold stands where others have the seed
+
+_PROBES = """
+SELECT r.task, r.evidence_set, r.student, r.n_labels, avg(s.value), count(*), coalesce(stddev_samp(s.value), 0)
+FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.is_main
+WHERE starts_with(r.evidence_set, ?) AND r.strategy = 'annotate' AND r.n_labels > 0 AND list_contains(?, r.task)
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+def is_probe(evidence_set: str) -> bool:
+    """Whether a set is what a probe found."""
+    return evidence_set.startswith(PROBED)
+
+
+def load_probes(connection: Connection, tasks: Sequence[str]) -> list[ScoreRow]:
+    """Mean scores over folds of the students that probes of some tasks taught, percent; each fold is a replicate."""
+    rows = connection.execute(_PROBES, [PROBED, list(tasks)]).fetchall()
+    return [
+        ScoreRow(task=task, evidence_set=name, student=student, n_labels=n, score=mean, n_runs=folds, sd=sd)
+        for task, name, student, n, mean, folds, sd in rows
+    ]
