@@ -20,7 +20,13 @@ TASK = Facts(name="t", kind="single", n_classes=2, metric="accuracy", floor=0.3)
 
 def _seen(n: int = 40, seed: int = 15, n_tasks: int = 5) -> Seen:
     names = Names({str(i): TASK for i in range(n_tasks)}, {"a": 0, "b": 1, "c": 2}, {"tuned": 0, "counts": 1})
-    return Seen(made(n, seed, n_tasks), np.random.default_rng(seed + 1).normal(size=n), np.full(n, 2.0), names)
+    return Seen(
+        made(n, seed, n_tasks),
+        np.random.default_rng(seed + 1).normal(size=n),
+        np.full(n, 2.0),
+        names,
+        np.zeros(n, dtype=bool),
+    )
 
 
 def test_one_inverse_tells_of_every_task_what_the_process_tells_without_it():

@@ -106,6 +106,7 @@ def with_floor(facts: Facts, scores: Sequence[float]) -> Facts:
     return replace(facts, floor=min(max(min(scores) - 0.01, 0.0), 0.95))
 
 
+PROBE_SET: Final = "reported-probe-"  # how sets begin that a probe of a task is kept in (`store.probes.PROBED`)
 RUNS_IN_A_ROW: Final[Mapping[str, int]] = {"published:laurer2024": 3}  # sources whose rows are means of several runs
 
 LLM: Final = "llm"  # the family of models that answer without being taught

@@ -72,8 +72,8 @@ def forecast_surfaces(
 
 
 def _means_before(seen: Seen, h: Hypers, task: str, at: Cells) -> Floats | None:
-    """Mean scores as the other tasks alone tell them; None where the task has no run of its own."""
-    rest = seen.without(task)
+    """Mean scores as the other tasks and a probe tell them; None where the task has no run of its own."""
+    rest = seen.without_runs(task)
     if len(rest.z) == len(seen.z):
         return None
     prior = condition(rest.cells, rest.z, rest.n_runs, at, h)
