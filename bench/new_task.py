@@ -69,11 +69,12 @@ class Pool(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A task left out: cells to predict, cells of its own that are known."""
+    """A task left out: cells to predict, cells of its own that are known, those of them that a probe told of."""
 
     task: str
     target: Mask
     own: Mask
+    probe: Mask
 
 
 def pools(known: Known) -> list[Pool]:
@@ -178,9 +179,9 @@ def stages(known: Known, pool: Pool, task: str, routes: Mapping[float, Route]) -
     probe &= ~target & (seen.cells.x[:, 0] <= np.log1p(PROBE_LABELS) + 1e-9)
     for n in (0, 1, 2, 4):
         own = spread(seen, target, n)
-        yield f"{n} runs", Left(task, target & ~own, own)
+        yield f"{n} runs", Left(task, target & ~own, own, own & False)
         if probe.any():
-            yield f"probe + {n} runs", Left(task, target & ~own, own | probe)
+            yield f"probe + {n} runs", Left(task, target & ~own, own | probe, probe)
 
 
 def scores(known: Known, hypers: Mapping[str, Hypers], *, fits: bool = True) -> None:
@@ -239,7 +240,7 @@ def regrets(known: Known, hypers: Mapping[str, Hypers]) -> None:
     for task in TASKS:
         best = [_plans(evidence, price, task, _both(full[task]), b) for b in BUDGETS]
         for stage, left in stages(known, pool, task, routes):
-            seen = _only(known.seen, task, left.own)
+            seen = _only(known.seen, task, left)
             surfaces = forecast_surfaces(seen, hypers[task], task, [ANNOTATE, DISTILL])
             found.setdefault(f"{stage}: forecast", []).append(_regret(evidence, price, task, full, surfaces, best))
         for name, surfaces in _rivals(known, task, full).items():
@@ -256,9 +257,9 @@ def _both(fit: TaskFit) -> list[Surface]:
     return [s for s in fit.surfaces if s.route in (ANNOTATE, DISTILL)]
 
 
-def _only(seen: Seen, task: str, own: Mask) -> Seen:
-    keep = (seen.cells.task != list(seen.names.tasks).index(task)) | own
-    return Seen(seen.cells.pick(keep), seen.z[keep], seen.n_runs[keep], seen.names)
+def _only(seen: Seen, task: str, left: Left) -> Seen:
+    keep = (seen.cells.task != list(seen.names.tasks).index(task)) | left.own
+    return replace(seen, probed=seen.probed | left.probe).pick(keep)
 
 
 def _rivals(known: Known, task: str, full: Mapping[str, TaskFit]) -> dict[str, list[Surface]]:
@@ -292,10 +293,11 @@ def _mean_share(task: str, full: Mapping[str, TaskFit], others: Sequence[str]) -
 def _plans(
     evidence: Evidence, price: Pricing, task: str, surfaces: Sequence[Surface], budget: float
 ) -> list[tuple[Route, list[float]]]:
-    """Plans that a budget buys, the best expected one first: routes and counts."""
+    """Plans that a budget buys, the recommended one first: routes and counts."""
     options = [priced_option(evidence, s, get_task(task), price) for s in surfaces]
     answer = optimize_task(get_task(task), options, budget)
-    return [(a.route, [float(getattr(a.design, n)) for n in a.route.kind.inputs]) for a in answer.allocations]
+    plans = [answer.best, *(a for a in answer.allocations if a is not answer.best)]
+    return [(a.route, [float(getattr(a.design, n)) for n in a.route.kind.inputs]) for a in plans]
 
 
 def _regret(
@@ -332,7 +334,7 @@ def fold_hypers(known: Known, n_folds: int, steps: int, file: Path | None) -> di
         if str(fold) not in stored:
             numbers = [list(seen.names.tasks).index(t) for t in names]
             keep = ~np.isin(seen.cells.task, numbers)
-            rest = Seen(seen.cells.pick(keep), seen.z[keep], seen.n_runs[keep], seen.names)
+            rest = seen.pick(keep)
             h = calibrate(rest, fit_hypers(rest.cells, rest.z, rest.n_runs, start(), steps), steps)
             stored[str(fold)] = h.to_json()
             if file is not None:

@@ -1,6 +1,6 @@
 """Train stored runs again: here, and as another machine would; how far are the scores from the stored ones?
 
-    BUDGETSIM_DATA_DIR=... python workspace/rerun.py [--runs 6] [--setting NAME] [--store PATH]
+    BUDGETSIM_DATA_DIR=... python bench/rerun.py [--runs 6] [--grid cpu] [--task NAME]... [--setting NAME]
 
 `here`: one thread, the same instructions: the same score to the bit is expected. `elsewhere`: two threads and
 PyTorch's kernels without vector instructions, which rounds otherwise, as another processor does.
@@ -16,12 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean
 
+from budgetsim.data.custom import register_custom_tasks
 from budgetsim.data.loading import Access, load_task
 from budgetsim.data.splits import split_task
+from budgetsim.design.points import Route
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import load_grid
 from budgetsim.measure.spec import RunSpec, from_json, to_json
@@ -36,20 +39,22 @@ SETTINGS = {
 }
 
 
-def stored(paths: StorePaths, wanted: int) -> list[tuple[RunSpec, float]]:
-    """Runs of the cpu grid that the store holds, evenly spread over strategies, with their scores."""
+def stored(paths: StorePaths, wanted: int, grid: str, tasks: Sequence[str]) -> list[tuple[RunSpec, float]]:
+    """Runs of a grid that the store holds, evenly spread over its routes, with their scores."""
     scores = {run.point.run_id: run.scores[0].value for run in read_shards(paths.runs)[0]}
-    found = []
-    for spec in load_grid("cpu").specs(("fever", "multipit_id")):
+    kinds: dict[Route, list[tuple[RunSpec, float]]] = {}
+    for spec in load_grid(grid).specs(tasks):
         split = split_task(load_task(spec.task, Access(download=False)), spec.recipe.split)
         run_id = spec.point(split.split_id, "pool" if spec.uses_pool else None).run_id
-        if run_id in scores and spec.route.student == spec.recipe.student:
-            found.append((spec, scores[run_id]))
-    return found[:: max(1, len(found) // wanted)][:wanted]
+        if run_id in scores:
+            kinds.setdefault(spec.route, []).append((spec, scores[run_id]))
+    by_turns = zip_longest(*kinds.values())
+    return [run for turn in by_turns for run in turn if run is not None][:wanted]
 
 
 def child() -> None:
     """Train the specs on standard input in a cache of its own; print their scores."""
+    register_custom_tasks(Path(os.environ["RERUN_TASKS"]), lambda words: None)
     with tempfile.TemporaryDirectory() as home:
         paths = StorePaths(Path(home) / "store" / "budgetsim.duckdb")
         workspace = open_workspace(
@@ -96,10 +101,16 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=6)
+    parser.add_argument("--grid", default="cpu", help="a grid's name, or its file")
+    parser.add_argument("--task", action="append", help="of the grid; fever and multipit_id of cpu, all of others")
     parser.add_argument("--store", type=Path, default=None)
     parser.add_argument("--setting", action="append", choices=list(SETTINGS), help="only these; all by default")
     chosen = parser.parse_args()
-    runs = stored(locate(chosen.store), chosen.runs)
+    paths = locate(chosen.store)
+    os.environ["RERUN_TASKS"] = str(paths.folder / "tasks")
+    register_custom_tasks(paths.folder / "tasks", print)
+    usual = ("fever", "multipit_id") if chosen.grid == "cpu" else load_grid(chosen.grid).tasks
+    runs = stored(paths, chosen.runs, chosen.grid, chosen.task or usual)
     for spec, score in runs:
         print(f"stored {score:7.4f}  {spec.title}", flush=True)
     for name in chosen.setting or SETTINGS:

@@ -151,6 +151,7 @@ CASES = [
     Case("owned teacher without labels", (*OPTIMIZE, "--owned-teacher", "xxl"), 2, "--owned-teacher: found 'xxl', wanted MODEL:N"),
     Case("owned teacher nobody fitted", (*OPTIMIZE, "--owned-teacher", "bert:500"), 4, "has no fitted teacher bert on stance"),
     Case("negative pool", (*OPTIMIZE, "--pool", "-1"), 2, "--pool"),
+    Case("prices of an unknown task", ("store", "price", "--task", "stanse"), 4, "The store has no result on task 'stanse'. Did you mean stance?"),
     Case("store that is a folder", (*OPTIMIZE, "--store", "docs"), 1, "docs is a folder, wanted a DuckDB file; name one in it with --store"),
     Case("no labels to be had", (*OPTIMIZE, "--max-labels", "0", "--strategy", "annotate"), 3, "buys no trained model on stance"),
     Case("example card nobody made", ("optimize", "--budget", "9", "--rates", "late-2027"), 2, "name a file, or an example: paper-2023, cheap-2026"),

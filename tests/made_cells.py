@@ -16,10 +16,17 @@ def made(n: int, seed: int, n_tasks: int = 4) -> Cells:
     texts = np.where(learner == 2, rng.uniform(4, 11, n), 0.0)
     traits = rng.normal(size=(n_tasks, 4))[task.astype(int)]
     x = np.column_stack([rng.uniform(3, 9, n), texts])
-    return Cells(task, learner, (learner == 2).astype(float), x, traits, np.full(n, 0.3))
+    return Cells(task, learner, (learner == 2).astype(float), x, traits, np.full(n, 0.3), learner % 2)
 
 
 def varied(seed: int = 0) -> Hypers:
     rng = np.random.default_rng(seed)
     h = start()
-    return replace(h, variance=rng.uniform(0.01, 0.4, h.variance.shape), mean=0.3, noise=3e-4, misfit=0.02)
+    return replace(
+        h,
+        variance=rng.uniform(0.01, 0.4, h.variance.shape),
+        mean=0.3,
+        noise=3e-4,
+        misfit=0.02,
+        scatter=np.array([0.5, 1.5, 1.0]),
+    )

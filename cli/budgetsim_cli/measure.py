@@ -118,7 +118,7 @@ def measure(
     from budgetsim.measure.paper import estimate_json, estimate_page, estimate_paper
     from budgetsim.measure.show import baseline_rows, outcome_json, outcome_page
     from budgetsim.measure.stagestore import default_cache
-    from budgetsim.measure.ways import check_here, with_way
+    from budgetsim.measure.typed_ways import check_here, with_way
     from budgetsim.store.location import locate
 
     paths = locate(store)
@@ -242,7 +242,7 @@ def _on_gpu(recipe: Recipe, options: ExecutorOptions) -> bool:
 def _dry_run(campaign: Campaign, as_json: bool, units: Path | None) -> None:
     from budgetsim.measure.conductor import units_to_do
     from budgetsim.measure.show import dry_run_page, predict_campaign
-    from budgetsim.measure.unit import write_units
+    from budgetsim.measure.unit_files import write_units
 
     if units is not None:
         say(f"{write_units(units_to_do(campaign), units)} units written to {units}.")

@@ -19,7 +19,7 @@ def run_unit(
     from budgetsim.data.custom import register_custom_tasks
     from budgetsim.measure.conductor import Campaign, refuse_toys
     from budgetsim.measure.stagestore import default_cache
-    from budgetsim.measure.unit import read_unit, work_off
+    from budgetsim.measure.unit_files import read_unit, work_off
     from budgetsim.store.location import locate
     from budgetsim.store.merge import merge as merge_store
 

@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from budgetsim_cli.console import Create, Json, Rates, Store, find_store, print_json, print_page, read_rates, say
+from budgetsim_cli.console import (
+    Create,
+    Json,
+    Rates,
+    Store,
+    Tasks,
+    find_store,
+    print_json,
+    print_page,
+    read_rates,
+    say,
+)
 from budgetsim_cli.question import Compute
 
 MOST_TOLD = 20  # lines about what was left out
 
 if TYPE_CHECKING:
+    from budgetsim.answers.prices import PricedPoint
     from budgetsim.store.location import StorePaths
     from budgetsim.store.merge import MergeReport
     from budgetsim.store.query import QueryResult
@@ -175,6 +187,7 @@ def export(
 
 @app.command()
 def price(
+    task: Tasks = None,
     rates: Rates = None,
     compute: Compute = "published",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
@@ -185,17 +198,35 @@ def price(
     """Show what every result would cost under a card; dollars are computed, never stored."""
     from budgetsim.answers.prices import price_store, priced_row
     from budgetsim.answers.pricing import Pricing
+    from budgetsim.report.listing import priced_table
     from budgetsim.store.query import QueryResult
     from budgetsim_cli.inquiry import check_compute
 
-    pricing = Pricing(read_rates(rates), check_compute(compute))
-    rows = [priced_row(point) for point in price_store(find_store(store, create), pricing)]
+    card = read_rates(rates)
+    points = price_store(find_store(store, create), Pricing(card, check_compute(compute)))
+    points = _of_tasks(points, task)
+    if not (as_csv or as_json):
+        print_page([priced_table(points, card)])
+        return
+    rows = [priced_row(point) for point in points]
     table = QueryResult(list(rows[0]) if rows else [], [tuple(row.values()) for row in rows])
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerows([table.columns, *([_cell(value) for value in row] for row in table.rows)])
     else:
         _print(table, as_json)
+
+
+def _of_tasks(points: list[PricedPoint], names: list[str] | None) -> list[PricedPoint]:
+    """The results of some tasks; of all where none is named."""
+    from budgetsim.doors.amounts import did_you_mean
+    from budgetsim.errors import NoEvidenceError
+
+    known = {point.measurement.task for point in points}
+    for name in names or ():
+        if name not in known:
+            raise NoEvidenceError(f"The store has no result on task {name!r}.{did_you_mean(name, known)}")
+    return [point for point in points if not names or point.measurement.task in names]
 
 
 @app.command()

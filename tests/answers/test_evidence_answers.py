@@ -28,7 +28,7 @@ from budgetsim.report.notes import compute_notes, coverage_note, moot_note, with
 from budgetsim.report.points import point_words
 from budgetsim.report.remarks import shortfall_words
 from budgetsim.report.wording import note_words
-from budgetsim.store.location import StorePaths
+from budgetsim.store.location import StorePaths, example_cards
 from budgetsim_cli.main import app
 from made import ROOT
 
@@ -60,11 +60,11 @@ def values(task, **more):
 
 
 def test_a_price_that_is_missing_is_told_before_any_fit(tmp_path):
-    """Late 2026 has no label price of a measured task: refused at once, and nothing is fitted or stored."""
+    """The paper's card has no label price of a measured task: refused at once, and nothing is fitted or stored."""
     paths = StorePaths(tmp_path / "mine.duckdb")
     evidence = replace(FEWER, paths=paths)
     assert stored_fit(evidence, "subj") is None
-    card, said = parse_rates((ROOT / "rates" / "late-2026.yaml").read_text()), []
+    card, said = parse_rates(example_cards()["paper-2023"].read_text("utf-8")), []
     with pytest.raises(MissingPriceError):
         choices(evidence, "subj", Pricing(card), say=said.append)
     assert said == []

@@ -12,8 +12,8 @@ from budgetsim.choosing.goals import reach_target
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.options import allocation_at
 from budgetsim.choosing.owning import worth_of_owning
-from budgetsim.choosing.recommend import offers_of, recommended, shortfall
-from budgetsim.choosing.remarks import RunMayEndAtConstant
+from budgetsim.choosing.recommend import best_plan, chosen_options, offers_of, recommended, shortfall
+from budgetsim.choosing.remarks import OwnRunsTooFew, RunMayEndAtConstant
 from budgetsim.choosing.simulate import expected_regret
 from budgetsim.choosing.winners import winners
 from budgetsim.costs.hours import Hours, Steps
@@ -52,6 +52,41 @@ def test_a_near_tie_goes_to_what_saves_a_percent_and_to_what_is_simpler_for_no_m
     assert recommended([0.6, 0.5995, 0.5992], [100.0, 70.0, 60.0]) == 2  # of two cheaper ones the cheapest
     assert recommended([0.6, 0.5995], [100.0, 100.9], [2, 1]) == 1
     assert recommended([0.6, 0.5995], [100.0, 150.0], [2, 1]) == 0  # simpler, but half as dear again
+
+
+def _forecast(scores, before, student):
+    option = annotate(scores, student)
+    return replace(option, surface=replace(option.surface, before=np.full(len(N), before)))
+
+
+@pytest.mark.parametrize(("wide", "before", "chosen"), [(0.05, 0.5, "a"), (0.03, 0.5, "b"), (0.05, 0.7, "b")])
+def test_own_runs_must_put_a_plan_first_by_half_the_gains_own_deviation(wide, before, chosen):
+    """Plan b is ahead by 2 points in the mean of two worlds, 2 + `wide` and 2 - `wide`: its deviation is `wide` itself.
+
+    2 is less than half of 5 and more than half of 3; where other tasks put b first too, nothing is to be left.
+    """
+    flat, uncertain = np.full((2, len(N)), 0.6), np.full((2, len(N)), 0.62) + np.array([[wide], [-wide]])
+    options = [_forecast(flat, 0.6, "a"), _forecast(uncertain, before, "b")]
+    answer = optimize_task(TASK, options, 100.0)
+    assert answer.best.route.student == chosen
+    assert best_plan(TASK, options, 100.0).route.student == chosen
+    bests = [allocate(o.surface, o.cost, [50.0, 100.0]) for o in options]
+    assert chosen_options(TASK, options, bests, 2) == [["a", "b"].index(chosen)] * 2
+    few = [r for r in answer.remarks if isinstance(r, OwnRunsTooFew)]
+    assert bool(few) == (answer.changes is None) == (chosen == "a")
+    assert answer.allocations[0].route.student == "b"  # the best expected one still comes first
+    if few:
+        assert (few[0].route.student, few[0].points, few[0].sd) == ("b", pytest.approx(2), pytest.approx(100 * wide))
+        assert "by 2.0 points, give or take 5.0" in answer_words(few[0])
+
+
+def test_own_runs_that_tell_too_little_do_not_move_a_choice_for_bad_luck():
+    """Who asks for a quantile gets it: worlds of b reach .57, below the .6 of a, whatever other tasks said."""
+    flat, uncertain = np.full((2, len(N)), 0.6), np.full((2, len(N)), 0.62) + np.array([[0.05], [-0.05]])
+    options = [_forecast(flat, 0.5, "a"), _forecast(uncertain, 0.6, "b")]
+    answer = optimize_task(TASK, options, 100.0, choose="quantile", level=0.1)
+    assert answer.best.route.student == "a"
+    assert not any(isinstance(r, OwnRunsTooFew) for r in answer.remarks)
 
 
 @pytest.mark.parametrize("score", [0.46, 0.5, 0.57, 0.66, 0.75])

@@ -39,6 +39,7 @@ COMMANDS = (
     "sensitivity --task fever --budget 200 --card late-2026",
     "simulate --task stance --strategy distill --n-labels 1000 --n-unlabeled 50000",
     "curve examples/curve.csv --at 15000",
+    "store price --task nq",
     "fit --task fever",
     "tasks list",
     "models list",

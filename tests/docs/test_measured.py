@@ -69,3 +69,26 @@ def test_a_foreign_text_is_worth_the_own_texts_that_score_as_much() -> None:
     assert page.worths(cells, [(*row, 0, 99.0, 60.0)], "near") == [pytest.approx(1.0)]
     assert page.worths(cells, [(*row, 0, 40.0, 60.0)], "near") == [pytest.approx(0.1)]
     assert page.worths(cells, [(*row, 0, 54.0, 60.0)], "far") == []
+
+
+def test_a_real_llm_is_set_beside_the_simulated_one_that_is_right_as_often() -> None:
+    """Of one task and student, on as many labels: 0.72 is nearer to 0.7 than 0.9 is; other tasks say nothing."""
+    labelled = {"strategy": "llm_annotate", "n_labels": 0, "n_llm_labels": 100}
+    real = cell("a", "x", 60.0, taught_by="recorded:gpt@0123456789ab", **labelled)
+    near = cell("a", "x", 58.0, taught_by="simulated:accuracy=0.7", **labelled)
+    others = [
+        cell("a", "x", 65.0, taught_by="simulated:accuracy=0.9", **labelled),
+        cell("b", "x", 99.0, taught_by="simulated:accuracy=0.72", **labelled),
+        cell("a", "x", 99.0, taught_by="simulated:accuracy=0.72", **{**labelled, "n_llm_labels": 200}),
+        cell("a", "y", 99.0, taught_by="simulated:accuracy=0.72", **labelled),
+    ]
+    accuracies = {("a", "recorded:gpt@0123456789ab"): 0.72}
+    assert page.twins_of([real, near, *others], accuracies) == [(real, near)]
+    text = "\n".join(page.real_section([real, near, *others], accuracies))
+    assert "+2.0 points: **cannot be told**" in text  # one task alone
+    assert "cannot be told" in "\n".join(page.real_section([near, *others], {}))
+
+
+def test_mixed_texts_are_neither_near_nor_far() -> None:
+    kinds = [page._kind("fdu_books", source) for source in ("fdu_magazines", "fdu_video", "fdu_others")]
+    assert kinds == ["near", "far", "mixed"]

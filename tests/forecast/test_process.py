@@ -39,7 +39,8 @@ def plain(a: Cells, i: int, b: Cells, j: int, h: Hypers) -> float:
     p, q = a.x[i] - CENTRE, b.x[j] - CENTRE
     slope = p[0] * q[0] + (p[1] * q[1] if a.x[i, 1] > 0 and b.x[j, 1] > 0 else 0)
     bend = np.exp(-sum((a.x[i, k] - b.x[j, k]) ** 2 / (2 * h.length[k] ** 2) for k in range(2)))
-    return sum(g * (v[0] + v[1] * slope + v[2] * bend) for g, v in zip(shared, h.variance, strict=True))
+    early = bend / np.sqrt((1 + np.expm1(a.x[i, 0]) / 1000) * (1 + np.expm1(b.x[j, 0]) / 1000))
+    return sum(g * (v @ [1, slope, bend, early]) for g, v in zip(shared, h.variance, strict=True))
 
 
 def test_the_covariance_is_the_sum_of_its_effects():
@@ -53,7 +54,7 @@ def test_the_posterior_is_that_of_the_joint_normal():
     seen, at, h = made(20, 3), made(6, 4), varied()
     z, n = np.random.default_rng(5).normal(size=20), np.tile([1.0, 3.0], 10)
     k = np.array([[plain(seen, i, seen, j, h) for j in range(20)] for i in range(20)])
-    rough = 1 + h.few / np.expm1(seen.x[:, 0])
+    rough = h.scatter[(seen.learner % 2).astype(int)] * (1 + h.few / np.expm1(seen.x[:, 0]))
     noise = np.diag(rough * (h.noise * stretch(z, seen.floor) ** 2 / n + h.misfit) + JITTER)
     cross = np.array([[plain(at, i, seen, j, h) for j in range(20)] for i in range(6)])
     own = np.array([[plain(at, i, at, j, h) for j in range(6)] for i in range(6)])
@@ -114,7 +115,7 @@ def test_the_likelihood_is_that_of_the_multivariate_normal():
 
 def test_the_search_raises_the_likelihood_and_finds_the_noise_it_was_made_with():
     """120 cells drawn from the process itself with a small misfit: the fitted one is near it."""
-    h = replace(varied(), misfit=0.05)
+    h = replace(varied(), misfit=0.05, scatter=np.ones(3))
     cells = made(120, 13, n_tasks=8)
     rng = np.random.default_rng(14)
     cov = covariance(cells, cells, h) + np.diag(np.full(120, h.misfit))

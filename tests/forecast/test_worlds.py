@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from budgetsim.design.points import Measurement, Route
-from budgetsim.forecast.facts import Facts, family_of, with_floor
+from budgetsim.forecast.facts import PROBE_SET, Facts, family_of, with_floor
 from budgetsim.forecast.first_runs import ASKED, OFFERED, first_runs
 from budgetsim.forecast.gather import Seen, gather, place
 from budgetsim.forecast.process import condition, error_variance, start
 from budgetsim.forecast.scale import stretch
 from budgetsim.forecast.worlds import LABELS, TEXTS, basis_of, forecast_surfaces
+from budgetsim.store.probes import PROBED
 
 ANNOTATE = Route(strategy="annotate", student="small")
 DISTILL = Route(strategy="distill", student="small", teacher="big")
@@ -78,6 +79,35 @@ def test_a_run_of_one_learner_moves_another_of_the_same_task():
     seen = gather(others(), FACTS)
     moved = gather([*others(), row("new", ANNOTATE, 500, 0, 0.95)], FACTS)
     assert at(moved, 1000, DISTILL, 10_000)[0] > at(seen, 1000, DISTILL, 10_000)[0] + 0.02
+
+
+def test_a_forecast_with_own_runs_remembers_what_the_others_alone_tell():
+    """The mean of 400 worlds scatters by a twentieth of their deviation about the mean of quantiles."""
+    alone, own = gather(others(), FACTS), gather([*others(), row("new", ANNOTATE, 500, 0, 0.95)], FACTS)
+    (without,) = forecast_surfaces(alone, start(), "new", [ANNOTATE])
+    (beside,) = forecast_surfaces(own, start(), "new", [ANNOTATE])
+    assert without.before is None
+    assert beside.before is not None
+    error = without.draws.std(axis=0) / 20
+    assert (np.abs(beside.before - without.mean_table())[6:] < 4 * error[6:]).all()
+    assert (beside.mean_table()[6:12] > beside.before[6:12] + 0.05).all()  # up to 6,000 labels
+
+
+def test_a_probe_is_no_run_of_ones_own():
+    """What a probe found belongs to what was known before: alone it leaves nothing to be doubted, and a run beside it is
+    held against a forecast that has it."""
+    rows = others()
+    probed = [replace(row("new", ANNOTATE, 200, 0, 0.85, "p"), evidence_set=f"{PROBED}new-accuracy")]
+    (alone,) = forecast_surfaces(gather([*rows, *probed], FACTS), start(), "new", [ANNOTATE])
+    (without,) = forecast_surfaces(gather(rows, FACTS), start(), "new", [ANNOTATE])
+    own = row("new", ANNOTATE, 1000, 0, 0.9, "o")
+    (both,) = forecast_surfaces(gather([*rows, *probed, own], FACTS), start(), "new", [ANNOTATE])
+    assert alone.before is None
+    assert both.before is not None
+    error = alone.draws.std(axis=0) / np.sqrt(len(alone.draws))
+    assert (np.abs(both.before - alone.mean_table())[6:] < 4 * error[6:]).all()
+    assert (np.abs(both.before - without.mean_table())[6:12] > 0.01).any()
+    assert PROBE_SET == PROBED  # one name, told by rooms that do not import each other
 
 
 def test_without_labels_or_texts_there_is_nothing_but_the_floor():

@@ -8,7 +8,7 @@ import pytest
 
 from budgetsim.errors import InputError
 from budgetsim.measure.grid import load_grid
-from budgetsim.measure.unit import read_unit, write_units
+from budgetsim.measure.unit_files import read_unit, write_units
 from budgetsim.store.records import read_shards
 from budgetsim_cli.main import main
 from made import ROOT

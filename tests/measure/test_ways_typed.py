@@ -5,7 +5,7 @@ import pytest
 from budgetsim.errors import InputError
 from budgetsim.measure import get_preset
 from budgetsim.measure.spec import from_json, make_spec, to_json
-from budgetsim.measure.ways import with_way
+from budgetsim.measure.typed_ways import with_way
 
 PAPER = get_preset("paper")
 

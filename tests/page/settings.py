@@ -28,7 +28,7 @@ from budgetsim.data.tasks import get_task
 from budgetsim.design.surface import Surface
 from budgetsim.page.packing import UNIT, Packed
 from budgetsim.page.payload import Payload, Source, collect
-from budgetsim.report.advice import headline
+from budgetsim.report.advice import advice_lines, headline
 from budgetsim.store.location import locate
 from budgetsim_cli.console import read_rates
 from made import ROOT
@@ -199,11 +199,12 @@ def numbers(result: TaskAnswer) -> dict[str, Any]:
     }
 
 
-def first_line(folder: Path, settings: dict[str, Any], open_to: Choices, result: TaskAnswer) -> str:
-    """The advice that `optimize` begins with."""
+def words_of(folder: Path, settings: dict[str, Any], open_to: Choices, result: TaskAnswer) -> list[str]:
+    """What `optimize` says before its table: the advice, what it beats, rests on, was chosen for and changes with."""
     measured = rivals(evidence(folder), settings["task"], pricing_of(settings))
     rows = [learner_rows(measured, result.budget_usd, within) for within in (HAIR, STOP_WITHIN)]
-    return headline(advise(result, *rows), result, open_to.task.metric)
+    advice = advise(result, *rows)
+    return [headline(advice, result, open_to.task.metric), *advice_lines(advice, result, open_to, rows[0])]
 
 
 TOLD = """(a) => ({

@@ -54,7 +54,7 @@ def test_watching_writes_the_page_again_until_the_campaign_is_over(tmp_path: Pat
     campaign, file = made_campaign(tmp_path), tmp_path / "r.html"
     finish(campaign, 0, 2)
     command = [sys.executable, "-m", "budgetsim", "report", "--grid", "four.yaml", "-o", str(file), "--watch"]
-    command += ["--every", "2", "--store", str(campaign.paths.database)]
+    command += ["--every", "2", "--store", str(campaign.paths.database), "--create"]
     watching = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
         _until(file.exists)
@@ -73,7 +73,7 @@ def test_watching_writes_the_page_again_until_the_campaign_is_over(tmp_path: Pat
 
 
 def _until(condition) -> None:
-    end = time.monotonic() + 90
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.1)

@@ -108,6 +108,10 @@ def test_it_fits_a_phone_in_both_modes(browser: Browser, page: str, dark: bool) 
     assert browser.evaluate("document.documentElement.scrollWidth") <= 390
     back = browser.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(int(v) for v in back[4:-1].split(",")) < 200) is dark
+    folded = "document.querySelector('#controls details').open"
+    assert browser.evaluate(folded) is False  # a phone's first screens are the answer and its chart
+    drawn(browser, f"{page}#task=stance&owned=500", width=390, height=800, phone=True, dark=dark)
+    assert browser.evaluate(folded) is True  # where an address asks for it, it is to be seen
 
 
 def test_it_prints_with_its_tables_open_and_folds_them_again(browser: Browser, page: str) -> None:

@@ -30,7 +30,6 @@ from page.settings import (
     compare,
     compare_goal,
     evidence,
-    first_line,
     for_page,
     goal_numbers,
     numbers,
@@ -40,13 +39,14 @@ from page.settings import (
     random_settings,
     reach,
     serving_numbers,
+    words_of,
 )
 
 SCRIPT = f"""
 import {{ readFileSync }} from "node:fs";
 const {{ inflate, unpack }} = await import("{(WEB / "surface.js").as_uri()}");
 const {{ advise, learnerRows, rivalsOf }} = await import("{(WEB / "learners.js").as_uri()}");
-const {{ headline }} = await import("{(WEB / "words.js").as_uri()}");
+const {{ aimWords, beatenWords, headline }} = await import("{(WEB / "words.js").as_uri()}");
 const {{ optimize, tornado }} = await import("{(WEB / "choose.js").as_uri()}");
 const {{ reachTarget, studentReaching }} = await import("{(WEB / "goals.js").as_uri()}");
 const {{ callersOf, callerMonth, studentMonth }} = await import("{(WEB / "serving.js").as_uri()}");
@@ -56,13 +56,17 @@ const told = {TOLD};
 const goalTold = {GOAL_TOLD};
 const servingTold = {SERVING_TOLD};
 const of = (s) => [data.tasks.find((t) => t.name === s.task), {{ ...s, days: s.days ?? Infinity }}];
-const line = (task, s, answer) => headline(task, advise(answer, rivalsOf(task, s), s.budget), s.budget);
+const lines = (task, s, answer) => {{
+  const advice = advise(answer, rivalsOf(task, s), s.budget);
+  const below = advice.learner || advice.plan.option ? beatenWords(answer, advice, learnerRows(rivalsOf(task, s), s.budget), s.budget) : [];
+  return [headline(task, advice, s.budget), ...(advice.learner || !advice.plan.option ? [] : aimWords(answer)), ...below];
+}};
 console.log(JSON.stringify(settings.map((given) => {{
   const [task, s] = of(given);
   const answer = optimize(task, s);
   const goal = s.target == null ? null : goalTold(reachTarget(task, s));
   const serving = s.serve == null ? null : servingTold(task, s, data.card.cpu_usd_per_hour);
-  return {{ ...told(answer), swings: tornado(task, s), line: line(task, s, answer), goal, serving }};
+  return {{ ...told(answer), swings: tornado(task, s), lines: lines(task, s, answer), goal, serving }};
 }})));
 """
 
@@ -108,8 +112,10 @@ def test_a_page_of_one_task_begins_with_the_very_words_of_optimize(node: str, fo
     asked = random_settings(5, seed=3, tasks=(task,))
     asked += random_aims(2, seed=3, tasks=(task,))
     told = in_node(node, payload(folder, task), [for_page(s) for s in asked])
-    wanted = [first_line(folder, s, *answer(folder, s)) for s in asked]
-    assert [page["line"] for page in told] == wanted
+    for settings, page in zip(asked, told, strict=True):
+        first, *others = words_of(folder, settings, *answer(folder, settings))
+        assert page["lines"][0] == first
+        assert [line for line in page["lines"][1:] if line not in others] == []  # what it beats, what it was chosen for
 
 
 @pytest.mark.parametrize("budget", [150.0, 2000.0])

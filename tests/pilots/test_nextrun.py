@@ -133,7 +133,7 @@ def test_what_is_worth_most_is_named_beside_what_is_worth_most_a_dollar():
     answer = rank_runs(TASK, [SURE, bold], [300, 1000])
     words = next_page(answer, "made", "accuracy", 2)[1:4]
     assert words[0].startswith("Measure next: annotate bold")
-    assert "Largest fall: annotate bold" in words[1]
+    assert "Largest gain: annotate bold" in words[1]
     assert max(r.fall for r in answer.runs) > answer.runs[0].fall
     assert answer.runs[0].fall_per_100_usd == max(r.fall_per_100_usd for r in answer.worth)
 

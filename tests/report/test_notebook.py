@@ -67,6 +67,7 @@ def test_friends_answer_too():
     assert repr(point).startswith("stance distill: 54.")
     assert repr(point).endswith(" in 90 % of runs)")
     table = budgetsim.curves("stance", store=STORE).to_frame()
+    assert table[table.strategy == "annotate"].n_unlabeled.eq(0).all()  # what it does not take is none, as in the store
     labels = table[table.strategy == "annotate"].sort_values("n_labels")
     assert labels.score.iloc[-1] > labels.score.iloc[0]
     assert (labels.lower <= labels["median"]).all()

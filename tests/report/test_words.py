@@ -353,7 +353,7 @@ def test_of_cheap_students_that_reach_a_target_the_cheapest_is_told_if_it_is_che
     (line,) = [
         n for n in text(goal_page(GOAL, CHOICES, CARD, "c", several, alone=False)).splitlines() if "for less" in n
     ]
-    assert line.startswith("Note: Least reaches 55.0 from 90 labels ($300")
+    assert line.startswith("Least reaches 55.0 from 90 labels ($300")  # right below the headline, no note
     assert "for less" not in text(goal_page(GOAL, CHOICES, CARD, "c", [rival(90.0, 700.0)], alone=False))
 
 
@@ -421,10 +421,10 @@ def test_the_page_of_the_next_run():
     page = text(next_page(answer, "made", "f1", 3))
     assert page.startswith("stance at $250 to $1,000, 2 budgets: made")
     assert (
-        "Measure next: annotate s, 500 labels, for $50.00 (of which $20.00 stays owned): expected regret falls by 0.40 "
+        "Measure next: annotate s, 500 labels, for $50.00 (of which $20.00 stays owned): the plan is expected to gain 0.40 "
         "points, 0.8 a $100."
     ) in page
-    assert "Largest fall: annotate big, 500 labels, another seed, for $400" in page
+    assert "Largest gain: annotate big, 500 labels, another seed, for $400" in page
     assert "2 of 3 runs are expected to pay for themselves." in page
     rows = [line.split() for line in page.splitlines() if line.startswith("annotate ")]
     assert rows[0][-4:] == ["2.00", "0.40", "0.80", "25%"]  # at most, if free; the fall; a $100; a switch

@@ -21,8 +21,8 @@ from typing import Final
 import numpy as np
 
 TEST: Final = 200
-SIZES: Final = ("100", "250")
-SEEDS: Final = ("0", "1", "2")
+SIZES: Final = (100, 250)
+SEEDS: Final = (0, 1, 2)
 STUDENTS: Final = ("tfidf-lr", "encoder-lr")
 LLMS: Final = ("chatgpt", "text-davinci-003", "flan-t5-xxl", "flan-t5-large")
 # The label that each letter of a task's prompt stands for, as people's labels are written.
@@ -43,17 +43,20 @@ Row = tuple[str, str]  # text, label
 def main(source: Path, folder: Path, names: Sequence[str]) -> None:
     """Cut, add and measure the tasks of those names, all of them where none is given."""
     for name in names or [*LETTERS]:
-        accuracies = cut(name, source / "llms_for_css" / name, folder / f"css_{name}")
-        task = ("--task", f"css_{name}", "--preset", "modern")
-        for student in STUDENTS:
-            _measure(*task, "--strategy", "annotate", "--student", student, *_each("--n-labels", SIZES))
-            for llm, accuracy in accuracies.items():
-                file = folder / f"css_{name}" / f"{llm}.csv"
-                for labeler in (f"recorded:{file}", f"simulated:accuracy={accuracy}"):
-                    _measure(
-                        *task, "--strategy", "llm_annotate", "--student", student, "--llm", labeler, "--unlabeled",
-                        "labelled", *_each("--n-llm-labels", SIZES),
-                    )  # fmt: skip
+        home = folder / f"css_{name}"
+        accuracies = cut(name, source / "llms_for_css" / name, home)
+        labelers = [f"recorded:{home}/{llm}.csv" for llm in LLMS]
+        labelers += [f"simulated:accuracy={accuracies[llm]}" for llm in LLMS]
+        grid = {"preset": "modern", "tasks": [f"css_{name}"], "blocks": [
+            {"strategy": "annotate", "student": STUDENTS, "n_labels": SIZES, "seed": SEEDS},
+            {
+                "strategy": "llm_annotate", "student": STUDENTS, "labeler": labelers, "unlabeled": "labelled",
+                "n_llm_labels": SIZES, "seed": SEEDS,
+            },
+        ]}  # fmt: skip
+        place = home / "grid.yaml"
+        place.write_text(json.dumps(grid), encoding="utf-8")  # JSON is YAML
+        _run("measure", "--grid", str(place))
 
 
 def cut(name: str, source: Path, folder: Path) -> dict[str, float]:
@@ -79,10 +82,10 @@ def cut(name: str, source: Path, folder: Path) -> dict[str, float]:
 
 
 def _answers(place: Path, truth: Sequence[str], letters: dict[str, str]) -> list[str]:
-    """The label of each row; empty where the answer is no letter of the prompt."""
+    """The label of each row; empty where the answer is no letter of the prompt (some begin with a row of `&`)."""
     rows = [line.split("\t") for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
     assert [row[1] for row in rows] == list(truth), f"{place} is not in the order of the labels"
-    return [letters.get(row[2].strip()[:1].upper() if len(row) > 2 else "", "") for row in rows]
+    return [letters.get(row[2].strip(" &")[:1].upper() if len(row) > 2 else "", "") for row in rows]
 
 
 def _write(place: Path, rows: Iterable[Row]) -> None:
@@ -90,14 +93,6 @@ def _write(place: Path, rows: Iterable[Row]) -> None:
         writer = csv.writer(out)
         writer.writerow(("text", "label"))
         writer.writerows(rows)
-
-
-def _each(option: str, values: Sequence[str]) -> list[str]:
-    return [word for value in values for word in (option, value)]
-
-
-def _measure(*words: str) -> None:
-    _run("measure", *words, *_each("--seed", SEEDS))
 
 
 def _run(*words: str) -> None:

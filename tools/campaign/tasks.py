@@ -27,10 +27,12 @@ BETWEEN = "\x1f"  # between the two texts of a pair
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data set: how its rows are read from the folder of sources, and the columns of its text, two of a pair."""
+    """A data set: how its rows are read from the folder of sources, the columns of its text, two of a pair, and texts
+    that nobody labelled beside those rows whose labels are left off."""
 
     read: Callable[[Path], list[Pair]]
     columns: tuple[str, ...] = ("text",)
+    more: Callable[[Path], list[str]] = lambda source: []
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -48,7 +50,8 @@ def main(source: Path, folder: Path, names: Sequence[str]) -> None:
 
 
 def _classes(kind: Source, source: Path, folder: Path) -> dict[str, Path]:
-    rows = list({" ".join(text.lower().split()): (text, label) for text, label in kind.read(source)}.values())
+    by_words = {_words(text): (text, label) for text, label in kind.read(source)}
+    rows = list(by_words.values())
     order = np.random.default_rng(0).permutation(len(rows))
     shuffled = [rows[i] for i in order]
     n_test = min(TEST, len(rows) // 5)
@@ -58,8 +61,13 @@ def _classes(kind: Source, source: Path, folder: Path) -> dict[str, Path]:
     places = {part: folder / f"{part}.csv" for part in ("train", "test")} | {"unlabeled": folder / "unlabeled.csv"}
     _write(places["train"], (*kind.columns, "label"), [(*text.split(BETWEEN), label) for text, label in train])
     _write(places["test"], (*kind.columns, "label"), [(*text.split(BETWEEN), label) for text, label in test])
-    _write(places["unlabeled"], kind.columns, [text.split(BETWEEN) for text, _ in rest[:UNLABELED]])
+    texts = [text for text, _ in rest] + [text for text in kind.more(source) if _words(text) not in by_words]
+    _write(places["unlabeled"], kind.columns, [text.split(BETWEEN) for text in texts[:UNLABELED]])
     return places
+
+
+def _words(text: str) -> str:
+    return " ".join(text.lower().split())
 
 
 def _tagging(source: Path, folder: Path) -> dict[str, Path]:
@@ -123,6 +131,20 @@ def _tweeteval(name: str) -> Callable[[Path], list[Pair]]:
     return read
 
 
+def _reviews(*domains: str) -> Source:
+    names = {"0": "negative", "1": "positive"}
+
+    def lines(source: Path, domain: str, part: str) -> list[str]:
+        place = source / "fdu_mtl" / f"{domain}.task.{part}"
+        return [line for line in place.read_text(encoding="latin-1").split("\n") if line.strip()]
+
+    def read(source: Path) -> list[Pair]:
+        cells = [line.split("\t", 1) for d in domains for part in ("train", "test") for line in lines(source, d, part)]
+        return [(text.strip(), names[label.strip()]) for label, text in cells]
+
+    return Source(read, more=lambda source: [text.strip() for d in domains for text in lines(source, d, "unlabel")])
+
+
 def _banking(source: Path) -> list[Pair]:
     rows = []
     for part in ("train", "test"):
@@ -183,6 +205,16 @@ SOURCES: dict[str, Source] = {
     "goemotions": Source(_goemotions),
     "sick": Source(_pairs("sick_train.csv", "sick_dev.csv"), ("premise", "hypothesis")),
     "snli": Source(_pairs("snli_dev.csv"), ("premise", "hypothesis")),
+    "fdu_books": _reviews("books"),
+    "fdu_dvd": _reviews("dvd"),
+    "fdu_electronics": _reviews("electronics"),
+    "fdu_kitchen": _reviews("kitchen_housewares"),
+    "fdu_magazines": _reviews("magazines"),
+    "fdu_video": _reviews("video"),
+    "fdu_camera": _reviews("camera_photo"),
+    "fdu_others": _reviews(
+        "apparel", "baby", "health_personal_care", "imdb", "MR", "music", "software", "sports_outdoors", "toys_games"
+    ),
 }
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from budgetsim.design.fitkey import runs_hash
 from budgetsim.design.points import Ran, Route
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.errors import NoEvidenceError
-from budgetsim.forecast.facts import SHIPPED_TASKS, Facts, facts_of
+from budgetsim.forecast.facts import PROBE_SET, SHIPPED_TASKS, Facts, facts_of
 from budgetsim.forecast.first_runs import Sized, first_runs
 from budgetsim.forecast.gather import Seen, gather
 from budgetsim.forecast.process import Hypers, start
@@ -25,7 +25,7 @@ from budgetsim.store.fits import load_forecast
 from budgetsim.store.location import StorePaths, package_data
 
 FORECAST: Final = "other-tasks"  # the evidence set of a forecast
-METHOD: Final = "process-2"
+METHOD: Final = "process-3"
 FEW_TASKS: Final = 3  # that ran a route before it is offered for another
 N_DRAWS: Final = 400
 _LABELS, _TEXTS = (300.0, 1000.0, 3000.0), (10_000.0, 100_000.0)  # where the answer's certainty is told
@@ -74,7 +74,7 @@ def _metric(m: Ran) -> str:
     """Of a reported row, the end of its set's name; "" where a task has one metric."""
     endings = ("balanced-accuracy", "accuracy", "macro-f1", "exact-match", "f1")
     found = next((name for name in endings if m.evidence_set.endswith(f"-{name}")), "")
-    return found if m.evidence_set.startswith("reported-") and not m.evidence_set.startswith("reported-probe-") else ""
+    return found if m.evidence_set.startswith("reported-") and not m.evidence_set.startswith(PROBE_SET) else ""
 
 
 def offered_routes(rows: Sequence[Ran], task: str, kinds: str | None = None) -> list[Route]:

@@ -13,7 +13,13 @@ from budgetsim.choosing.breakeven import PriceChange, StandingChoice, price_chan
 from budgetsim.choosing.corners import Corner, corner
 from budgetsim.choosing.options import Allocation, Infeasible, Option, Standing
 from budgetsim.choosing.recommend import CHEAPER, Ranking, infeasible_routes, rank
-from budgetsim.choosing.remarks import AnswerRemark, NothingBeatsConstant, RunMayEndAtConstant, WithinMargin
+from budgetsim.choosing.remarks import (
+    AnswerRemark,
+    NothingBeatsConstant,
+    OwnRunsTooFew,
+    RunMayEndAtConstant,
+    WithinMargin,
+)
 from budgetsim.choosing.shadow import ShadowPrice, shadow_price
 from budgetsim.choosing.simulate import OverWorlds, chance_of_best, expected_regret
 from budgetsim.choosing.targets import StopHere, stop_here
@@ -36,7 +42,8 @@ class TaskAnswer:
     recommended : index of the best, or of a cheaper or a simpler one that is worse by a hair
     scaled_prices : prices that were scaled to look for `changes`, keys of `breakeven.PRICED_STAGES`; a price of
         zero cannot be
-    changes, stop_here, shadow : None under `regret`, whose yardstick moves with budget and prices
+    changes, stop_here, shadow : None under `regret`, whose yardstick moves with budget and prices, and where own runs
+        are too few to leave the plan that other tasks put first
     """
 
     task: str
@@ -95,7 +102,7 @@ def optimize_task(
         corners=tuple(corner(task, options, n, budget_usd) for n in initial_sizes),
         remarks=_remarks(task, ranking, order[0]),
     )
-    return answer if choose == "regret" else _around(answer, task, options, ready)
+    return answer if choose == "regret" or ranking.doubt else _around(answer, task, options, ready)
 
 
 def _searched(
@@ -161,7 +168,10 @@ def _remarks(task: Task, ranking: Ranking, top: int) -> tuple[AnswerRemark, ...]
     """What is to be said of the recommended allocation beside the one worth most, which is the one numbered `top`."""
     best, first = ranking.allocations[ranking.row], ranking.allocations[top]
     remarks: list[AnswerRemark] = []
-    if top != ranking.row:
+    if ranking.doubt is not None:
+        gain, sd = 100 * ranking.doubt.gain, 100 * ranking.doubt.sd
+        remarks.append(OwnRunsTooFew(route=first.route, points=gain, sd=sd))
+    elif top != ranking.row:
         points = 100 * ranking.worths[top] - 100 * ranking.worths[ranking.row]
         cheaper = best.cost_usd < CHEAPER * first.cost_usd
         extra_usd = first.cost_usd - best.cost_usd if cheaper else None

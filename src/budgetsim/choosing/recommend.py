@@ -14,8 +14,10 @@ from budgetsim.choosing.simulate import OverWorlds, chance_of_best
 from budgetsim.choosing.winners import HAIR, rows_by_route, searches
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
+from budgetsim.design.surface import interpolate
 
 CHEAPER = 0.99  # a plan is cheaper where it saves at least one percent
+FIRM = 0.5  # standard deviations by which own runs must put a plan first before the one of other tasks is left
 
 
 def recommended(worths: Sequence[float], costs_usd: Sequence[float], kinds: Sequence[int] = ()) -> int:
@@ -64,6 +66,45 @@ class Offers:
         return kept[recommended(worth, usd, kinds)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Own runs of a forecast put another plan first, but by less than `FIRM` of the gain's own standard deviation.
+
+    kept, instead : options; the number of options stands for the constant answer
+    gain, sd : of the mean score, fractions
+    """
+
+    kept: int
+    instead: int
+    gain: float
+    sd: float
+
+
+def doubt_of(
+    task: Task, options: Sequence[Option], bests: Sequence[BestInputs], kept: Sequence[int], column: int = 0
+) -> Doubt | None:
+    """Whether to keep the plan that other tasks alone put first at one budget; None where own runs have their way.
+
+    kept : options to compare, the constant answer's number among them
+    """
+    if all(o.surface.before is None for o in options):
+        return None
+    constant = np.full(options[0].surface.n_draws, task.constant_score)
+    now: dict[int, Floats] = {len(options): constant}
+    before = {len(options): task.constant_score}
+    for i in kept:
+        if i < len(options) and bests[i].feasible[column]:
+            surface, counts = options[i].surface, bests[i].counts[column]
+            now[i] = surface.at([counts])[:, 0]
+            told = now[i].mean() if surface.before is None else interpolate(surface.knots, surface.before, [counts])[0]
+            before[i] = float(told)
+    first, top = max(before, key=lambda i: before[i]), max(now, key=lambda i: now[i].mean())
+    gain = now[top] - now[first]
+    if first == top or gain.mean() >= FIRM * gain.std():
+        return None
+    return Doubt(kept=first, instead=top, gain=float(gain.mean()), sd=float(gain.std()))
+
+
 def offers_of(task: Task, options: Sequence[Option], bests: Sequence[BestInputs], n_budgets: int = 1) -> Offers:
     """The offers of some budgets.
 
@@ -86,7 +127,11 @@ def chosen_options(task: Task, options: Sequence[Option], bests: Sequence[BestIn
     bests : of each option the best inputs for each budget
     """
     offers, rows = offers_of(task, options, bests, n_budgets), list(rows_by_route(options).values())
-    return [offers.choose(rows, k) for k in range(n_budgets)]
+    chosen = []
+    for k in range(n_budgets):
+        doubt = doubt_of(task, options, bests, [*offers.best_of_routes(rows, k), len(options)], k)
+        chosen.append(offers.choose(rows, k) if doubt is None else doubt.kept)
+    return chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +141,14 @@ class Ranking:
     worths : of each what was asked to be highest, a fraction
     scores : (draws, allocations), fractions
     row : of the recommended one
+    doubt : why that is not the one worth most, where own runs tell too little
     """
 
     allocations: tuple[Allocation, ...]
     worths: tuple[float, ...]
     scores: Floats
     row: int
+    doubt: Doubt | None = None
 
 
 def rank(
@@ -126,11 +173,13 @@ def rank(
         worth[kept, 0] = over_worlds(scores)
         offers = replace(offers, worth=worth)
     plans = [allocation_at(task, options[i], bests[i].counts[0]) for i in kept[:-1]]
+    doubt = doubt_of(task, options, bests, kept) if over_worlds is None else None
     return Ranking(
         allocations=(*plans, constant_allocation(task)),
         worths=tuple(offers.worth[kept, 0].tolist()),
         scores=scores,
-        row=kept.index(offers.choose(rows, 0)),
+        row=kept.index(offers.choose(rows, 0) if doubt is None else doubt.kept),
+        doubt=doubt,
     )
 
 

@@ -131,6 +131,18 @@ class WithinMargin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRunsTooFew:
+    """Own runs put another plan first by too little to leave the one that other tasks put first.
+
+    points, sd : percent points of mean score, and their standard deviation over worlds
+    """
+
+    route: Route
+    points: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NothingBeatsConstant:
     """Nothing that the budget buys is expected to beat the constant answer."""
 
@@ -145,4 +157,4 @@ class RunMayEndAtConstant:
     score: float
 
 
-AnswerRemark = WithinMargin | NothingBeatsConstant | RunMayEndAtConstant
+AnswerRemark = WithinMargin | OwnRunsTooFew | NothingBeatsConstant | RunMayEndAtConstant

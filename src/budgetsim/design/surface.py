@@ -73,6 +73,7 @@ class Surface:
     draws : (n_draws, *len of each axis), fractions of the metric
     run_noise : (n_draws,), what one new run of draw i deviates from its mean; the same
         fraction of the metric everywhere
+    before : shape of the grid, mean scores without the task's own runs, of a forecast that has some; never stored
     """
 
     route: Route
@@ -82,6 +83,7 @@ class Surface:
     support: Support
     n_rows: int
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    before: Floats | None = None
 
     @property
     def n_draws(self) -> int:

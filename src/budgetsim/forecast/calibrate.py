@@ -19,7 +19,7 @@ from budgetsim.design.arrays import Floats
 from budgetsim.forecast.gather import Seen
 from budgetsim.forecast.process import JITTER, Hypers, groups, parts, roughness
 from budgetsim.forecast.scale import stretch
-from budgetsim.forecast.tune import pack, unpack
+from budgetsim.forecast.tune import by_scatter, pack, unpack
 
 Mask = NDArray[np.bool_]
 
@@ -52,6 +52,7 @@ def calibrate(seen: Seen, h: Hypers, steps: int = STEPS) -> Hypers:
 def hidden_tasks(seen: Seen) -> list[Hidden]:
     """Every task with 0, 1, 2 and 4 cells known, with the cells of a probe and without them."""
     cheap = np.isin(seen.cells.family, [i for name, i in seen.names.families.items() if name in CHEAP])
+    cheap &= seen.cells.x[:, 1] == 0  # nobody distils a probe
     probed = cheap & (seen.cells.x[:, 0] <= np.log1p(PROBE_LABELS) + 1e-9)
     out: list[Hidden] = []
     for task in np.unique(seen.cells.task):
@@ -110,13 +111,7 @@ def loss_of(seen: Seen, h0: Hypers, hidden: Sequence[Hidden]) -> Callable[[Float
         by_inverse += np.outer(by_solved, z - h.mean)
         slope = -inverse @ (by_inverse @ inverse)  # of the value by the covariance
         by_variance = np.array([[np.vdot(slope, g * p) for p in ps] for g in gs]) * h.variance
-        diagonal = np.diag(slope)
-        few = h.few / np.expm1(cells.x[:, 0]).clip(1.0)
-        ends = [
-            h.noise * (diagonal @ (rough * wide)),
-            h.misfit * (diagonal @ rough),
-            diagonal @ (few * (h.noise * wide + h.misfit)),
-        ]
+        ends = by_scatter(np.diag(slope), cells, wide, h)
         gradient = np.concatenate([by_variance.ravel(), ends, [-float(by_solved @ inverse.sum(axis=1))]])
         away = (theta[:-1] - theta0[:-1]) / PRIOR_SD
         gradient[:-1] += away / PRIOR_SD

@@ -106,6 +106,7 @@ def with_floor(facts: Facts, scores: Sequence[float]) -> Facts:
     return replace(facts, floor=min(max(min(scores) - 0.01, 0.0), 0.95))
 
 
+PROBE_SET: Final = "reported-probe-"  # how sets begin that a probe of a task is kept in (`store.probes.PROBED`)
 RUNS_IN_A_ROW: Final[Mapping[str, int]] = {"published:laurer2024": 3}  # sources whose rows are means of several runs
 
 LLM: Final = "llm"  # the family of models that answer without being taught
@@ -118,15 +119,23 @@ _FAMILIES: Final = (
 
 
 def family_of(route: Route) -> str:
-    """Learners that are alike: word counts, frozen encoders, fine-tuned ones, those that start warm, T5s.
+    """Learners that are alike, whoever teaches them: word counts, frozen encoders, fine-tuned ones, warm ones, T5s.
 
     >>> family_of(Route(strategy="annotate", student="logistic-tfidf"))
     'counts'
     >>> family_of(Route(strategy="distill", student="t5-v1_1-small", teacher="t5-v1_1-xxl"))
-    'distill t5'
+    't5'
     """
-    family = next((family for part, family in _FAMILIES if part in route.student), "tuned")
-    return family if route.strategy == "annotate" else f"{route.strategy} {family}"
+    return next((family for part, family in _FAMILIES if part in route.student), "tuned")
+
+
+def scatter_of(family: str) -> str:
+    """One of `process.SCATTERS`: learners whose runs scatter alike.
+
+    >>> scatter_of("counts"), scatter_of("warm")
+    ('cheap', 'tuned')
+    """
+    return {"counts": "cheap", "frozen": "cheap", "t5": "t5"}.get(family, "tuned")
 
 
 def learner_of(route: Route) -> str:

@@ -7,11 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Ran, Route
-from budgetsim.forecast.facts import LLM, RUNS_IN_A_ROW, Facts, family_of, is_usable, learner_of, with_floor
-from budgetsim.forecast.process import CENTRE, Cells
+from budgetsim.forecast.facts import (
+    LLM,
+    PROBE_SET,
+    RUNS_IN_A_ROW,
+    Facts,
+    family_of,
+    is_usable,
+    learner_of,
+    scatter_of,
+    with_floor,
+)
+from budgetsim.forecast.process import CENTRE, SCATTERS, Cells
 from budgetsim.forecast.scale import to_scale
 
 
@@ -26,17 +37,24 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Cells that were run: mean of the runs on the scale, and how many."""
+    """Cells that were run: mean of the runs on the scale, and how many.
+
+    probed : (cells,) those that a probe alone told of, not a run
+    """
 
     cells: Cells
     z: Floats
     n_runs: Floats
     names: Names
+    probed: NDArray[np.bool_]
 
-    def without(self, task: str) -> Seen:
-        """The other tasks."""
-        keep = self.cells.task != list(self.names.tasks).index(task)
-        return Seen(self.cells.pick(keep), self.z[keep], self.n_runs[keep], self.names)
+    def without_runs(self, task: str) -> Seen:
+        """What was known before a task had runs: the other tasks, and a probe of it."""
+        return self.pick((self.cells.task != list(self.names.tasks).index(task)) | self.probed)
+
+    def pick(self, keep: NDArray[np.bool_]) -> Seen:
+        """Some of the cells."""
+        return Seen(self.cells.pick(keep), self.z[keep], self.n_runs[keep], self.names, self.probed[keep])
 
 
 def gather(rows: Sequence[Ran], facts: Mapping[str, Facts]) -> Seen:
@@ -48,10 +66,12 @@ def gather(rows: Sequence[Ran], facts: Mapping[str, Facts]) -> Seen:
     scores: dict[str, list[float]] = defaultdict(list)
     many: dict[tuple[str, Route, float, float], int] = defaultdict(int)
     runs: dict[tuple[str, Route, float, float], list[float]] = defaultdict(list)
+    ran: set[tuple[str, Route, float, float]] = set()
     for m in usable:
         scores[m.task] += m.scores
         key = (m.task, m.route, float(m.n_labels or 0), float(m.n_unlabeled or 0))
         runs[key] += m.scores
+        ran |= set() if m.evidence_set.startswith(PROBE_SET) else {key}
         many[key] += RUNS_IN_A_ROW.get(m.source, 1) * len(m.scores)
     known = {
         name: with_floor(f, scores[name]) for name, f in sorted(facts.items()) if name in scores or f.floor is not None
@@ -65,7 +85,7 @@ def gather(rows: Sequence[Ran], facts: Mapping[str, Facts]) -> Seen:
     )
     cells = place([(k[0], k[1], k[2], k[3]) for k in keys], names)
     z = np.array([to_scale(runs[k], known[k[0]].floor or 0.0).mean() for k in keys])
-    return Seen(cells, z, np.array([float(many[k]) for k in keys]), names)
+    return Seen(cells, z, np.array([float(many[k]) for k in keys]), names, np.array([k not in ran for k in keys]))
 
 
 def place(designs: Sequence[tuple[str, Route, float, float]], names: Names) -> Cells:
@@ -80,6 +100,7 @@ def place(designs: Sequence[tuple[str, Route, float, float]], names: Names) -> C
         np.array([_size(r, n, u) for _, r, n, u in designs], dtype=np.float64).reshape(-1, 2),
         np.array([f.traits for f in facts], dtype=np.float64).reshape(-1, n_traits),
         np.array([f.floor for f in facts], dtype=np.float64),
+        np.array([SCATTERS.index(scatter_of(family_of(r))) for _, r, *_ in designs], dtype=np.float64),
     )
 
 

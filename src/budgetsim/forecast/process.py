@@ -1,10 +1,11 @@
 r"""A Gaussian process over tasks, learners and sizes, in closed form.
 
-.. math:: k = \sum_g G_g \left(a_g + b_g\,\ell(x, x') + c_g\,r(x, x')\right)
+.. math:: k = \sum_g G_g \left(a_g + b_g\,\ell(x, x') + (c_g + d_g\,w(x)\,w(x'))\,r(x, x')\right)
 
 A group g says which cells share an effect: all, those of a family of learners, of a learner, of a task, of a task and
 a family, of a task and a learner; tasks of like traits share some, too. Every effect has a level, a slope and a bend
-over the logarithms of the counts. How much of a new task is borrowed, and from whom, follows from the variances.
+over the logarithms of the counts, and a bend that fades where labels are many: where they are few learners differ most.
+How much of a new task is borrowed, and from whom, follows from the variances.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from budgetsim.design.arrays import Floats
 from budgetsim.forecast.scale import stretch
 
 GROUPS: Final = ("all", "family", "learner", "trait", "task", "trait_family", "task_family", "task_learner")
-PARTS: Final = ("level", "slope", "bend")
+PARTS: Final = ("level", "slope", "bend", "early")
+SCATTERS: Final = ("cheap", "tuned", "t5")  # kinds of learners whose runs scatter alike
 CENTRE: Final = np.log1p([1000.0, 10_000.0])  # counts at which slopes pivot: labels, texts
 JITTER: Final = 1e-6
 
@@ -29,7 +31,7 @@ class Cells:
     """Points of the process: who, on which task, at which counts.
 
     task, learner, family : (n,) small whole numbers; x : (n, 2), log(1 + labels) and log(1 + texts)
-    traits : (n, k) of the task; floor : (n,), fraction of the metric
+    traits : (n, k) of the task; floor : (n,), fraction of the metric; scatter : (n,), index of `SCATTERS`
     """
 
     task: Floats
@@ -38,6 +40,7 @@ class Cells:
     x: Floats
     traits: Floats
     floor: Floats
+    scatter: Floats
 
     def __len__(self) -> int:
         return len(self.task)
@@ -58,7 +61,7 @@ class Hypers:
 
     variance : (groups, parts); length : of bends, in labels and in texts; like : of traits
     noise : variance of one run in scores, times `stretch` squared; misfit : of a cell, whatever its runs
-    few : labels at which both are twice as large as with many
+    few : labels at which both are twice as large as with many; scatter : what both are times for each of `SCATTERS`
     """
 
     mean: float
@@ -67,7 +70,8 @@ class Hypers:
     like: float
     noise: float
     misfit: float
-    few: float = 0.0
+    few: float
+    scatter: Floats
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
@@ -79,10 +83,11 @@ class Hypers:
 
         raises : KeyError, TypeError, ValueError where the object holds others
         """
-        variance, length = np.asarray(data["variance"], dtype=np.float64), np.asarray(data["length"], dtype=np.float64)
-        if variance.shape != (len(GROUPS), len(PARTS)) or length.shape != (2,):
-            raise ValueError(f"variance has shape {variance.shape}, length {length.shape}")
-        return cls(**{**data, "variance": variance, "length": length})
+        arrays = {name: np.asarray(data[name], dtype=np.float64) for name in ("variance", "length", "scatter")}
+        found = tuple(v.shape for v in arrays.values())
+        if found != ((len(GROUPS), len(PARTS)), (2,), (len(SCATTERS),)):
+            raise ValueError("variance has shape {}, length {}, scatter {}".format(*found))
+        return cls(**{**data, **arrays})
 
 
 def groups(a: Cells, b: Cells, like: float) -> Floats:
@@ -96,12 +101,19 @@ def groups(a: Cells, b: Cells, like: float) -> Floats:
 
 
 def parts(a: Cells, b: Cells, length: Floats) -> Floats:
-    """Level, slope and bend over the counts: (parts, n, m)."""
+    """Level, slope, bend and early bend over the counts: (parts, n, m)."""
     p, q = a.x - CENTRE, b.x - CENTRE
     texts = (a.x[:, 1:] > 0) & (b.x[:, 1:] > 0).T  # without texts there is no slope over them
     slope = np.outer(p[:, 0], q[:, 0]) + np.outer(p[:, 1], q[:, 1]) * texts
     apart = sum(((a.x[:, None, k] - b.x[None, :, k]) / length[k]) ** 2 for k in range(2))
-    return np.stack([np.ones_like(slope), slope, np.exp(-0.5 * np.asarray(apart))])
+    bend = np.exp(-0.5 * np.asarray(apart))
+    return np.stack([np.ones_like(slope), slope, bend, np.outer(_early(a), _early(b)) * bend])
+
+
+def _early(cells: Cells) -> Floats:
+    """What is left of an effect that fades with labels, (n,): half of its variance where slopes pivot."""
+    out: Floats = 1 / np.sqrt(1 + np.expm1(cells.x[:, 0]) / np.expm1(CENTRE[0]))
+    return out
 
 
 def covariance(a: Cells, b: Cells, h: Hypers) -> Floats:
@@ -114,8 +126,8 @@ def covariance(a: Cells, b: Cells, h: Hypers) -> Floats:
 
 
 def roughness(cells: Cells, h: Hypers) -> Floats:
-    """How much more runs on few labels scatter than runs on many, (n,)."""
-    out: Floats = 1 + h.few / np.expm1(cells.x[:, 0]).clip(1.0)
+    """How much more runs of some learners, and on few labels, scatter, (n,)."""
+    out: Floats = h.scatter[cells.scatter.astype(np.intp)] * (1 + h.few / np.expm1(cells.x[:, 0]).clip(1.0))
     return out
 
 
@@ -161,4 +173,4 @@ def start() -> Hypers:
     """Where the search begins: a unit of the scale is shared out evenly."""
     variance = np.full((len(GROUPS), len(PARTS)), 0.1)
     variance[:, 1] = 0.01
-    return Hypers(0.0, variance, np.array([2.5, 2.5]), 1.0, 2e-4, 0.01, 10.0)
+    return Hypers(0.0, variance, np.array([2.5, 2.5]), 1.0, 2e-4, 0.01, 10.0, np.ones(len(SCATTERS)))

@@ -58,19 +58,24 @@ def loss_of(cells: Cells, z: Floats, n_runs: Floats, h0: Hypers) -> Callable[[Fl
         slope = inverse - np.outer(alpha, alpha)
         value = 0.5 * (z - h.mean) @ alpha + np.log(np.diag(root)).sum()
         by_variance = np.array([[0.5 * np.vdot(slope, g * p) for p in ps] for g in gs]) * h.variance
-        diagonal = np.diag(slope)
-        few = h.few / np.expm1(cells.x[:, 0]).clip(1.0)
-        ends = [
-            0.5 * h.noise * (diagonal @ (rough * wide)),
-            0.5 * h.misfit * (diagonal @ rough),
-            0.5 * (diagonal @ (few * (h.noise * wide + h.misfit))),
-        ]
+        ends = by_scatter(0.5 * np.diag(slope), cells, wide, h)
         gradient = np.concatenate([by_variance.ravel(), ends, [-alpha.sum()]])
         away = (theta[:-1] - theta0[:-1]) / PRIOR_SD
         gradient[:-1] += away / PRIOR_SD
         return float(value + 0.5 * away @ away), gradient
 
     return loss
+
+
+def by_scatter(by_diagonal: Floats, cells: Cells, wide: Floats, h: Hypers) -> Floats:
+    """Slopes by the logarithms of noise, misfit, few labels and the kinds' scatter, as `pack` orders them.
+
+    by_diagonal, wide : (n,), slope by the variance of each cell's error; `stretch` squared over its runs
+    """
+    rough, few = roughness(cells, h), h.few / np.expm1(cells.x[:, 0]).clip(1.0)
+    each = by_diagonal * rough * (h.noise * wide + h.misfit)
+    ends = [h.noise * (by_diagonal @ (rough * wide)), h.misfit * (by_diagonal @ rough), each @ (few / (1 + few))]
+    return np.concatenate([ends, np.bincount(cells.scatter.astype(np.intp), each, len(h.scatter))])
 
 
 def log_likelihood(cells: Cells, z: Floats, n_runs: Floats, h: Hypers) -> float:
@@ -82,12 +87,13 @@ def log_likelihood(cells: Cells, z: Floats, n_runs: Floats, h: Hypers) -> float:
 
 
 def pack(h: Hypers) -> Floats:
-    """What is searched for: logarithms of variances, noise, misfit and few labels, and the mean."""
-    return np.concatenate([np.log(h.variance).ravel(), np.log([h.noise, h.misfit, max(h.few, LEAST_FEW)]), [h.mean]])
+    """What is searched for: logarithms of variances, noise, misfit, few labels and kinds' scatter, and the mean."""
+    ends = np.log([h.noise, h.misfit, max(h.few, LEAST_FEW), *h.scatter])
+    return np.concatenate([np.log(h.variance).ravel(), ends, [h.mean]])
 
 
 def unpack(theta: Floats, h: Hypers) -> Hypers:
     """The hyperparameters that `pack` told; lengths are those of h."""
-    v = np.exp(theta[:-4]).reshape(h.variance.shape)
-    noise, misfit, few = np.exp(theta[-4:-1])
-    return Hypers(float(theta[-1]), v, h.length, h.like, float(noise), float(misfit), float(few))
+    v = np.exp(theta[: h.variance.size]).reshape(h.variance.shape)
+    noise, misfit, few, *scatter = np.exp(theta[h.variance.size : -1]).tolist()
+    return Hypers(float(theta[-1]), v, h.length, h.like, noise, misfit, few, np.array(scatter))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from statistics import NormalDist
 from typing import Final
@@ -14,13 +14,14 @@ from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Route
 from budgetsim.design.surface import Support, Surface
 from budgetsim.forecast.gather import Seen, place
-from budgetsim.forecast.process import Hypers, condition
+from budgetsim.forecast.process import CENTRE, Cells, Hypers, condition, error_variance
 from budgetsim.forecast.scale import stretch, to_score
 
 LABELS: Final = (0.0, 10.0, 30.0, 60.0, 100.0, 200.0, 350.0, 600.0, 1e3, 2e3, 3.5e3, 6e3, 1e4, 2e4, 5e4, 1e5, 1e6)
 TEXTS: Final = (0.0, 100.0, 300.0, 1e3, 3e3, 6e3, 1e4, 2e4, 5e4, 1e5, 3e5, 1e6)
 
 
+N_QUANTILES: Final = 64  # that a mean score is taken over
 FEWEST: Final = 0.1  # share of designs below the counts from which on the process is believed
 
 
@@ -57,14 +58,28 @@ def forecast_surfaces(
     z = posterior.draws(n_draws, rng)
     floor = float(at.floor[0])
     scores = to_score(z, floor)
+    means = _means_before(seen, h, task, at)
     out, first = [], 0
     for route in routes:
         shape = (len(LABELS), len(TEXTS)) if route.kind.has_teacher else (len(LABELS),)
         cells = slice(first, first + int(np.prod(shape)))
         first = cells.stop
-        draws = _from_the_floor(scores[:, cells].reshape(-1, *shape), _least(seen, task, route), floor)
-        out.append(_surface(seen, h, task, route, draws, z[:, cells], floor, rng))
+        least = _least(seen, task, route)
+        draws = _from_the_floor(scores[:, cells].reshape(-1, *shape), least, floor)
+        before = None if means is None else _from_the_floor(means[cells].reshape(1, *shape), least, floor)[0]
+        out.append(replace(_surface(seen, h, task, route, draws, z[:, cells], floor, rng), before=before))
     return tuple(out)
+
+
+def _means_before(seen: Seen, h: Hypers, task: str, at: Cells) -> Floats | None:
+    """Mean scores as the other tasks and a probe tell them; None where the task has no run of its own."""
+    rest = seen.without_runs(task)
+    if len(rest.z) == len(seen.z):
+        return None
+    prior = condition(rest.cells, rest.z, rest.n_runs, at, h)
+    z = prior.mean + np.sqrt(np.diag(prior.covariance).clip(0.0)) * _normal_quantiles(N_QUANTILES)[:, None]
+    means: Floats = to_score(z, float(at.floor[0])).mean(axis=0)
+    return means
 
 
 def _least(seen: Seen, task: str, route: Route) -> Floats:
@@ -94,8 +109,9 @@ def _from_the_floor(draws: Floats, least: Floats, floor: float) -> Floats:
 def _surface(
     seen: Seen, h: Hypers, task: str, route: Route, draws: Floats, z: Floats, floor: float, rng: np.random.Generator
 ) -> Surface:
-    steep = float(stretch(np.median(z, keepdims=True), floor).item())  # of the scale, at the middle of the surface
-    sd = np.sqrt(h.noise + h.misfit / steep**2)
+    middle = np.median(z, keepdims=True)[0]  # of the surface: there a run's scatter is told
+    pivot = place([(task, route, *np.expm1(CENTRE))], seen.names)
+    sd = np.sqrt(error_variance(middle, pivot, np.ones(1), h).item()) / stretch(middle, floor).item()
     return Surface(
         route=route,
         knots=(np.array(LABELS), np.array(TEXTS))[: draws.ndim - 1],

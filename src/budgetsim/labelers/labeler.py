@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from budgetsim.data.rows import Row
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
+from budgetsim.errors import InputError
 from budgetsim.labelers.bill import Bill
 from budgetsim.labelers.purse import Purse, Quote
 from budgetsim.labelers.server import Server
@@ -101,3 +102,33 @@ class Labeler(Protocol):
 
         raises : InputError where it has none, and as `label`
         """
+
+
+class Unasked:
+    """What labelers have in common that ask no server: no requests, no dollars, hard labels alone."""
+
+    @property
+    def asks(self) -> bool:
+        """It asks nobody."""
+        return False
+
+    def knock(self, rows: Sequence[Row], brief: Brief) -> None:
+        """There is no server."""
+
+    def quote(self, rows: Sequence[Row], brief: Brief) -> Quote:
+        """Nothing is asked."""
+        return Quote()
+
+    def identity(self, brief: Brief) -> Mapping[str, Any]:
+        """Its name and the seed say all."""
+        return {}
+
+    def probabilities(self, rows: Sequence[Row], brief: Brief) -> Floats:
+        """It has none.
+
+        raises : InputError with the ways out
+        """
+        raise InputError(
+            f"{cast(Labeler, self).name} gives hard labels alone. For soft ones take a teacher that is trained "
+            f"(--teacher), or an LLM: chat:MODEL or decide:MODEL."
+        )

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from budgetsim.data.rows import Row, TextFile, read_text
 from budgetsim.data.tables import Layout, columns_of, guess_format, read_examples
 from budgetsim.data.tasks import Task
-from budgetsim.design.arrays import Floats
 from budgetsim.errors import InputError
-from budgetsim.labelers.labeler import Brief, Labels
-from budgetsim.labelers.purse import Quote
+from budgetsim.labelers.labeler import Brief, Labels, Unasked
 from budgetsim.labelers.trial import Trial
 
 KIND: Final = "recorded"
@@ -24,7 +22,7 @@ DIGITS: Final = 12  # of the file's hash, in the name
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Unasked):
     """What a file says of each text; a text whose label is empty, or none of the task's, has none.
 
     name : as it is written in a run, `recorded:STEM@HASH`: a file counts by its last name and what is in it
@@ -55,11 +53,6 @@ class Recorded:
         """All labels of people: those whose texts the file labels too say how often it is right."""
         return MOST_OWNED
 
-    @property
-    def asks(self) -> bool:
-        """It asks nobody."""
-        return False
-
     def check(self, task: Task, rows: Sequence[Row], owned: Sequence[Row] = ()) -> None:
         """Refuse a task without classes, texts that the file does not hold, and labels that are all strange.
 
@@ -81,17 +74,6 @@ class Recorded:
                 f"{self.name}: found no label of {task.name} for these texts (the first is {strange[:60]!r}), wanted "
                 f"{', '.join(task.labels)}."
             )
-
-    def knock(self, rows: Sequence[Row], brief: Brief) -> None:
-        """There is no server."""
-
-    def quote(self, rows: Sequence[Row], brief: Brief) -> Quote:
-        """Nothing is asked."""
-        return Quote()
-
-    def identity(self, brief: Brief) -> Mapping[str, Any]:
-        """Its name says what is in the file."""
-        return {}
 
     def examine(self, brief: Brief) -> Trial | None:
         """How often it agrees with people on the owned texts that the file labels too."""
@@ -115,16 +97,6 @@ class Recorded:
             trial=self.examine(brief),
             n_refused=silent,
             n_unreadable=answers.count(None) - silent,
-        )
-
-    def probabilities(self, rows: Sequence[Row], brief: Brief) -> Floats:
-        """It has none.
-
-        raises : InputError with the ways out
-        """
-        raise InputError(
-            f"{self.name} gives hard labels alone. For soft ones take a teacher that is trained (--teacher), or an "
-            f"LLM: chat:MODEL or decide:MODEL."
         )
 
     def _said(self, task: Task) -> Mapping[str, str]:

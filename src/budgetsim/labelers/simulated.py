@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from budgetsim.data.rows import Row
 from budgetsim.data.tasks import Task
 from budgetsim.data.unlabeled import LABELLED
-from budgetsim.design.arrays import Floats
 from budgetsim.errors import InputError
-from budgetsim.labelers.labeler import Brief, Labels
-from budgetsim.labelers.purse import Quote
+from budgetsim.labelers.labeler import Brief, Labels, Unasked
 from budgetsim.labelers.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatedLabeler:
+class SimulatedLabeler(Unasked):
     """Each label is wrong with the chance 1 - accuracy, then any other label, evenly."""
 
     accuracy: float  # 0 to 1
@@ -52,11 +49,6 @@ class SimulatedLabeler:
         """It looks at no labels but those it changes."""
         return 0
 
-    @property
-    def asks(self) -> bool:
-        """It asks nobody."""
-        return False
-
     def check(self, task: Task, rows: Sequence[Row], owned: Sequence[Row] = ()) -> None:
         """Refuse texts whose answers are not known.
 
@@ -70,17 +62,6 @@ class SimulatedLabeler:
                 f"A simulated labeler changes known answers, and {unknown:,} of the {len(rows):,} texts have none. For "
                 f"llm_annotate, pass --unlabeled {LABELLED}: it labels the texts of your labelled training rows anew."
             )
-
-    def knock(self, rows: Sequence[Row], brief: Brief) -> None:
-        """There is no server."""
-
-    def quote(self, rows: Sequence[Row], brief: Brief) -> Quote:
-        """Nothing is asked."""
-        return Quote()
-
-    def identity(self, brief: Brief) -> Mapping[str, Any]:
-        """Its name and the seed say all."""
-        return {}
 
     def examine(self, brief: Brief) -> Trial | None:
         """Its answers on the owned labels beside them."""
@@ -103,14 +84,4 @@ class SimulatedLabeler:
                 labels[(place[row.target] + int(s)) % len(labels)] if w else row.target
                 for row, w, s in zip(rows, wrong, shift, strict=True)
             )
-        )
-
-    def probabilities(self, rows: Sequence[Row], brief: Brief) -> Floats:
-        """It has none.
-
-        raises : InputError with the ways out
-        """
-        raise InputError(
-            "A simulated labeler gives hard labels alone. For soft ones take a teacher that is trained (--teacher), or "
-            "an LLM: chat:MODEL or decide:MODEL."
         )

@@ -1,4 +1,4 @@
-"""`lm:MODEL`: a language model that is asked for the label after a prompt, calibrated or trained on examples."""
+"""`lm:MODEL`: a language model that is asked for the label, or writes its answer, after a prompt; adapters train it."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ def parse(name: str, rest: str) -> Causal:
 
 @dataclass(frozen=True, slots=True)
 class Causal:
-    """A language model: its scores of the label words after a prompt are its probabilities.
+    """A language model: its scores of the label words after a prompt are its probabilities; without labels it writes.
 
     Without adapters nothing of it is trained: examples give the prompt its shots, and the scores one slope and an
-    offset a class. With them it is trained on the label words.
+    offset a class. With them it is trained on the label words, or on the answers.
     """
 
     model: str
     shots: int = USUAL_SHOTS
     rank: int = 0
-    learns: frozenset[Signal] = SOFT
-    gives: frozenset[Signal] = SOFT
-    kinds: frozenset[TaskKind] = frozenset({"classification"})
+    learns: frozenset[Signal] = SOFT | {"texts"}
+    gives: frozenset[Signal] = SOFT | {"texts"}
+    kinds: frozenset[TaskKind] = frozenset({"classification", "generation", "qa"})
+    soft_kinds: frozenset[TaskKind] = frozenset({"classification"})
     is_cheap: bool = False
     usual_l2: float = 0.0
     encoders: tuple[str, ...] = ()
@@ -56,8 +57,8 @@ class Causal:
 
     def identity(self, how: Training) -> dict[str, object]:
         if self.rank:
-            return {key: getattr(how, key) for key in TRAINS}
-        return {"temperature": how.temperature, "max_tokens": how.max_tokens}
+            return {key: getattr(how, key) for key in (*TRAINS, "target_tokens")}
+        return {key: getattr(how, key) for key in ("temperature", "max_tokens", "target_tokens")}
 
     def check(self, task: Task) -> None:
         check_kind(self, task)
@@ -70,9 +71,9 @@ class Causal:
     def facts(self) -> Facts:
         weights = resolve(self.model)
         held = weigh(weights)
-        notes = ["its probabilities are of the label words after a prompt"]
+        notes = ["its probabilities are of the label words after a prompt; without labels it writes its answer"]
         if not self.rank:
-            notes.append(f"not trained: {self.shots} shots, one slope and an offset a class")
+            notes.append(f"not trained: {self.shots} shots; of a classification one slope and an offset a class")
         return Facts(
             kind=GRAMMAR,
             parameters=held.numbers if held else None,
@@ -86,12 +87,20 @@ class Causal:
     def fit(self, task: Task, examples: Examples, how: Training, desk: Desk) -> Fitted:
         self.check(task)
         check_examples(self, task, examples)
+        if task.kind != "classification":
+            from budgetsim.learners.writing import fit_writer
+
+            return fit_writer(self, task, examples, how, desk)
         examples.classes(task.labels)
         from budgetsim.learners.prompting import calibrate, tune
 
         return tune(self, task, examples, how, desk) if self.rank else calibrate(self, task, examples, how)
 
     def load(self, task: Task, folder: Path, cache: Path | None = None) -> Fitted:
+        if task.kind != "classification":
+            from budgetsim.learners.writing import load_writer
+
+            return load_writer(self, task, folder)
         from budgetsim.learners.prompting import load_prompted
 
         return load_prompted(self, task, folder)

@@ -83,7 +83,7 @@ class Row:
 def calibrate(learner: Causal, task: Task, examples: Examples, how: Training) -> Prompted:
     """The model as it is, with shots of the examples, and its scores fitted to the rest by a slope and offsets."""
     shown = choose_shots(examples, learner.shots, how.seed)
-    model, tokenizer = _load(learner)
+    model, tokenizer = open_model(learner)
     shots = tuple((examples.sources[i], examples.answers[i]) for i in shown)
     prompter = _prompter(tokenizer, model, task, shots, how.max_tokens)
     asked = [i for i in range(len(examples)) if i not in shown] or shown
@@ -140,7 +140,7 @@ def tune(learner: Causal, task: Task, examples: Examples, how: Training, desk: D
     """The model with adapters that are trained on the label words."""
     torch.manual_seed(how.seed)
     shown = choose_shots(examples, learner.shots, how.seed)
-    base, tokenizer = _load(learner)
+    base, tokenizer = open_model(learner)
     shots = tuple((examples.sources[i], examples.answers[i]) for i in shown)
     prompter = _prompter(tokenizer, base, task, shots, how.max_tokens)
     model = adapt(base, learner.rank, "CAUSAL_LM", (), how.precision)
@@ -164,7 +164,7 @@ def load_prompted(learner: Causal, task: Task, folder: Path) -> Prompted:
     raises : InputError where the folder does not hold one
     """
     notes = read_notes(folder, learner.name, task)
-    model, tokenizer = _load(learner)
+    model, tokenizer = open_model(learner)
     shots = tuple((text, label) for text, label in notes["shots"])
     prompter = _prompter(tokenizer, model, task, shots, notes["max_tokens"])
     if learner.rank:
@@ -287,7 +287,8 @@ class LossOfPrompts:
         return mixed_loss(scores, batch["classes"], batch["teacher"], batch["is_soft"], self.temperature)
 
 
-def _load(learner: Causal) -> tuple[Any, Any]:
+def open_model(learner: Causal) -> tuple[Any, Any]:
+    """The language model of a learner, with its tokenizer."""
     weights = open_weights(learner.model)
     tokenizer = load_tokenizer(weights)
     model, _ = load_model(weights, "AutoModelForCausalLM", load_config(weights), fresh=is_none)

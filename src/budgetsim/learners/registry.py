@@ -56,8 +56,8 @@ KINDS: Final = (
         "encoder or decoder, fine-tuned", "ft:minilm",
     ),
     Kind(
-        "lm", "lm:MODEL[:shots=K][:lora[=RANK]]", ("classification",), "causal",
-        "language model asked for the label", "lm:smollm2",
+        "lm", "lm:MODEL[:shots=K][:lora[=RANK]]", ("classification", "generation", "qa"), "causal",
+        "language model asked for the label, or for its answer", "lm:smollm2",
     ),
     Kind(
         "ensemble", "ensemble:NAME+NAME", ("classification",), "ensemble", "mean of the probabilities of learners",

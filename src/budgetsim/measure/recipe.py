@@ -88,8 +88,8 @@ class Recipe:
         return {**own, **pieces, "prefix": self.prefixes(learner)}
 
     def prefixes(self, learner: Learner) -> bool:
-        """Whether a learner reads the task's name before a text: those that write text are told what to write."""
-        return self.prefix and "texts" in learner.gives
+        """Whether a learner reads the task's name before a text: T5s do, which are told by it what to write."""
+        return self.prefix and "states" in learner.gives
 
     def training(
         self, learner: Learner, *, steps: int, target_tokens: int, teaches: bool, seed: int = 0,

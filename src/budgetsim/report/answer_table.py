@@ -15,11 +15,10 @@ from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
 from budgetsim.learners.catalogue import ALIASES
 from budgetsim.learners.registry import takes_model
-from budgetsim.report.advice import runs_words
 from budgetsim.report.allocation import compute_usd
+from budgetsim.report.notes import source_words
 from budgetsim.report.remarks import shortfall_words
 from budgetsim.report.table import Role, Table, design_cells, interval_words, kind_words, usd
-from budgetsim.store.probes import is_probe
 
 INTERVAL = "90 % of runs"
 _COUNTS = ("labels", "LLM", "texts")
@@ -78,12 +77,13 @@ def allocation_table(
     roles[0] = "best"
     cells = [row.cells for row in rows] + [_infeasible_cells(entry) for entry in answer.infeasible]
     headings = _headings(facts, cells, explain=explain)
+    carried = {name for name in _COUNTS if best.cells.get(name, "-") != "-"}  # the advice needs them
     return Table(
         title="",
         headings=headings,
         rows=tuple(tuple(row.get(h, "-") for h in headings) for row in cells),
         text_columns=frozenset({0, len(headings) - 1}),
-        optional=_OPTIONAL,
+        optional=tuple(name for name in _OPTIONAL if name not in carried),
         roles=roles,
     )
 
@@ -160,7 +160,7 @@ def _learner_row(row: LearnerRow, facts: _Facts) -> _Row:
         "cost": usd(row.cost_usd),
         facts.metric: f"{row.score:.1f}",
         INTERVAL: "-" if row.lower is None else f"{row.lower:.1f} to {row.upper:.1f}",
-        "from": f"{'probe' if is_probe(row.evidence_set) else 'measured'}, {runs_words(row)}{others}",
+        "from": f"{source_words(row)}{others}",
     }
     cells |= {} if row.hours is None else {"hours": quantity(row.hours)}
     cells |= {} if megabytes is None else {"MB": f"{megabytes:,.0f}"}

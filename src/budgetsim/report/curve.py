@@ -57,13 +57,13 @@ def _target_lines(target: TargetAnswer, file: CurveFile) -> list[str]:
     need, goal = target.needed, f"{target.value:.4g}" + ("" if file.unit == "own" else " %")
     furthest = f"{_count(need.furthest)} {file.size_column}"
     if need.reached == 0:
-        return [f"{goal} is not reached within {furthest} in any of the worlds."]
-    ends = f"90 % of worlds {_end(need.lower, need.smallest)} to {_end(need.upper, need.smallest)}"
+        return [f"{goal} is not reached within {furthest} in any case."]
+    ends = f"90 % of cases {_end(need.lower, need.smallest)} to {_end(need.upper, need.smallest)}"
     if need.size is None:
-        first = f"{goal} is not reached in most worlds ({ends})."
+        first = f"{goal} is not reached in most cases ({ends})."
     else:
         first = f"{goal} takes {_end(need.size, need.smallest)} {file.size_column} ({ends})."
-    return [first, f"It is reached within {furthest} in {need.reached:.0%} of the worlds."]
+    return [first, f"It is reached within {furthest} in {need.reached:.0%} of cases."]
 
 
 def _end(size: float | None, smallest: float) -> str:

@@ -53,10 +53,11 @@ def goal_page(
     prices = (
         f"Prices: card {card.name}; evidence: {choices.fit.evidence_set}; compute: {compute_model(choices, compute)}."
     )
-    notes = [sentence(n) for n in [*_rival_notes(goal, rivals), *_plan_notes(goal)]]
+    notes = [sentence(n) for n in _plan_notes(goal)]
     notes += choice_notes(choices, compute, card) if alone else []
     return [
         Headline(goal_words(goal, metric)),
+        *(sentence(n) for n in _rival_notes(goal, rivals)),
         *_budget_words(goal, metric),
         *unpriced_words(choices),
         goal_table(goal, metric),

@@ -7,11 +7,12 @@ from dataclasses import asdict
 from typing import Final
 
 from budgetsim.answers.llm_prices import PriceUpdate
+from budgetsim.answers.prices import PricedPoint
 from budgetsim.costs.rates import RateCard
 from budgetsim.data.inspection import PRESET_TOKENS, RARE, Findings
 from budgetsim.data.metrics import METRICS
 from budgetsim.data.tasks import Task
-from budgetsim.report.table import Page, Table
+from budgetsim.report.table import Page, Table, count, usd
 
 MOST_LABELS: Final = 100  # that are shown with their counts
 
@@ -34,6 +35,28 @@ def rates_table(card: RateCard) -> Table:
         headings=("price of one", "price", "as of", "source"),
         rows=tuple(rows),
         text_columns=frozenset({0, 2, 3}),
+    )
+
+
+def priced_table(points: Sequence[PricedPoint], card: RateCard) -> Table:
+    """Results with what their designs cost under a card, for people; ids and reasons are in CSV and JSON."""
+    rows = [
+        (
+            p.measurement.route.short,
+            p.measurement.task,
+            *(count(getattr(p.measurement, name)) for name in ("n_labels", "n_llm_labels", "n_unlabeled")),
+            f"{100 * p.measurement.score:.1f}",
+            "-" if p.cost_usd is None else usd(p.cost_usd),
+            p.measurement.evidence_set,
+        )
+        for p in points
+    ]
+    return Table(
+        title=f"Results at the prices of {card.name}",
+        headings=("strategy", "task", "labels", "LLM", "texts", "score", "cost", "evidence set"),
+        rows=tuple(rows),
+        text_columns=frozenset({0, 1, 7}),
+        optional=("evidence set", *(("task",) if len({row[1] for row in rows}) == 1 else ())),
     )
 
 

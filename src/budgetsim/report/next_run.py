@@ -74,7 +74,7 @@ def _advice(answer: NextAnswer) -> list[str]:
     first, largest = worth[0], max(worth, key=lambda r: r.fall)
     lines = [f"Measure next: {_in_words(first)}, {first.fall_per_100_usd:.2g} a $100."]
     if largest is not first:
-        lines.append(f"Largest fall: {_in_words(largest)}.")
+        lines.append(f"Largest gain: {_in_words(largest)}.")
     lines.append(f"{len(worth):,} of {len(answer.runs):,} runs are expected to pay for themselves.")
     return lines
 
@@ -85,17 +85,15 @@ def _in_words(r: NextRun) -> str:
     parts = ", ".join(f"{n:,} {what}" for n, what in sizes if n)
     seed = ", another seed" if r.again else ""
     return (
-        f"{d.route.short}, {parts}{seed}, for {usd(r.cost_usd)} (of which {usd(r.kept_usd)} stays owned): expected "
-        f"regret falls by {r.fall:.2f} points"
+        f"{d.route.short}, {parts}{seed}, for {usd(r.cost_usd)} (of which {usd(r.kept_usd)} stays owned): the plan "
+        f"is expected to gain {r.fall:.2f} points"
     )
 
 
 def _best_plans(answer: NextAnswer, metric: str) -> Table:
     now = zip(answer.budgets_usd, answer.best_now, answer.regret_now, answer.plans_now, strict=True)
     rows = tuple((usd(b), f"{s:.1f}", f"{r:.1f}", plan.short) for b, s, r, plan in now)
-    return Table(
-        title="", headings=("budget", metric, "regret now", "best now"), rows=rows, text_columns=frozenset({3})
-    )
+    return Table(title="", headings=("budget", metric, "may lose", "best now"), rows=rows, text_columns=frozenset({3}))
 
 
 def _ranked(answer: NextAnswer, metric: str, top: int) -> Table:
@@ -116,7 +114,7 @@ def _ranked(answer: NextAnswer, metric: str, top: int) -> Table:
         for r in answer.runs[:top]
     )
     headings = ("run", "labels", "LLM", "texts", "size", "cost", *(("days",) if timed else ()), "kept")
-    headings = (*headings, f"{metric} (90 % of runs)", "if free, at most", "fall", "a $100", "switch")
+    headings = (*headings, f"{metric} (90 % of runs)", "if free, at most", "gain", "a $100", "switch")
     text = frozenset({0, 4, headings.index("kept") + 1})
     optional = ("if free, at most", "switch", "size", "kept", "LLM", "a $100", "days", "texts", "labels")
     return Table(title="", headings=headings, rows=rows, text_columns=text, optional=optional)

@@ -31,6 +31,7 @@ from budgetsim.errors import InputError
 from budgetsim.report.answer import answer_json, answer_page
 from budgetsim.report.frontier import frontier_json, frontier_page
 from budgetsim.report.points import points_json, points_table
+from budgetsim.report.remarks import INPUT_WORDS
 from budgetsim.report.table import Headline, Page, Table
 from budgetsim.store.location import find_card, locate
 
@@ -218,7 +219,7 @@ def curves(task: str, *, store: str | Path | None = None) -> Answer:
         low, middle, high = 100 * np.quantile(draws, (0.05, 0.5, 0.95), axis=0)
         for k, counts in enumerate(zip(*(g.ravel() for g in grids), strict=True)):
             route = {"strategy": s.route.strategy, "teacher": s.route.teacher, "labeler": s.route.labeler}
-            inputs = dict(zip(s.inputs, map(float, counts), strict=True))
+            inputs = dict.fromkeys(INPUT_WORDS, 0.0) | dict(zip(s.inputs, map(float, counts), strict=True))
             records.append(
                 {"task": task, **route, "student": s.route.student, **inputs, "score": float(100 * draws[:, k].mean()),
                  "median": float(middle[k]), "lower": float(low[k]), "upper": float(high[k])}

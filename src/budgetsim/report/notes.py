@@ -16,6 +16,7 @@ from budgetsim.report.cautions import caution_words
 from budgetsim.report.remarks import answer_words, shortfall_words
 from budgetsim.report.table import BRIEF, Showing, usd
 from budgetsim.report.wording import note_words
+from budgetsim.store.probes import is_probe
 
 NOTES_SHOWN = 3  # unless all are asked for
 _FIRST = (ComputeDiffers, LeftOut, LlmRule, OtherGpu, OtherLlm, OwnPool)  # what may change the answer
@@ -75,9 +76,31 @@ def moot_note(rivals: Sequence[Rival], budget_usd: float, score: float) -> list[
 def learner_words(row: LearnerRow) -> str:
     """What a measured student reaches, what it takes and on what that rests."""
     on = "" if row.n_test is None else f" on {row.n_test:,} test items"
-    runs = f"{row.n_runs} run{'s' * (row.n_runs != 1)}"
     reaches = f"{row.student} reaches {row.score:.1f} from {row.n_labels:,} labels"
-    return f"{reaches} ({usd(row.cost_usd)}; measured, {runs}{on})"
+    return f"{reaches} ({usd(row.cost_usd)}; {source_words(row)}{on})"
+
+
+def source_words(row: LearnerRow) -> str:
+    """Where a measured student's score comes from, and of how many it is the mean.
+
+    >>> row = LearnerRow(
+    ...     student="s",
+    ...     n_labels=9,
+    ...     cost_usd=1.0,
+    ...     score=50.0,
+    ...     lower=None,
+    ...     upper=None,
+    ...     n_runs=5,
+    ...     n_test=None,
+    ...     hours=None,
+    ...     ms_per_text=None,
+    ...     evidence_set="reported-probe-mine-accuracy",
+    ... )
+    >>> source_words(row)
+    'probe, 5 folds'
+    """
+    kind, of = ("probe", "fold") if is_probe(row.evidence_set) else ("measured", "run")
+    return f"{kind}, {row.n_runs} {of}{'s' * (row.n_runs != 1)}"
 
 
 def with_unpriced(words: str, choices: Choices) -> str:

@@ -111,7 +111,7 @@ def frontier_chart(frontier: Frontier, metric: str) -> Chart:
     for label in dict.fromkeys(labels):
         on = np.array([name == label for name in labels])
         lines.append(_line(label, usd, *(np.where(on, column, np.nan) for column in table.T)))
-    return Chart(title=f"{frontier.task}: frontier", metric=metric, band="90 % of worlds", lines=tuple(lines))
+    return Chart(title=f"{frontier.task}: frontier", metric=metric, band="90 % of cases", lines=tuple(lines))
 
 
 def tornado_bars(sensitivity: Sensitivity, metric: str) -> Bars:

@@ -14,6 +14,7 @@ from budgetsim.choosing.remarks import (
     OwnedTeacherLeftAside,
     OwnedTeacherRetuned,
     OwnedTeacherUsed,
+    OwnRunsTooFew,
     RunMayEndAtConstant,
     Shortfall,
     TableEnds,
@@ -100,6 +101,11 @@ def answer_words(remark: AnswerRemark) -> str:
             return (
                 f"{route.short} is better by {points:.2f} points for {money}: less than the {100 * HAIR:g} that "
                 f"anybody could measure, so the {which} plan is recommended."
+            )
+        case OwnRunsTooFew(route=route, points=points, sd=sd):
+            return (
+                f"Your own runs put {route.short} first by {points:.1f} points, give or take {sd:.1f}: too little to "
+                "leave the plan that other tasks put first. More runs decide."
             )
         case NothingBeatsConstant(answer=answer):
             return f"Nothing that this budget buys is expected to beat answering {answer} always."

@@ -102,7 +102,7 @@ def breaks_table(breaks: Sequence[PriceBreak]) -> Table:
     return Table(
         title=f"Prices at which the choice changes, another being better by {100 * HAIR:g} points: the nearest below "
         "and above the card's",
-        headings=("price", "card", "", "break-even", "5 to 95 % of worlds", "happens in", "instead"),
+        headings=("price", "card", "", "break-even", "90 % of cases", "happens in", "instead"),
         rows=tuple(_break_row(b) for b in breaks),
         text_columns=frozenset({0, 2, 6}),
     )

@@ -72,7 +72,10 @@ def note_words(note: Note) -> str:
                 f"`budgetsim tasks add {task} ... --unlabeled FILE` gives them."
             )
         case OwnPool(task=task, n=n):
-            return f"the pool is the {n:,} unlabelled texts that {task} has; --pool N says that there are more."
+            return (
+                f"the pool is the {n:,} unlabelled texts that {task} has; --pool N says that there are more. A plan of "
+                f"more labels than {task} has rows and texts needs new ones: --max-labels N bounds it."
+            )
         case BeyondPool(name=name, n=n):
             return f"{name} is more than the {n:,.0f} unlabelled texts that the task has"
         case ComputeDiffers():

@@ -60,7 +60,9 @@ const shown = (c, v) => (v === null ? c.none : c.whole ? whole(v) : v >= 1000 ? 
 
 function drawControls() {
   const form = document.getElementById("controls");
-  const made = controlsOf(state.task).map((c) => {
+  const before = form.querySelector("details");
+  const all = controlsOf(state.task);
+  const made = all.map((c) => {
     const value = c.get(state.settings);
     const slider = el("input", { type: "range", min: c.none || c.zero ? 0 : 1, max: STEPS, step: 1, "aria-label": c.words });
     slider.value = Math.min(Math.max(toSlider(c, value), Number(slider.min)), STEPS);
@@ -84,7 +86,11 @@ function drawControls() {
     return el("label", {}, el("span", {}, c.words), box, slider);
   });
   const reset = el("button", { type: "button", onclick: () => show(state.task, first()) }, "Back to the start");
-  form.replaceChildren(...made, el("div", {}, reset, el("p", { id: "timing" })));
+  const own = all.findIndex((c) => c.key === "owned"); // budget and prices come before it
+  const changed = all.slice(own).some((c) => c.get(state.settings) !== c.get(first()));
+  const open = before?.open ?? (changed || matchMedia("(min-width: 40rem)").matches);
+  const rest = el("details", { open }, el("summary", {}, "What you own, bounds, a deadline, bad luck, a target, serving"), el("div", { class: "more" }, ...made.slice(own)));
+  form.replaceChildren(...made.slice(0, own), rest, el("div", {}, reset, el("p", { id: "timing" })));
   form.onsubmit = (event) => event.preventDefault();
 }
 
@@ -161,10 +167,11 @@ function drawAnswer(task, settings, answer) {
   const advice = advise(answer, rivals, settings.budget);
   const callers = callersOf(task, settings);
   const caller = betterCaller(callers, (advice.learner ?? advice.plan).score);
-  const [head, ...rest] = answerWords(task, answer, advice, settings.budget, caller);
+  const students = learnerRows(rivals, settings.budget);
+  const [head, ...rest] = answerWords(task, answer, advice, settings.budget, students, caller);
   document.getElementById("headline").textContent = head;
   document.getElementById("sentences").replaceChildren(...rest.map((text) => el("p", {}, text)));
-  drawPlans(task, settings, answer, learnerRows(rivals, settings.budget), callers);
+  drawPlans(task, settings, answer, students, callers);
 }
 
 const megabytes = (mb) => (mb === null || mb === undefined ? "-" : whole(mb));

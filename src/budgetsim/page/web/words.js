@@ -134,6 +134,24 @@ export function goalWords(task, goal, student, { target, chance, budget }) {
   return out;
 }
 
+/** The next best thing for the same budget, and the answer that costs nothing; as the command line says it. */
+export function beatenWords(answer, { plan, learner }, students, budget) {
+  const { score } = learner ?? plan;
+  const own = learner ? null : (plan.option?.route ?? null);
+  if (!learner && own === null) return [];
+  const plans = answer.plans.filter((p) => p.option && p.option.route !== own).map((p) => [p.score, p.label]);
+  const others = students.filter((r) => r.student !== learner?.student).map((r) => [r.score, `${r.student} from ${whole(r.n_labels)} labels`]);
+  const rivals = [...plans, ...others].sort((a, b) => b[0] - a[0] || (a[1] < b[1] ? 1 : -1));
+  const free = answer.plans.filter((p) => !p.option).map((p) => [p.score, "the answer that never reads a text"]);
+  const names = [...rivals.slice(0, 1), ...free];
+  const parts = names.filter(([s]) => s < score).map(([s, name]) => `${name} (${points(s)}) by ${points(score - s)}`);
+  const better = names.filter(([s]) => s >= score).map(([s, name]) => `${name} is at ${points(s)}`);
+  return [
+    ...(parts.length ? [`For ${usd(budget)} or less it beats ${parts.join(" and ")} points.`] : []),
+    ...(better.length ? [`For ${usd(budget)} ${better[0]}.`] : []),
+  ];
+}
+
 /** A number of hours or milliseconds, in as many digits as it is worth. */
 export function quantity(x) {
   if (x > 0 && x < 0.001) return "under 0.001";
@@ -141,19 +159,16 @@ export function quantity(x) {
 }
 
 /** The answer in sentences, the advice first: [headline, ...further sentences]. */
-export function answerWords(task, answer, advice, budget, caller = null) {
+export function answerWords(task, answer, advice, budget, students = [], caller = null) {
   const { plan, learner, best } = advice;
   const out = [headline(task, advice, budget)];
   if (!learner && plan.option) out.push(`The plan: ${planWords(plan.plan)} (${stageWords(plan.stages)})${plan.days === null ? "" : `; ${plan.days.toFixed(1)} days`}.`);
   if (best.option && (learner || plan !== best)) {
     out.push(`The best plan of all ${usd(budget)}: ${best.label}, ${planWords(best.plan)}; ${points(best.score)} (${points(best.lower)} to ${points(best.upper)}).`);
   }
-  const other = best.option && answer.plans.find((p) => p.option?.route !== best.option.route);
-  if (other) {
-    const beats = best.score < other.score ? `On average ${other.label} scores ${points(other.score)}` : `It beats ${other.label} by ${points(best.score - other.score)} points`;
-    out.push(`${beats}; the chance that it is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
-  }
-  if (best.option) out.push(`${learner ? `The student was ${learner.probe ? "probed on your labels" : "measured here"}; the plans rest` : "It rests"} on ${basis(task, best)}.`);
+  out.push(...beatenWords(answer, advice, students, budget));
+  if (best.option) out.push(`The chance that ${best.label} is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
+  if (best.option) out.push(`${learner ? `The student was ${learner.probe ? "probed on your labels" : "measured here"}; the plans rest` : "It rests"} on ${basis(task, learner ? best : plan)}.`);
   if (!learner && plan.option) out.push(...aimWords(answer), changeWords(answer));
   out.push(...callerWords(caller));
   return out;
