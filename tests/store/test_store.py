@@ -10,6 +10,7 @@ from dataclasses import replace
 import duckdb
 import pytest
 
+from budgetsim.design.models import CPU_SHAPES
 from budgetsim.errors import InputError, NoEvidenceError, StoreError, StoreLockedError
 from budgetsim.store import database
 from budgetsim.store.database import migrate, migrations, open_reader, open_writer, schema_version
