@@ -47,28 +47,31 @@ class Prompter:
 
     def __call__(self, sources: Sequence[str]) -> list[list[int]]:
         """Token ids of the prompts; shots are left out from the first where all would not fit."""
-        end = self._bare("\nLabel:")
-        texts = [self._bare(f"Text: {source}")[: self.max_tokens] for source in sources]
+        end = bare(self.tokenizer, "\nLabel:")
+        texts = [bare(self.tokenizer, f"Text: {source}")[: self.max_tokens] for source in sources]
         room = self.longest - len(end) - max((len(ids) for ids in self.words()), default=0)
-        return [self._before(room - len(ids)) + ids[: max(1, room)] + end for ids in texts]
+        head = f"Choose the label of each text: {', '.join(self.labels)}.\n\n"
+        shown = [f"Text: {text}\nLabel: {label}\n\n" for text, label in self.shots]
+        return [before(self.tokenizer, head, shown, room - len(ids)) + ids[: max(1, room)] + end for ids in texts]
 
     def words(self) -> list[list[int]]:
         """Token ids of each label, as it follows the prompt."""
-        return [self._bare(f" {label}") for label in self.labels]
+        return [bare(self.tokenizer, f" {label}") for label in self.labels]
 
-    def _before(self, room: int) -> list[int]:
-        for first in range(len(self.shots) + 1):
-            shown = "".join(f"Text: {text}\nLabel: {label}\n\n" for text, label in self.shots[first:])
-            ids: list[int] = self.tokenizer(f"Choose the label of each text: {', '.join(self.labels)}.\n\n{shown}")[
-                "input_ids"
-            ]
-            if len(ids) <= room:
-                return ids
-        return []
 
-    def _bare(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+def before(tokenizer: Any, head: str, shown: Sequence[str], room: int) -> list[int]:
+    """Token ids of what stands before a text: the head and as many of the last shots as have room, or nothing."""
+    for first in range(len(shown) + 1):
+        ids: list[int] = tokenizer(head + "".join(shown[first:]))["input_ids"]
+        if len(ids) <= room:
+            return ids
+    return []
+
+
+def bare(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a text without marks of its beginning and end."""
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from budgetsim.learners.causal import Causal
 from budgetsim.learners.features import longest
 from budgetsim.learners.lora import adapt, load_adapters
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
-from budgetsim.learners.prompting import BATCH, choose_shots, open_model
+from budgetsim.learners.prompting import BATCH, bare, before, choose_shots, open_model
 from budgetsim.learners.protocol import Desk, Effort, Examples, Probabilities, Stateless, Training
 from budgetsim.learners.trainer import IGNORE, Batch, Optimisation, pad, train
 
@@ -45,31 +45,23 @@ class Prompt:
 
     def __call__(self, sources: Sequence[str]) -> list[list[int]]:
         """Token ids of the prompts; shots are left out from the first where all would not fit."""
-        end, room = self._bare("\nAnswer:"), self.longest - self.target_tokens
-        texts = [self._bare(f"Text: {source}")[: self.max_tokens] for source in sources]
-        return [self._before(room - len(ids) - len(end)) + ids[: max(1, room - len(end))] + end for ids in texts]
+        end = bare(self.tokenizer, "\nAnswer:")
+        room = self.longest - self.target_tokens - len(end)
+        shown = [f"Text: {text}\nAnswer: {answer}\n\n" for text, answer in self.shots]
+        texts = [bare(self.tokenizer, f"Text: {source}")[: self.max_tokens] for source in sources]
+        return [
+            before(self.tokenizer, INSTRUCTION, shown, room - len(ids)) + ids[: max(1, room)] + end for ids in texts
+        ]  # fmt: skip
 
     def answers(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of answers as they follow the prompt, with the end mark, cut to the longest."""
         end = self.tokenizer.eos_token_id
-        return [[*self._bare(f" {text}")[: self.target_tokens - 1], end] for text in texts]
+        return [[*bare(self.tokenizer, f" {text}")[: self.target_tokens - 1], end] for text in texts]
 
     def read(self, ids: Sequence[int]) -> str:
         """The answer that tokens say: to the end of its first line."""
         lines = str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip().splitlines()
         return lines[0].strip() if lines else ""
-
-    def _before(self, room: int) -> list[int]:
-        for first in range(len(self.shots) + 1):
-            shown = "".join(f"Text: {text}\nAnswer: {answer}\n\n" for text, answer in self.shots[first:])
-            ids: list[int] = self.tokenizer(f"{INSTRUCTION}{shown}")["input_ids"]
-            if len(ids) <= room:
-                return ids
-        return []
-
-    def _bare(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
 
 
 @dataclass(frozen=True, slots=True)
