@@ -122,7 +122,7 @@ def optimize(
 
 def _report(inquiry: Inquiry, open_to: Choices, aim: _Aim) -> TaskReport:
     if aim.llm_accuracy is not None:
-        from budgetsim.answers.sensitivity import with_llm_accuracy
+        from budgetsim.answers.llm_labels import with_llm_accuracy
 
         open_to = with_llm_accuracy(open_to, aim.llm_accuracy)
     if aim.target is None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from budgetsim.answers.choices import Choices, Selection, _assumptions, _check_teacher, _term_notes, rivals
 from budgetsim.answers.evidence import Evidence
+from budgetsim.answers.llm_labels import rule_note
 from budgetsim.answers.notes import ImpliedLabeler, LeftOut, LlmRule, NoCost, PlateauRule, TableEnd
 from budgetsim.answers.points import (
     PointAnswer,
@@ -20,7 +21,7 @@ from budgetsim.answers.points import (
     parse_points,
 )
 from budgetsim.answers.pricing import Pricing, modelled_speed, priced_option, priced_options, uncharged_training
-from budgetsim.answers.sensitivity import _implied_notes, _rule, llm_case, plateau_case, trace_sensitivity
+from budgetsim.answers.sensitivity import _implied_notes, llm_case, plateau_case, trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.options import Infeasible
 from budgetsim.choosing.remarks import TooDear
@@ -32,7 +33,7 @@ from budgetsim.data.custom import Findings
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import Route
 from budgetsim.design.surface import TaskFit
-from budgetsim.economics.whatif import ImpliedAccuracy, llm_surface
+from budgetsim.economics.noisy_labels import ImpliedAccuracy, llm_surface
 from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
 from budgetsim.measure import get_preset
 from budgetsim.measure.executors.options import ExecutorOptions
@@ -348,12 +349,12 @@ def test_a_teacher_with_a_plateau_below_the_labels_is_left():
 
 
 def test_the_words_of_the_rules():
-    random, learnable = (note_words(_rule(0.8, 5, errors)) for errors in ("random", "learnable"))
+    random, learnable = (note_words(rule_note(0.8, 5, errors)) for errors in ("random", "learnable"))
     assert random.startswith("a label is worth 0.56 true ones, its errors random among 5 labels")
     assert learnable.startswith("the student learns the errors")
     seen = ImpliedAccuracy(errors="random", lower=0.712, upper=0.855, misfit=0.0199, n_points=4)
     note = ImpliedLabeler(labeler="x", implied=seen, is_described=True)
-    assert note_words(_rule(0.8, 5, "random")) == note_words(LlmRule(errors="random", classes=5, worth=0.5625))
+    assert note_words(rule_note(0.8, 5, "random")) == note_words(LlmRule(errors="random", classes=5, worth=0.5625))
     assert note_words(note) == (
         "by this rule x of the evidence works like labels right in 71 to 86 % of cases (misfit 2.0 points, 4 sizes)."
     )

@@ -14,7 +14,7 @@ from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.costs.rates import parse_rates
 from budgetsim.design.stages import COMPUTE_STAGES
 from budgetsim.design.strategies import STRATEGIES
-from budgetsim.economics.whatif import ImpliedAccuracy
+from budgetsim.economics.noisy_labels import ImpliedAccuracy
 from budgetsim.report.wording import note_words
 from budgetsim.store.location import StorePaths
 from made import ROOT

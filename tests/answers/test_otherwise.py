@@ -6,16 +6,19 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from budgetsim.answers.choices import choices
+from budgetsim.answers.choices import choices, reprice
 from budgetsim.answers.evidence import load_evidence
-from budgetsim.answers.notes import ComputeDiffers, OtherGpu, OtherLlm
+from budgetsim.answers.llm_labels import is_annotated, llm_needed, with_llm_accuracy
+from budgetsim.answers.notes import ComputeDiffers, LlmRule, OtherGpu, OtherLlm
 from budgetsim.answers.otherwise import other_compute
 from budgetsim.answers.pricing import Pricing
-from budgetsim.answers.sensitivity import with_llm_accuracy
 from budgetsim.answers.serving import serving_of
+from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.recommend import best_plan
 from budgetsim.costs.rates import parse_rates
+from budgetsim.costs.terms import Terms
 from budgetsim.data.tasks import TASKS
+from budgetsim.economics.noisy_labels import llm_surface
 from budgetsim.errors import InputError
 from budgetsim.store.location import StorePaths, example_cards
 from budgetsim.store.query import CallerRow
@@ -38,17 +41,68 @@ def test_an_llm_of_the_card_that_nobody_scored_is_told():
 
 
 def test_an_llm_of_a_stated_accuracy_takes_the_place_of_the_evidences():
-    """A student that learns an LLM's errors scores at most what the LLM does."""
+    """Between what the two rules say, and in no world above as many labels of people."""
     stated = with_llm_accuracy(opened("stance", LATE), 0.6)
     labelers = {o.route.labeler for o in stated.options if o.route.kind.has_labeler}
     assert labelers == {"LLM at 60 %"}
     assert not any(isinstance(n, OtherLlm) for n in stated.notes)
     (llm,) = [o for o in stated.options if o.route.kind.has_labeler]
-    assert llm.surface.draws.max() <= 0.6 + 1e-9
+    (people,) = [o for o in stated.options if is_annotated(o) and o.route.student == llm.route.student]
+    low, high = (llm_surface(people.surface, 0.6, 5, errors, "x").at([[2000.0]]) for errors in ("learnable", "random"))
+    assert low.mean() < llm.surface.at([[2000.0]]).mean() < high.mean()
+    assert (llm.surface.draws <= people.surface.draws + 1e-12).all()
     with pytest.raises(InputError, match="wanted more than chance on stance: 20"):
         with_llm_accuracy(opened("stance"), 0.2)
     with pytest.raises(InputError, match="answers of nq are texts"):
         with_llm_accuracy(opened("nq"), 0.9)
+
+
+def test_an_llm_as_good_as_needed_does_as_well_and_a_worse_one_does_not():
+    open_to = opened("fever", LATE)
+    best = optimize_task(open_to.task, open_to.options, 300.0).best
+    needed = llm_needed(open_to, best.cost_usd, best.score)
+    assert 0.5 < needed.accuracy < 1.0
+    assert needed.plan.cost_usd <= best.cost_usd
+    assert needed.plan.score >= best.score
+    for accuracy, is_enough in ((needed.accuracy, True), (needed.accuracy - 0.006, False)):
+        stated = with_llm_accuracy(open_to, accuracy)
+        llm = [o for o in stated.options if o.route.kind.has_labeler]
+        assert (best_plan(stated.task, llm, best.cost_usd).score >= best.score) is is_enough
+
+
+def test_what_a_probe_found_of_an_llm_makes_its_labels_an_option():
+    """The best of them, above chance, where no run was on labels of an LLM; what is owned or a pool bounds it, too."""
+    models = (("chat:small", 55.0), ("chat:large", 92.0), ("chat:guess", 49.0))
+    rows = {
+        name: CallerRow(
+            task="fever", model=name, n_labels=0, score=s, n_runs=1, usd_per_million_texts=None, is_probed=True
+        )
+        for name, s in models
+    }
+
+    def labelers(*names, **terms):
+        known = replace(EVIDENCE, callers=tuple(rows[name] for name in names))
+        pricing = Pricing(LATE, terms=Terms(**terms))
+        open_to = choices(known, "fever", pricing)
+        return open_to, reprice(known, open_to, pricing), [o for o in open_to.options if o.route.kind.has_labeler]
+
+    open_to, again, llm = labelers(*rows, pool=5000, owned_labels=100)
+    assert {o.route.labeler for o in llm} == {"chat:large"}
+    assert all(o.cost.limits["n_llm_labels"] == 5000 for o in llm)
+    assert [o.cost for o in again] == [o.cost for o in open_to.options]
+    assert any(isinstance(n, LlmRule) for n in open_to.notes)
+    (told,) = [n for n in open_to.notes if isinstance(n, OtherLlm)]
+    assert told.scored == "chat:large"
+    assert labelers("chat:guess")[2] == []
+    caller = serving_of(replace(EVIDENCE, callers=(rows["chat:large"],)), TASKS["fever"], Pricing(LATE), None)
+    assert [c.source for c in caller.callers] == ["probed on your labels"]
+
+
+def test_where_no_accuracy_is_a_question_none_is_told():
+    assert llm_needed(opened("nq", LATE), 300.0, 10.0) is None  # answers are texts
+    assert llm_needed(opened("stance", LATE), 300.0, 40.0) is None  # the evidence has an LLM
+    assert llm_needed(opened("fever", LATE.model_copy(update={"llm": None})), 300.0, 60.0) is None
+    assert llm_needed(opened("fever", LATE), 300.0, 99.0) is None  # not even true labels
 
 
 def test_another_gpu_is_said_to_be_taken_as_the_one_that_was_billed():

@@ -23,9 +23,10 @@ from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.levers import Lever, price_levers, with_pool
+from budgetsim.economics.noisy_labels import implied_accuracy, label_worth, llm_surface, mixed_surface
 from budgetsim.economics.pricebreaks import price_breaks
 from budgetsim.economics.tornado import money_assumptions, tornado
-from budgetsim.economics.whatif import capped, implied_accuracy, label_worth, llm_surface, mixed_surface
+from budgetsim.economics.whatif import capped
 from budgetsim.errors import InputError
 from budgetsim.store.location import StorePaths
 from made import ROOT, make_option, make_surface, run_cli
@@ -238,6 +239,20 @@ def test_errors_that_are_learnt_are_never_outgrown():
     assert (found.lower, found.upper, found.misfit) == pytest.approx((0.7, 0.7, 0), abs=0.01)
 
 
+def test_real_errors_lie_three_tenths_of_the_way_from_learnt_to_random_and_never_above_people():
+    """Where no world meets a bound the mean is .3 of the way; the lean is one of the task, so students share it."""
+    steep = np.tile(np.array([[0.5, 0.6, 0.7, 0.8]]), (101, 1))  # a straight line in log size: .1 a factor of ten
+    curve = make_surface(steep, (np.array([1.0, 10.0, 100.0, 1000.0]),))
+    learnt, random, real = (llm_surface(curve, 0.9, 2, errors, "x") for errors in ("learnable", "random", "real"))
+    at = [[100.0]]
+    low, high = learnt.at(at).mean(), random.at(at).mean()
+    assert real.at(at).mean() == pytest.approx(low + 0.3 * (high - low), abs=0.1 * abs(high - low))
+    assert (real.draws <= steep + 1e-12).all()
+    other = llm_surface(make_surface(steep + 0.1, (N,)), 0.9, 2, "real", "x")
+    free = (real.draws[:, 2] < 0.7 - 1e-9) & (other.draws[:, 2] < 0.8 - 1e-9)
+    assert np.corrcoef(real.draws[free, 2], other.draws[free, 2])[0, 1] > 0.99
+
+
 def test_the_published_llm_on_wlp_errs_as_a_student_learns(evidence):
     """Its four sizes lie on the rule of learnt errors, and on no rule of random ones."""
     surfaces = {
@@ -263,11 +278,12 @@ def test_a_higher_plateau_or_accuracy_never_scores_less(evidence):
         llm_accuracies=(0.6, 0.8, 0.95), plateaus=(0.6, 0.7, 0.9),
     )  # fmt: skip
     for kind in ("llm_accuracy", "teacher_plateau"):
-        scores = [c.plan.score for c in found.cases if c.kind == kind and "learns" not in c.name]
+        scores = [c.plan.score for c in found.cases if c.kind == kind and c.name.endswith(("at random", "0"))]
         assert scores == sorted(scores)
         assert len(scores) == 3
-    learnt = [c.plan.score for c in found.cases if "learns" in c.name]
+    learnt, real = ([c.plan.score for c in found.cases if word in c.name] for word in ("learns", "of real"))
     assert learnt == sorted(learnt)
+    assert real == sorted(real)
     llm = [c for c in found.cases if c.kind == "llm_accuracy"][-1]
     assert all(a.evidence.source == "modelled" for a in llm.beside)
     assert [c.name for c in found.cases if c.kind == "compute"] == ["published", "cached", "modern"]
@@ -283,7 +299,7 @@ def test_an_accuracy_at_chance_is_refused_and_one_without_meaning_explained(evid
         choices(evidence, "nq", Pricing(CARD)), 2000, partial(choices, evidence, "nq"),
         llm_accuracies=(0.9,),
     )  # fmt: skip
-    case, _ = (c for c in found.cases if c.kind == "llm_accuracy")
+    case, *_ = (c for c in found.cases if c.kind == "llm_accuracy")
     assert case.plan is None
     assert case.reason == NoAccuracyScale(task="nq")
 

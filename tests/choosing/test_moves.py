@@ -16,18 +16,12 @@ from budgetsim.economics.crossings import overtaking, spread
 from budgetsim.economics.expansion import better_scores, compute_share, compute_usd, expansion_path, plan_scores
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import Lever, price_levers
+from budgetsim.economics.noisy_labels import implied_accuracy, label_worth, llm_surface, mixed_surface, n_classes
 from budgetsim.economics.pricebreaks import price_breaks
 from budgetsim.economics.switches import switch_spread
 from budgetsim.economics.tornado import money_assumptions, tornado
 from budgetsim.economics.tradeoff import trace_indifference
-from budgetsim.economics.whatif import (
-    implied_accuracy,
-    label_worth,
-    llm_surface,
-    mixed_surface,
-    n_classes,
-    with_plateau,
-)
+from budgetsim.economics.whatif import with_plateau
 from made import ROOT, make_option, make_surface
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])

@@ -25,8 +25,8 @@ from budgetsim.design.points import Route
 from budgetsim.design.surface import interpolate
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.economics.levers import price_levers
+from budgetsim.economics.noisy_labels import Errors, implied_accuracy, label_worth, n_classes
 from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
-from budgetsim.economics.whatif import Errors, implied_accuracy, label_worth, n_classes
 from budgetsim.report.sensitivity import price_words
 from budgetsim.report.table import usd
 from budgetsim.store.location import StorePaths, example_cards

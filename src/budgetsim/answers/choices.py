@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from budgetsim.answers.evidence import Evidence, Say, fit_and_store, is_published, stored_fit, task_fit
+from budgetsim.answers.llm_labels import labelled_options, repriced, rule_note
 from budgetsim.answers.notes import (
     BeyondPool,
     ChoiceNote,
@@ -38,10 +39,11 @@ from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import Terms, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
-from budgetsim.design.strategies import CONSTANT
+from budgetsim.design.strategies import CONSTANT, LLM_ANNOTATE
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.doors.amounts import did_you_mean
 from budgetsim.economics.levers import POOLED
+from budgetsim.economics.noisy_labels import n_classes
 from budgetsim.errors import BudgetsimError, InputError, MissingPriceError, NoEvidenceError
 from budgetsim.store.published import (
     PAPER_GPU,
@@ -252,6 +254,9 @@ def choices(
     if simulated:
         names = ({str(r.labeler) for r in simulated}, {r.strategy for r in simulated})
         notes.append(SimulatedLeftOut(*(tuple(sorted(each)) for each in names)))
+    probed, said = _probed_llm(evidence, facts, pricing, options)
+    options += [o for o in probed if selection.admits(o.route)]
+    notes += said
     notes += _assumptions(evidence, facts, pricing.card, options) + _term_notes(pricing.terms)
     n_texts = own_pool(pricing.terms, pricing.card, facts)
     if n_texts is not None and any({*POOLED} & {*o.surface.inputs} for o in options):
@@ -271,8 +276,32 @@ def reprice(evidence: Evidence, open_to: Choices, pricing: Pricing) -> list[Opti
 
     raises : MissingPriceError
     """
-    surfaces = {o.surface.route: o.surface for o in open_to.options}  # an owned teacher makes two options of one
-    return [priced_option(evidence, s, open_to.task, pricing) for s in surfaces.values()]
+    options = {o.route: o for o in open_to.options}  # an owned teacher makes two options of one
+    return [
+        repriced(o, open_to.task, pricing)
+        if o.evidence.source == "modelled"
+        else priced_option(evidence, o.surface, open_to.task, pricing)
+        for o in options.values()
+    ]
+
+
+def _probed_llm(
+    evidence: Evidence, task: Task, pricing: Pricing, options: Sequence[Option]
+) -> tuple[list[Option], list[ChoiceNote]]:
+    """Labels of the LLM that a probe found most often right, modelled, where no run was on labels of an LLM."""
+    classes = n_classes(task)
+    probed = [c for c in evidence.callers if c.task == task.name and c.is_probed]
+    if classes is None or not probed or any(o.route.kind.has_labeler for o in options):
+        return [], []
+    best = max(probed, key=lambda c: c.score)
+    accuracy = best.score / 100
+    if accuracy <= 1 / classes:
+        return [], []
+    try:
+        found = labelled_options(task, pricing, options, accuracy, "real", best.model)
+    except MissingPriceError as error:
+        return [], [LeftOut(strategy=LLM_ANNOTATE.name, reason=str(error))]
+    return found, [rule_note(accuracy, classes, "real")] if found else []
 
 
 def _check_prices(evidence: Evidence, task: Task, pricing: Pricing, selection: Selection) -> None:

@@ -17,7 +17,7 @@ from budgetsim.store.database import Connection, open_reader
 from budgetsim.store.fits import load_fit, save_fit
 from budgetsim.store.location import StorePaths, package_data, store_option
 from budgetsim.store.measurements import load_designs, load_measurements
-from budgetsim.store.probes import load_probes
+from budgetsim.store.probes import load_probed_llms, load_probes
 from budgetsim.store.query import (
     CallerRow,
     Catalogue,
@@ -155,7 +155,7 @@ def _read(
         measurements=(),
         ran=tuple(designs),
         cheap=tuple(load_scores(connection, list(CPU_SHAPES), asked)),
-        callers=tuple(load_callers(connection, asked)),
+        callers=(*load_callers(connection, asked), *load_probed_llms(connection, asked)),
         compute=tuple(load_compute(connection)),
         stages=tuple(load_stages(connection, measured, asked)) if measured else (),
     )

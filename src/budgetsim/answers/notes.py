@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # names of types; most answers need no what-ifs
-    from budgetsim.economics.whatif import Errors, ImpliedAccuracy
+    from budgetsim.economics.noisy_labels import Errors, ImpliedAccuracy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from budgetsim.answers.choices import Choices
+from budgetsim.answers.llm_labels import check_accuracy, is_annotated, labelled_options, rule_note
 from budgetsim.answers.notes import (
     CaseNote,
     ImpliedLabeler,
-    ImpliedLlmLabels,
     LeftOut,
-    LlmRule,
     NoAccuracyScale,
     NoAnnotation,
     NoTeacher,
-    OtherLlm,
     PlateauRule,
     Refusal,
 )
@@ -25,29 +23,19 @@ from budgetsim.choosing.options import Allocation, Infeasible, Option
 from budgetsim.choosing.recommend import best_plan, out_of_reach
 from budgetsim.choosing.winners import rows_by_route
 from budgetsim.costs.hours import COMPUTE_MODELS
-from budgetsim.costs.model import cost_model, llm_usd_per_label
+from budgetsim.costs.model import llm_usd_per_label
 from budgetsim.costs.rates import RateCard, Utilisation
-from budgetsim.costs.terms import apply
 from budgetsim.data.tasks import Task
 from budgetsim.design.strategies import CONSTANT
-from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
+from budgetsim.economics.noisy_labels import Errors, implied_accuracy, n_classes
 from budgetsim.economics.pricebreaks import PriceBreak, price_breaks
 from budgetsim.economics.tornado import Assumption, Swing, money_assumptions, tornado
-from budgetsim.economics.whatif import (
-    Errors,
-    implied_accuracy,
-    label_worth,
-    llm_surface,
-    mixed_surface,
-    modelled,
-    n_classes,
-    with_plateau,
-)
-from budgetsim.errors import InputError, MissingPriceError, NoEvidenceError
+from budgetsim.economics.whatif import with_plateau
+from budgetsim.errors import MissingPriceError, NoEvidenceError
 
 CaseKind = Literal["card", "compute", "llm_accuracy", "teacher_plateau"]
-_ERRORS: dict[Errors, str] = {"random": "at random", "learnable": "that a student learns"}
+_ERRORS: dict[Errors, str] = {"random": "at random", "learnable": "that a student learns", "real": "as of real LLMs"}
 _MISFIT = 0.02  # beyond what the noise of runs explains
 _SHARES = ("teacher_training", "labelling", "student_training")  # of the utilisation
 
@@ -193,17 +181,12 @@ def llm_case(open_to: Choices, budget_usd: float, accuracy: float, errors: Error
     """
     task, name = open_to.task, f"LLM right in {100 * accuracy:g} %, errors {_ERRORS[errors]}"
     classes = n_classes(task)
-    annotate = [o for o in open_to.options if _labels_alone(o)]
-    if classes is None or not annotate:
+    if classes is None or not any(is_annotated(o) for o in open_to.options):
         why = NoAccuracyScale(task=task.name) if classes is None else NoAnnotation()
         return Case(kind="llm_accuracy", name=name, plan=None, reason=why)
-    _check_accuracy(task, accuracy, classes)
+    check_accuracy(task, accuracy, classes)
     try:
-        llm = [
-            o
-            for a in _of_llm_students(open_to.options, annotate)
-            for o in _llm_options(task, open_to.pricing, a, _llm_surfaces(a.surface, accuracy, classes, errors))
-        ]
+        llm = labelled_options(task, open_to.pricing, open_to.options, accuracy, errors)
     except MissingPriceError as error:
         return Case(kind="llm_accuracy", name=name, plan=None, reason=Refusal(message=str(error)))
     others = [o for o in open_to.options if not o.surface.route.kind.has_labeler]
@@ -212,85 +195,13 @@ def llm_case(open_to: Choices, budget_usd: float, accuracy: float, errors: Error
         name=name,
         plan=best_plan(task, [*others, *llm], budget_usd),
         beside=_beside(task, llm, budget_usd),
-        notes=(_rule(accuracy, classes, errors), *_implied_notes(open_to.options, classes, errors)),
+        notes=(rule_note(accuracy, classes, errors), *_implied_notes(open_to.options, classes, errors)),
     )
-
-
-def _check_accuracy(task: Task, accuracy: float, classes: int) -> None:
-    if accuracy <= 1 / classes:
-        raise InputError(
-            f"--llm-accuracy: found {100 * accuracy:g}, wanted more than chance on {task.name}: {100 / classes:.3g}."
-        )
-
-
-def with_llm_accuracy(open_to: Choices, accuracy: float) -> Choices:
-    """The same choices with an LLM right in a share of its labels in place of the evidence's.
-
-    Its errors are taken to follow the text, so that the student learns them like all else: the low side. What it adds
-    beside human labels that rule does not say, so mixes with the evidence's LLM are left out.
-
-    accuracy : fraction
-    raises : InputError where it is at or below chance, or answers are texts
-    """
-    task, classes = open_to.task, n_classes(open_to.task)
-    if classes is None:
-        raise InputError(
-            f"--llm-accuracy: answers of {task.name} are texts, so no share of right labels tells a score."
-        )
-    _check_accuracy(task, accuracy, classes)
-    annotate = [o for o in open_to.options if _labels_alone(o)]
-    students = _of_llm_students(open_to.options, annotate)
-    llm = [
-        o
-        for a in students
-        for o in _llm_options(task, open_to.pricing, a, _llm_surfaces(a.surface, accuracy, classes, "learnable"))
-    ]
-    others = [o for o in open_to.options if not o.route.kind.has_labeler]
-    notes = [n for n in open_to.notes if not isinstance(n, OtherLlm | ImpliedLlmLabels)]
-    return replace(open_to, options=(*others, *llm), notes=(_rule(accuracy, classes, "learnable"), *notes))
-
-
-def _labels_alone(option: Option) -> bool:
-    """Whether a student is trained on labels of people, and on nothing else."""
-    return option.surface.route.kind.inputs == ("n_labels",)
-
-
-def _llm_labels_alone(option: Option) -> bool:
-    return option.surface.route.kind.inputs == ("n_llm_labels",)
-
-
-def _of_llm_students(options: Sequence[Option], annotate: Sequence[Option]) -> list[Option]:
-    """Annotation options of the students that the evidence's LLM labelled for; of all where there is none."""
-    students = {o.surface.route.student for o in options if o.surface.route.kind.has_labeler}
-    return [o for o in annotate if not students or o.surface.route.student in students]
-
-
-def _llm_surfaces(annotate: Surface, accuracy: float, classes: int, errors: Errors) -> list[Surface]:
-    """LLM labels alone, and beside human ones where their errors are random: learnt errors do not average out."""
-    labeler = f"LLM at {100 * accuracy:g} %"
-    alone = llm_surface(annotate, accuracy, classes, errors, labeler)
-    if errors == "learnable":
-        return [alone]
-    return [alone, mixed_surface(annotate, label_worth(accuracy, classes), labeler)]
-
-
-def _llm_options(task: Task, pricing: Pricing, annotate: Option, surfaces: Sequence[Surface]) -> list[Option]:
-    """Options of modelled surfaces, with the hours of annotating, under the same pricing."""
-    card, hours = pricing.card, annotate.hours
-    costs = [cost_model(s.route.kind, task, card, hours) for s in surfaces]
-    return [
-        replace(modelled(annotate, s), cost=apply(cost, card, hours, pricing.terms, s.route))
-        for s, cost in zip(surfaces, costs, strict=True)
-    ]
-
-
-def _rule(accuracy: float, classes: int, errors: Errors) -> LlmRule:
-    return LlmRule(errors=errors, classes=classes, worth=label_worth(accuracy, classes) if errors == "random" else None)
 
 
 def _implied_notes(options: Sequence[Option], classes: int, errors: Errors) -> list[ImpliedLabeler]:
     """What a rule says of the evidence's own LLM."""
-    curves = {o.surface.route.student: o.surface for o in options if _labels_alone(o)}
+    curves = {o.surface.route.student: o.surface for o in options if is_annotated(o)}
     notes = []
     for surface in (o.surface for o in options if _llm_labels_alone(o)):
         curve = curves.get(surface.route.student)
@@ -300,6 +211,10 @@ def _implied_notes(options: Sequence[Option], classes: int, errors: Errors) -> l
             labeler = str(surface.route.labeler)
             notes.append(ImpliedLabeler(labeler=labeler, implied=implied, is_described=is_described))
     return notes
+
+
+def _llm_labels_alone(option: Option) -> bool:
+    return option.surface.route.kind.inputs == ("n_llm_labels",)
 
 
 def _beside(task: Task, options: Sequence[Option], budget_usd: float) -> tuple[Allocation, ...]:

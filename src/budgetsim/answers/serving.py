@@ -23,7 +23,7 @@ def serving_of(
             n_labels=row.n_labels,
             score=row.score,
             usd_per_text=None if row.usd_per_million_texts is None else row.usd_per_million_texts / 1e6,
-            source=f"measured, {row.n_runs} run{'s' * (row.n_runs != 1)}",
+            source="probed on your labels" if row.is_probed else f"measured, {row.n_runs} run{'s' * (row.n_runs != 1)}",
         )
         for row in evidence.callers
         if row.task == task.name

@@ -9,12 +9,16 @@ from typing import Any
 
 from budgetsim.answers.advice import Advice
 from budgetsim.answers.choices import Choices
+from budgetsim.answers.evidence import is_published
+from budgetsim.answers.forecasting import FORECAST
 from budgetsim.answers.learners import LearnerRow, Serving
+from budgetsim.answers.llm_labels import LlmNeeded
 from budgetsim.choosing.breakeven import FURTHEST
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.remarks import ConstantAnswer
 from budgetsim.design.cautions import Caution, FewRows, FromOtherTasks, PooledGain
+from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.report.allocation import allocation_json, bought
 from budgetsim.report.table import interval_words, usd
@@ -132,7 +136,7 @@ def advice_lines(advice: Advice, answer: TaskAnswer, choices: Choices, learners:
         *_aim_words(answer),
         *_beaten_words(advice, answer, learners),
         f"It rests on {rests_on(plan, choices)}.",
-        *changes_words(answer),
+        *changes_words(answer, plan.route),
     ]
 
 
@@ -144,6 +148,16 @@ def caller_words(advice: Advice, serving: Serving) -> list[str]:
     best = max(better, key=lambda c: c.score or 0.0)
     price = "" if best.usd_per_text is None else f", for {usd(1e6 * best.usd_per_text)} a million texts"
     return [f"An LLM on every text scores more: {best.model}, {best.score:.1f} ({best.source}){price}."]
+
+
+def needed_words(needed: LlmNeeded | None) -> list[str]:
+    """How good an LLM has to be for its labels to do as well; nothing where one in a hundred wrong is too many."""
+    if needed is None or needed.accuracy > 0.99:
+        return []
+    return [
+        f"Labels of an LLM would do as well from {100 * needed.accuracy:.0f} % right on ({needed.plan.route.student}, "
+        f"{round_usd(needed.plan.cost_usd)}, modelled); --llm-accuracy says how often yours is right."
+    ]
 
 
 def learner_plan(row: LearnerRow) -> str:
@@ -201,15 +215,15 @@ def _beaten_by_constant(answer: TaskAnswer) -> list[str]:
 def rests_on(plan: Allocation, choices: Choices) -> str:
     """The evidence behind a plan in plain words."""
     n, e = plan.evidence.n_rows, plan.evidence
-    if e.source == "published":
+    if is_published(e.set):
         year = re.search(r"(?:19|20)\d\d", e.set)
         with_t5 = " with T5" if plan.route.student.startswith("t5") else ""
         words = f"{n} results on this task published in {year.group()}{with_t5}" if year else f"{n} results of {e.set}"
-    elif e.source == "other tasks":
+    elif e.set == FORECAST:
         words = _other_tasks(n, choices)
     else:
         words = f"{n} run{'s' * (n != 1)} of this task measured on a {(e.device or 'computer').upper()}"
-        words = words if e.source == "measured" else f"{words}, and a rule on top of them"
+    words += ", and a rule on top of them" if e.source == "modelled" else ""
     lean = ", and in part on other tasks" if any(_leans(c, plan) for c in choices.fit.cautions) else ""
     where = {"observed": "the plan is one that was run", "interpolated": "the plan lies between them"}.get(plan.kind)
     return f"{words}{lean}; {where or f'the plan lies {plan.factor:,.2g}-fold outside them'}"
@@ -248,20 +262,24 @@ def _aim_words(answer: TaskAnswer) -> list[str]:
     ]
 
 
-def changes_words(answer: TaskAnswer) -> list[str]:
-    """The prices at which another plan would be chosen."""
+def changes_words(answer: TaskAnswer, advised: Route | None = None) -> list[str]:
+    """The prices at which another plan would be chosen.
+
+    advised : the route of a plan that spends less than the best; what makes it the best changes nothing
+    """
     if answer.changes is None:
         return []
     if not answer.scaled_prices:
         return ["What would change it: no price could be scaled to see, all are 0."]
-    if not answer.changes:
+    changes = [c for c in answer.changes if c.instead != advised]
+    if not changes:
         prices = [_PRICE_WORDS[price] for price in answer.scaled_prices]
         named = " or ".join([", ".join(prices[:-1]), prices[-1]] if prices[1:] else prices)
         return [f"What would change it: no price of {named} between 1/{FURTHEST} and {FURTHEST} times the card's."]
     words = [
         f"{_PRICE_WORDS[c.price]} {'above' if c.factor > 1 else 'below'} {_times(c.factor)} times the card's price "
         f"(then {c.instead.short})"
-        for c in answer.changes
+        for c in changes
     ]
     return [f"What would change it: {'; '.join(words)}."]
 

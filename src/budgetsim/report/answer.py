@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from budgetsim.answers.advice import Advice, advise
 from budgetsim.answers.choices import Choices, Rival
 from budgetsim.answers.learners import NO_SERVING, LearnerRow, Serving, learner_rows
+from budgetsim.answers.llm_labels import LlmNeeded, llm_needed
 from budgetsim.choosing.breakeven import PriceChange
 from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.optimize import TaskAnswer
@@ -17,7 +18,7 @@ from budgetsim.choosing.targets import STOP_WITHIN, StopHere
 from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
-from budgetsim.report.advice import advice_json, advice_lines, caller_words, headline
+from budgetsim.report.advice import advice_json, advice_lines, caller_words, headline, needed_words
 from budgetsim.report.allocation import allocation_json, allocation_notes, infeasible_json
 from budgetsim.report.answer_table import allocation_table
 from budgetsim.report.notes import choice_notes, compute_model, note_lines, sentence, unpriced_words
@@ -53,6 +54,7 @@ def answer_page(
     lines: Page = [
         Headline(headline(advice, answer, metric)),
         *advice_lines(advice, answer, choices, learners),
+        *needed_words(_needed(choices, advice)),
         *caller_words(advice, serving),
         *unpriced_words(choices),
         allocation_table(answer, choices, card, advice, learners, serving, explain=showing.explain),
@@ -97,6 +99,7 @@ def answer_json(
         "changes": None if answer.changes is None else [_change_json(c) for c in answer.changes],
         "stop_here": None if answer.stop_here is None else _stop_json(answer.stop_here),
         "shadow_price": None if answer.shadow is None else asdict(answer.shadow),
+        "llm_needed": _needed_json(_needed(choices, advice)),
         "owning": None if owning is None else _owning_json(owning),
         "rivals": [asdict(r) for r in rivals],
         "notes": _all_notes(answer, choices, compute, card),
@@ -118,6 +121,18 @@ def _advised(answer: TaskAnswer, rivals: Sequence[Rival]) -> tuple[list[LearnerR
     """The measured students that a budget pays for, and what to do with it."""
     learners = learner_rows(rivals, answer.budget_usd)
     return learners, advise(answer, learners, learner_rows(rivals, answer.budget_usd, STOP_WITHIN))
+
+
+def _needed(choices: Choices, advice: Advice) -> LlmNeeded | None:
+    """How good an LLM has to be for its labels to do as well as what is advised; None where that is no question."""
+    trains = advice.learner is not None or advice.plan.route.kind.is_trained
+    return llm_needed(choices, advice.cost_usd, advice.score) if trains else None
+
+
+def _needed_json(needed: LlmNeeded | None) -> dict[str, Any] | None:
+    if needed is None:
+        return None
+    return {"accuracy": 100 * needed.accuracy, "plan": allocation_json(needed.plan)}
 
 
 def _stop_words(answer: TaskAnswer) -> list[str]:

@@ -128,11 +128,21 @@ def _lack_words(note: TrainingNotCharged) -> str:
 
 
 def _rule_words(note: LlmRule) -> str:
-    if note.worth is None:
-        return "the student learns the errors like all else, and so scores at most what the LLM does: on the low side."
-    return (
-        f"a label is worth {note.worth:.2f} true ones, its errors random among {note.classes} labels: on the high side."
-    )
+    match note.errors:
+        case "random":
+            return (
+                f"a label is worth {note.worth:.2f} true ones, its errors random among {note.classes} labels: on the "
+                f"high side."
+            )
+        case "learnable":
+            return (
+                "the student learns the errors like all else, and so scores at most what the LLM does: on the low side."
+            )
+        case "real":
+            return (
+                "what an LLM's labels teach is modelled: its errors lie between random ones and ones that a student "
+                "learns, as those of four real LLMs on six tasks did (100 and 250 labels)."
+            )
 
 
 def _implied_words(note: ImpliedLabeler) -> str:

@@ -126,6 +126,7 @@ class CallerRow:
     """An LLM's own score on the test items of a task, measured in runs that it taught, and its price.
 
     score : percent; usd_per_million_texts : None where no price was known
+    is_probed : on labels that somebody owns instead (`store.probes`)
     """
 
     task: str
@@ -134,6 +135,7 @@ class CallerRow:
     score: float
     n_runs: int
     usd_per_million_texts: float | None
+    is_probed: bool = False
 
 
 _CALLERS = """
@@ -152,7 +154,7 @@ def load_callers(connection: Connection, tasks: Sequence[str] | None = None) -> 
     tasks : those that are read; None for all
     """
     rows = connection.execute(_CALLERS, {"tasks": None if tasks is None else list(tasks)}).fetchall()
-    return [CallerRow(**dict(zip(CallerRow.__slots__, row, strict=True))) for row in rows]
+    return [CallerRow(**dict(zip(CallerRow.__slots__, row, strict=False))) for row in rows]
 
 
 def load_scores(

@@ -169,12 +169,14 @@ export function answerWords(task, answer, advice, budget, students = [], caller 
   out.push(...beatenWords(answer, advice, students, budget));
   if (best.option) out.push(`The chance that ${best.label} is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
   if (best.option) out.push(`${learner ? `The student was ${learner.probe ? "probed on your labels" : "measured here"}; the plans rest` : "It rests"} on ${basis(task, learner ? best : plan)}.`);
-  if (!learner && plan.option) out.push(...aimWords(answer), changeWords(answer));
+  if (!learner && plan.option) out.push(...aimWords(answer), changeWords(answer, plan.label));
   out.push(...callerWords(caller));
   return out;
 }
 
-function changeWords({ changes }) {
+/** Prices that make the advised plan the best of the whole budget change nothing. */
+function changeWords(answer, advised) {
+  const changes = answer.changes.filter((c) => c.instead !== advised);
   if (!changes.length) return "What would change it: no price between 1/32 and 32 times the card's.";
   const each = changes.map((c) => `${PRICE_WORDS[c.price]} ${c.factor > 1 ? "above" : "below"} ${times(c.factor)} times the card's price (then ${c.instead})`);
   return `What would change it: ${each.join("; ")}.`;
