@@ -179,6 +179,8 @@ def stages(known: Known, pool: Pool, task: str, routes: Mapping[float, Route]) -
     probe &= ~target & (seen.cells.x[:, 0] <= np.log1p(PROBE_LABELS) + 1e-9)
     for n in (0, 1, 2, 4):
         own = spread(seen, target, n)
+        if not (target & ~own).any():
+            return
         yield f"{n} runs", Left(task, target & ~own, own, own & False)
         if probe.any():
             yield f"probe + {n} runs", Left(task, target & ~own, own | probe, probe)
