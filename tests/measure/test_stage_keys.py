@@ -170,11 +170,7 @@ def test_runs_that_are_stored_are_not_measured_again(tmp_path: Path, shipped: li
     spec = SPECS["encoder teacher"]
     campaign = Campaign(specs=[spec], paths=StorePaths(tmp_path / "s.duckdb"), cache=tmp_path / "cache")
     assert find_missing(campaign) == ([], [spec])
-    like = next(
-        run
-        for run in shipped
-        if run.model_family == "mini" and run.point.design.route.strategy == "distill"
-    )
+    like = next(run for run in shipped if run.model_family == "mini" and run.point.design.route.strategy == "distill")
     run_id, _ = KEYS["encoder teacher"]
     own = {
         **{name: getattr(CPU, name) for name in ("source_tokens", "target_tokens", "prefix", "vocabulary", "batch")},
