@@ -66,13 +66,18 @@ def test_untied_parameter_counts_on_the_meta_device(name: str, count: int) -> No
     assert models.parameters(models.build_meta(name)) == count == T5_SHAPES[name].n_parameters
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_two_layers_tell_what_a_whole_model_counts(training: bool) -> None:
+    shape = {"source_tokens": 87, "target_tokens": 4, "training": training}
+    whole = flops.count_step(models.build_meta("t5-v1_1-small"), batch=1, **shape)
+    assert flops.count_size("t5-v1_1-small", **shape) == whole
+
+
 @pytest.mark.parametrize("name", ["t5-v1_1-small", "t5-v1_1-xxl"])
 def test_flops_formula_agrees_with_the_counter(name: str) -> None:
-    counted = flops.count_step(models.build_meta(name), batch=1, source_tokens=87, target_tokens=4, training=False)
-    assert forward_flops(T5_SHAPES[name], 87, 4).total == pytest.approx(counted, rel=0.01)
-    step = flops.count_step(models.build_meta(name), batch=1, source_tokens=87, target_tokens=4, training=True)
-    assert flops.count_size(name, source_tokens=87, target_tokens=4, training=True) == step  # from two layers
-    assert step == pytest.approx(3 * counted, rel=0.01)
+    forward, step = (flops.count_size(name, source_tokens=87, target_tokens=4, training=t) for t in (False, True))
+    assert forward_flops(T5_SHAPES[name], 87, 4).total == pytest.approx(forward, rel=0.01)
+    assert step == pytest.approx(3 * forward, rel=0.01)
 
 
 def test_a_cpu_model_answers_the_same_after_it_was_saved(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from budgetsim.measure.stages import plan_stages
 from budgetsim.measure.stagestore import Device, StageStore
 from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths, package_data
-from budgetsim.store.records import read_shards
+from budgetsim.store.records import RunRecord, read_shards
 
 CPU = PRESETS["cpu"]
 PAPER = replace(PRESETS["paper"], split=CPU.split)  # the paper's training on rows that are always there
@@ -106,6 +106,12 @@ KEYS: dict[str, tuple[str, list[tuple[str, str]]]] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def shipped() -> list[RunRecord]:
+    """The runs that ship with the project; no file of them is refused."""
+    return read_shards(package_data("runs"))[0]
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(StageStore(tmp_path / "cache", Device("cpu", "")), Access(download=False))
@@ -139,11 +145,11 @@ def test_recipes_of_version_1_hash_a_word_that_decided_nothing_and_version_2_dro
     assert "objective" not in CPU.identity(SPECS["hard labels"].route)
 
 
-def test_runs_that_ship_keep_the_hash_of_their_recipe() -> None:
-    runs, _ = read_shards(package_data("runs"))
-    assert {run.recipe["version"] for run in runs if run.model_family == "mini"} == {1}
-    assert all(canonical_hash(run.recipe) == run.point.recipe_id for run in runs)
-    assert any("objective" in run.recipe for run in runs)
+def test_runs_that_ship_keep_the_hash_of_their_recipe(shipped: list[RunRecord]) -> None:
+    assert len(shipped) == len(list(package_data("runs").glob("*.jsonl")))
+    assert {run.recipe["version"] for run in shipped if run.model_family == "mini"} == {1}
+    assert all(canonical_hash(run.recipe) == run.point.recipe_id for run in shipped)
+    assert any("objective" in run.recipe for run in shipped)
 
 
 def test_old_specs_name_their_objective_and_are_the_same_runs(workspace: Workspace) -> None:
@@ -159,16 +165,12 @@ def test_old_specs_name_their_objective_and_are_the_same_runs(workspace: Workspa
         recipe_from({**recipe_dict(replace(CPU, version=2)), "objective": "label"})
 
 
-def test_runs_that_are_stored_are_not_measured_again(tmp_path: Path) -> None:
+def test_runs_that_are_stored_are_not_measured_again(tmp_path: Path, shipped: list[RunRecord]) -> None:
     """A run written by the version before, with its objective in the recipe, is there for this one."""
     spec = SPECS["encoder teacher"]
     campaign = Campaign(specs=[spec], paths=StorePaths(tmp_path / "s.duckdb"), cache=tmp_path / "cache")
     assert find_missing(campaign) == ([], [spec])
-    like = next(
-        run
-        for run in read_shards(package_data("runs"))[0]
-        if run.model_family == "mini" and run.point.design.route.strategy == "distill"
-    )
+    like = next(run for run in shipped if run.model_family == "mini" and run.point.design.route.strategy == "distill")
     run_id, _ = KEYS["encoder teacher"]
     own = {
         **{name: getattr(CPU, name) for name in ("source_tokens", "target_tokens", "prefix", "vocabulary", "batch")},
