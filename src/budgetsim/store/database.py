@@ -38,8 +38,11 @@ logger = logging.getLogger("budgetsim.store")
 
 
 @contextmanager
-def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connection]:
-    """A read-only connection; with `locked_down`, SQL can reach nothing but the store, and little memory.
+def open_reader(database: Path, *, locked_down: bool = False, exports: Path | None = None) -> Iterator[Connection]:
+    """A read-only connection that reaches no other file, whatever views a store of others has.
+
+    locked_down : whether SQL can change no setting of it, and has little memory and no temporary files
+    exports : a folder that files may be written to, and read
 
     Where another program has the file open for writing, a copy of it is read.
 
@@ -48,19 +51,19 @@ def open_reader(database: Path, *, locked_down: bool = False) -> Iterator[Connec
     if not database.exists():
         raise StoreError(f"There is no store at {database}; build it with `budgetsim store rebuild`.")
     check_place(database)
-    config = {"threads": "1"}  # the store is small: a second thread costs more than it brings
+    # the store is small: a second thread costs more than it brings
+    config = {"threads": "1"} if exports else {"threads": "1", "enable_external_access": "false"}
     if locked_down:
-        config |= {
-            "enable_external_access": "false",
-            "memory_limit": QUERY_MEMORY,
-            "temp_directory": "",
-        }
+        config |= {"memory_limit": QUERY_MEMORY, "temp_directory": ""}
     with ExitStack() as stack:
         connection = stack.enter_context(closing(_read(database, config, stack)))
         try:
             if is_older(connection):
                 connection.close()
                 connection = stack.enter_context(closing(_read_upgraded(database, config, stack)))
+            if exports:
+                connection.execute("SET allowed_directories = ?", [[f"{exports.resolve()}/"]])
+                connection.execute("SET enable_external_access = false")
             if locked_down:
                 connection.execute("SET lock_configuration = true")
             yield connection
