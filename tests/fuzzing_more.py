@@ -1,4 +1,4 @@
-"""More doors for `fuzzing.py`: tasks of a user, answers of servers, databases of others, files of weights."""
+"""More doors for `fuzzing.py`: tasks of a user, answers of servers, files of weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 import random
 import struct
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,7 @@ from budgetsim.data.custom import TaskFiles, add_task, describe_custom, load_cus
 from budgetsim.data.tasks import forget_task, known_tasks
 from budgetsim.errors import InputError
 from budgetsim.labelers.replies import chat_reply, decisions_reply, read_reply, systemone_reply
-from budgetsim.store.database import open_reader
-from budgetsim.store.location import StorePaths
-from budgetsim.store.measurements import load_measurements
-from budgetsim.store.merge import merge
-from budgetsim.store.query import load_catalogue, run_sql
-from budgetsim.store.records import write_shard
-from fuzzing_tools import hurt_text, hurt_value
-from made_runs import STAGES, made_run
+from fuzzing_tools import hurt_bytes, hurt_text, hurt_value
 
 ROWS = {
     "single": ("csv", "text,label\na b,x\nc d,x\ne f,y\ng h,y\n", "text,label\ni j,x\nk l,y\nm n,y\no p,x\n"),
@@ -95,41 +87,6 @@ def replies(rng: random.Random, folder: Path) -> None:
     assert all(0 <= n <= 10**12 for n in (reply.usage.n_input, reply.usage.n_cached, reply.usage.n_output))
 
 
-@cache
-def _database(folder: Path) -> bytes:
-    paths = StorePaths(folder / "whole" / "budgetsim.duckdb")
-    for seed in range(3):
-        write_shard(paths.runs, made_run(seed), STAGES)
-    merge(paths)
-    return paths.database.read_bytes()
-
-
-def hurt_bytes(data: bytes, rng: random.Random) -> bytes:
-    """A binary file with one to five bytes changed, a piece overwritten, or cut."""
-    hurt = bytearray(data)
-    match rng.randrange(4):
-        case 0:
-            return bytes(hurt[: rng.randrange(len(hurt))])
-        case 1:
-            at, n = rng.randrange(len(hurt)), rng.randint(1, 4096)
-            hurt[at : at + n] = rng.randbytes(min(n, len(hurt) - at))
-        case _:
-            for _ in range(rng.randint(1, 5)):
-                hurt[rng.randrange(len(hurt))] = rng.randrange(256)
-    return bytes(hurt)
-
-
-def databases(rng: random.Random, folder: Path) -> None:
-    """A database with wrong bytes: refused, or read as rows."""
-    file = folder / "hurt.duckdb"
-    file.write_bytes(hurt_bytes(_database(folder), rng))
-    with open_reader(file, locked_down=True) as connection:
-        load_catalogue(connection)
-        for m in load_measurements(connection):
-            assert math.isfinite(m.score)
-        run_sql(connection, "SELECT * FROM points ORDER BY ALL", timeout=5)
-
-
 def _weights(rng: random.Random) -> bytes:
     """A small file of safetensors, its header or its bytes hurt."""
     header: Any = {"a": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}, "__metadata__": {"format": "pt"}}
@@ -157,5 +114,7 @@ def weights(rng: random.Random, folder: Path) -> None:
 
 
 MORE: dict[str, Callable[[random.Random, Path], None]] = {
-    "tasks": tasks, "replies": replies, "databases": databases, "weights": weights,
-}  # fmt: skip
+    "tasks": tasks,
+    "replies": replies,
+    "weights": weights,
+}

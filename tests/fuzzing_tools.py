@@ -62,3 +62,18 @@ def hurt_value(value: Any, rng: random.Random) -> Any:
         more = [value[k]] if rng.random() < 0.3 else []
         return [*value[:k], hurt_value(value[k], rng), *value[k + 1 :], *more]
     return rng.choice(VALUES)
+
+
+def hurt_bytes(data: bytes, rng: random.Random) -> bytes:
+    """A binary file with one to five bytes changed, a piece overwritten, or cut."""
+    hurt = bytearray(data)
+    match rng.randrange(4):
+        case 0:
+            return bytes(hurt[: rng.randrange(len(hurt))])
+        case 1:
+            at, n = rng.randrange(len(hurt)), rng.randint(1, 4096)
+            hurt[at : at + n] = rng.randbytes(min(n, len(hurt) - at))
+        case _:
+            for _ in range(rng.randint(1, 5)):
+                hurt[rng.randrange(len(hurt))] = rng.randrange(256)
+    return bytes(hurt)

@@ -177,7 +177,7 @@ def export(
 
     paths = find_store(store, create)
     seed(paths)
-    with open_reader(paths.database) as connection:
+    with open_reader(paths.database, exports=folder) as connection:
         files = [str(file) for file in export_csv(connection, folder)]
     if as_json:
         print_json({"files": files})

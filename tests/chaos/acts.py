@@ -16,6 +16,7 @@ from budgetsim.store.database import migrations, open_reader
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import TABLES, import_published, merge, merge_folder, rebuild
 from budgetsim.store.records import read_shards, write_shard
+from budgetsim.store.state import marks_of, read_state, write_state
 from made_runs import STAGES, made_run
 
 TABLE: Final = "record_id,task,strategy,student,n_labels,metric,score\nmine-1,stance,annotate,x,10,f1,40\n"
@@ -164,6 +165,9 @@ def verdict(act: Act, home: Path, before: Content, wanted: Content) -> dict[str,
 
 
 def copy(start: Path, home: Path) -> None:
-    """The same store elsewhere, times kept, so that it is known as it was left."""
+    """The same store elsewhere, times kept and its note written for the new inodes, so that it is known as it was left."""
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(start, home)
+    paths, state = paths_of(home), read_state(paths_of(start))
+    if state is not None:
+        write_state(paths, marks_of(paths, (paths.folder / name for name in state.files)), state.refused)

@@ -8,13 +8,14 @@ import pytest
 
 import fuzzing
 import fuzzing_more
+import fuzzing_stores
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import check, merge, merge_folder
 
 CASES = int(os.environ.get("BUDGETSIM_FUZZ_CASES", "150"))
 
 
-SLOW = ("databases",)  # nine seconds a case
+SLOW = ("databases", "stores")
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
@@ -22,7 +23,7 @@ SLOW = ("databases",)  # nine seconds a case
     "door", [pytest.param(door, marks=pytest.mark.slow) if door in SLOW else door for door in fuzzing.DOORS]
 )
 def test_an_attack_is_refused_or_harmless(door, tmp_path):
-    cases = max(CASES // 5, 10) if door in ("databases", "tasks", "weights") else CASES  # files are written for each
+    cases = max(CASES // 5, 10) if door in ("databases", "stores", "tasks", "weights") else CASES  # files are written for each
     outcomes = [(case, *fuzzing.attack(door, case, tmp_path)) for case in range(cases)]
     assert [failed for failed in outcomes if failed[1] not in ("accepted", "refused")] == []
     assert {outcome for _, outcome, _ in outcomes} == {"accepted", "refused"}  # neither shut nor wide open
@@ -32,7 +33,7 @@ def test_an_attack_is_refused_or_harmless(door, tmp_path):
 @pytest.mark.parametrize("door", fuzzing.DOORS)
 def test_what_was_not_touched_is_accepted(door, tmp_path, monkeypatch):
     for name in ("hurt_text", "hurt_value", "hurt_bytes"):
-        for module in (fuzzing, fuzzing_more):
+        for module in (fuzzing, fuzzing_more, fuzzing_stores):
             monkeypatch.setattr(module, name, lambda whole, rng: whole, raising=False)
     assert fuzzing.attack(door, 0, tmp_path) == ("accepted", "")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +28,11 @@ from budgetsim.data.splits import SplitRule, nested_order, split_task
 from budgetsim.data.tasks import get_task
 from budgetsim.data.unlabeled import load_pool
 from budgetsim.design.points import PAPER_STUDENT, PAPER_TEACHER, Route
-from budgetsim.errors import BudgetsimError, InputError
+from budgetsim.errors import DiskFullError, InputError
 from budgetsim.labelers import Brief, get_labeler
 from budgetsim.learners import overlap as baselines
 from budgetsim.learners.schedule import batch_order
+from budgetsim.measure import record
 from budgetsim.measure.conductor import Campaign, cut_to_tasks, find_missing
 from budgetsim.measure.events import CutToTexts, Notice
 from budgetsim.measure.execute import execute
@@ -295,12 +298,27 @@ def test_a_stage_is_built_once_and_again_when_a_file_of_it_changed(
 def test_a_stage_that_failed_leaves_nothing_that_counts(tmp_path: Path) -> None:
     def fail(folder: Path) -> Work:
         (folder / "half").write_bytes(b"1")
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(BudgetsimError, match="full"):
+    with pytest.raises(OSError, match="No space left"):
         stage_store(tmp_path).get("encode", {"a": 1}, fail, task="t")
     good = stage_store(tmp_path).get("encode", {"a": 1}, lambda _: Work(), task="t")
     assert good.record.kind == "encode"
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_run_without_room_says_whose_disk_is_full(
+    wrapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "cache" / "x.lock"))
+        raise RuntimeError(f"cannot serialize: {full}") if wrapped else full
+
+    monkeypatch.setattr(record, "execute", fail)
+    workspace = Workspace(stage_store(tmp_path / "cache"), Access(download=False))
+    spec = make_spec(task="fever", strategy="annotate", student="tfidf-lr", n_labels=50, recipe=PRESETS["cpu"])
+    with pytest.raises(DiskFullError, match=f"disk of {tmp_path / 'cache'} is full"):
+        record.measure_one(spec, workspace, StorePaths(tmp_path / "store" / "budgetsim.duckdb"))
 
 
 def test_own_tasks_are_checked_and_noticed_when_they_change(tmp_path: Path) -> None:

@@ -305,7 +305,7 @@ def test_a_table_of_ones_own_is_imported_and_kept_apart(paths, tmp_path):
 
 
 def test_export_writes_a_file_a_table(store, tmp_path):
-    with open_reader(store.database) as connection:
+    with open_reader(store.database, exports=tmp_path / "out") as connection:
         files = export_csv(connection, tmp_path / "out")
     assert {"runs.csv", "points.csv", "learning_curves.csv"} <= {f.name for f in files}
     assert len((tmp_path / "out" / "points.csv").read_text().splitlines()) == count(store, "points") + 1

@@ -35,6 +35,7 @@ from budgetsim.store.query import (
     load_stages,
     related_sets,
 )
+from budgetsim.store.ranges import check_ranges
 
 if TYPE_CHECKING:
     from budgetsim.answers.forecasting import Known
@@ -125,6 +126,7 @@ def load_evidence(
 
         register_custom_tasks(paths.folder / "tasks", say)
     with open_reader(paths.database) as connection:
+        check_ranges(connection)
         catalogue = load_catalogue(connection, list(CPU_SHAPES))
         evidence = _read(connection, paths, catalogue, choose_evidence(catalogue, name), tasks)
         lacking = [task for task in tasks or () if _lacks_runs(evidence, task)]

@@ -13,8 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from budgetsim.errors import BudgetsimError
 from budgetsim.measure.execute import Result, execute
 from budgetsim.measure.spec import RunSpec
+from budgetsim.measure.stagestore import disk_is_full, full_disk
 from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths
 from budgetsim.store.records import RunRecord, StageRecord, write_shard
@@ -32,11 +34,22 @@ class Finished:
 
 
 def measure_one(spec: RunSpec, workspace: Workspace, paths: StorePaths) -> Finished:
-    """Do a run and write its file; the database learns of it when somebody merges."""
-    result = execute(spec, workspace)
-    record = make_record(spec, workspace, result)
-    stages = [stage.record for stage in result.stages]
-    return Finished(record, write_shard(paths.runs, record, distinct(stages)))
+    """Do a run and write its file; the database learns of it when somebody merges.
+
+    raises : DiskFullError where the disk of the stages, or that of the store, has no room
+    """
+    try:
+        result = execute(spec, workspace)
+        record = make_record(spec, workspace, result)
+        stages = [stage.record for stage in result.stages]
+        return Finished(record, write_shard(paths.runs, record, distinct(stages)))
+    except BudgetsimError:
+        raise
+    except Exception as error:  # libraries wrap a full disk in errors of their own
+        for place in (workspace.stages.folder, paths.folder):
+            if disk_is_full(place, error):
+                raise full_disk(place, error) from None
+        raise
 
 
 def make_record(spec: RunSpec, workspace: Workspace, result: Result) -> RunRecord:

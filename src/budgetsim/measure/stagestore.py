@@ -6,6 +6,7 @@ written; a file that changed since then is found by its hash, put aside, and the
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from budgetsim.design.identity import canonical_hash
-from budgetsim.errors import BudgetsimError, DiskFullError
+from budgetsim.errors import DiskFullError
 from budgetsim.learners.device import peak_memory_bytes
 from budgetsim.measure.leases import FileLocks, LeaseLostError, Locks
 from budgetsim.store.records import StageRecord
@@ -123,23 +124,11 @@ class StageStore:
     ) -> Stage:
         building.mkdir(exist_ok=True)
         wall, cpu = time.perf_counter(), time.process_time()
-        try:
-            work = build(building)
-        except BudgetsimError:
-            raise
-        except Exception as error:
-            if disk_is_full(building, error):
-                raise full_disk(building) from None
-            raise
+        work = build(building)
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
         record = self._record(kind, key, seconds, cpu_seconds, work, about)
         self.built.append(record)
-        try:
-            _finish(building, place, record)
-        except OSError as error:
-            if disk_is_full(building, error):
-                raise full_disk(building) from None
-            raise
+        _finish(building, place, record)
         return Stage(place, self.recorded.get(key, record))
 
     def _record(
@@ -181,19 +170,21 @@ def default_cache() -> Path:
     return Path(platformdirs.user_cache_dir("budgetsim", appauthor=False)) / "stages"
 
 
-def disk_is_full(place: Path, error: BaseException) -> bool:
+def disk_is_full(place: Path, error: Exception) -> bool:
     """Whether an error came of a full disk; libraries wrap it in errors of their own."""
-    if isinstance(error, OSError) and error.errno == 28:
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
         return True
-    home = place if place.exists() else place.parent
-    return "No space left" in str(error) or shutil.disk_usage(home).free < FULL_BYTES
+    home = next(folder for folder in (place, *place.parents) if folder.exists())
+    return shutil.disk_usage(home).free < FULL_BYTES
 
 
-def full_disk(place: Path) -> DiskFullError:
-    """The error that says so."""
+def full_disk(place: Path, error: Exception) -> DiskFullError:
+    """The error that says so, of the folder that could not be written, or else of `place`."""
+    named = getattr(error, "filename", None)
     return DiskFullError(
-        f"The disk of {place.parent} is full. What is finished is safe in the run files; free some space (or set "
-        f"{CACHE_VARIABLE} to another disk) and run the same command again: it goes on from there."
+        f"The disk of {Path(named).parent if isinstance(named, str) else place} is full. What is finished is safe in "
+        f"the run files; free some space (or set {CACHE_VARIABLE} to another disk) and run the same command again: it "
+        f"goes on from there."
     )
 
 

@@ -31,7 +31,7 @@ from budgetsim.measure.leases import Locks
 from budgetsim.measure.posts import Post, open_post
 from budgetsim.measure.record import measure_one
 from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stagestore import Device, StageStore, disk_is_full, full_disk
+from budgetsim.measure.stagestore import Device, StageStore
 from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths
 from budgetsim.store.records import StageRecord, read_shards
@@ -86,19 +86,13 @@ def _serve(spec: RunSpec, workspace: Workspace, paths: StorePaths, post: Post) -
         full = isinstance(error, DiskFullError)
         post.send(Failed(message=str(error), disk_full=full, built=_take_built(workspace)))
     except Exception as error:  # a library's failure: in full to the log, in one line to the user
-        post.send(_library_failure(spec, error, workspace, paths))
+        traceback.print_exc(file=sys.stderr)
+        first = str(error).splitlines()[0] if str(error) else ""
+        message = f"{spec.title} failed: {type(error).__name__}: {first}"
+        post.send(Failed(message=message, built=_take_built(workspace)))
     else:
         scores = {s.metric: s.value for s in finished.record.scores}
         post.send(Done(run_id=finished.record.point.run_id, scores=scores, built=_take_built(workspace)))
-
-
-def _library_failure(spec: RunSpec, error: Exception, workspace: Workspace, paths: StorePaths) -> Failed:
-    built = _take_built(workspace)
-    if disk_is_full(workspace.stages.folder, error) or disk_is_full(paths.folder, error):
-        return Failed(message=str(full_disk(workspace.stages.folder / "x")), disk_full=True, built=built)
-    traceback.print_exc(file=sys.stderr)
-    first = str(error).splitlines()[0] if str(error) else ""
-    return Failed(message=f"{spec.title} failed: {type(error).__name__}: {first}", built=built)
 
 
 def _take_built(workspace: Workspace) -> tuple[StageRecord, ...]:

@@ -336,7 +336,7 @@ def describe(connection: Connection) -> QueryResult:
 
 
 def export_csv(connection: Connection, folder: Path) -> list[Path]:
-    """Write every table and view as a CSV file of its name.
+    """Write every table and view as a CSV file of its name, to the folder that the connection exports to.
 
     raises : InputError where the folder cannot be made
     """
