@@ -16,6 +16,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from typer.testing import CliRunner
@@ -61,7 +62,13 @@ OWN = {
         "--labeler": ("gpt-3.5", "simulated:accuracy=0.9"),
     },
 }  # fmt: skip
-FIRST = {"optimize": "--budget", "frontier": "--max-budget", "sensitivity": "--budget", "next": "--budget", "simulate": "--strategy"}
+FIRST = {
+    "optimize": "--budget",
+    "frontier": "--max-budget",
+    "sensitivity": "--budget",
+    "next": "--budget",
+    "simulate": "--strategy",
+}
 
 
 def question(rng: random.Random) -> list[str]:
@@ -125,7 +132,7 @@ def check(words: Sequence[str], code: int, out: str) -> None:
 
 def _within(plan: dict[str, Any], words: Sequence[str]) -> None:
     """That a plan keeps to the bounds that were named."""
-    named = dict(zip(words, words[1:], strict=False))
+    named = dict(pairwise(words))
     for option, counts in (("--pool", ("n_unlabeled", "n_llm_labels")), ("--max-labels", ("n_labels",))):
         if re.fullmatch(r"\d+", named.get(option, "")):
             owned = named.get("--owned-labels", "0").replace("3k", "3000").replace("1e6", "1000000")

@@ -34,6 +34,10 @@ WORDS = {
     notes.DaysInSequence(labels_per_day=100, gpus=2): "labels at 100 a day",
     notes.OwnPool(task="mine", n=2000): "the pool is the 2,000 unlabelled texts that mine has; --pool N",
     notes.OwnPool(task="mine", n=0): "the pool is empty, since mine has no unlabelled texts",
+    notes.OwnTexts(
+        task="mine", n=2600, n_train=600
+    ): "no plan asks for more labels than mine has texts: 2,600, of which 600 have a label now (--owned-labels 600",
+    notes.BeyondTexts(n=2600): "n_labels is more than the 2,600 texts",
     notes.BeyondPool(name="n_unlabeled", n=2000): "n_unlabeled is more than the 2,000 unlabelled texts",
     notes.ComputeDiffers(
         now="published",

@@ -1,4 +1,4 @@
-"""The unlabelled texts of a user's own task bound every answer as `--pool` does, unless that is given."""
+"""The texts of a user's own task bound every answer: the pool as `--pool` does, labels as `--max-labels` does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import budgetsim.data.tasks as tasks
 from budgetsim.costs.rates import parse_rates
-from budgetsim.costs.terms import NO_TERMS, own_pool
+from budgetsim.costs.terms import NO_TERMS, label_bound, own_pool
 from budgetsim.data.tasks import TASKS
 from budgetsim_cli.main import app
 from made import ROOT
@@ -31,8 +31,8 @@ def _at_home(monkeypatch):
     monkeypatch.delenv("BUDGETSIM_STORE", raising=False)
 
 
-def with_texts(monkeypatch, n):
-    own = {**tasks._registry, "stance": replace(TASKS["stance"], n_unlabeled=n)}
+def with_texts(monkeypatch, n, n_train=None):
+    own = {**tasks._registry, "stance": replace(TASKS["stance"], n_unlabeled=n, n_train=n_train)}
     monkeypatch.setattr(tasks, "_registry", own)
 
 
@@ -88,4 +88,58 @@ def test_a_simulated_point_beyond_the_pool_says_so(monkeypatch):
         done = CliRunner().invoke(app, [*words, str(n), "--json"])
         (point,) = json.loads(done.stdout)["points"]
         assert ("more than the 500 unlabelled texts" in (point["reason"] or "")) is said
+        assert point["score"] is not None
+
+
+@pytest.mark.parametrize("command", ["optimize", "frontier", "next", "sensitivity"])
+def test_no_more_labels_than_texts(monkeypatch, command):
+    """300 texts with a label and 1,000 without: what 1,300 labels that people can give and a pool of 1,000 allow."""
+    asked, _ = answer(command, "--max-labels", "1300", "--pool", "1000")
+    free, _ = answer(command, "--pool", "1000")
+    assert asked != free  # else 1,300 bound nothing here
+    with_texts(monkeypatch, 1000, n_train=300)
+    own, text = answer(command)
+    assert own == asked
+    assert "o plan asks for more labels than stance has texts: 1,300, of which 300 have a label now" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "n_train", "n_unlabeled", "wanted"),
+    [
+        ({}, None, 500, None),
+        ({}, 200, 500, 700),
+        ({}, 200, 0, 200),
+        ({"pool": 50}, 200, 500, 250),  # told otherwise
+        ({}, 200, 10**6, 100_200),  # the card has fewer
+        ({"owned_labels": 100.0}, 200, 500, 700),  # of texts that are there
+        ({"owned_labels": 900.0}, 200, 500, 900),  # then there are as many
+    ],
+)
+def test_a_text_takes_one_label(said, n_train, n_unlabeled, wanted):
+    task = replace(TASKS["stance"], n_train=n_train, n_unlabeled=n_unlabeled)
+    assert label_bound(NO_TERMS._replace(**said), CARD, task) == wanted
+
+
+def test_fewer_labels_than_texts_may_be_said_and_not_more(monkeypatch):
+    with_texts(monkeypatch, 1000, n_train=300)
+
+    def most(*more):
+        own, _ = answer("optimize", *more, "--strategy", "annotate")
+        return max(a["n_labels"] or 0 for a in own["tasks"]["stance"]["allocations"])
+
+    _, text = answer("optimize", "--strategy", "annotate")
+    assert "ll 1,300 texts that the task has would carry a label: more labels need more texts" in text
+    assert most("--max-labels", "1200") == 1200
+    assert most("--max-labels", "1100", "--owned-labels", "20") == 1120
+    assert most("--max-labels", "5000") == most() == 1300
+    assert most("--pool", "1100") == 1400
+
+
+def test_a_simulated_point_of_more_labels_than_texts_says_so(monkeypatch):
+    with_texts(monkeypatch, 500, n_train=200)
+    words = ("simulate", "--task", "stance", "--strategy", "annotate", "--n-labels")
+    for n, said in ((700, False), (701, True)):
+        done = CliRunner().invoke(app, [*words, str(n), "--json"])
+        (point,) = json.loads(done.stdout)["points"]
+        assert ("n_labels is more than the 700 texts that the task has" in (point["reason"] or "")) is said
         assert point["score"] is not None

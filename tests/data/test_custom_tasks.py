@@ -228,11 +228,11 @@ def old_description(tmp_path: Path) -> Path:
 
 
 def test_a_description_of_schema_1_is_what_it_was(tmp_path: Path) -> None:
-    """The same rows, blank label and all, the same identity, and an f1 that is accuracy; bounded by its 3 - 1 texts."""
+    """The same rows, blank label and all, the same identity, and an f1 that is accuracy; bounded by 7 rows and 3 - 1 texts."""
     old_description(tmp_path)
     (task,) = register_custom_tasks(tmp_path / "tasks")
     assert task == replace(
-        Task(**{**OLD_TASK, "floors": (0.6,), "labels": ("x", "y", "z"), "fields": ()}), n_unlabeled=2
+        Task(**{**OLD_TASK, "floors": (0.6,), "labels": ("x", "y", "z"), "fields": ()}), n_unlabeled=2, n_train=7
     )  # type: ignore[arg-type]
     data = load_custom("mine")
     files = [read_text(tmp_path / "data" / name) for name in ("train.csv", "test.csv", "unlabeled.txt")]

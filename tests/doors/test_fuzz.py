@@ -23,7 +23,9 @@ SLOW = ("databases", "stores")
     "door", [pytest.param(door, marks=pytest.mark.slow) if door in SLOW else door for door in fuzzing.DOORS]
 )
 def test_an_attack_is_refused_or_harmless(door, tmp_path):
-    cases = max(CASES // 5, 10) if door in ("databases", "stores", "tasks", "weights") else CASES  # files are written for each
+    cases = (
+        max(CASES // 5, 10) if door in ("databases", "stores", "tasks", "weights") else CASES
+    )  # files are written for each
     outcomes = [(case, *fuzzing.attack(door, case, tmp_path)) for case in range(cases)]
     assert [failed for failed in outcomes if failed[1] not in ("accepted", "refused")] == []
     assert {outcome for _, outcome, _ in outcomes} == {"accepted", "refused"}  # neither shut nor wide open

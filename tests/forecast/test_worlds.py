@@ -176,6 +176,9 @@ def test_the_first_run_is_the_one_that_takes_most_variance_away():
         after = condition(cells, z, np.append(seen.n_runs, 1.0), place(asked, seen.names), h)
         left.append(float(weight @ np.diag(after.covariance)))
     assert first_runs(seen, h, "new", routes, 1) == [offered[int(np.argmin(left))][1:]]
+    few = first_runs(seen, h, "new", routes, 9, most=(250, 40))
+    assert {(n, u) for _, n, u in few} <= {(n, u) for n in (100, 200) for u in (0, 40)}
+    assert not any(route.kind.has_teacher for route, *_ in first_runs(seen, h, "new", routes, 9, most=(250, 0)))
     assert (error_variance(base.mean, place([*asked, *offered], seen.names), np.ones(len(base.mean)), h) > 0).all()
 
 

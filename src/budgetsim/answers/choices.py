@@ -11,6 +11,7 @@ from budgetsim.answers.evidence import Evidence, Say, fit_and_store, is_publishe
 from budgetsim.answers.llm_labels import labelled_options, repriced, rule_note
 from budgetsim.answers.notes import (
     BeyondPool,
+    BeyondTexts,
     ChoiceNote,
     DaysInSequence,
     ImpliedLlmLabels,
@@ -22,6 +23,7 @@ from budgetsim.answers.notes import (
     OtherLlm,
     OwnedTeacherLabels,
     OwnPool,
+    OwnTexts,
     PointNote,
     SimulatedLeftOut,
 )
@@ -36,7 +38,7 @@ from budgetsim.answers.pricing import (
 from budgetsim.choosing.options import Option
 from budgetsim.costs.model import llm_usd_per_label, price_lines
 from budgetsim.costs.rates import RateCard
-from budgetsim.costs.terms import Terms, own_pool
+from budgetsim.costs.terms import Terms, label_bound, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT, LLM_ANNOTATE
@@ -158,14 +160,15 @@ def _answer_route(
         return answer_surface(points, surface, note, None, [NoCost(reason=str(error))])
     uncharged = uncharged_training(option, pricing.card)
     notes: list[PointNote] = [uncharged] if uncharged else []
-    n_texts = own_pool(pricing.terms, pricing.card, facts)
-    return answer_surface(points, surface, note, option.cost, notes, lambda point: _beyond_pool(point, n_texts))
+    return answer_surface(points, surface, note, option.cost, notes, lambda point: _beyond(point, pricing, facts))
 
 
-def _beyond_pool(point: Point, n: int | None) -> list[PointNote]:
-    """That a point asks for more texts than a user's own task has."""
-    inputs = [] if n is None else [name for name in POOLED if getattr(point.design, name) > n]
-    return [BeyondPool(name=name, n=n) for name in inputs if n is not None]
+def _beyond(point: Point, pricing: Pricing, task: Task) -> list[PointNote]:
+    """That a point asks for more texts than a user's own task has, or for more labels than it has texts."""
+    pool, texts = own_pool(pricing.terms, pricing.card, task), label_bound(pricing.terms, pricing.card, task)
+    inputs = [] if pool is None else [name for name in POOLED if getattr(point.design, name) > pool]
+    beyond: list[PointNote] = [BeyondPool(name=name, n=pool) for name in inputs if pool is not None]
+    return beyond + ([BeyondTexts(n=texts)] if texts is not None and point.design.n_labels > texts else [])
 
 
 def open_choices(
@@ -261,6 +264,7 @@ def choices(
     n_texts = own_pool(pricing.terms, pricing.card, facts)
     if n_texts is not None and any({*POOLED} & {*o.surface.inputs} for o in options):
         notes.append(OwnPool(task=task, n=n_texts))
+    notes += _text_notes(facts, pricing, options)
     return Choices(
         task=facts,
         fit=fit,
@@ -269,6 +273,16 @@ def choices(
         notes=tuple(dict.fromkeys(notes)),
         unpriced=tuple(unpriced),
     )
+
+
+def _text_notes(task: Task, pricing: Pricing, options: Sequence[Option]) -> list[ChoiceNote]:
+    """That the texts of a user's own task bound the labels of a plan, where a curve goes further."""
+    n = label_bound(pricing.terms, pricing.card, task)
+    surfaces = [o.surface for o in options if o.cost.limits.get("n_labels") == n]
+    ends = [float(s.knots[s.inputs.index("n_labels")][-1]) for s in surfaces if "n_labels" in s.inputs]
+    if n is None or task.n_train is None or max(ends, default=0.0) <= n:
+        return []
+    return [OwnTexts(task=task.name, n=int(n), n_train=task.n_train)]
 
 
 def reprice(evidence: Evidence, open_to: Choices, pricing: Pricing) -> list[Option]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def forecast_fit(facts: Known, task: str, routes: Sequence[Route], *, seed: int 
     own = seen.cells.task == list(seen.names.tasks).index(task)
     n_tasks = max(basis_of(seen, task, route).n_tasks for route in routes)
     share, width = _certainty(surfaces)
-    words = tuple(sized_words(d) for d in first_runs(seen, h, task, routes))
+    words = tuple(sized_words(d) for d in first_runs(seen, h, task, routes, most=_there_is(task)))
     caution = FromOtherTasks(
         task=task, n_own=int(own.sum()), n_tasks=n_tasks, plan_share=share, half_width=width, first_runs=words
     )
@@ -121,6 +122,13 @@ def forecast_fit(facts: Known, task: str, routes: Sequence[Route], *, seed: int 
         surfaces=surfaces,
         cautions=(caution,),
     )
+
+
+def _there_is(task: str) -> tuple[float, float]:
+    """Labels and unlabelled texts that a run on a task can take; infinite where nobody counted them."""
+    own = next((t for t in known_tasks() if t.name == task), None)
+    labels, texts = (None, None) if own is None else (own.n_train, own.n_unlabeled)
+    return (math.inf if labels is None else labels, math.inf if texts is None else texts)
 
 
 def _certainty(surfaces: Sequence[Surface]) -> tuple[float, float]:

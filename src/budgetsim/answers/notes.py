@@ -98,6 +98,25 @@ class BeyondPool:
     n: float  # that there are
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTexts:
+    """No plan asks for more labels than a user's own task has texts, and a fitted curve goes further.
+
+    n : texts in all; n_train : of them, those that have a label
+    """
+
+    task: str
+    n: int
+    n_train: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeyondTexts:
+    """A point asks for more labels than its task has texts."""
+
+    n: float  # that there are
+
+
 @dataclass(frozen=True, slots=True)
 class PlateauRule:
     """A student scores at most what its teacher does."""
@@ -187,8 +206,10 @@ class OtherGpu:
     priced: str
 
 
-Assumption = TrainingNotCharged | ImpliedLlmLabels | ImpliedTexts | OwnedTeacherLabels | DaysInSequence | OwnPool
+Assumption = (
+    TrainingNotCharged | ImpliedLlmLabels | ImpliedTexts | OwnedTeacherLabels | DaysInSequence | OwnPool | OwnTexts
+)
 ChoiceNote = LeftOut | NeverRun | SimulatedLeftOut | Assumption | ComputeDiffers | OtherLlm | OtherGpu | LlmRule
 CaseNote = LeftOut | PlateauRule | LlmRule | ImpliedLabeler | NoTeacher | NoAnnotation | NoAccuracyScale | Refusal
-PointNote = Refusal | NoCost | TrainingNotCharged | TableEnd | BeyondPool
+PointNote = Refusal | NoCost | TrainingNotCharged | TableEnd | BeyondPool | BeyondTexts
 Note = ChoiceNote | CaseNote | PointNote

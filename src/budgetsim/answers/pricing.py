@@ -22,7 +22,7 @@ from budgetsim.costs.hours import (
 )
 from budgetsim.costs.model import CostModel, cost_model
 from budgetsim.costs.rates import RateCard
-from budgetsim.costs.terms import NO_TERMS, Terms, apply, own_pool
+from budgetsim.costs.terms import NO_TERMS, Terms, apply, label_bound, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.models import T5_SHAPES
 from budgetsim.design.points import Route
@@ -52,7 +52,13 @@ def priced_option(evidence: Evidence, surface: Surface, task: Task, pricing: Pri
     raises : MissingPriceError where a price or the hours of its compute are not known
     """
     cost, hours = priced_route(evidence, surface.route, task, pricing)
-    return Option(surface=surface, cost=cost, evidence=evidence_note(evidence, surface, task.name), hours=hours)
+    return Option(
+        surface=surface,
+        cost=cost,
+        evidence=evidence_note(evidence, surface, task.name),
+        hours=hours,
+        most_labels=label_bound(pricing.terms, pricing.card, task),
+    )
 
 
 def priced_route(evidence: Evidence, route: Route, task: Task, pricing: Pricing) -> tuple[CostModel, Hours]:
@@ -74,9 +80,10 @@ def priced_route(evidence: Evidence, route: Route, task: Task, pricing: Pricing)
 
 
 def bounded(pricing: Pricing, task: Task) -> Terms:
-    """The terms of a project, its pool bounded by the texts that a task has."""
-    n = own_pool(pricing.terms, pricing.card, task)
-    return pricing.terms if n is None else pricing.terms._replace(pool=n)
+    """The terms of a project, its pool and labels bounded by the texts that a task has."""
+    terms, card = pricing.terms, pricing.card
+    n = own_pool(terms, card, task)
+    return terms._replace(pool=terms.pool if n is None else n, most_labels=label_bound(terms, card, task))
 
 
 def priced_options(evidence: Evidence, surface: Surface, task: Task, pricing: Pricing) -> list[Option]:

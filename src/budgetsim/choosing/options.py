@@ -46,6 +46,7 @@ class Option:
     evidence: EvidenceNote
     hours: Hours | None = None
     left_aside: int | None = None  # labels of an owned teacher that it does without
+    most_labels: float | None = None  # for want of texts; None where nobody counted those
 
     @property
     def route(self) -> Route:
@@ -170,7 +171,7 @@ def _remarks(option: Option, named: Mapping[str, float]) -> tuple[AllocationRema
     ends = {name: float(knots[-1]) for name, knots in zip(option.surface.inputs, option.surface.knots, strict=True)}
     return (
         *_teacher_remarks(option, named),
-        *(_limit_remark(cost, name) for name, n in named.items() if n >= cost.limit(name)),
+        *(_limit_remark(option, name) for name, n in named.items() if n >= cost.limit(name)),
         *(TableEnds(input=name, end=ends[name]) for name, n in named.items() if n >= ends[name]),
         *_deadline_remarks(cost, named),
     )
@@ -187,9 +188,10 @@ def _teacher_remarks(option: Option, named: Mapping[str, float]) -> list[Allocat
     return [remark(teacher=teacher, n_labels=int(n))]
 
 
-def _limit_remark(cost: CostModel, name: str) -> LimitBinds:
-    limit = cost.limit(name)
-    return LimitBinds(input=name, limit=limit, of_owned_teacher=cost.at_least.get(name) == limit)
+def _limit_remark(option: Option, name: str) -> LimitBinds:
+    limit = option.cost.limit(name)
+    owned, texts = option.cost.at_least.get(name) == limit, name == "n_labels" and option.most_labels == limit
+    return LimitBinds(input=name, limit=limit, of_owned_teacher=owned, of_texts=texts)
 
 
 def _deadline_remarks(cost: CostModel, named: Mapping[str, float]) -> list[DeadlineBinds]:

@@ -43,11 +43,13 @@ class LimitBinds:
     """All units of an input that there are, are used.
 
     of_owned_teacher : the limit is that of the labels of an owned teacher
+    of_texts : the limit is that of the texts of a user's own task, one label each
     """
 
     input: str
     limit: float
     of_owned_teacher: bool
+    of_texts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

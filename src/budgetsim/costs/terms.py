@@ -25,6 +25,7 @@ class Terms(NamedTuple):
     owned_teacher : a model that is already tuned, and on how many labels
     max_labels : labels people can give besides the owned ones; None takes the card's, else no bound
     pool : unlabelled texts there are; None takes the card's, or what the task itself has where that is less
+    most_labels : labels there can be in all, for want of texts; None where nobody counted those
     labels_per_day : labels people give in a day; None leaves time out
     gpus : devices that share the device-hours
     deadline_days : may only be finite where there are `labels_per_day`
@@ -34,6 +35,7 @@ class Terms(NamedTuple):
     owned_teacher: tuple[str, int] | None = None
     max_labels: int | None = None
     pool: int | None = None
+    most_labels: float | None = None
     labels_per_day: float | None = None
     gpus: int = 1
     deadline_days: float = math.inf
@@ -54,6 +56,23 @@ def own_pool(terms: Terms, card: RateCard, task: Task) -> int | None:
     return task.n_unlabeled
 
 
+def label_bound(terms: Terms, card: RateCard, task: Task) -> float | None:
+    """The most labels of a plan on a user's own task: its texts with a label and its pool, or as many as are owned.
+
+    None where nobody counted its texts.
+    """
+    if task.n_train is None:
+        return None
+    return max(float(task.n_train + (pool_size(terms, card, task) or 0)), terms.owned_labels)
+
+
+def pool_size(terms: Terms, card: RateCard, task: Task) -> int | None:
+    """Unlabelled texts there are: as many as was said, else the fewer of those of the card and of the task."""
+    named = card.pool(task.name)
+    sizes = [n for n in (None if named is None else named.size, task.n_unlabeled) if n is not None]
+    return terms.pool if terms.pool is not None else min(sizes, default=None)
+
+
 def apply(cost: CostModel, card: RateCard, hours: Hours | None, terms: Terms, route: Route) -> CostModel:
     """A cost model under a project's terms: what there is, what is owned, and the time it takes.
 
@@ -71,12 +90,17 @@ def apply(cost: CostModel, card: RateCard, hours: Hours | None, terms: Terms, ro
 
 
 def _limits(cost: CostModel, terms: Terms) -> dict[str, float]:
-    """The card's limits or, where the terms name any, theirs; owned labels come on top of what people can give."""
+    """The card's limits or, where the terms name any, theirs; owned labels come on top of what people can give.
+
+    There are never more labels than texts.
+    """
     bounds = {"n_labels": terms.max_labels, "n_llm_labels": terms.pool, "n_unlabeled": terms.pool}
     named = {name: float(n) for name, n in bounds.items() if n is not None and name in cost.per_unit}
     limits = {**cost.limits, **named}
     if "n_labels" in limits:
         limits["n_labels"] += terms.owned_labels
+    if terms.most_labels is not None and "n_labels" in cost.per_unit:
+        limits["n_labels"] = min(limits.get("n_labels", math.inf), terms.most_labels)
     return limits
 
 

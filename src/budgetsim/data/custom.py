@@ -402,6 +402,7 @@ def _task(name: str, layout: Layout, metric: str, positive: str | None, data: Cu
         origin="custom",
         positive=positive or "",
         n_unlabeled=findings.n_usable_texts,
+        n_train=findings.n_distinct_train,
     )
     return _with_floors(bare, data, findings)
 

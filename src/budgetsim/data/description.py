@@ -162,8 +162,8 @@ class Description(_Strict):
 
     @property
     def facts(self) -> Task:
-        """The task of the registry."""
-        made = _values(self.task)
+        """The task of the registry; what it has to learn from is told by the findings, also of an old description."""
+        made = _values(self.task) | {"n_train": self.found.n_distinct_train}
         if self.schema_version == 1:
             made["n_unlabeled"] = max(0, self.findings.n_unlabeled - self.findings.unlabeled_in_test)
         return Task(**made)
@@ -240,9 +240,10 @@ def write_description(
 
     raises : StoreError where it cannot be written
     """
+    facts = {name: value for name, value in asdict(task).items() if name in _Task.model_fields}
     described = {
         "schema_version": SCHEMA_VERSION,
-        "task": asdict(task),
+        "task": facts,
         "files": {
             "parts": parts,
             "text_columns": layout.text_columns,

@@ -48,6 +48,11 @@ class Findings:
     n_blank: int = 0  # rows without a text or a label, which are left out
     understood: tuple[str, ...] = ()  # what was guessed of the files, in words
 
+    @property
+    def n_distinct_train(self) -> int:
+        """Texts of train that can be learned from: each once, and none that stands in test."""
+        return max(0, self.n_train - self.duplicate_train_texts - self.shared_texts)
+
 
 def inspect_rows(
     data: CustomData, kind: TaskKind = "classification", *, n_blank: int = 0, understood: tuple[str, ...] = ()

@@ -35,6 +35,7 @@ class Task:
     origin: str = "authors"  # authors, derived (from their files), generated (by this project), custom
     positive: str = ""  # label that the metric f1 is of; "" for an f1 over all labels, as the paper's tasks have it
     n_unlabeled: int | None = None  # texts without labels that a user's task has; None where a card says how many
+    n_train: int | None = None  # distinct texts with a label that a user's task has to learn from; None: nobody counted
 
 
 _TASKS = (

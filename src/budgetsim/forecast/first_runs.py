@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,16 +22,27 @@ OFFERED_TEXTS: Final = (10_000.0,)
 Sized = tuple[Route, float, float]
 
 
-def first_runs(seen: Seen, h: Hypers, task: str, routes: Sequence[Route], n: int = 2) -> list[Sized]:
+def first_runs(
+    seen: Seen,
+    h: Hypers,
+    task: str,
+    routes: Sequence[Route],
+    n: int = 2,
+    most: tuple[float, float] = (math.inf, math.inf),
+) -> list[Sized]:
     r"""The n designs, one after the other, that take most variance out of the scores asked about.
 
     .. math:: \arg\max_j \sum_i w_i^2 \frac{C_{ij}^2}{C_{jj} + \sigma_j^2}
 
     with w the score's move for a move of the scale.
 
+    most : labels and unlabelled texts that the task has; no design takes more
+
     source : V-optimal design; Gramacy (2020), Surrogates, section 6.1 (integrated variance)
     """
-    asked, offered = _sized(routes, ASKED, ASKED_TEXTS), _sized(routes, OFFERED, OFFERED_TEXTS)
+    asked = _sized(routes, ASKED, ASKED_TEXTS)
+    labels = [size for size in OFFERED if size <= most[0]]
+    offered = _sized(routes, labels, [min(u, most[1]) for u in OFFERED_TEXTS if most[1] >= 1])
     cells = place([(task, *design) for design in (*asked, *offered)], seen.names)
     posterior = condition(seen.cells, seen.z, seen.n_runs, cells, h)
     weight = 1 / stretch(posterior.mean[: len(asked)], cells.floor[: len(asked)]) ** 2

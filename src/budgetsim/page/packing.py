@@ -49,8 +49,9 @@ def pack(surfaces: Sequence[Surface], most_bytes: int) -> Packed:
 
 
 def shape_of(surface: Surface) -> dict[str, Any]:
-    """What is needed to find a surface in the data."""
-    return {"n_draws": surface.n_draws, "knots": [[_plain(v) for v in k] for k in surface.knots]}
+    """What is needed to find a surface in the data, and its means without the task's own runs where it has some."""
+    before = {} if surface.before is None else {"before": [round(v, 8) for v in surface.before.ravel().tolist()]}
+    return {"n_draws": surface.n_draws, "knots": [[_plain(v) for v in k] for k in surface.knots], **before}
 
 
 def _plain(value: float) -> float | int:

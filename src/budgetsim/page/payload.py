@@ -16,7 +16,7 @@ from budgetsim.choosing.options import Option
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import compute_per_unit, teacher_steps
 from budgetsim.costs.rates import RateCard
-from budgetsim.costs.terms import NO_TERMS, Terms
+from budgetsim.costs.terms import NO_TERMS, Terms, pool_size
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
@@ -84,7 +84,7 @@ def collect(
     """
     tasks, surfaces = [], []
     for source in sources:
-        options = reprice(source.evidence, source.choices, replace(pricing, terms=NO_TERMS))
+        options = reprice(source.evidence, _uncounted(source.choices), replace(pricing, terms=NO_TERMS))
         tasks.append(_task(source, pricing, options))
         surfaces += [o.surface for o in options]
     packed = pack(surfaces, MOST_PACKED)
@@ -146,6 +146,7 @@ def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[s
         "overheads": {"dev_test_labels": over.dev_labels + over.test_labels, "runs_per_model": over.runs_per_model},
         "owned_teacher": None if teacher is None else {"teacher": teacher[0], "n": teacher[1]},
         "label_available": card.available(task.name),
+        "texts": None if task.n_train is None else {"labelled": task.n_train, "pool": pool_size(NO_TERMS, card, task)},
         "levers": [
             {
                 "name": lever.name,
@@ -163,6 +164,11 @@ def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[s
         "notes": choice_notes(choices, pricing.compute, card),
         "next": source.next_runs,
     }
+
+
+def _uncounted(choices: Choices) -> Choices:
+    """Choices whose texts do not bound labels: the page does that, by its own sliders."""
+    return replace(choices, task=replace(choices.task, n_train=None))
 
 
 def _surface(option: Option, rows: Sequence[Measurement]) -> dict[str, Any]:

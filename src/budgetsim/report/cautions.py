@@ -33,7 +33,8 @@ def _sentence(c: Caution) -> str:
             gain = f"what it gains over labels alone rests in part on {c.n_tasks} other tasks"
             return f"{c.route.doing}: {_rows(c.n_rows)}; {gain}."
         case FromOtherTasks():
-            return f"to know {c.task} better, measure first: {'; then '.join(c.first_runs)}."
+            runs = "; then ".join(c.first_runs) or "more labels, of which it has fewer than any run takes"
+            return f"to know {c.task} better, measure first: {runs}."
 
 
 SURE: Final = 0.8  # share of worlds from which on the plan is called known

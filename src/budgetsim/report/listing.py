@@ -157,6 +157,10 @@ def _worries(findings: Findings) -> list[tuple[float, str]]:
             findings.n_unlabeled,
             f"Unlabelled texts that may be used, which bound the pool of every answer: {findings.n_usable_texts:,}.",
         ),
+        (
+            findings.n_train,
+            f"Labels that a plan may ask for, one a text: {findings.n_distinct_train + findings.n_usable_texts:,}.",
+        ),
         (len(unknown), f"Labels only in test: {', '.join(unknown[:5])}."),
         (len(rare), f"Labels of fewer than {RARE} train rows, hardly to be learned: {', '.join(rare[:5])}."),
         *cut,

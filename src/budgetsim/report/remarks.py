@@ -60,6 +60,8 @@ def _limit_words(remark: LimitBinds) -> str:
         return f"an LLM labels all {remark.limit:,.0f} texts of the pool: there are no more"
     if remark.of_owned_teacher:
         return f"people can give no more labels than the {remark.limit:,.0f} of the owned teacher"
+    if remark.of_texts:
+        return f"all {remark.limit:,.0f} texts that the task has would carry a label: more labels need more texts"
     return f"all {remark.limit:,.0f} labels that people can give are used"
 
 

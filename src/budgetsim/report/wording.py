@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from budgetsim.answers.notes import (
     BeyondPool,
+    BeyondTexts,
     ComputeDiffers,
     DaysInSequence,
     ImpliedLabeler,
@@ -21,6 +22,7 @@ from budgetsim.answers.notes import (
     OtherLlm,
     OwnedTeacherLabels,
     OwnPool,
+    OwnTexts,
     PlateauRule,
     Refusal,
     SimulatedLeftOut,
@@ -72,12 +74,16 @@ def note_words(note: Note) -> str:
                 f"`budgetsim tasks add {task} ... --unlabeled FILE` gives them."
             )
         case OwnPool(task=task, n=n):
+            return f"the pool is the {n:,} unlabelled texts that {task} has; --pool N says that there are more."
+        case OwnTexts(task=task, n=n, n_train=n_train):
             return (
-                f"the pool is the {n:,} unlabelled texts that {task} has; --pool N says that there are more. A plan of "
-                f"more labels than {task} has rows and texts needs new ones: --max-labels N bounds it."
+                f"no plan asks for more labels than {task} has texts: {n:,}, of which {n_train:,} have a label now "
+                f"(--owned-labels {n_train} counts those as paid for; --pool N says that there are more texts)."
             )
         case BeyondPool(name=name, n=n):
             return f"{name} is more than the {n:,.0f} unlabelled texts that the task has"
+        case BeyondTexts(n=n):
+            return f"n_labels is more than the {n:,.0f} texts that the task has"
         case ComputeDiffers():
             return _compute_words(note)
         case OtherLlm():

@@ -9,6 +9,7 @@ import { classify, drawsAt, meanAt, runInterval } from "./surface.js";
 const HAIR = 0.001; // a tenth of a point: no advantage that anybody could measure
 const CHEAPER = 0.99; // a plan is cheaper where it saves at least one percent
 const STOP_WITHIN = 0.01;
+const FIRM = 0.5; // standard deviations of a gain by which own runs must put a plan first
 const FACTORS = [1, 4, 32];
 export const PRICED_STAGES = {
   labels: ["labels", "dev_and_test_labels"],
@@ -19,9 +20,14 @@ export const PRICED_STAGES = {
 const kept = roomFor(400);
 const keptClose = roomFor(40);
 
+/** The most labels of a plan on a user's own task: one a text, or as many as are owned; null where nobody counted texts. */
+export function labelBound({ texts }, { pool, owned }) {
+  return texts ? Math.max(texts.labelled + (pool ?? texts.pool), owned) : null;
+}
+
 /** What money can buy on a task under settings {prices: {lever: usd}, owned, maxLabels, pool, perDay, gpus, days ...}. */
 export function optionsOf(task, settings) {
-  const terms = { ...settings, pool: settings.pool ?? task.own_pool ?? null };
+  const terms = { mostLabels: labelBound(task, settings), ...settings };
   return task.surfaces.flatMap((surface) => {
     let cost = costModel(surface.cost);
     for (const lever of task.levers) {
@@ -68,6 +74,27 @@ function rowsByRoute(options) {
 
 const named = (option, counts) => Object.fromEntries(option.surface.inputs.map((name, i) => [name, counts[i]]));
 
+/** Whether the plan that other tasks alone put first is kept: {kept, instead, gain, sd}; null where own runs have their way. */
+function doubtOf(task, options, bests, kept) {
+  if (!options.some((o) => o.surface.before)) return null;
+  const { score } = task.constant;
+  const constant = { row: options.length, told: score, now: score, at: () => score };
+  const plans = kept.filter((i) => bests[i].counts).map((row) => {
+    const { surface } = options[row];
+    const { counts } = bests[row];
+    const draws = drawsAt(surface, counts);
+    const now = meanAt(surface, counts);
+    return { row, now, told: surface.before ? meanAt({ ...surface, means: surface.before }, counts) : now, at: (d) => draws[d] };
+  });
+  const most = (key) => [constant, ...plans].reduce((a, b) => (b[key] > a[key] ? b : a));
+  const [first, top] = [most("told"), most("now")];
+  const gains = Float64Array.from({ length: options[0].surface.n_draws }, (_, d) => top.at(d) - first.at(d));
+  const mean = gains.reduce((a, b) => a + b, 0) / gains.length;
+  const sd = Math.sqrt(gains.reduce((sum, g) => sum + (g - mean) ** 2, 0) / gains.length);
+  const gain = top.now - first.now;
+  return first === top || gain >= FIRM * sd ? null : { kept: first.row, instead: top.row, gain, sd };
+}
+
 /** What one budget buys of each option, and of the constant answer in the last row, and which is recommended.
  *
  * over : what is to be highest, of the scores of all worlds; null for their mean
@@ -81,8 +108,9 @@ export function choosePlan(task, options, ready, usd, over = null) {
   const keptRows = [...rowsByRoute(options).values()].map((rows) => rows[recommended(pick(rows), rows.map((i) => cost[i]))]);
   if (over) for (const i of keptRows) if (bests[i].counts) worth[i] = over.of(drawsAt(options[i].surface, bests[i].counts));
   const all = [...keptRows, options.length];
-  const row = all[recommended(pick(all), all.map((i) => cost[i]), all.map((i) => kinds[i]))];
-  return { bests, worth, cost, kept: keptRows.filter((i) => bests[i].counts), row };
+  const doubt = over ? null : doubtOf(task, options, bests, keptRows);
+  const row = doubt ? doubt.kept : all[recommended(pick(all), all.map((i) => cost[i]), all.map((i) => kinds[i]))];
+  return { bests, worth, cost, kept: keptRows.filter((i) => bests[i].counts), row, doubt };
 }
 
 /** One plan of an option, with its score and interval in percent. */
@@ -113,6 +141,7 @@ export function chanceOfBest(columns) {
 
 /** The answer to one budget: plans a route, the best first, the recommended one, and what stands beside it.
  *
+ * Where own runs tell too little to leave the plan of other tasks there are no `stop`, `shadow` and `changes`.
  * settings.risk : the quantile over worlds to choose for; null for the mean
  */
 export function optimize(task, settings) {
@@ -134,18 +163,17 @@ export function optimize(task, settings) {
   chanceOfBest(columns).forEach((chance, i) => (plans[i].pBest = chance));
   plans.sort((a, b) => b.worth - a.worth || a.usd - b.usd);
   const best = plans.find((p) => p.row === chosen.row);
-  const easy = level === null ? searches(options) : fine;
-  return {
-    options,
-    level,
-    plans,
-    best,
-    stop: stopHere(task, options, easy, settings.budget, best),
-    shadow: shadowPrice(task, options, easy, settings.budget),
-    changes: priceChanges(task, options, easy, settings.budget, best),
-    unbought: options.filter((o, i) => !chosen.bests[i].counts && !plans.some((p) => p.option?.route === o.route)),
-  };
+  const unbought = options.filter((o, i) => !chosen.bests[i].counts && !plans.some((p) => p.option?.route === o.route));
+  const answer = { options, level, plans, best, doubt: chosen.doubt, stop: null, shadow: null, changes: null, unbought };
+  return chosen.doubt ? answer : { ...answer, ...around(task, options, level === null ? searches(options) : fine, settings.budget, best) };
 }
+
+/** What other budgets and prices would do. */
+const around = (task, options, ready, budget, best) => ({
+  stop: stopHere(task, options, ready, budget, best),
+  shadow: shadowPrice(task, options, ready, budget),
+  changes: priceChanges(task, options, ready, budget, best),
+});
 
 const bestValues = (task, costs, ready, usd) => [...ready.map((s, i) => s.best(costs[i], usd).value), task.constant.score];
 const topValue = (task, costs, ready, usd) => Math.max(...bestValues(task, costs, ready, usd));
@@ -297,7 +325,7 @@ export function tornado(task, settings) {
     swings.push(swing(lever.name, lever.unit, low, high, (v) => ({ ...settings, prices: { ...settings.prices, [lever.name]: v } })));
   }
   const pool = poolOf(task, settings);
-  if (pool !== null) swings.push(swing("pool", "texts", Math.round(pool / 2), pool * 2, (v) => ({ ...settings, pool: v })));
+  if (pool !== null) swings.push(swing("pool", "texts", Math.round(pool / 2), pool * 2, (v) => ({ mostLabels: labelBound(task, settings), ...settings, pool: v })));
   return swings.sort((a, b) => Math.abs(b.atHigh.score - b.atLow.score) - Math.abs(a.atHigh.score - a.atLow.score));
 }
 

@@ -148,6 +148,7 @@ export function applyTerms(cost, clock, inputs, overheads, terms, ownedTeacher) 
   const bounds = { n_labels: terms.maxLabels, n_llm_labels: terms.pool, n_unlabeled: terms.pool };
   for (const [name, n] of Object.entries(bounds)) if (n !== null && name in cost.perUnit) limits[name] = n;
   if ("n_labels" in limits) limits.n_labels += terms.owned;
+  if ((terms.mostLabels ?? null) !== null && "n_labels" in cost.perUnit) limits.n_labels = Math.min(limits.n_labels ?? NO_LIMIT, terms.mostLabels);
   let out = costModel({ ...cost, owned, limits });
   if (terms.perDay !== null) {
     const days = daysModel(clock, inputs, overheads, terms.perDay, terms.gpus);

@@ -26,6 +26,7 @@ export function unpack(surfaces, bytes, step) {
     at += 4 * cells;
     s.noise = Float64Array.from({ length: s.n_draws }, (_, i) => unzigzag(view.getUint16(at + 2 * i, true)) * UNIT);
     at += 2 * s.n_draws;
+    s.before = s.before && Float64Array.from(s.before);
     s.unit = step * UNIT;
     s.draws = foretold(bytes, at, s, cells);
     at += 3 * s.n_draws * cells;

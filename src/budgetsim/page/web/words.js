@@ -169,17 +169,26 @@ export function answerWords(task, answer, advice, budget, students = [], caller 
   out.push(...beatenWords(answer, advice, students, budget));
   if (best.option) out.push(`The chance that ${best.label} is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
   if (best.option) out.push(`${learner ? `The student was ${learner.probe ? "probed on your labels" : "measured here"}; the plans rest` : "It rests"} on ${basis(task, learner ? best : plan)}.`);
-  if (!learner && plan.option) out.push(...aimWords(answer), changeWords(answer, plan.label));
+  if (!learner && plan.option) out.push(...aimWords(answer), ...changeWords(answer, plan.label));
+  out.push(...doubtWords(answer));
   out.push(...callerWords(caller));
   return out;
 }
 
+/** Why the plan worth most is not the one advised, where own runs tell too little; as the command line says it. */
+export function doubtWords({ doubt, options }) {
+  if (!doubt) return [];
+  const first = options[doubt.instead]?.label ?? "constant";
+  return [`Your own runs put ${first} first by ${points(100 * doubt.gain)} points, give or take ${points(100 * doubt.sd)}: too little to leave the plan that other tasks put first. More runs decide.`];
+}
+
 /** Prices that make the advised plan the best of the whole budget change nothing. */
 function changeWords(answer, advised) {
+  if (!answer.changes) return [];
   const changes = answer.changes.filter((c) => c.instead !== advised);
-  if (!changes.length) return "What would change it: no price between 1/32 and 32 times the card's.";
+  if (!changes.length) return ["What would change it: no price between 1/32 and 32 times the card's."];
   const each = changes.map((c) => `${PRICE_WORDS[c.price]} ${c.factor > 1 ? "above" : "below"} ${times(c.factor)} times the card's price (then ${c.instead})`);
-  return `What would change it: ${each.join("; ")}.`;
+  return [`What would change it: ${each.join("; ")}.`];
 }
 
 /** A number somebody typed into a control {none, zero, whole, least, most}: 2k, 2,000 and $2000 are the same; undefined where it is none. */

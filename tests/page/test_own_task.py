@@ -1,0 +1,75 @@
+"""The page of a task of one's own with few runs: the command line's rule for own runs, and the bound of its texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budgetsim.answers.choices import choices
+from budgetsim.answers.evidence import Evidence, load_evidence
+from budgetsim.choosing.optimize import TaskAnswer, optimize_task
+from budgetsim.choosing.remarks import OwnRunsTooFew
+from budgetsim.data import custom, tasks
+from budgetsim.page.payload import Payload, Source, collect
+from budgetsim.report.remarks import answer_words
+from budgetsim.store.location import locate
+from made import ROOT
+from page.node import in_node
+from page.settings import TODAY, compare, for_page, numbers, pricing_of, random_settings
+
+OWN = ("wnut17", "css_ibc")  # both have runs of their own, fewer than a fit takes
+SMALL = (12.0, 20.0, 30.0, 45.0)  # budgets at which the runs of wnut17 put another plan first, and not by much
+PLAIN: dict[str, Any] = {
+    "prices": {"labels": 0.364, "GPU": 1.875, "LLM_mtok": 20.0, "texts": 0.0},
+    "owned": 0, "maxLabels": None, "pool": None, "perDay": None, "gpus": 1, "days": None,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def own(folder: Path) -> Iterator[Evidence]:
+    """Evidence of tasks that ship as somebody's own, forecast with their few runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((tasks, "_registry"), (custom, "_folders")):
+            patch.setattr(module, name, dict(getattr(module, name)))
+        custom.register_custom_tasks(ROOT / "results" / "tasks")
+        yield load_evidence(locate(folder / "budgetsim.duckdb"), tasks=OWN)
+
+
+def page_of(own: Evidence, task: str) -> Payload:
+    pricing = pricing_of({"task": task, **PLAIN})
+    return collect([Source(evidence=own, choices=choices(own, task, pricing))], pricing, 100.0, TODAY)
+
+
+def in_python(own: Evidence, settings: dict[str, Any]) -> TaskAnswer:
+    open_to = choices(own, settings["task"], pricing_of(settings))
+    return optimize_task(open_to.task, open_to.options, settings["budget"])
+
+
+def both(node: str, own: Evidence, asked: list[dict[str, Any]]) -> list[tuple[dict[str, Any], TaskAnswer]]:
+    """What the page and Python answer to settings of one task, found to be the same."""
+    told = in_node(node, page_of(own, asked[0]["task"]), [for_page(s) for s in asked])
+    answers = [(page, in_python(own, s)) for page, s in zip(told, asked, strict=True)]
+    for page, answer in answers:
+        compare(page, numbers(answer), {})
+        assert page["doubt"] == [answer_words(r) for r in answer.remarks if isinstance(r, OwnRunsTooFew)]
+    return answers
+
+
+def test_own_runs_that_tell_too_little_do_not_move_the_page_either(node: str, own: Evidence) -> None:
+    asked = [{"task": "wnut17", "budget": usd, **PLAIN} for usd in (*SMALL, 1000.0)]
+    answers = both(node, own, [*asked, *random_settings(8, seed=5, tasks=("wnut17",))])
+    doubted = [answer for page, answer in answers if page["doubt"]]
+    assert 0 < len(doubted) < len(answers)
+    assert all(answer.best is not answer.allocations[0] for answer in doubted)
+
+
+def test_the_page_asks_for_no_more_labels_than_a_task_has_texts(node: str, own: Evidence) -> None:
+    """css_ibc has 297 texts, all with a label; who owns 400 labels, or has 50 texts besides, can use as many."""
+    changes = [{}, {"pool": 50}, {"owned": 400}, {"maxLabels": 100}, {"maxLabels": 900, "owned": 100}]
+    answers = both(node, own, [{"task": "css_ibc", "budget": 5000.0, **PLAIN, **change} for change in changes])
+    most = [max(a.design.n_labels for a in answer.allocations) for _, answer in answers]
+    assert most == [297, 347, 400, 100, 297]
+    both(node, own, random_settings(8, seed=6, tasks=("css_ibc",)))
