@@ -257,7 +257,7 @@ def worlds(kinds: Sequence[str]) -> Iterator[World]:
     makers: dict[str, Callable[[], Iterator[World]]] = defaultdict(lambda: iter(()))
     makers |= {
         "paper": lambda: task_worlds("published", "t5-v1_1-small"),
-        "measured": lambda: task_worlds("measured", "pico"),
+        "measured": lambda: task_worlds("measured-cpu-mini", "pico"),
         "fine-tuning": tuning_worlds,
         "surface": surface_worlds,
     }
