@@ -21,6 +21,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from budgetsim.design.strategies import STRATEGIES as STRATEGIES_BY_NAME
 from budgetsim.errors import BudgetsimError
 from budgetsim_cli.main import app
 
@@ -52,7 +53,7 @@ OWN = {
         "--budget": MONEY, "--risk": SHARES, "--choose": ("mean", "regret", "luck"), "--target": PERCENTS,
         "--chance": SHARES, "--pure": None, "--serve": MONEY, "--llm-accuracy": PERCENTS, "--explain": None, "--notes": None,
     },
-    "frontier": {"--max-budget": MONEY, "--points": ("2", "5", "1", "x"), "--indifference": None, "--notes": None},
+    "frontier": {"--max-budget": MONEY, "--points": ("2", "5", "1", "x"), "--indifference": PERCENTS, "--notes": None},
     "sensitivity": {
         "--budget": MONEY, "--llm-accuracy": PERCENTS, "--teacher-plateau": PERCENTS, "--card": CARDS, "--notes": None,
     },
@@ -62,6 +63,8 @@ OWN = {
         "--labeler": ("gpt-3.5", "simulated:accuracy=0.9"),
     },
 }  # fmt: skip
+NEEDS = {"--chance": "--target", "--deadline": "--labels-per-day", "--gpus": "--labels-per-day"}
+STRATEGY_INPUTS = {name: kind.inputs for name, kind in STRATEGIES_BY_NAME.items()}
 FIRST = {
     "optimize": "--budget",
     "frontier": "--max-budget",
@@ -79,13 +82,22 @@ def question(rng: random.Random) -> list[str]:
     rest = {**OWN[command], **({} if command == "simulate" else SHARED)}
     names = [name for name in rest if name not in asked]
     asked |= {name: rest[name] for name in rng.sample(names, min(rng.choice((0, 1, 1, 2, 3)), len(names)))}
+    for name, other in NEEDS.items():
+        if name in asked and other in rest and rng.random() < 0.9:
+            asked[other] = rest[other]
+    if command == "simulate" and rng.random() < 0.9:
+        strategy = STRATEGIES[rng.randrange(3)]
+        asked = {
+            "--strategy": (strategy,),
+            **{f"--{name.replace('_', '-')}": COUNTS for name in STRATEGY_INPUTS[strategy]},
+        }
     for name, values in asked.items():
         words += [name] if values is None else [name, _value(values, rng)]
     if rng.random() < 0.3 and command != "simulate":
         words += ["--like", _value(LIKE, rng)]
     elif rng.random() < 0.97:
         words += ["--task", _value(TASKS, rng) if rng.random() < 0.5 else rng.choice(TASKS[:-2])]
-    words += ["--rates", rng.choices(CARDS, weights=(9, 3, 3, 0.3))[0]]
+    words += ["--rates", rng.choices(CARDS, weights=(9, 1, 1, 0.2))[0]]
     return [*words, "--json"] if rng.random() < 0.6 else words
 
 

@@ -39,8 +39,12 @@ def simulate(
     n_labels: Count = None,
     n_llm_labels: Count = None,
     n_unlabeled: Count = None,
-    teacher: Annotated[str | None, typer.Option(help="Teacher.", show_default="the paper's")] = None,
-    student: Annotated[str | None, typer.Option(help="Student.", show_default="the paper's")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Teacher.", show_default="the paper's, else each that is fitted")
+    ] = None,
+    student: Annotated[
+        str | None, typer.Option(help="Student.", show_default="the paper's, else each that is fitted")
+    ] = None,
     labeler: Annotated[
         str | None, typer.Option(help="Labeler besides people, e.g. an LLM.", show_default="the only one")
     ] = None,

@@ -19,7 +19,7 @@ from budgetsim.choosing.winners import best_values, searches
 from budgetsim.costs.rates import parse_rates
 from budgetsim.costs.terms import Terms
 from budgetsim.data.tasks import TASKS
-from budgetsim.design.points import CONSTANT_ROUTE
+from budgetsim.design.points import CONSTANT_ROUTE, PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.report.answer import answer_page, recommendation
@@ -425,3 +425,23 @@ def test_regions_walk_through_every_winner_between_two_budgets():
         best = optimize_task(open_to.task, open_to.options, region.from_usd * 1.05).best
         assert best is not None
         assert best.route == region.route
+
+
+def test_models_left_open_are_the_papers_or_each_that_is_fitted():
+    known = load_evidence(EVIDENCE.paths, tasks=("stance", "sst2"))
+
+    def routes(task, **named):
+        point = make_point(
+            {"task": task, "strategy": "distill", "n_labels": "500", "n_unlabeled": "1000", **named}, "x"
+        )
+        return [a.point.design.route for a in answer_points(known, [point], Pricing(CARD)) if a.score is not None]
+
+    assert routes("stance") == [Route(strategy="distill", teacher=PAPER_TEACHER, student=PAPER_STUDENT)]
+    fitted = {s.route for s in task_fit(known, "sst2").surfaces if s.route.strategy == "distill"}
+    assert len(fitted) > 1
+    assert set(routes("sst2")) == fitted
+    teacher = "encoder-lr:mpnet"
+    assert set(routes("sst2", teacher=teacher)) == {r for r in fitted if r.teacher == teacher}
+    (one,) = [r for r in fitted if r.teacher == "ft:mpnet"]
+    assert routes("sst2", teacher=one.teacher, student=one.student) == [one]
+    assert routes("sst2", student="nobody") == []

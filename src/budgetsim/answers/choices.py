@@ -114,8 +114,12 @@ class Rival:
 def answer_points(
     evidence: Evidence, points: Sequence[Point], pricing: Pricing, *, say: Say = lambda _: None
 ) -> list[PointAnswer]:
-    """Answer points in their order; one that no evidence covers says so in its notes."""
+    """Answer points in their order; one that no evidence covers says so in its notes.
+
+    A point that leaves its models open is answered for each that is fitted, where the paper's are not.
+    """
     fits: dict[str, TaskFit] = {}  # a stale fit is made again once, not once a point
+    points = [point for asked in points for point in _spelt_out(evidence, asked, fits, say)]
     by_route: dict[tuple[str, Route], list[Point]] = {}
     for point in points:
         by_route.setdefault((point.design.task, point.design.route), []).append(point)
@@ -125,6 +129,22 @@ def answer_points(
         for answer in _answer_route(evidence, same, pricing, fits, say)
     }
     return [answers[id(point)] for point in points]
+
+
+def _spelt_out(evidence: Evidence, point: Point, fits: dict[str, TaskFit], say: Say) -> list[Point]:
+    """The points that one asks about; itself where nothing is known of its task."""
+    from budgetsim.answers.points import spelt_out
+
+    name = point.design.task
+    if not point.left_open or not point.design.route.kind.is_trained:
+        return [point]
+    try:
+        if name not in fits:
+            evidence.set_of(name)
+            fits[name] = task_fit(evidence, name, say)
+    except (InputError, NoEvidenceError):
+        return [point]
+    return spelt_out(fits[name], point)
 
 
 def _answer_route(

@@ -36,10 +36,14 @@ _COUNT: Final = re.compile(r"[0-9.,+-]{1,40}(e[0-9+]{1,4})?[km]?", re.ASCII | re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A design somebody asks about, and where the question stood; without a labeler it takes the only one there is."""
+    """A design somebody asks about, and where the question stood; without a labeler it takes the only one there is.
+
+    left_open : teacher or student where nobody named one
+    """
 
     design: Design
     place: str
+    left_open: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +66,7 @@ class PointAnswer:
 
 
 def make_point(values: Mapping[str, str | None], place: str, *, task: str | None = None) -> Point:
-    """Check one question; models that are not named are the paper's.
+    """Check one question; models that are not named are the paper's, until a fit is there (`spelt_out`).
 
     values : by the names of `COLUMNS`; empty and missing are the same
     place : file and line, or the command line, for messages
@@ -96,7 +100,8 @@ def make_point(values: Mapping[str, str | None], place: str, *, task: str | None
         student=(values.get("student") or PAPER_STUDENT) if kind.is_trained else "",
         labeler=(values.get("labeler") or None) if kind.has_labeler else None,
     )
-    return Point(design=Design(task=name, route=route, **counts), place=place)
+    left_open = tuple(column for column in ("teacher", "student") if not values.get(column))
+    return Point(design=Design(task=name, route=route, **counts), place=place, left_open=left_open)
 
 
 def _count(value: str | None, column: str, place: str) -> int:
@@ -141,6 +146,17 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, dict[str, str]]]:
         raise InputError(f"{name}, line {reader.line_num}: not CSV ({error}).") from None
     if empty:
         raise InputError(f"{name}: no points below the header; add a line a point.")
+
+
+def spelt_out(fit: TaskFit, point: Point) -> list[Point]:
+    """A point that leaves models open: with the paper's where those are fitted, else with each that is."""
+    asked = point.design.route
+    fitted = [s.route for s in fit.surfaces if s.route.strategy == asked.strategy and not s.route.is_simulated]
+    kept = [name for name in ("teacher", "student", "labeler") if name not in point.left_open and getattr(asked, name)]
+    routes = [r for r in fitted if all(getattr(r, name) == getattr(asked, name) for name in kept)]
+    if not point.left_open or not routes or any(r.pair == asked.pair for r in routes):
+        return [point]
+    return [replace(point, design=replace(point.design, route=route), left_open=()) for route in routes]
 
 
 def find_surface(fit: TaskFit, point: Point) -> Surface:

@@ -180,7 +180,9 @@ def simulate(
     store: str | Path | None = None,
     compute: str = "published",
 ) -> Answer:
-    """The score of one new run at one point, whether it was run or not; models that are not named are the paper's.
+    """The score of one new run at one point, whether it was run or not.
+
+    Models that are not named are the paper's, or each that is fitted where those are not; the title tells of the best.
 
     raises : as `optimize`
     """
@@ -195,7 +197,7 @@ def simulate(
     point = make_point({**names, "labeler": labeler, **values}, "simulate")
     answers = answer_points(_evidence(store, task), [point], Pricing(_card(rates), _compute(compute)))
     data = points_json(answers)
-    (row,) = data
+    row = max(data, key=lambda each: -1.0 if each["score"] is None else each["score"])
     title = (
         f"{task} {strategy}: no answer"
         if row["score"] is None

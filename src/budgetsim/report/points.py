@@ -13,9 +13,11 @@ from budgetsim.report.wording import note_words
 
 def points_table(answers: Sequence[PointAnswer]) -> Table:
     """Answers to points, in order."""
+    routes = {a.point.design.route for a in answers}
+    several = len(routes) > len({r.strategy for r in routes})
     rows = tuple(
         (
-            f"{a.point.design.task} {a.point.design.route.strategy}",
+            f"{a.point.design.task} {a.point.design.route.short if several else a.point.design.route.strategy}",
             count(a.point.design.n_labels),
             count(a.point.design.n_llm_labels),
             count(a.point.design.n_unlabeled),
