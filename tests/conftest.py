@@ -1,4 +1,4 @@
-"""Fixtures: a store of its own, and a command line whose commands are put together once."""
+"""Fixtures: the store that ships, and a command line whose commands are put together once."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import typer.main
 import typer.testing
 
 from budgetsim.store.location import StorePaths
-from budgetsim.store.merge import seed
+from made import ROOT
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> StorePaths:
-    """The published evidence in a store of its own."""
-    paths = StorePaths(tmp_path_factory.mktemp("store") / "budgetsim.duckdb")
-    seed(paths)
-    return paths
+def store() -> StorePaths:
+    """The store that ships, to be read alone."""
+    return StorePaths(ROOT / "results" / "budgetsim.duckdb")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,7 +27,6 @@ from budgetsim_cli.question import Compute
 MOST_TOLD = 20  # lines about what was left out
 
 if TYPE_CHECKING:
-    from budgetsim.answers.prices import PricedPoint
     from budgetsim.store.location import StorePaths
     from budgetsim.store.merge import MergeReport
     from budgetsim.store.query import QueryResult
@@ -203,8 +202,7 @@ def price(
     from budgetsim_cli.inquiry import check_compute
 
     card = read_rates(rates)
-    points = price_store(find_store(store, create), Pricing(card, check_compute(compute)))
-    points = _of_tasks(points, task)
+    points = price_store(find_store(store, create), Pricing(card, check_compute(compute)), task)
     if not (as_csv or as_json):
         print_page([priced_table(points, card)])
         return
@@ -215,18 +213,6 @@ def price(
         writer.writerows([table.columns, *([_cell(value) for value in row] for row in table.rows)])
     else:
         _print(table, as_json)
-
-
-def _of_tasks(points: list[PricedPoint], names: list[str] | None) -> list[PricedPoint]:
-    """The results of some tasks; of all where none is named."""
-    from budgetsim.doors.amounts import did_you_mean
-    from budgetsim.errors import NoEvidenceError
-
-    known = {point.measurement.task for point in points}
-    for name in names or ():
-        if name not in known:
-            raise NoEvidenceError(f"The store has no result on task {name!r}.{did_you_mean(name, known)}")
-    return [point for point in points if not names or point.measurement.task in names]
 
 
 @app.command()

@@ -100,9 +100,9 @@ def test_a_task_is_forecast_until_a_route_has_five_sizes(paths: StorePaths, new_
     assert two[0] == pytest.approx(0.9, abs=0.03)
 
 
-def test_a_task_nobody_knows_is_still_refused(paths: StorePaths):
+def test_a_task_nobody_knows_is_still_refused(store: StorePaths):
     with pytest.raises(NoEvidenceError, match="no evidence on task 'nowhere'"):
-        load_evidence(paths, None, tasks=["nowhere"]).set_of("nowhere")
+        load_evidence(store, None, tasks=["nowhere"]).set_of("nowhere")
 
 
 def test_what_a_forecast_says_of_itself_survives_the_file():

@@ -12,7 +12,9 @@ import jsonschema
 import pytest
 
 from budgetsim.store.database import migrations
+from budgetsim.store.location import StorePaths
 from made import ROOT, run_cli
+from made_runs import furnish
 
 SCHEMAS = ROOT / "docs" / "reference" / "schemas"
 
@@ -210,6 +212,7 @@ def test_a_store_that_somebody_holds_can_be_read(tmp_path):
 
 def test_interrupting_ends_with_130(tmp_path):
     store = tmp_path / "s.duckdb"
+    furnish(StorePaths(store))
     environment = {**os.environ, "BUDGETSIM_STORE": str(store)}
     command = [str(Path(sys.executable).with_name("budgetsim")), "fit", "--force"]
     process = subprocess.Popen(

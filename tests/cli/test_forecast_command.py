@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from made import run_cli
+from made_runs import ship_some
 
 LIKE = "single:classes=5,metric=accuracy,floor=20"
 ROOT = Path(__file__).parents[2]
@@ -16,8 +17,9 @@ CARD = ROOT / "rates.yaml"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A store of its own, made of what ships, and a card with a price of any label."""
+    """A store of its own, made of some of what ships, and a card with a price of any label."""
     folder = tmp_path_factory.mktemp("forecast")
+    ship_some(folder)
     text = CARD.read_text(encoding="utf-8")
     default = '  default: {usd_per_label: 0.2, source: "a test", as_of: 2026-01-01}\n  wlp:\n'
     (folder / "rates.yaml").write_text(text.replace("  wlp:\n", default, 1), encoding="utf-8")

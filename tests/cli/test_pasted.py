@@ -10,6 +10,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from made import ROOT, run_cli
+from made_runs import ship_some
 
 pytest.importorskip("sklearn")
 
@@ -20,6 +21,7 @@ SUGGESTED = re.compile(r"(?:^(?:Next|Then): |`)budgetsim ([^`\n]+)", re.MULTILIN
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a task's files, two words of which tell the label."""
     folder = tmp_path_factory.mktemp("a home")  # a blank in its name, which a shell would split at
+    ship_some(folder)
     rows = [(f"{'good' if i % 2 else 'bad'} thing number {i}", "yes" if i % 2 else "no") for i in range(160)]
     for name, part in (("train", rows[:100]), ("test", rows[100:])):
         (folder / f"{name}.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in part))

@@ -2,15 +2,17 @@
 
 import doctest
 import importlib
+import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import budgetsim
 from budgetsim.store.location import example_cards
-from made import ROOT
+from made import ROOT, run_cli
 
 sys.path.insert(0, str(ROOT / "tools" / "docs"))
 refresh = importlib.import_module("refresh")
@@ -24,7 +26,15 @@ BLOCKS = [
 
 @pytest.mark.parametrize(("page", "command", "output"), BLOCKS, ids=[f"{b[0]}-{b[1][:60]}" for b in BLOCKS])
 def test_a_page_shows_what_its_commands_print(page, command, output):
-    assert output == refresh.run(command), "run `make docs`"
+    assert output == printed(command), "run `make docs`"
+
+
+@cache
+def printed(command):
+    """As `refresh.run`, without the second that a start takes."""
+    program, *words = shlex.split(command)
+    assert program == "budgetsim"
+    return refresh.shown(command, run_cli(*words))
 
 
 def test_a_command_that_fails_shows_its_message_and_exit_code():

@@ -249,8 +249,9 @@ def test_nothing_fits_that_would_end_after_the_time_left(
 
 def test_the_command_says_so_and_starts_nothing(tmp_path: Path) -> None:
     store = str(tmp_path / "toy" / "budgetsim.duckdb")
-    for words in (["--max-hours", "0.001"], ["--max-cost", "0.00001"]):
-        done = run_cli("measure", "--grid", "demo", *words, "--store", store, "--json")
+    run = ("--strategy", "annotate", "--task", "toy_requests", "--student", "tfidf-lr", "--n-labels", "60")
+    for words in (["--max-hours", "0.0000001"], ["--max-cost", "0.00000001"]):
+        done = run_cli("measure", *run, *words, "--store", store, "--json")
         assert done.returncode == 3
         outcome = json.loads(done.stdout)["outcome"]
         assert (outcome["done"], outcome["worker_seconds"], outcome["capped"]) == (0, 0.0, True)

@@ -18,7 +18,7 @@ from budgetsim.store.location import StorePaths
 from budgetsim.store.measurements import load_measurements
 from budgetsim.store.query import load_catalogue
 from made import run_cli
-from made_runs import furnish
+from made_runs import furnish, ship_some
 
 pytest.importorskip("sklearn")
 
@@ -94,6 +94,7 @@ def test_the_command_prints_curves_a_forecast_and_what_to_do_next(tmp_path):
         lines = ["text,label", *(f'"{r.source}",{r.target}' for r in part)]
         (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     store = tmp_path / "store" / "budgetsim.duckdb"
+    ship_some(store.parent)
     added = run_cli("tasks", "add", "mine", "--train", "train.csv", "--test", "test.csv", store=store, cwd=tmp_path)
     assert added.returncode == 0, added.stderr
     before = _width(_simulated(store, tmp_path))

@@ -67,10 +67,10 @@ def wait_for_workers(process: subprocess.Popen[str], *, a_run: bool) -> list[int
     ("number", "to_group", "a_run", "exit_code"),
     [
         (signal.SIGTERM, False, True, 143),
-        (signal.SIGTERM, True, False, 143),
+        pytest.param(signal.SIGTERM, True, False, 143, marks=pytest.mark.slow),
         (signal.SIGHUP, False, False, 129),
         (signal.SIGINT, True, False, 130),
-        (signal.SIGINT, False, False, 130),
+        pytest.param(signal.SIGINT, False, False, 130, marks=pytest.mark.slow),
         (signal.SIGKILL, False, False, -9),
     ],
 )

@@ -1,16 +1,10 @@
-"""A store for the page's tests, made once; and whether node and Chromium are here."""
+"""Whether node is here."""
 
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("page")
 
 
 @pytest.fixture(scope="session")

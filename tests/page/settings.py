@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from budgetsim.design.surface import Surface
 from budgetsim.page.packing import UNIT, Packed
 from budgetsim.page.payload import Payload, Source, collect
 from budgetsim.report.advice import advice_lines, headline
-from budgetsim.store.location import locate
+from budgetsim.store.location import StorePaths
 from budgetsim_cli.console import read_rates
 from made import ROOT
 
@@ -38,18 +37,19 @@ PAPER_TASKS = ("fever", "multipit_gen", "multipit_id", "nq", "stance", "wlp")
 
 
 @cache
-def evidence(folder: Path, name: str | None = None) -> Evidence:
-    """The evidence that ships, in a store of its own."""
-    return load_evidence(locate(folder / "budgetsim.duckdb"), name)
+def evidence(name: str | None = None) -> Evidence:
+    """The evidence that ships."""
+    return load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), name)
 
 
+@cache
 def card() -> RateCard:
     return read_rates(ROOT / "rates.yaml")
 
 
-def payload(folder: Path, *tasks: str, pricing: Pricing | None = None, budget_usd: float = 2000.0) -> Payload:
+def payload(*tasks: str, pricing: Pricing | None = None, budget_usd: float = 2000.0) -> Payload:
     """What a page of some tasks rests on."""
-    found, priced = evidence(folder), pricing or Pricing(card())
+    found, priced = evidence(), pricing or Pricing(card())
     sources = [Source(evidence=found, choices=choices(found, task, priced)) for task in tasks]
     return collect(sources, priced, budget_usd, TODAY)
 
@@ -146,9 +146,9 @@ def pricing_of(settings: dict[str, Any]) -> Pricing:
     return Pricing(repriced(settings), "published", terms)
 
 
-def answer(folder: Path, settings: dict[str, Any]) -> tuple[Choices, TaskAnswer]:
+def answer(settings: dict[str, Any]) -> tuple[Choices, TaskAnswer]:
     """What `optimize` answers under some settings."""
-    open_to = choices(evidence(folder), settings["task"], pricing_of(settings), EVERYTHING)
+    open_to = choices(evidence(), settings["task"], pricing_of(settings), EVERYTHING)
     return open_to, optimize_as_asked(open_to, settings)
 
 
@@ -199,9 +199,9 @@ def numbers(result: TaskAnswer) -> dict[str, Any]:
     }
 
 
-def words_of(folder: Path, settings: dict[str, Any], open_to: Choices, result: TaskAnswer) -> list[str]:
+def words_of(settings: dict[str, Any], open_to: Choices, result: TaskAnswer) -> list[str]:
     """What `optimize` says before its table: the advice, what it beats, rests on, was chosen for and changes with."""
-    measured = rivals(evidence(folder), settings["task"], pricing_of(settings))
+    measured = rivals(evidence(), settings["task"], pricing_of(settings))
     rows = [learner_rows(measured, result.budget_usd, within) for within in (HAIR, STOP_WITHIN)]
     advice = advise(result, *rows)
     return [headline(advice, result, open_to.task.metric), *advice_lines(advice, result, open_to, rows[0])]
@@ -253,12 +253,12 @@ def reach(open_to: Choices, settings: dict[str, Any]) -> Goal:
     )
 
 
-def serving_numbers(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+def serving_numbers(settings: dict[str, Any]) -> dict[str, Any]:
     """What `optimize --serve` says: dollars a month of every LLM and measured student."""
     priced = pricing_of(settings)
-    told = serving_of(evidence(folder), get_task(settings["task"]), priced, settings["serve"])
+    told = serving_of(evidence(), get_task(settings["task"]), priced, settings["serve"])
     card_cpu, texts = priced.card.cpu, settings["serve"]
-    students = learner_rows(rivals(evidence(folder), settings["task"], priced), settings["budget"])
+    students = learner_rows(rivals(evidence(), settings["task"], priced), settings["budget"])
     assert card_cpu is not None
     hour = float(card_cpu.usd_per_device_hour)
     return {

@@ -162,9 +162,9 @@ _RUN = """(() => {{ const began = performance.now(); const task = budgetsim.task
     return {{ ...({told})(a), goal, ms: performance.now() - again, fresh }}; }})()"""
 
 
-def _opened(browser: Browser, folder: Path, file: Path) -> Payload:
+def _opened(browser: Browser, file: Path) -> Payload:
     """A page of six tasks, no larger than it may be."""
-    made = payload(folder, *PAPER_TASKS)
+    made = payload(*PAPER_TASKS)
     file.write_text(page_html(made), encoding="utf-8")
     assert file.stat().st_size <= 1_500_000
     drawn(browser, file.as_uri())
@@ -184,28 +184,28 @@ def _times(name: str, times: list[float]) -> dict[str, float]:
     return {f"{name}_median": statistics.median(times), f"{name}_95": sorted(times)[int(0.95 * len(times))]}
 
 
-def _agree(browser: Browser, folder: Path, file: Path, n: int, seed: int) -> dict[str, float]:
+def _agree(browser: Browser, file: Path, n: int, seed: int) -> dict[str, float]:
     """Compare so many random settings on a page of six tasks; the largest differences and the time an answer takes."""
-    _opened(browser, folder, file)
+    _opened(browser, file)
     worst: dict[str, float] = {}
     times = []
     for settings in random_settings(n, seed):
         told = _told(browser, settings)
         times.append(told["ms"])
-        compare(told, numbers(answer(folder, settings)[1]), worst)
+        compare(told, numbers(answer(settings)[1]), worst)
     return {**worst, **_times("ms", times)}
 
 
-def _agree_on_aims(browser: Browser, folder: Path, file: Path, n: int, seed: int) -> dict[str, float]:
+def _agree_on_aims(browser: Browser, file: Path, n: int, seed: int) -> dict[str, float]:
     """The same of plans for bad luck and of targets: on the page's draws to the plan, on those of the fit to the figure."""
-    made = _opened(browser, folder, file)
+    made = _opened(browser, file)
     worst: dict[str, float] = {}
     times, fresh = [], []
     for settings in random_aims(n, seed):
         told = _told(browser, settings)
         times.append(told["ms"])
         fresh.append(told["fresh"])
-        open_to = answer(folder, settings)[0]
+        open_to = answer(settings)[0]
         packed = as_packed(open_to, made.packed)
         compare(told, numbers(optimize_as_asked(packed, settings)), worst)
         compare_goal(told["goal"], goal_numbers(reach(packed, settings)))
@@ -213,15 +213,13 @@ def _agree_on_aims(browser: Browser, folder: Path, file: Path, n: int, seed: int
     return {**worst, **_times("ms", times), **_times("ms_new_tables", fresh)}
 
 
-def test_the_page_says_what_the_command_line_says(browser: Browser, folder: Path, tmp_path: Path) -> None:
-    assert _agree(browser, folder, tmp_path / "page.html", 6, seed=2)["score"] < 1e-6
+def test_the_page_says_what_the_command_line_says(browser: Browser, tmp_path: Path) -> None:
+    assert _agree(browser, tmp_path / "page.html", 6, seed=2)["score"] < 1e-6
 
 
 @pytest.mark.slow
-def test_the_page_says_what_the_command_line_says_under_200_settings(
-    browser: Browser, folder: Path, tmp_path: Path
-) -> None:
-    figures = _agree(browser, folder, tmp_path / "page.html", 200, seed=0)
+def test_the_page_says_what_the_command_line_says_under_200_settings(browser: Browser, tmp_path: Path) -> None:
+    figures = _agree(browser, tmp_path / "page.html", 200, seed=0)
     print(figures)
     assert figures["score"] < 1e-6
     assert figures["ms_median"] < FAST_MS
@@ -229,9 +227,9 @@ def test_the_page_says_what_the_command_line_says_under_200_settings(
 
 @pytest.mark.slow
 def test_bad_luck_and_targets_are_those_of_the_command_line_under_100_settings(
-    browser: Browser, folder: Path, tmp_path: Path
+    browser: Browser, tmp_path: Path
 ) -> None:
-    figures = _agree_on_aims(browser, folder, tmp_path / "page.html", 100, seed=6)
+    figures = _agree_on_aims(browser, tmp_path / "page.html", 100, seed=6)
     print(figures)
     assert figures["quantile"] <= 0.05
     assert figures["target usd"] <= 0.05

@@ -13,36 +13,36 @@ from made import run_cli
 from page.settings import card, evidence, payload
 
 
-def test_every_row_of_the_evidence_is_a_point_on_a_curve(folder: Path) -> None:
-    task = payload(folder, "stance").data["tasks"][0]
-    assert sum(len(s["rows"]) for s in task["surfaces"]) == len(evidence(folder).rows("stance"))
+def test_every_row_of_the_evidence_is_a_point_on_a_curve() -> None:
+    task = payload("stance").data["tasks"][0]
+    assert sum(len(s["rows"]) for s in task["surfaces"]) == len(evidence().rows("stance"))
     for surface in task["surfaces"]:
         assert all(len(row) == len(surface["inputs"]) + 2 for row in surface["rows"])
 
 
-def test_prices_are_told_with_source_and_date(folder: Path) -> None:
-    prices = {p["what"]: p for p in payload(folder, "stance").data["card"]["prices"]}
+def test_prices_are_told_with_source_and_date() -> None:
+    prices = {p["what"]: p for p in payload("stance").data["card"]["prices"]}
     assert prices["a label of stance"]["usd"] == pytest.approx(0.364)
     assert prices["an hour of A100"]["usd"] == pytest.approx(1.875)
     assert all(p["source"] and p["as_of"] for p in prices.values())
 
 
-def test_sliders_start_from_the_terms_and_costs_hold_none_of_them(folder: Path) -> None:
+def test_sliders_start_from_the_terms_and_costs_hold_none_of_them() -> None:
     terms = NO_TERMS._replace(owned_labels=70.0, pool=500, labels_per_day=20.0, deadline_days=9.0, gpus=2)
-    told = payload(folder, "stance", pricing=Pricing(card(), terms=terms))
+    told = payload("stance", pricing=Pricing(card(), terms=terms))
     wanted = {"budget": 2000.0, "owned": 70.0, "maxLabels": None, "pool": 500, "perDay": 20.0, "gpus": 2, "days": 9.0}
     wanted |= {"risk": None, "target": None, "chance": 0.9, "serve": None}
     assert told.data["settings"] == wanted
-    plain = payload(folder, "stance")
+    plain = payload("stance")
     assert [s["cost"] for s in told.data["tasks"][0]["surfaces"]] == [
         s["cost"] for s in plain.data["tasks"][0]["surfaces"]
     ]
 
 
-def test_cheap_students_are_all_told_and_those_of_the_miniature_are_marked(folder: Path) -> None:
+def test_cheap_students_are_all_told_and_those_of_the_miniature_are_marked() -> None:
     terms = NO_TERMS._replace(max_labels=1)  # which the page, not the payload, keeps to
-    told = payload(folder, "fever", pricing=Pricing(card(), terms=terms)).data["tasks"][0]["rivals"]
-    assert len(told) == len(rivals(evidence(folder), "fever", Pricing(card())))
+    told = payload("fever", pricing=Pricing(card(), terms=terms)).data["tasks"][0]["rivals"]
+    assert len(told) == len(rivals(evidence(), "fever", Pricing(card())))
     assert {"mini" in r["evidence_set"] for r in told} == {True, False}
     assert all(r["miniature"] is ("-mini-" in r["evidence_set"]) for r in told)
 

@@ -45,8 +45,8 @@ def test_the_bundle_is_one_script_without_imports(node: str, tmp_path: Path) -> 
     assert not subprocess.run([node, "--check", str(file)], capture_output=True, timeout=60).returncode
 
 
-def test_the_page_asks_for_nothing_and_keeps_the_licence(folder: Path) -> None:
-    html = page_html(payload(folder, "stance"))
+def test_the_page_asks_for_nothing_and_keeps_the_licence() -> None:
+    html = page_html(payload("stance"))
     assert not re.search(r'(src|href)="(?!#)', html)
     assert "default-src 'none'" in html
     assert "Copyright (c) 2022 Leon Sorokin" in html
@@ -60,7 +60,7 @@ def test_words_of_others_cannot_leave_the_data() -> None:
     assert json.loads(text) == hostile
 
 
-def test_draws_of_one_task_are_stored_as_the_fit_has_them(folder: Path) -> None:
-    page = payload(folder, "stance")
+def test_draws_of_one_task_are_stored_as_the_fit_has_them() -> None:
+    page = payload("stance")
     assert page.data["step"] == 1
     assert page.data["precision_points"] == pytest.approx(0.005)

@@ -51,12 +51,8 @@ def test_two_hundred_and_three_distinct_results(store):
         assert len(load_compute(connection)) == 36
 
 
-def test_merging_twice_changes_nothing(store):
-    assert merge(store).total == 0
-
-
-def test_the_committed_database_agrees_with_its_text_files():
-    assert check(StorePaths(ROOT / "results" / "budgetsim.duckdb")) == []
+def test_the_committed_database_agrees_with_its_text_files(store):
+    assert check(store) == []
 
 
 @pytest.mark.slow
@@ -318,14 +314,13 @@ def test_package_data_is_the_projects_own():
     assert package_data("rates.yaml").read_bytes() == (ROOT / "rates.yaml").read_bytes()
 
 
-def test_a_copy_of_the_text_files_makes_the_same_store(store, tmp_path):
-    shutil.copytree(store.evidence, tmp_path / "evidence")
-    shutil.copytree(store.runs, tmp_path / "runs")
-    elsewhere = StorePaths(tmp_path / "budgetsim.duckdb")
-    merge(elsewhere)
-    with open_reader(store.database) as a, open_reader(elsewhere.database) as b:
+def test_a_store_made_of_what_ships_is_the_committed_one_and_merging_again_changes_nothing(store, paths):
+    assert seed(paths)
+    with open_reader(store.database) as a, open_reader(paths.database) as b:
         sql = "SELECT * FROM points ORDER BY run_id"
         assert json.dumps(run_sql(a, sql).rows, default=str) == json.dumps(run_sql(b, sql).rows, default=str)
+    assert merge(paths).total == 0
+    assert not seed(paths)
 
 
 def test_what_cannot_be_merged_leaves_nothing_behind(paths, tmp_path):

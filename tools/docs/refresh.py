@@ -29,11 +29,15 @@ def run(command: str) -> str:
     words = shlex.split(command)
     words[0] = str(Path(sys.executable).with_name(words[0]))
     environment = {k: v for k, v in os.environ.items() if k != "BUDGETSIM_STORE"}
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=environment)
+    return shown(command, subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=environment))
+
+
+def shown(command: str, done: subprocess.CompletedProcess[str]) -> str:
+    """What a page shows of a command that ended; RuntimeError where it ended as no page should show."""
     if done.returncode not in (0, *REFUSALS):
         raise RuntimeError(f"`{command}` ended with {done.returncode}: {done.stderr}")
-    shown = f"{done.stdout}{done.stderr}[exit {done.returncode}]" if done.returncode else done.stdout
-    return "\n".join(line.rstrip() for line in shown.strip("\n").splitlines()) + "\n"
+    text = f"{done.stdout}{done.stderr}[exit {done.returncode}]" if done.returncode else done.stdout
+    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines()) + "\n"
 
 
 def pages() -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +12,7 @@ from budgetsim.answers.evidence import Evidence, load_evidence
 from budgetsim.answers.pricing import Pricing, priced_route
 from budgetsim.data.tasks import Task, known_tasks
 from budgetsim.design.points import Measurement
+from budgetsim.doors.amounts import did_you_mean
 from budgetsim.errors import MissingPriceError, NoEvidenceError
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths, find_card, locate
@@ -33,17 +34,22 @@ class PricedPoint:
     reason: str | None
 
 
-def price_store(paths: StorePaths, pricing: Pricing) -> list[PricedPoint]:
-    """Every distinct result of a store with its dollars, by task and evidence set.
+def price_store(paths: StorePaths, pricing: Pricing, asked: Sequence[str] | None = None) -> list[PricedPoint]:
+    """Every distinct result of a store, or those on the tasks asked about, with its dollars, by evidence set and task.
 
-    raises : StoreError, StoreLockedError, NoEvidenceError
+    raises : StoreError, StoreLockedError, NoEvidenceError where the store has no result on a task
     """
     load_evidence(paths, None, tasks=[])  # makes the store where there is none, and knows the tasks of one's own
     with open_reader(paths.database) as connection:
         catalogue = load_catalogue(connection)
-    names = sorted({name for counts in catalogue.values() for name in counts})
+    for task in asked or ():
+        if task not in catalogue:
+            raise NoEvidenceError(f"The store has no result on task {task!r}.{did_you_mean(task, set(catalogue))}")
+    wanted = set(asked or catalogue)
+    names = sorted({name for task in wanted for name in catalogue[task]})
     tasks = {task.name: task for task in known_tasks()}
-    return [point for name in names for point in _price_set(load_evidence(paths, name), name, tasks, pricing)]
+    points = [point for name in names for point in _price_set(load_evidence(paths, name), name, tasks, pricing)]
+    return [point for point in points if point.measurement.task in wanted]
 
 
 def _price_set(evidence: Evidence, name: str, tasks: dict[str, Task], pricing: Pricing) -> Iterator[PricedPoint]:
