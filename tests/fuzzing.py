@@ -37,8 +37,10 @@ from budgetsim.measure.grid import parse_grid
 from budgetsim.measure.spec import from_json, to_json
 from budgetsim.store.merge import read_published_file
 from budgetsim.store.records import read_shards
-from fuzzing_more import MORE
+from fuzzing_models import MODELS
+from fuzzing_servers import SERVERS
 from fuzzing_stores import STORES
+from fuzzing_tasks import tasks
 from fuzzing_tools import hurt_text, hurt_value
 
 ROOT = Path(__file__).parents[1]
@@ -177,7 +179,7 @@ def curves(rng: random.Random, folder: Path) -> None:
 
 
 DOORS: dict[str, Callable[[random.Random, Path], None]] = {
-    "cards": cards, "points": points, "grids": grids, "specs": specs, "imports": imports, "shards": shards, "curves": curves, **MORE, **STORES,
+    "cards": cards, "points": points, "grids": grids, "specs": specs, "imports": imports, "shards": shards, "curves": curves, "tasks": tasks, **STORES, **SERVERS, **MODELS,
 }  # fmt: skip
 
 

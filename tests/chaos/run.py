@@ -1,10 +1,10 @@
 """Break what changes a store in every way a machine can: `python -m chaos.run` in tests/ (`make chaos`) prints tables.
 
-    python -m chaos.run [--only kill full clock flips crowd] [--kills 1000] [--minutes 600] [--seconds 600] [--seed 0]
+    python -m chaos.run [--only kill full clock flips pair crowd] [--kills 1000] [--minutes 600] [--seconds 600] [--seed 0]
 
 `full`: the disk is full at the n-th write, for every n; `kill`: SIGKILL before and after the n-th write, for every n,
-and at random moments, as many as asked for; `clock`: it is set back; `flips`: a bit of any file; `crowd`: eight
-writers, a reader and a holder at once. `of` is how many trials there are to do, `tried` how many the minutes allowed. Exit code 1 where anything was lost, doubled
+and at random moments, as many as asked for; `clock`: it is set back; `flips`: a bit of any file; `pair`: two
+campaigns of one cache are killed; `crowd`: eight writers, a reader and a holder at once. `of` is how many trials there are to do, `tried` how many the minutes allowed. Exit code 1 where anything was lost, doubled
 or ended in a traceback. Linux alone, with a C compiler. Campaigns with workers are broken by `bench/crash.py`.
 """
 
@@ -24,12 +24,12 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from chaos import crowd, flips
+from chaos import crowd, flips, pair
 from chaos.acts import ACTS, Act, Content, content, copy, verdict
 from chaos.children import End, do, finish, log_beside, moments, start
 from chaos.faults import FULL, FULL_ONCE, KILLED_AFTER, KILLED_BEFORE, Faults, begin_again, compiler
 
-KINDS = ("kill", "full", "clock", "flips", "crowd")
+KINDS = ("kill", "full", "clock", "flips", "pair", "crowd")
 CLOCK_BACK = (2, 3600, 400 * 86400)  # seconds
 COLUMNS = ("of", "tried", "killed", "told", "done", "lost", "doubled", "differs", "traceback", "litter")
 
@@ -185,6 +185,9 @@ def trials(
                 {"crowd": crowd.run(home, words.seconds, say)},
             )
         ]
+    if kind == "pair":
+        table = pair.run(home, words.kills, words.minutes * 60, rng, say)
+        return [("two campaigns on one cache, killed at the n-th write", {"pair": table})]
     if kind == "flips":
         return [("a bit flipped", flips.run(home, words.flips, words.minutes * 60, rng, say))]
     acts = [act for act in ACTS if act.name in words.acts]

@@ -7,21 +7,28 @@ import signal
 import pytest
 
 import fuzzing
-import fuzzing_more
+import fuzzing_models
+import fuzzing_servers
 import fuzzing_stores
+import fuzzing_tasks
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import check, merge, merge_folder
 
 CASES = int(os.environ.get("BUDGETSIM_FUZZ_CASES", "150"))
 
 
-SLOW = ("databases", "stores")
+FEW = ("databases", "stores", "tasks", "weights", "servers", "checkpoints")  # files are written for each, or asked for
+NEEDED = {"weights": "torch", "ggufs": "gguf", "checkpoints": "torch", "servers": "openai"}
+
+
+def doors():
+    """Each with its marks: some take seconds a case, some train."""
+    marks = {"databases": [pytest.mark.slow], "stores": [pytest.mark.slow], "checkpoints": [pytest.mark.train]}
+    return [pytest.param(door, marks=marks.get(door, [])) for door in fuzzing.DOORS]
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
-@pytest.mark.parametrize(
-    "door", [pytest.param(door, marks=pytest.mark.slow) if door in SLOW else door for door in fuzzing.DOORS]
-)
+@pytest.mark.parametrize("door", doors())
 def test_an_attack_is_refused_or_harmless(door, tmp_path):
     cases = (
         max(CASES // 5, 10) if door in ("databases", "stores", "tasks", "weights") else CASES
@@ -32,10 +39,11 @@ def test_an_attack_is_refused_or_harmless(door, tmp_path):
     assert all(words for _, outcome, words in outcomes if outcome == "refused")
 
 
-@pytest.mark.parametrize("door", fuzzing.DOORS)
+@pytest.mark.parametrize("door", doors())
 def test_what_was_not_touched_is_accepted(door, tmp_path, monkeypatch):
+    pytest.importorskip(NEEDED.get(door, "budgetsim"))
     for name in ("hurt_text", "hurt_value", "hurt_bytes"):
-        for module in (fuzzing, fuzzing_more, fuzzing_stores):
+        for module in (fuzzing, fuzzing_models, fuzzing_servers, fuzzing_stores, fuzzing_tasks):
             monkeypatch.setattr(module, name, lambda whole, rng: whole, raising=False)
     assert fuzzing.attack(door, 0, tmp_path) == ("accepted", "")
 

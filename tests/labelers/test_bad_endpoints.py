@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -20,6 +22,10 @@ from budgetsim.data.custom import TaskFiles, add_task
 from budgetsim.data.splits import SplitRule
 from budgetsim.errors import BudgetsimError, InputError
 from budgetsim.labelers import get_labeler
+from budgetsim.labelers.client import Client, Lost
+from budgetsim.labelers.options import Options
+from budgetsim.labelers.prompt import chat_question
+from budgetsim.labelers.server import Server
 from budgetsim.measure.recipe import get_preset
 from budgetsim.measure.resolve import check_spec
 from budgetsim.measure.spec import make_spec
@@ -27,8 +33,9 @@ from budgetsim.measure.stagestore import Device, StageStore
 from budgetsim.measure.workspace import Workspace
 from budgetsim_cli.main import main
 from fake_server import serve
+from fuzzing_servers import Wire
 from made import ROOT
-from made_labelers import brief_of, rows_of
+from made_labelers import TASK, brief_of, rows_of
 from tiny import write_tiny_task
 
 pytest.importorskip("openai")
@@ -155,6 +162,34 @@ def test_a_run_ends_with_the_servers_word(tmp_path: Path) -> None:
     assert "1 of the runs failed" in done.stderr
     assert "The model `gpt` does not exist" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("charset", "status", "body"),
+    [
+        ("utf-16", "200 OK", '{"a": 1}'),  # no mark of the order of its bytes
+        ("no-such", "200 OK", "x"),
+        ("utf-16", "418 teapot", "{"),
+        ("utf-8", "200 OK", "[" * 100_000),
+    ],
+)
+def test_an_answer_that_cannot_be_decoded_is_lost_or_told(charset: str, status: str, body: str) -> None:
+    wire = Wire()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json; charset={charset}\r\nConnection: close"
+    wire.answer = f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    question = chat_question(TASK, Options(model="m"), (), "a text")
+
+    async def ask() -> None:
+        client = Client(Server(url=wire.url))
+        with contextlib.suppress(BudgetsimError):
+            assert await client.models() is None
+        try:
+            await client.ask(question)
+        finally:
+            await client.close()
+
+    with pytest.raises((Lost, BudgetsimError), match=r"answer|teapot"):
+        asyncio.run(ask())
 
 
 def test_a_task_that_is_no_classification_has_no_labels_to_choose(tmp_path: Path) -> None:

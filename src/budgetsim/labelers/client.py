@@ -113,6 +113,8 @@ class Client:
             raise Lost(f"no connection ({type(error.__cause__ or error).__name__})", reached=False) from None
         except openai.OpenAIError as error:
             raise Lost(self.hide(str(error))[:_ANSWERS]) from None
+        except (ValueError, LookupError) as error:  # bytes that are no text of the encoding they claim
+            raise Lost(f"its answer cannot be read ({type(error).__name__})") from None
 
     def _refused(self, status: int, headers: Mapping[str, str], said: str, path: str) -> _NotTaken:
         """What comes of an answer with an error's status.
@@ -166,7 +168,7 @@ class Client:
         inner = body.get("error", body) if isinstance(body, dict) else body
         said = inner.get("message") or inner.get("detail") if isinstance(inner, dict) else inner
         code = f" [{inner['code']}]" if isinstance(inner, dict) and inner.get("code") else ""
-        words = " ".join(str(said if said is not None else error.response.text).split())
+        words = " ".join(str(said if said is not None else _text(error.response)).split())
         return self.hide(words)[:_ANSWERS] + code
 
     def hide(self, words: str) -> str:
@@ -187,7 +189,7 @@ class Client:
             if lost.reached:  # transformers serve fails at its list where it has no hub
                 return None
             raise unreachable(self.server, str(lost)) from None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
 
     # Batches
@@ -235,6 +237,11 @@ class Client:
                 f"at once; what is answered is kept."
             )
         return found
+
+
+def _text(response: Any) -> str:
+    """What an answer says, as far as it can be read."""
+    return bytes(response.content).decode("utf-8", errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
