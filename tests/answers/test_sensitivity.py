@@ -253,6 +253,13 @@ def test_real_errors_lie_three_tenths_of_the_way_from_learnt_to_random_and_never
     assert np.corrcoef(real.draws[free, 2], other.draws[free, 2])[0, 1] > 0.99
 
 
+def test_what_was_known_before_own_runs_is_no_part_of_a_modelled_surface():
+    """Its knots are others: a mix of labels has two axes where people's labels have one."""
+    known = replace(make_surface(np.array([[0.2, 0.5, 0.8, 1.0]]), (N,)), before=np.array([0.2, 0.4, 0.7, 0.9]))
+    made = [llm_surface(known, 0.7, 5, errors, "x") for errors in ("random", "learnable", "real")]
+    assert [s.before for s in (*made, mixed_surface(known, 0.3, "x"))] == [None] * 4
+
+
 def test_the_published_llm_on_wlp_errs_as_a_student_learns(evidence):
     """Its four sizes lie on the rule of learnt errors, and on no rule of random ones."""
     surfaces = {

@@ -45,6 +45,7 @@ def _tiny(kind: str, auto: str = "AutoModel") -> Callable[[Path], Path]:
 
 CASES = {
     "tfidf": Case("tfidf-lr", trains=False, seeded=False),
+    "window": Case("window-lr", kind="tagging", trains=False, seeded=False),
     "frozen": Case("encoder-lr:", _tiny("bert"), trains=False, seeded=False),
     "bert": Case("ft:", _tiny("bert")),
     "bert one layer": Case("ft:", _tiny("bert"), suffix=":layers=1"),

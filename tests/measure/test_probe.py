@@ -12,15 +12,24 @@ from budgetsim.data.rows import Row
 from budgetsim.data.tasks import get_task
 from budgetsim.data.toy import TOY_TASK
 from budgetsim.errors import InputError
-from budgetsim.measure.probe import FOLDS, folds_of, owned_rows, probe_task, save_probe
+from budgetsim.learners.protocol import Desk, Examples, Training, settled
+from budgetsim.learners.registry import parse_learner
+from budgetsim.measure.probe import FOLDS, LEARNERS, fitting, folds_of, owned_rows, probe_task, save_probe
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
 from budgetsim.store.measurements import load_measurements
+from budgetsim.store.probes import load_probed_llms
 from budgetsim.store.query import load_catalogue
 from made import run_cli
 from made_runs import furnish, ship_some
+from tiny_models import made_texts, make_task, true_answers
 
 pytest.importorskip("sklearn")
+HOW = Training(steps=0, batch=0, lr=0.0, l2=0.0)
+
+
+def examples_of(rows):
+    return Examples(sources=[row.source for row in rows], answers=[row.target for row in rows])
 
 
 def test_folds_hold_every_row_back_once_and_keep_groups_on_one_side():
@@ -67,7 +76,7 @@ def test_a_probe_is_stored_in_place_of_an_earlier_one_and_answers_no_task(toy, t
 def test_a_task_without_classes_is_refused():
     with pytest.raises(InputError, match="teaches learners of classes"):
         owned_rows(get_task("nq"), [], 100)
-    with pytest.raises(InputError, match="has 3 labelled rows of 1 classes; a probe takes 20 or more"):
+    with pytest.raises(InputError, match="has 3 labelled rows of 1 answers; a probe takes 20 or more"):
         owned_rows(get_task("stance"), [Row("a tweet", "Discussing", str(k)) for k in range(3)], 100)
 
 
@@ -83,6 +92,28 @@ def test_an_llm_is_tried_on_the_owned_labels_as_a_learner_that_saw_none(tmp_path
     told = found.points[-1]
     assert (told.learner, told.n_labels, len(told.scores)) == ("llm:chat:fake:owned=40", 0, 1)
     assert 0 <= told.mean <= 100
+    paths = StorePaths(tmp_path / "store" / "budgetsim.duckdb")
+    furnish(paths)
+    save_probe(paths, found)
+    with open_reader(paths.database) as connection:
+        (row,) = load_probed_llms(connection, [TOY_TASK])
+        assert load_probed_llms(connection, ["stance"]) == []
+    assert (row.model, row.is_probed, row.score) == ("chat:fake:owned=40", True, pytest.approx(told.mean, abs=1e-3))
+
+
+def test_a_tagging_is_probed_by_the_words_and_their_neighbours():
+    """`good` is B-good wherever it stands: ten sentences tell it, and nearly all tags are right."""
+    task, texts = make_task("tagging"), made_texts(60, 3)
+    pairs = zip(texts, true_answers(task, texts), strict=True)
+    rows = owned_rows(task, [Row(source, target, source) for source, target in pairs], 60)
+    assert fitting(LEARNERS, task) == ["window-lr"]
+    assert fitting(LEARNERS, get_task("stance")) == ["tfidf-lr", "encoder-lr"]
+    assert fitting(["encoder-lr"], task) == ["encoder-lr"]  # named, so that it says why it cannot
+    learner = parse_learner("window-lr")
+    fitted = learner.fit(task, examples_of(rows[:40]), settled(learner, HOW), Desk(Path()))
+    told = fitted.answer([row.source for row in rows[40:]])
+    tags, true = (" ".join(lines).split() for lines in (told, [row.target for row in rows[40:]]))
+    assert np.mean([a == b for a, b in zip(tags, true, strict=True)]) > 0.97
 
 
 def test_the_command_prints_curves_a_forecast_and_what_to_do_next(tmp_path):

@@ -111,6 +111,7 @@ def mixed_surface(annotate: Surface, worth: float, labeler: str) -> Surface:
         knots=(knots, _LLM_KNOTS),
         draws=draws.reshape(len(draws), *labels.shape),
         support=_box(corners),
+        before=None,
     )
 
 

@@ -111,7 +111,7 @@ RUNS_IN_A_ROW: Final[Mapping[str, int]] = {"published:laurer2024": 3}  # sources
 
 LLM: Final = "llm"  # the family of models that answer without being taught
 _FAMILIES: Final = (
-    ("llm:", LLM), ("tfidf", "counts"), ("overlap", "counts"),
+    ("llm:", LLM), ("tfidf", "counts"), ("overlap", "counts"), ("window", "counts"),
     ("embeddings", "frozen"), ("encoder", "frozen"), ("linear-probe", "frozen"),
     ("setfit", "warm"), ("adapet", "warm"), ("perfect", "warm"), ("prompt", "warm"), ("nli", "warm"),
     ("t5-v1_1-small", "t5"), ("t5-v1_1", "t5"), ("pico", "tiny"),

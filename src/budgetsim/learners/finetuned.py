@@ -18,6 +18,7 @@ from budgetsim.learners.weights import (
     model_name,
     resolve,
 )  # fmt: skip
+from budgetsim.learners.words import check_tags
 
 GRAMMAR: Final = "ft:MODEL[:layers=K][:lora[=RANK]]"
 USUAL_RANK: Final = 8
@@ -143,17 +144,3 @@ class Finetuned:
         if self.rank:
             notes.append(f"LoRA of rank {self.rank} on every linear layer; the head is trained whole")
         return notes
-
-
-def check_tags(name: str, task: Task) -> None:
-    """Refuse a tagging whose labels are no BIO tags of words.
-
-    raises : InputError saying what was found
-    """
-    strange = [label for label in task.labels if label != "O" and not label.startswith(("B-", "I-"))]
-    if "O" not in task.labels or strange or len(task.labels) < 2:
-        found = f"it has {strange[0]!r}" if strange else f"it has {', '.join(task.labels) or 'none'}"
-        raise InputError(
-            f"{name} tags words with O, B-... and I-...; {task.name} is written otherwise ({found}). Add it from CoNLL "
-            f"files, or use a T5, which writes tags as text."
-        )

@@ -48,6 +48,7 @@ class Kind:
 
 KINDS: Final = (
     Kind("tfidf-lr", "tfidf-lr", ("classification",), "tfidf", "words and word pairs, logistic regression"),
+    Kind("window-lr", "window-lr", ("tagging",), "window", "a word, its shape and neighbours, logistic regression"),
     Kind("overlap", "overlap", ("classification",), "overlap", "pairs by the words that they share"),
     Kind("encoder-lr", "encoder-lr[:MODEL]", ("classification",), "frozen", "frozen encoder, logistic regression"),
     Kind("minilm-lr", "minilm-lr", ("classification",), "frozen", "encoder-lr:minilm by its older name"),

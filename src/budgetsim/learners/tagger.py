@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from budgetsim.data.tasks import Task
-from budgetsim.errors import InputError
 from budgetsim.learners.heads import Encoded, Head, Row, soft_rows, split_rows
-from budgetsim.learners.protocol import Examples, Probabilities, class_numbers
+from budgetsim.learners.protocol import Examples, Probabilities
+from budgetsim.learners.words import read_tags, split_words, tags_of
 
 CERTAIN: Final = 30.0  # logit of O for words beyond the model's reach
 
@@ -35,26 +35,10 @@ def word_rows(task: Task, examples: Examples, inputs: list[Encoded], places: lis
     taught = [None] * len(examples) if examples.logits is None else split_words(examples.logits, examples.sources)
     rows = []
     for i, soft in enumerate(soft_rows(examples)):
-        classes = class_numbers(examples.answers[i].split(), task.labels)
-        if len(classes) != len(examples.sources[i].split()):
-            raise InputError(
-                f"Example {i + 1} has {len(examples.sources[i].split())} words and {len(classes)} tags; give one tag a "
-                f"word, with blanks between."
-            )
+        classes = tags_of(task, examples, i)
         seen, teacher = len(places[i]), taught[i]
         rows.append(Row(inputs[i], classes[:seen], teacher[:seen] if soft and teacher is not None else None, places[i]))
     return rows
-
-
-def split_words(logits: Probabilities, sources: Sequence[str]) -> list[Probabilities]:
-    """Logits of the words of each source, of those of all, (words of all sources, tags).
-
-    raises : InputError where there are more or fewer than words
-    """
-    sizes = [len(source.split()) for source in sources]
-    if len(logits) != sum(sizes):
-        raise InputError(f"A teacher gave logits of {len(logits)} words; the sources have {sum(sizes)}.")
-    return np.split(logits, np.cumsum(sizes)[:-1])
 
 
 def _pick(logits: torch.Tensor, places: list[list[int]] | None) -> torch.Tensor:
@@ -75,10 +59,6 @@ def _spread(task: Task, sources: Sequence[str], logits: Probabilities, places: l
     return made
 
 
-def _read(task: Task, sources: Sequence[str], logits: Probabilities) -> list[str]:
-    return [" ".join(task.labels[k] for k in words.argmax(1)) for words in split_words(logits, sources)]
-
-
 def _first_pieces(words: Sequence[int | None]) -> list[int]:
     """Token of the first piece of each word, in order.
 
@@ -89,5 +69,5 @@ def _first_pieces(words: Sequence[int | None]) -> list[int]:
 
 
 WORDS: Final = Head(
-    task_type="TOKEN_CLS", encode=encode_words, rows=word_rows, pick=_pick, spread=_spread, read=_read
+    task_type="TOKEN_CLS", encode=encode_words, rows=word_rows, pick=_pick, spread=_spread, read=read_tags
 )  # fmt: skip

@@ -26,7 +26,7 @@ from budgetsim.learners.registry import parse_learner
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import put_published
 
-LEARNERS: Final = ("tfidf-lr", "encoder-lr")
+LEARNERS: Final = ("tfidf-lr", "encoder-lr", "window-lr")  # of which each task has those that can do it
 SIZES: Final = (10, 30, 100, 300, 1000, 3000)
 FOLDS: Final = 5
 LEAST_ROWS: Final = 20  # labels, and two classes among them
@@ -73,12 +73,14 @@ def probe_task(
     most_rows : rows that are used, drawn with seed 0
     cache : folder of frozen features, which are made once for a text
     llm : a labeler tried on the same rows without a student; desk : where it asks
-    raises : InputError where the task is no classification or has too few labels; EndpointError
+    raises : InputError where no cheap learner does such a task, or it has too few labels; EndpointError
     """
     began = time.monotonic()
     data = load_task(name)
     rows = owned_rows(data.task, data.train or data.test, most_rows)  # of some tasks one file is split
-    able = [learner for learner in map(parse_learner, learners) if _is_able(learner, data.task, say)]
+    able = [
+        learner for learner in map(parse_learner, fitting(learners, data.task)) if _is_able(learner, data.task, say)
+    ]
     points = [p for learner in able for p in _curve(data.task, learner, rows, cache)]
     if llm is not None:
         points += _llm(data.task, llm, rows, desk or LabelerDesk())
@@ -97,7 +99,8 @@ def save_probe(paths: StorePaths, probe: Probe) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["record_id", "set", "task", "strategy", "student", "n_labels", "seed", "metric", "score",
                      "scale", "provenance"])  # fmt: skip
-    metric, place = probe.task.metric, f"{len(LEARNERS)} cheap learners on {probe.n_rows} labels"
+    n_learners = len({point.learner for point in probe.points})
+    metric, place = probe.task.metric, f"{n_learners} cheap learners on {probe.n_rows} labels"
     points = [(point, k, value) for point in probe.points for k, value in enumerate(point.scores)]
     for number, (p, k, value) in enumerate(points, 1):
         writer.writerow([f"{name}-{number:04}", metric.replace("_", "-"), probe.task.name, "annotate", p.learner,
@@ -108,18 +111,25 @@ def save_probe(paths: StorePaths, probe: Probe) -> None:
 def owned_rows(task: Task, train: Sequence[Row], most: int) -> list[Row]:
     """The labelled rows that a probe uses.
 
-    raises : InputError where the task is no classification, or has too few of them
+    raises : InputError where answers are texts, or there are too few rows
     """
-    if task.kind != "classification":
-        raise InputError(f"A probe teaches learners of classes; {task.name} is a {task.kind} task. Ask without one.")
+    if task.kind not in ("classification", "tagging"):
+        raise InputError(
+            f"A probe teaches learners of classes and of tags; {task.name} is a {task.kind} task. Ask without one."
+        )
     order = np.random.default_rng(0).permutation(len(train))[:most]
     rows = [train[i] for i in sorted(order)]
     if len(rows) < LEAST_ROWS or len({row.target for row in rows}) < 2:
         raise InputError(
-            f"{task.name} has {len(rows)} labelled rows of {len({row.target for row in rows})} classes; a probe takes "
-            f"{LEAST_ROWS} or more, of two or more classes."
+            f"{task.name} has {len(rows)} labelled rows of {len({row.target for row in rows})} answers; a probe takes "
+            f"{LEAST_ROWS} or more, of two or more answers."
         )
     return rows
+
+
+def fitting(learners: Sequence[str], task: Task) -> list[str]:
+    """Those that do a kind of task, of the usual ones; those that somebody named are all told of."""
+    return [name for name in learners if learners != LEARNERS or task.kind in parse_learner(name).kinds]
 
 
 def _is_able(learner: Learner, task: Task, say: Say) -> bool:
