@@ -13,6 +13,8 @@ import importlib
 import json
 import os
 import sys
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 # what most commands import once they run; none of it starts a thread
@@ -62,10 +64,25 @@ def _become(asked: dict[str, Any]) -> int:
         sys.stderr.flush()
 
 
+def _read_once() -> None:
+    """What every command would read anew: the types of all commands, and the card of the project."""
+    import typer.main
+
+    from budgetsim.costs import rates
+    from budgetsim_cli.main import app
+
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(app)
+    rates._load = cache(rates._load)
+    card = Path(__file__).parents[1] / "rates.yaml"
+    rates.parse_rates(card.read_text(encoding="utf-8"), card.name)
+
+
 def serve() -> None:
     """Answer until the input ends."""
     for name in MODULES:
         importlib.import_module(name)
+    _read_once()
     gc.freeze()
     for line in sys.stdin:
         print(run(json.loads(line)), flush=True)

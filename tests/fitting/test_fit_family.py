@@ -41,7 +41,7 @@ COUNTS = np.array([0.0, 1.0, 30.0, 1e3, 3e4, 1e6, 1e9])
 @pytest.fixture(scope="module", autouse=True)
 def _fewer_particles():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("budgetsim.fitting.groups.N_PARTICLES", 1000)
+        patch.setattr("budgetsim.fitting.groups.N_PARTICLES", 600)
         yield
 
 

@@ -306,7 +306,7 @@ def test_rows_of_the_task_among_the_others_are_refused():
 
 
 def test_others_with_no_usable_row_tell_nothing():
-    own = _task("stance", 0.1)
+    own = _task("stance", 0.1, sizes=(100, 300))
     nothing = [replace(m, task="fever", n_labels=None) for m in own]
     alone, beside = fit_task(own, n_draws=20), fit_task(own, others=nothing, n_draws=20)
     for one, two in zip(alone.surfaces, beside.surfaces, strict=True):

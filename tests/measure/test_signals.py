@@ -19,11 +19,11 @@ COMMAND = (
 )  # fmt: skip
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def start(folder: Path, workers: int) -> subprocess.Popen[str]:
     """A campaign that minds signals, also where whatever runs the tests ignores some (nohup does)."""
     environment = {**os.environ, "BUDGETSIM_CACHE_DIR": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [str(Path(sys.executable).with_name("budgetsim")), *COMMAND, "--workers", "2", "--store", str(folder / "s.duckdb")],
+        [str(Path(sys.executable).with_name("budgetsim")), *COMMAND, "--workers", str(workers), "--store", str(folder / "s.duckdb")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True,
         preexec_fn=mind_signals,
     )  # fmt: skip
@@ -48,7 +48,7 @@ def lives(pid: int) -> bool:
 
 
 def wait_for_workers(process: subprocess.Popen[str], *, a_run: bool) -> list[int]:
-    """Process ids of the workers, when both are there and, if asked for, a run is done."""
+    """Process ids of the workers: of both when they are there, of the one when it has done a run."""
     deadline = time.monotonic() + 120
     assert process.stderr is not None
     for line in process.stderr if a_run else ():
@@ -77,7 +77,7 @@ def wait_for_workers(process: subprocess.Popen[str], *, a_run: bool) -> list[int
 def test_workers_end_with_the_conductor_at_once(
     number: signal.Signals, to_group: bool, a_run: bool, exit_code: int, tmp_path: Path
 ) -> None:
-    process = start(tmp_path)
+    process = start(tmp_path, 1 if a_run else 2)
     try:
         workers = wait_for_workers(process, a_run=a_run)
         sent = time.monotonic()

@@ -38,7 +38,7 @@ from page.settings import (
 
 def test_plans_scores_and_intervals_are_those_of_optimize_under_random_settings(node: str) -> None:
     """Seed 1, another than the 200 of the test in Chromium."""
-    asked = random_settings(12, seed=1)
+    asked = random_settings(6, seed=1)
     told = in_node(node, payload(*dict.fromkeys(s["task"] for s in asked)), [for_page(s) for s in asked])
     worst: dict[str, float] = {}
     for settings, page in zip(asked, told, strict=True):
@@ -48,7 +48,7 @@ def test_plans_scores_and_intervals_are_those_of_optimize_under_random_settings(
 
 def test_bad_luck_targets_and_serving_are_worked_out_as_by_optimize(node: str) -> None:
     """On the page's own draws, which are rounded, by the very same rules: the same plans, whatever is asked for."""
-    asked = random_aims(12, seed=4)
+    asked = random_aims(6, seed=4)
     page = payload(*dict.fromkeys(s["task"] for s in asked))
     worst: dict[str, float] = {}
     for settings, told in zip(asked, in_node(node, page, [for_page(s) for s in asked]), strict=True):
@@ -64,8 +64,8 @@ def test_bad_luck_targets_and_serving_are_worked_out_as_by_optimize(node: str) -
 
 @pytest.mark.parametrize("task", PAPER_TASKS)
 def test_a_page_of_one_task_begins_with_the_very_words_of_optimize(node: str, task: str) -> None:
-    asked = random_settings(5, seed=3, tasks=(task,))
-    asked += random_aims(2, seed=3, tasks=(task,))
+    asked = random_settings(3, seed=3, tasks=(task,))
+    asked += random_aims(1, seed=3, tasks=(task,))
     told = in_node(node, payload(task), [for_page(s) for s in asked])
     for settings, page in zip(asked, told, strict=True):
         first, *others = words_of(settings, *answer(settings))

@@ -13,17 +13,22 @@ from budgetsim.store.records import read_shards, write_shard
 from made import ROOT, run_cli
 from made_runs import STAGES, made_run
 
-N = 40  # files
+N = 30  # files
 
 
-@pytest.fixture
-def paths(tmp_path):
-    paths = StorePaths(tmp_path / "budgetsim.duckdb")
-    paths.runs.mkdir()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    paths = StorePaths(tmp_path_factory.mktemp("made") / "own" / "budgetsim.duckdb")
+    paths.runs.mkdir(parents=True)
     for file in sorted((ROOT / "results" / "runs").glob("*.jsonl"))[:N]:
         shutil.copy(file, paths.runs)
     merge(paths)
-    return paths
+    return paths.folder
+
+
+@pytest.fixture
+def paths(made, tmp_path):
+    return StorePaths(shutil.copytree(made, tmp_path / "own") / "budgetsim.duckdb")
 
 
 def contents(paths):

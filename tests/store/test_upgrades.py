@@ -24,13 +24,18 @@ NEWEST = migrations()[-1][0]
 OLDER = range(1, NEWEST)
 
 
-@pytest.fixture
-def paths(tmp_path: Path) -> StorePaths:
-    paths = StorePaths(tmp_path / "own" / "budgetsim.duckdb")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    paths = StorePaths(tmp_path_factory.mktemp("made") / "own" / "budgetsim.duckdb")
     for seed in range(2):
         write_shard(paths.runs, made_run(seed), STAGES)
     merge(paths)
-    return paths
+    return paths.folder
+
+
+@pytest.fixture
+def paths(made: Path, tmp_path: Path) -> StorePaths:
+    return StorePaths(shutil.copytree(made, tmp_path / "own") / "budgetsim.duckdb")
 
 
 def set_back(paths: StorePaths, schema: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +67,7 @@ def test_an_older_store_is_upgraded_where_it_is_read_and_once(paths, schema, mon
     assert check(paths) == []
 
 
-@pytest.mark.parametrize("schema", OLDER)
+@pytest.mark.parametrize("schema", [OLDER[0], OLDER[-1]])
 def test_an_older_store_is_upgraded_where_it_is_written(paths, schema, monkeypatch):
     set_back(paths, schema, monkeypatch)
     write_shard(paths.runs, made_run(7), STAGES)
