@@ -28,7 +28,8 @@ _RANGES: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(("stage_id", "kind", "task"), _NAMED), **_COUNTS, "examples?": _COUNT, "score?": _PERCENT,
         "seconds?": _AMOUNT, "gpu_hours?": _AMOUNT, "n_devices?": "{} BETWEEN 1 AND 100000",
     },
-    "published_cells": {"implied_n_unlabeled?": "abs({}) <= 1e30"},  # of dollars with an error; one is below 0
+    # dollars may not pay for the teacher: then what they leave for texts is below zero
+    "published_cells": {"implied_n_unlabeled?": "abs({}) <= 1e30"},
     "published_compute": {"n_labels": _COUNT, "gpu_hours": _AMOUNT, "gpu_hours_se?": _AMOUNT},
 }  # fmt: skip
 
