@@ -23,7 +23,7 @@ from budgetsim.design.surface import Surface, regrid
 
 Choose = Literal["mean", "quantile", "regret"]
 TAIL: Final = 0.1  # of worlds whose regret counts under `regret`
-_FINE: Final = {1: 24, 2: 8}  # knots laid between two of the surface's, by the number of its inputs
+_FINE: Final = {1: 16, 2: 4}  # knots laid between two of the surface's, by the number of its inputs
 _PRIMARY: Final = 2  # candidates of the primary input between two of those
 
 

@@ -115,22 +115,24 @@ function sideTables(surface, fine, axis, bounds, kinks) {
   const knots = within(around(surface.knots[1 - axis]), bounds[1 - axis]);
   const values = new Float64Array(fixed.length * knots.length);
   const spots = [0, 1].map((i) => (i === axis ? fixed : knots).map((n) => bracket(surface.scales[i], n)));
-  const width = surface.shape[1];
-  const cell = (i, j) => surface.means[Math.min(i, surface.shape[0] - 1) * width + Math.min(j, width - 1)];
-  fixed.forEach((_, p) =>
-    knots.forEach((_, s) => {
+  const { means, shape } = surface;
+  for (let p = 0; p < fixed.length; p++) {
+    for (let s = 0; s < knots.length; s++) {
       const [i, u] = spots[0][axis === 0 ? p : s];
       const [j, v] = spots[1][axis === 0 ? s : p];
-      const low = cell(i, j) * (1 - v) + cell(i, j + 1) * v;
-      const high = cell(i + 1, j) * (1 - v) + cell(i + 1, j + 1) * v;
+      const [above, below] = [i * shape[1], Math.min(i + 1, shape[0] - 1) * shape[1]];
+      const right = Math.min(j + 1, shape[1] - 1);
+      const low = means[above + j] * (1 - v) + means[above + right] * v;
+      const high = means[below + j] * (1 - v) + means[below + right] * v;
       values[p * knots.length + s] = low * (1 - u) + high * u;
-    }),
-  );
+    }
+  }
   const scale = Float64Array.from(knots, axisScale);
-  const rises = values.map((v, i) => {
+  const rises = new Float64Array(values.length);
+  for (let i = 0; i < rises.length; i++) {
     const s = i % knots.length;
-    return s + 1 < knots.length ? (values[i + 1] - v) / (scale[s + 1] - scale[s]) : 0;
-  });
+    if (s + 1 < knots.length) rises[i] = (values[i + 1] - values[i]) / (scale[s + 1] - scale[s]);
+  }
   return { fixed, knots, scale, values, rises, ...running(values, knots.length) };
 }
 

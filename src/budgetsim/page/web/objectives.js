@@ -4,13 +4,13 @@
 import { candidates, once, prepare, roomFor } from "./allocate.js";
 import { axisScale, bracket } from "./surface.js";
 
-const CLOSER = { 1: 24, 2: 8 }; // knots laid between two of the surface's, by the number of its inputs
+const CLOSER = { 1: 16, 2: 4 }; // knots laid between two of the surface's, by the number of its inputs
 const PRIMARY = 2; // candidates of an input between two of those
 
-/** The k-th smallest of some numbers, which are put in another order: those before it are no larger. */
-export function nth(values, k) {
+/** The k-th smallest of the first `count` numbers, which are put in another order: those before it are no larger. */
+export function nth(values, k, count = values.length) {
   let low = 0;
-  let high = values.length - 1;
+  let high = count - 1;
   while (low < high) {
     const pivot = values[(low + high) >> 1];
     let i = low;
@@ -30,40 +30,41 @@ export function nth(values, k) {
   return values[k];
 }
 
-/** A number of scores that lie straight between two lists of them, the share of the way from `low` to `high` in `line`. */
-function scoresAt(line, low, high, share, n) {
-  const out = new Float64Array(n);
-  for (let d = 0; d < n; d++) out[d] = line[low + d] * (1 - share) + line[high + d] * share;
+/** Fill `out` with scores that lie straight between two lists of them, a share of the way from `low` to `high` in `line`. */
+function scoresAt(out, line, low, high, share) {
+  const rest = 1 - share;
+  for (let d = 0; d < out.length; d++) out[d] = line[low + d] * rest + line[high + d] * share;
   return out;
 }
 
-/** The k-th smallest and the one after it; the values are put in another order. */
-function twoAt(values, k) {
-  const at = nth(values, k);
+/** The k-th smallest of the first `count` numbers and the one after it; the values are put in another order. */
+function twoAt(values, k, count = values.length) {
+  const at = nth(values, k, count);
   let next = Infinity;
-  for (let i = k + 1; i < values.length; i++) if (values[i] < next) next = values[i];
+  for (let i = k + 1; i < count; i++) if (values[i] < next) next = values[i];
   return [at, next];
 }
 
-/** Ordered scores k and k + 1 of many lists that follow each other closely: looked for first where the last ones lay. */
+/** Ordered scores k and k + 1 of many lists: looked for first near a guess, as far around as the last ones were off. */
 function picker(n, k) {
-  const near = new Float64Array(n + 1);
-  let guess = NaN;
+  const near = new Float64Array(n);
+  const all = new Float64Array(n);
   let reach = 0.004; // of a score, to either side
-  return (line, low, high, share) => {
+  return (line, low, high, share, guess) => {
     const [least, most, rest] = [guess - reach, guess + reach, 1 - share];
     let below = 0;
     let found = 0;
     for (let d = 0; d < n; d++) {
       const v = line[low + d] * rest + line[high + d] * share;
-      below += Number(v < least);
-      near[found] = v;
-      found += Number(v >= least && v <= most);
+      if (v <= most) {
+        if (v < least) below++;
+        else near[found++] = v;
+      }
     }
-    const inside = guess === guess && k >= below && k + 1 < below + found;
-    const pair = inside ? twoAt(near.subarray(0, found), k - below) : twoAt(scoresAt(line, low, high, share, n), k);
-    reach = inside ? Math.max(2 * Math.abs(pair[0] - guess), 5e-4) : Math.min(2 * reach, 1);
-    guess = pair[0];
+    const inside = k >= below && k + 1 < below + found;
+    const pair = inside ? twoAt(near, k - below, found) : twoAt(scoresAt(all, line, low, high, share), k);
+    const off = Math.abs(pair[0] - guess);
+    reach = off < 0.01 ? Math.max((reach + 4 * off) / 2, 5e-4) : 0.01; // also where there was nothing to guess from
     return pair;
   };
 }
@@ -77,7 +78,7 @@ const overWorlds = (placeIn, fromPair) => ({
   along: (n) => {
     const place = placeIn(n);
     const pick = picker(n, Math.floor(place));
-    return (...between) => fromPair(pick(...between), place % 1);
+    return (line, low, high, share, guess) => fromPair(pick(line, low, high, share, guess), place % 1);
   },
 });
 
@@ -94,29 +95,37 @@ export const chanceOf = (target) => ({
   along: (n) => (line, low, high, share) => {
     const rest = 1 - share;
     let reached = 0;
-    for (let d = 0; d < n; d++) reached += Number(line[low + d] * rest + line[high + d] * share >= target);
+    for (let d = 0; d < n; d++) reached += (line[low + d] * rest + line[high + d] * share >= target) | 0;
     return reached / n;
   },
 });
 
+/** A number of a table by those before it: on the plane through three neighbours, or straight on in the first row. */
+function foretold(table, row, column, width) {
+  const at = row * width + column;
+  if (row && column) return table[at - 1] + table[at - width] - table[at - width - 1];
+  if (row) return table[at - width];
+  return column > 1 ? 2 * table[at - 1] - table[at - 2] : NaN;
+}
+
 /** Tables of numbers over worlds at every crossing of some counts, one for each of `overs`. */
 function closeTables(surface, knots, overs, runs) {
   const n = surface.n_draws;
-  const width = surface.shape.length === 2 ? surface.shape[1] : 1;
   const worlds = byCell(surface, runs);
   const spots = knots.map((counts, axis) => counts.map((count) => bracket(surface.scales[axis], count)));
-  const across = spots[1] ?? [[0, 0]];
-  const tables = overs.map(() => new Float64Array(spots[0].length * across.length));
+  const [down, across] = spots.length === 2 ? spots : [[[0, 0]], spots[0]];
+  const [height, width] = spots.length === 2 ? surface.shape : [1, surface.shape[0]];
+  const tables = overs.map(() => new Float64Array(down.length * across.length));
   const lines = overs.map((over) => over.along(n));
   const line = new Float64Array(width * n);
-  for (let row = 0; row < spots[0].length; row++) {
-    const [i, u] = spots[0][row];
-    const [low, high] = [n * i * width, n * Math.min(i + 1, surface.shape[0] - 1) * width];
-    for (let d = 0; d < line.length; d++) line[d] = worlds[low + d] * (1 - u) + worlds[high + d] * u;
+  for (let row = 0; row < down.length; row++) {
+    const [i, u] = down[row];
+    scoresAt(line, worlds, n * i * width, n * Math.min(i + 1, height - 1) * width, u);
     for (let column = 0; column < across.length; column++) {
       const [j, v] = across[column];
       const right = n * Math.min(j + 1, width - 1);
-      for (let k = 0; k < lines.length; k++) tables[k][row * across.length + column] = lines[k](line, n * j, right, v);
+      const at = row * across.length + column;
+      tables.forEach((table, k) => (table[at] = lines[k](line, n * j, right, v, foretold(table, row, column, across.length))));
     }
   }
   return tables;
