@@ -128,16 +128,27 @@ def wire() -> Wire:
     return Wire()
 
 
-def http(body: bytes, rng: random.Random) -> bytes:
-    """An answer over HTTP: whole, or with a wrong status, wrong headers, or wrong bytes."""
-    status = "200 OK" if rng.random() < 0.6 else rng.choice(STATUSES)
-    headers = [f"Content-Length: {len(body)}", "Content-Type: application/json"]
+def http(body: bytes) -> bytes:
+    """An answer over HTTP."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\nConnection: close"
+    return head.encode("latin-1") + b"\r\n\r\n" + body
+
+
+def hurt_http(whole: bytes, rng: random.Random) -> bytes:
+    """An answer with a wrong status, wrong headers, another's body or wrong bytes; or as it is."""
+    head, _, body = whole.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    if rng.random() < 0.4:
+        lines[0] = f"HTTP/1.1 {rng.choice(STATUSES)}".encode("latin-1")
     for _ in range(rng.choice((0, 0, 1, 2))):
-        headers.insert(rng.randrange(len(headers) + 1), rng.choice(HEADERS))
-    if rng.random() < 0.05:
-        body = gzip.compress(body)
-    whole = "\r\n".join([f"HTTP/1.1 {status}", *headers, "Connection: close", "", ""]).encode("latin-1") + body
-    return hurt_bytes(whole, rng) if rng.random() < 0.2 else whole
+        lines.insert(rng.randint(1, len(lines)), rng.choice(HEADERS).encode("latin-1"))
+    match rng.randrange(20):
+        case 0:
+            body = gzip.compress(body)
+        case 1 | 2 | 3:
+            body = json.dumps(rng.choice((REFUSAL, MODELS))).encode()
+    hurt = b"\r\n".join(lines) + b"\r\n\r\n" + body
+    return hurt_bytes(hurt, rng) if rng.random() < 0.2 else hurt
 
 
 def servers(rng: random.Random, folder: Path) -> None:
@@ -145,10 +156,9 @@ def servers(rng: random.Random, folder: Path) -> None:
     options = Options(model="m", format="json")
     ask = rng.choice((chat_question, decide_question))
     question = ask(get_task("fever"), options, (), "a text")
-    body = rng.choice((CHAT, CHAT, REFUSAL, MODELS)) if ask is chat_question else rng.choice((SYSTEMONE, DECISIONS))
-    text = json.dumps(hurt_value(body, rng) if rng.random() < 0.7 else body)
-    text = hurt_text(text, rng) if rng.random() < 0.3 else text
-    wire().answer = http(text.encode("utf-8", "surrogatepass"), rng)
+    body = json.dumps(hurt_value(CHAT if ask is chat_question else SYSTEMONE, rng))
+    text = hurt_text(body, rng) if rng.random() < 0.3 else body
+    wire().answer = hurt_http(http(text.encode("utf-8", "surrogatepass")), rng)
     loop, client = _client()
     client.without, client.decisions = frozenset(), False  # as on the first day
     try:

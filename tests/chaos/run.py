@@ -19,9 +19,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from chaos import crowd, flips, pair
@@ -40,10 +40,11 @@ class Stand:
     def __init__(self, act: Act, home: Path, faults: Faults) -> None:
         self.act, self.faults = act, faults
         self.start, self.here, self.log = home / "start", home / "here", log_beside("log")
+        shutil.rmtree(self.start, ignore_errors=True)  # of another kind of trial
         self.must(lambda: act.prepare(self.start))
         copy(self.start, self.here)
-        if act.measures:
-            act.act(self.here)  # in this process, which has no threads after it: its children import nothing anew
+        if act.measures:  # in this process, which has no threads after it: its children import nothing anew
+            act.act(self.here)
             copy(self.start, self.here)
         self.before = self.read(self.here)  # reading upgrades
         copy(self.start, self.here)
@@ -128,12 +129,22 @@ def set_back(stand: Stand, say: Callable[[str], None]) -> Counter[str]:
     return table
 
 
-def print_table(name: str, rows: dict[str, Counter[str]]) -> None:
-    """Rows and their sum."""
-    rows = rows | {"together": sum(rows.values(), Counter())} if len(rows) > 1 else rows
-    print(f"\n{name}\n" + "".join([" " * 18, *(column.rjust(10) for column in COLUMNS)]))
-    for row, counts in rows.items():
-        print(row.ljust(18) + "".join(str(counts[column]).rjust(10) for column in COLUMNS), flush=True)
+Rows = Iterable[tuple[str, Counter[str]]]
+
+
+def print_table(name: str, rows: Rows) -> None:
+    """Rows as they come, and their sum."""
+    print(f"\n{name}\n" + "".join([" " * 18, *(column.rjust(10) for column in COLUMNS)]), flush=True)
+    tables = []
+    for row, counts in rows:
+        _print_row(row, counts)
+        tables.append(counts)
+    if len(tables) > 1:
+        _print_row("together", sum(tables, Counter()))
+
+
+def _print_row(row: str, counts: Counter[str]) -> None:
+    print(row.ljust(18) + "".join(str(counts[column]).rjust(10) for column in COLUMNS), flush=True)
 
 
 def main() -> None:
@@ -172,43 +183,34 @@ def _place() -> Path:
     return memory if memory.is_dir() else Path(tempfile.gettempdir())
 
 
-def trials(
-    kind: str, words: argparse.Namespace, say: Callable[[str], None]
-) -> list[tuple[str, dict[str, Counter[str]]]]:
-    """The tables of a kind of trial."""
-    rng = random.Random(words.seed)
-    home: Path = words.home
-    if kind == "crowd":
-        return [
-            (
-                f"eight writers, a reader and a holder, {words.seconds:g} s",
-                {"crowd": crowd.run(home, words.seconds, say)},
-            )
-        ]
-    if kind == "pair":
-        table = pair.run(home, words.kills, words.minutes * 60, rng, say)
-        return [("two campaigns on one cache, killed at the n-th write", {"pair": table})]
-    if kind == "flips":
-        return [("a bit flipped", flips.run(home, words.flips, words.minutes * 60, rng, say))]
+def trials(kind: str, words: argparse.Namespace, say: Callable[[str], None]) -> Iterator[tuple[str, Rows]]:
+    """The tables of a kind of trial, each row made when it is asked for."""
+    rng, home = random.Random(words.seed), words.home
     acts = [act for act in ACTS if act.name in words.acts]
-    if any(act.measures for act in acts):
-        import sklearn.linear_model  # noqa: F401 - once, before the children
-        import torch  # noqa: F401
-
-        import budgetsim.measure.worker  # noqa: F401
-    stands = [Stand(act, home / act.name.replace(" ", "-"), Faults()) for act in acts]
-    share = words.minutes * 60 / len(stands)
-    if kind == "clock":
-        return [("clock set back", {s.act.name: set_back(s, say) for s in stands})]
-    if kind == "full":
-        ways = (FULL_ONCE, FULL)
-        return [("disk full at the n-th write", {s.act.name: at_every_write(s, ways, rng, share, say) for s in stands})]
-    kills = -(-words.kills // len(stands))
-    ways = (KILLED_BEFORE, KILLED_AFTER)
-    return [
-        ("killed at the n-th write", {s.act.name: at_every_write(s, ways, rng, share, say) for s in stands}),
-        ("killed at a random moment", {s.act.name: at_random(s, kills, rng, share, say) for s in stands}),
-    ]
+    stand = cache(lambda act: Stand(act, home / act.name.replace(" ", "-"), Faults()))
+    share = words.minutes * 60 / len(acts)
+    match kind:
+        case "crowd":
+            name = f"eight writers, a reader and a holder, {words.seconds:g} s"
+            yield name, (("crowd", crowd.run(home, words.seconds, say)) for _ in (0,))
+        case "pair":
+            table = (("pair", pair.run(home, words.kills, words.minutes * 60, rng, say)) for _ in (0,))
+            yield "two campaigns on one cache, killed at the n-th write", table
+        case "flips":
+            yield "a bit flipped", flips.run(home, words.flips, words.minutes * 60, rng, say).items()
+        case "clock":
+            yield "clock set back", ((act.name, set_back(stand(act), say)) for act in acts)
+        case "full":
+            ways: tuple[int, ...] = (FULL_ONCE, FULL)
+            rows = ((act.name, at_every_write(stand(act), ways, rng, share, say)) for act in acts)
+            yield "disk full at the n-th write", rows
+        case "kill":
+            ways = (KILLED_BEFORE, KILLED_AFTER)
+            rows = ((act.name, at_every_write(stand(act), ways, rng, share, say)) for act in acts)
+            yield "killed at the n-th write", rows
+            kills = -(-words.kills // len(acts))
+            rows = ((act.name, at_random(stand(act), kills, rng, share, say)) for act in acts)
+            yield "killed at a random moment", rows
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def test_an_attack_is_refused_or_harmless(door, tmp_path):
 @pytest.mark.parametrize("door", doors())
 def test_what_was_not_touched_is_accepted(door, tmp_path, monkeypatch):
     pytest.importorskip(NEEDED.get(door, "budgetsim"))
-    for name in ("hurt_text", "hurt_value", "hurt_bytes"):
+    for name in ("hurt_text", "hurt_value", "hurt_bytes", "hurt_http"):
         for module in (fuzzing, fuzzing_models, fuzzing_servers, fuzzing_stores, fuzzing_tasks):
             monkeypatch.setattr(module, name, lambda whole, rng: whole, raising=False)
     assert fuzzing.attack(door, 0, tmp_path) == ("accepted", "")

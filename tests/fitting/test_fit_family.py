@@ -201,12 +201,12 @@ def test_teachers_are_counted_once():
 def test_a_teacher_rises_between_guess_and_perfect_and_fits_best_where_it_lies(seed):
     forms = transfer_forms(Floors(0.5, 0.5, True), taught=True)
     z, at = _draws(seed, forms.n_dimensions), np.log1p(COUNTS[None])
-    score = forms.teacher(z, at)
+    score = forms.teacher(forms.values(z), at)
     assert (np.diff(score, axis=1) >= -1e-12).all()
     assert ((score >= 0.5) & (score <= 1)).all()
     z = np.repeat(z[:1], 3, axis=0)
     seen = [Replicates.of(at.T, score[0] + gap) for gap in (0.0, 0.02, -0.05)]
-    fits = [forms.teacher_fit(z[:1], s)[0] for s in seen]
+    fits = [forms.teacher_fit(forms.values(z[:1]), s)[0] for s in seen]
     assert fits[0] > fits[1] > fits[2]
 
 
@@ -216,7 +216,7 @@ def test_a_student_of_endless_texts_rises_as_its_teacher(form):
     forms = transfer_forms(Floors(0.5, 0.5, True), taught=True)
     z = _draws(3, forms.n_dimensions)
     log_n = np.log1p(np.array([30.0, 1e3, 1e6]))
-    knows = (forms.teacher(z, log_n[None]) - 0.5) / 0.5
+    knows = (forms.teacher(forms.values(z), log_n[None]) - 0.5) / 0.5
     rises = (forms.forms[form].score(z, np.column_stack([log_n, np.full(3, 300.0)])) - 0.5) / 0.5
     power = np.exp(np.log(0.5) + 0.7 * z[:, [-2]])
     want = rises[:, -1:] * (knows / knows[:, -1:]) ** power

@@ -82,7 +82,9 @@ def test_the_posterior_is_that_of_the_runs_one_by_one():
     plain = Residual.over(at, group.lengths)
 
     def log_likelihood(z):
-        return plain.log_likelihood(scores - form.score(z, at), forms.amplitude(z), forms.noise(z))
+        return plain.log_likelihood(
+            scores - form.score(z, at), forms.amplitude(forms.values(z)), forms.noise(forms.values(z))
+        )
 
     seen = Replicates.of(group.rows_at(), scores)
     residual, prior = Residual.over(seen.at, group.lengths, seen.count), np.stack([np.zeros(10), np.ones(10)])

@@ -160,7 +160,7 @@ def test_a_teachers_score_is_normal_about_its_curve_with_a_point_of_noise():
             total -= math.log(noise) + gap**2 / (2 * noise**2)
         wanted.append(total)
     labels, scores = np.array(seen).T
-    found = forms.teacher_fit(z, Replicates.of(np.log1p(labels)[:, None], scores))
+    found = forms.teacher_fit(forms.values(z), Replicates.of(np.log1p(labels)[:, None], scores))
     np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
 
@@ -168,11 +168,13 @@ def test_noise_and_amplitude_have_the_medians_and_least_values_they_state():
     """A run: 0.7 points in the middle, 0.5 at the least. Left over: 3 points for labels, 5 for transfer."""
     labels, transfer = label_forms(KNOWN), transfer_forms(KNOWN)
     middle, low = np.zeros((1, labels.n_dimensions)), np.full((1, labels.n_dimensions), -50.0)
-    assert labels.noise(middle) == pytest.approx([0.005 * math.sqrt(2)])
-    assert labels.noise(low) == pytest.approx([0.005])
-    assert labels.noise(middle + 1) == pytest.approx([0.005 * math.sqrt(1 + math.exp(1.6))])
-    assert labels.amplitude(middle) == pytest.approx([0.03])
-    assert transfer.amplitude(np.ones((1, transfer.n_dimensions))) == pytest.approx([0.05 * math.exp(0.7)])
+    assert labels.noise(labels.values(middle)) == pytest.approx([0.005 * math.sqrt(2)])
+    assert labels.noise(labels.values(low)) == pytest.approx([0.005])
+    assert labels.noise(labels.values(middle + 1)) == pytest.approx([0.005 * math.sqrt(1 + math.exp(1.6))])
+    assert labels.amplitude(labels.values(middle)) == pytest.approx([0.03])
+    assert transfer.amplitude(transfer.values(np.ones((1, transfer.n_dimensions)))) == pytest.approx(
+        [0.05 * math.exp(0.7)]
+    )
 
 
 def test_the_middle_world_reaches_half_of_its_rise_at_two_thousand_labels():

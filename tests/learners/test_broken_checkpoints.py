@@ -25,7 +25,7 @@ from budgetsim.learners.protocol import Desk, Examples, Training  # noqa: E402
 from budgetsim.learners.registry import parse_learner  # noqa: E402
 from budgetsim.learners.tensors import weight_files  # noqa: E402
 from budgetsim.learners.weights import check_weights, resolve, weigh  # noqa: E402
-from tiny_models import edit_config, edit_weights, made_texts, make_task, save_model, true_answers  # noqa: E402
+from tiny_models import VOCABULARY, edit_config, edit_weights, made_texts, make_task, save_model, true_answers  # noqa: E402
 
 
 @pytest.fixture
@@ -193,6 +193,18 @@ def test_missing_and_other_weights_are_refused_by_every_kind(word: str, tmp_path
         with pytest.raises(InputError, match=said):
             learner.check(make_task())
         save_file(held, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_vectors_that_are_no_numbers_are_refused_before_anything_is_fitted_to_them(tmp_path: Path) -> None:
+    """Of a text that the check does not read: the vector of one word alone is infinite."""
+    folder = save_model(tmp_path / "m", "bert")
+    edit_weights(folder, lambda t: t["embeddings.word_embeddings.weight"][VOCABULARY["good"]].fill_(3e38))
+    task, texts = make_task(), made_texts(8, 0)
+    learner = parse_learner(f"encoder-lr:{folder}")
+    learner.check(task)
+    examples = Examples(sources=texts, answers=true_answers(task, texts))
+    with pytest.raises(InputError, match="not finite"):
+        learner.fit(task, examples, Training(steps=2, batch=4, lr=1e-3), Desk(tmp_path / "d"))
 
 
 def test_adapters_that_were_saved_are_never_a_pickle(bert: Path, tmp_path: Path) -> None:

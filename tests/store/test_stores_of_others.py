@@ -9,7 +9,9 @@ from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import merge
 from budgetsim.store.query import export_csv
+from budgetsim.store.ranges import check_ranges
 from budgetsim.store.records import write_shard
+from made import ROOT
 from made_runs import STAGES, made_run
 
 
@@ -70,3 +72,8 @@ def test_a_table_named_like_a_path_is_written_nowhere_else(paths):
     with pytest.raises(StoreError, match="disabled by configuration"):
         export(paths)
     assert not (paths.folder / "elsewhere.csv").exists()
+
+
+def test_what_ships_is_within_every_range():
+    with open_reader(ROOT / "results" / "budgetsim.duckdb") as connection:
+        check_ranges(connection)

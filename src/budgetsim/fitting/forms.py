@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from budgetsim.design.arrays import Floats
 from budgetsim.fitting.labelers import N_LABELER, Labeler
@@ -91,9 +92,13 @@ class Form:
     parameters: tuple[Parameter, ...]
     formula: Formula
 
+    def values(self, z: Floats) -> Values:
+        """Coordinates by name."""
+        return Values(self.parameters, z)
+
     def score(self, z: Floats, at: Floats) -> Floats:
         """Scores of particles at log sizes (n, axes): (particles, n)."""
-        return self.formula(Values(self.parameters, z), at)
+        return self.formula(self.values(z), at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +121,29 @@ class Forms:
 
     def values(self, z: Floats) -> Values:
         """Coordinates by name, for what all forms share."""
-        return Values(self.parameters, z)
+        return self.forms[0].values(z)
 
-    def amplitude(self, z: Floats) -> Floats:
+    def amplitude(self, values: Values) -> Floats:
         """Standard deviation of the residual process, a fraction of the metric: (particles,)."""
-        return self.values(z)["left_over"][:, 0]
+        return values["left_over"][:, 0]
 
-    def noise(self, z: Floats) -> Floats:
+    def noise(self, values: Values) -> Floats:
         """Standard deviation of one run, a fraction of the metric: (particles,)."""
-        out: Floats = LEAST_NOISE * np.hypot(1.0, self.values(z)["run_noise"][:, 0])
+        out: Floats = LEAST_NOISE * np.hypot(1.0, values["run_noise"][:, 0])
         return out
 
-    def teacher(self, z: Floats, log_n: Floats) -> Floats:
+    def teacher(self, values: Values, log_n: Floats) -> Floats:
         """The teacher's own score at its log labels (1, n): (particles, n); none where it was not scored."""
         if self.teacher_score is None:
-            return np.empty((len(z), 0))
-        return self.teacher_score(self.values(z), log_n)
+            return np.empty((len(values.z), 0))
+        return self.teacher_score(values, log_n)
 
-    def teacher_fit(self, z: Floats, seen: Replicates) -> Floats:
+    def teacher_fit(self, values: Values, seen: Replicates) -> Floats:
         """Log density of teachers' own scores, up to a constant. seen : log labels and score; returns : (particles,)"""
         if self.teacher_score is None or not len(seen.mean):
-            return np.zeros(len(z))
-        noise = self.values(z)["teacher_noise"][:, 0]
-        squares = (seen.mean - self.teacher(z, seen.at.T)) ** 2 @ seen.count + seen.squares
+            return np.zeros(len(values.z))
+        noise = values["teacher_noise"][:, 0]
+        squares = (seen.mean - self.teacher(values, seen.at.T)) ** 2 @ seen.count + seen.squares
         out: Floats = -0.5 * squares / noise**2 - len(seen.design) * np.log(noise)
         return out
 
@@ -162,12 +167,12 @@ def label_forms(floors: Floors, labelers: Sequence[Labeler] = ()) -> Forms:
 
     def smooth(values: Values, at: Floats) -> Floats:
         log_n = size(values, at)
-        floor, top = floors.at(values.z, log_n), floors.ceiling(values["ceiling"])
+        floor, top = floors.at(values, log_n), floors.ceiling(values["ceiling"])
         return floor + (top - floor) * _label_share(values, log_n)
 
     def onset(values: Values, at: Floats) -> Floats:
         log_n = size(values, at)
-        floor, top = floors.at(values.z, log_n), floors.ceiling(values["ceiling"])
+        floor, top = floors.at(values, log_n), floors.ceiling(values["ceiling"])
         return floor + (top - floor) * _onset_share(values, log_n) * _label_share(values, log_n)
 
     return Forms(
@@ -205,28 +210,31 @@ def transfer_forms(floors: Floors, taught: bool = False) -> Forms:
         out: Floats = np.maximum(_teacher_share(floors, values, log_n), 1e-9) ** np.exp(values.log("student_power"))
         return out
 
-    def limits(values: Values, at: Floats) -> tuple[Floats, Floats]:
-        log_n = np.broadcast_to(at[None, :, 0], (len(values.z), len(at)))
-        return floors.at(values.z, log_n), floors.ceiling(values["ceiling"])
+    def limits(values: Values, log_n: Floats) -> tuple[Floats, Floats]:
+        log_n = np.broadcast_to(log_n, (len(values.z), log_n.shape[1]))
+        return floors.at(values, log_n), floors.ceiling(values["ceiling"])
 
     def product(values: Values, at: Floats) -> Floats:
-        log_n, log_u = at[None, :, 0], at[None, :, 1]
-        floor, top = limits(values, at)
-        text_part = rise(log_u, _log_half_texts(values, log_n), values["text_slope"])
-        return floor + (top - floor) * label_part(values, log_n) * text_part
+        labels, which, log_u = _by_labels(at)
+        floor, top = limits(values, labels)
+        most = (top - floor) * label_part(values, labels)
+        text_part = rise(log_u, _log_half_texts(values, labels)[:, which], values["text_slope"])
+        return floor[:, which] + most[:, which] * text_part
 
     def series(values: Values, at: Floats) -> Floats:
-        log_n, log_u = at[None, :, 0], at[None, :, 1]
-        floor, top = limits(values, at)
-        lack_u = _odds(-values["text_slope"] * (log_u - _log_half_texts(values, log_n)))
+        labels, which, log_u = _by_labels(at)
+        floor, top = limits(values, labels)
+        lack_u = _odds(-values["text_slope"] * (log_u - _log_half_texts(values, labels)[:, which]))
         if taught:
-            share = label_part(values, log_n)
-            return floor + (top - floor) * share / (1.0 + share * lack_u)
-        lack_n = _odds(-values["label_slope"] * (log_n - values.log("half_labels")))
-        return floor + (top - floor) * _onset_share(values, log_n) / (1.0 + lack_n + lack_u)
+            share = label_part(values, labels)
+            most, lack = (top - floor) * share, 1.0 + share[:, which] * lack_u
+        else:
+            lack_n = _odds(-values["label_slope"] * (labels - values.log("half_labels")))
+            most, lack = (top - floor) * _onset_share(values, labels), (1.0 + lack_n)[:, which] + lack_u
+        return floor[:, which] + most[:, which] / lack
 
     def teacher(values: Values, log_n: Floats) -> Floats:
-        floor = floors.at(values.z, np.broadcast_to(log_n, (len(values.z), log_n.shape[-1])))
+        floor = floors.at(values, np.broadcast_to(log_n, (len(values.z), log_n.shape[-1])))
         return floor + (1.0 - floor) * _teacher_share(floors, values, log_n)
 
     name = "taught " if taught else ""
@@ -236,6 +244,15 @@ def transfer_forms(floors: Floors, taught: bool = False) -> Forms:
         n_common=len(parameters),
         teacher_score=teacher if taught else None,
     )
+
+
+def _by_labels(at: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
+    """The distinct log labels of places (n, 2), (1, k), which of them each place has, and its log texts (1, n).
+
+    What depends on labels alone is worked out once for each of them: most designs share theirs with others
+    """
+    labels, which = np.unique(at[:, 0], return_inverse=True)
+    return labels[None], which, at[None, :, 1]
 
 
 def _label_share(values: Values, log_n: Floats) -> Floats:

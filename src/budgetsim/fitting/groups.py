@@ -148,10 +148,10 @@ class Posterior:
         return Prior(self.name, [correlate(moments[:, : self.forms.n_shared]) for moments in self.moments])
 
     def amplitude(self) -> Floats:
-        return self.forms.amplitude(self.z)
+        return self.forms.amplitude(self.forms.values(self.z))
 
     def noise(self) -> Floats:
-        return self.forms.noise(self.z)
+        return self.forms.noise(self.forms.values(self.z))
 
 
 def sample_posterior(
@@ -173,11 +173,13 @@ def sample_posterior(
     weight = 0.5 * weight / weight.sum() + 0.5 / len(weight)
     which, z = _pick(samples, weight, n_draws, rng)
     checks = [
-        _leave_one_out(residual, seen, form.score(s.z, seen.at), forms.amplitude(s.z), forms.noise(s.z))
+        _leave_one_out(residual, seen, form.score(s.z, seen.at), forms.amplitude(values), forms.noise(values))
         for form, s in zip(forms.forms, samples, strict=True)
+        for values in (forms.values(s.z),)
     ]
-    cautions = _cautions(group, forms.noise(z), prior)
-    diagnostics = {**_diagnose(group, forms, weight, checks, z, floors), "cautions": cautions}
+    noise = forms.noise(forms.values(z))
+    cautions = _cautions(group, noise, prior)
+    diagnostics = {**_diagnose(group, forms, weight, checks, noise, floors), "cautions": cautions}
     return Posterior(
         name=group.name,
         forms=forms,
@@ -224,14 +226,17 @@ def _sample(
 ) -> Sample:
     """Draws of the coordinates of one form. teacher : log labels and scores of teachers"""
 
-    def log_density(z: Floats) -> Floats:
-        noise = forms.noise(z)
-        out = residual.log_likelihood(seen.mean - form.score(z, seen.at), forms.amplitude(z), noise)
-        return out + seen.scatter(noise) + forms.teacher_fit(z, teacher)
+    block = max(100, IN_CACHE // len(seen.mean))
 
     def log_likelihood(white: Floats) -> Floats:
-        z, block = prior[0] + prior[1] * white, max(100, IN_CACHE // len(seen.mean))
-        return np.concatenate([log_density(z[i : i + block]) for i in range(0, len(z), block)])
+        values = form.values(prior[0] + prior[1] * white)
+        amplitude, noise = forms.amplitude(values), forms.noise(values)
+        parts = [slice(start, start + block) for start in range(0, len(white), block)]
+        curve = [
+            residual.log_likelihood(seen.mean - form.formula(values.of(i), seen.at), amplitude[i], noise[i])
+            for i in parts
+        ]
+        return np.concatenate(curve) + seen.scatter(noise) + forms.teacher_fit(values, teacher)
 
     sample = temper(log_likelihood, forms.n_dimensions, rng, n_particles=N_PARTICLES)
     return Sample(prior[0] + prior[1] * sample.z, sample.log_evidence)
@@ -325,7 +330,12 @@ def _score_falls(group: RowGroup, tolerance: float) -> list[ScoreFall]:
 
 
 def _diagnose(
-    group: RowGroup, forms: Forms, weight: Floats, checks: Sequence[tuple[Floats, Floats]], z: Floats, floors: Floors
+    group: RowGroup,
+    forms: Forms,
+    weight: Floats,
+    checks: Sequence[tuple[Floats, Floats]],
+    noise: Floats,
+    floors: Floors,
 ) -> dict[str, Any]:
     """Figures of how good a fit is: rows predicted without themselves. checks : error and integral, a form"""
     error = sum(w * e for w, (e, _) in zip(weight, checks, strict=True))
@@ -341,7 +351,7 @@ def _diagnose(
         "loo_rmse_points": _points(np.asarray(error)),
         "checked": {"by": CHECK, "n": len(below), "coverage": held},
         "floor": asdict(floors),
-        "noise_sd_points": round(100 * float(np.sqrt((forms.noise(z) ** 2).mean())), 2),
+        "noise_sd_points": round(100 * float(np.sqrt((noise**2).mean())), 2),
     }
 
 

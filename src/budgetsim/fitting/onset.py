@@ -56,9 +56,8 @@ class Floors:
         """Those of a floor; one that is not known has a level, and leaves the others alone."""
         return (FLOOR_START if self.known else FLOOR_LEVEL), FLOOR_END, FLOOR_SWITCH
 
-    def at(self, z: Floats, log_size: Floats) -> Floats:
-        """The floor at each size: (particles, n) from coordinates (particles, 3 or more) and sizes (particles, n)."""
-        values = Values(self.parameters, z)
+    def at(self, values: Values, log_size: Floats) -> Floats:
+        """The floor at each size: (particles, n) from values of its parameters and sizes (particles, n)."""
         if not self.known:
             return np.broadcast_to(self.high * sigmoid(values["floor_level"]), log_size.shape)
         start, end = sigmoid(values["floor_start"]), sigmoid(values["floor_end"])

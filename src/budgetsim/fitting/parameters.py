@@ -8,7 +8,7 @@ linear one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -54,20 +54,32 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Coordinates z (particles, parameters), read by the names of the parameters."""
+    """Values of parameters at coordinates (particles, parameters), read by name; each is worked out once, for all."""
 
     parameters: Sequence[Parameter]
-    z: Floats
+    whole: Floats  # coordinates of every particle
+    rows: slice = field(default_factory=lambda: slice(None))  # particles that are looked at
+    _known: dict[tuple[str, str], Floats] = field(default_factory=dict)
+
+    @property
+    def z(self) -> Floats:
+        """Coordinates of the particles that are looked at, (particles, parameters)."""
+        return self.whole[self.rows]
+
+    def of(self, rows: slice) -> Values:
+        """The same of some particles."""
+        return replace(self, rows=rows)
 
     def __getitem__(self, name: str) -> Floats:
         """Values of a parameter, (particles, 1)."""
-        i = self._column(name)
-        return self.parameters[i].value(self.z[:, i : i + 1])
+        return self._read(name, "value")
 
     def log(self, name: str) -> Floats:
         """Natural logs of the values of a parameter on a log scale, (particles, 1)."""
-        i = self._column(name)
-        return self.parameters[i].log_value(self.z[:, i : i + 1])
+        return self._read(name, "log_value")
 
-    def _column(self, name: str) -> int:
-        return next(i for i, parameter in enumerate(self.parameters) if parameter.name == name)
+    def _read(self, name: str, what: Literal["value", "log_value"]) -> Floats:
+        if (name, what) not in self._known:
+            i = next(i for i, parameter in enumerate(self.parameters) if parameter.name == name)
+            self._known[name, what] = getattr(self.parameters[i], what)(self.whole[:, i : i + 1])
+        return self._known[name, what][self.rows]

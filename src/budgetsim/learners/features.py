@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from budgetsim.data.formats import split_fields
 from budgetsim.learners.encoder import Features, pair_features
 from budgetsim.learners.names import model_id
-from budgetsim.learners.pretrained import device, is_pooler, load_config, load_model, load_tokenizer
+from budgetsim.learners.pretrained import check_finite, device, is_pooler, load_config, load_model, load_tokenizer
 from budgetsim.learners.weights import Weights
 
 BATCH: Final = 64
@@ -123,6 +123,7 @@ class _Encoder:
 
     def __init__(self, weights: Weights, max_tokens: int) -> None:
         config = load_config(weights)
+        self.weights = weights
         self.tokenizer = load_tokenizer(weights)
         model, _ = load_model(weights, "AutoModel", config, fresh=is_pooler)
         self.model = model.to(device())
@@ -136,6 +137,7 @@ class _Encoder:
         hidden = self.model(**inputs).last_hidden_state
         mask = inputs["attention_mask"].unsqueeze(-1)
         mean = (hidden * mask).sum(1) / mask.sum(1).clamp_min(1)
+        check_finite(self.weights, mean)
         vectors: Features = torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
         return vectors
 

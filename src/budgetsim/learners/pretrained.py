@@ -227,6 +227,14 @@ def probe(weights: Weights, tokenizer: Any, model: Any) -> None:
         found = model(**inputs)[0]
     except Exception as error:
         raise InputError(f"{weights.model} cannot read a text ({first_line(error)[:200]}).") from None
+    check_finite(weights, found)
+
+
+def check_finite(weights: Weights, found: Any) -> None:
+    """Refuse what a model made of a text where it is no number.
+
+    raises : InputError
+    """
     if not bool(found.isfinite().all()):
         raise InputError(
             f"{weights.model} answers a text with numbers that are not finite: its weights or its config are damaged."
