@@ -40,6 +40,8 @@ COMMANDS = (
     "simulate --task stance --strategy distill --n-labels 1000 --n-unlabeled 50000",
     "curve examples/curve.csv --at 15000",
     "store price --task nq",
+    "store plans --task stance --budget 2k",
+    "store fits --task stance",
     "fit --task fever",
     "tasks list",
     "models list",
