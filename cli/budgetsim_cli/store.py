@@ -16,6 +16,8 @@ from budgetsim_cli.console import (
     Rates,
     Store,
     Tasks,
+    amount,
+    check_amount,
     find_store,
     print_json,
     print_page,
@@ -25,19 +27,23 @@ from budgetsim_cli.console import (
 from budgetsim_cli.question import Compute
 
 MOST_TOLD = 20  # lines about what was left out
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 
 if TYPE_CHECKING:
     from budgetsim.store.location import StorePaths
     from budgetsim.store.merge import MergeReport
     from budgetsim.store.query import QueryResult
 
-app = typer.Typer(help="The evidence store: query, describe, import, merge, rebuild, compact.", no_args_is_help=True)
+app = typer.Typer(
+    help="The evidence store: query, describe, price, plans, fits, import, merge, rebuild, compact.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="One SQL statement; reads the store only.")],
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_csv: AsCsv = False,
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, max=86400, help="Seconds it may take.")] = 60,
     store: Store = None,
     create: Create = False,
@@ -189,7 +195,7 @@ def price(
     task: Tasks = None,
     rates: Rates = None,
     compute: Compute = "published",
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_csv: AsCsv = False,
     store: Store = None,
     create: Create = False,
     as_json: Json = False,
@@ -198,7 +204,6 @@ def price(
     from budgetsim.answers.prices import price_store, priced_row
     from budgetsim.answers.pricing import Pricing
     from budgetsim.report.listing import priced_table
-    from budgetsim.store.query import QueryResult
     from budgetsim_cli.inquiry import check_compute
 
     card = read_rates(rates)
@@ -206,13 +211,67 @@ def price(
     if not (as_csv or as_json):
         print_page([priced_table(points, card)])
         return
-    rows = [priced_row(point) for point in points]
-    table = QueryResult(list(rows[0]) if rows else [], [tuple(row.values()) for row in rows])
-    if as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerows([table.columns, *([_cell(value) for value in row] for row in table.rows)])
+    _print_rows([priced_row(point) for point in points], as_csv, as_json)
+
+
+@app.command()
+def fits(
+    task: Tasks = None,
+    as_csv: AsCsv = False,
+    store: Store = None,
+    create: Create = False,
+    as_json: Json = False,
+) -> None:
+    """Show the stored fits, a strategy a row: method, rows, what was missed when rows were left out, when written."""
+    from budgetsim.report.fit import fits_table
+    from budgetsim.store.fits import read_fits
+    from budgetsim.store.location import package_data
+
+    rows = read_fits([find_store(store, create).fits, package_data("fits")])
+    _check_tasks(task, {row.task for row in rows}, "no stored fit of")
+    rows = [row for row in rows if not task or row.task in task]
+    if as_csv or as_json:
+        _print_rows([asdict(row) for row in rows], as_csv, as_json)
     else:
-        _print(table, as_json)
+        print_page([fits_table(rows)])
+
+
+@app.command()
+def plans(
+    budget: Annotated[
+        list[str], typer.Option("--budget", help="US dollars, e.g. 2000 or 2k; may be given again.", show_default=False)
+    ],
+    task: Tasks = None,
+    rates: Rates = None,
+    compute: Compute = "published",
+    as_csv: AsCsv = False,
+    store: Store = None,
+    create: Create = False,
+    as_json: Json = False,
+) -> None:
+    """Show what budgets buy of every strategy under a card, a plan a row; plans are computed, never stored."""
+    from budgetsim.choosing.optimize import optimize_task
+    from budgetsim.report.plans import plan_rows, plans_table
+    from budgetsim_cli.inquiry import open_inquiry
+    from budgetsim_cli.question import Question
+
+    budgets = [check_amount(amount("--budget")(text), "--budget") for text in budget]
+    question = Question(task=task, rates=rates, compute=compute, store=store, create=create, as_json=as_json)
+    inquiry = open_inquiry(question)
+    answers = [optimize_task(o.task, o.options, usd) for o in inquiry.tasks for usd in budgets]
+    if as_csv or as_json:
+        _print_rows([row for answer in answers for row in plan_rows(answer)], as_csv, as_json)
+    else:
+        print_page([plans_table(answers)])
+
+
+def _check_tasks(names: list[str] | None, known: set[str], lack: str) -> None:
+    from budgetsim.doors.amounts import did_you_mean
+    from budgetsim.errors import NoEvidenceError
+
+    for name in names or ():
+        if name not in known:
+            raise NoEvidenceError(f"The store has {lack} task {name!r}.{did_you_mean(name, known)}")
 
 
 @app.command()
@@ -225,6 +284,18 @@ def path(store: Store = None, as_json: Json = False) -> None:
         print_json({"database": str(paths.database), "exists": paths.database.exists(), "fits": str(paths.fits)})
     else:
         typer.echo(str(paths.database))
+
+
+def _print_rows(rows: list[dict[str, Any]], as_csv: bool, as_json: bool) -> None:
+    """Rows under the names of their values, as CSV or JSON."""
+    from budgetsim.store.query import QueryResult
+
+    table = QueryResult(list(rows[0]) if rows else [], [tuple(row.values()) for row in rows])
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerows([table.columns, *([_cell(value) for value in row] for row in table.rows)])
+    else:
+        _print(table, as_json)
 
 
 def _print(table: QueryResult, as_json: bool) -> None:

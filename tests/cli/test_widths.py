@@ -40,6 +40,8 @@ COMMANDS = (
     "simulate --task stance --strategy distill --n-labels 1000 --n-unlabeled 50000",
     "curve examples/curve.csv --at 15000",
     "store price --task nq",
+    "store plans --task stance --budget 2k",
+    "store fits --task stance",
     "fit --task fever",
     "tasks list",
     "models list",
@@ -84,7 +86,7 @@ def known():
     """What is to be read, as programs are told: the advice, the best plan, a measured student."""
     task = json.loads(run_cli(*STANCE, "--json").stdout)["tasks"]["stance"]
     advice, best = task["advice"]["plan"], task["allocations"][task["recommended"]]
-    return [advice, best, task["learners"][0]]
+    return [advice, best, task["learners"][0], *(a for a in task["allocations"] if a["feasible"])]
 
 
 def row_of(name, plan):
@@ -98,7 +100,7 @@ def test_the_answer_is_read_whole_on_a_terminal_of_any_width(width, known):
     shown = ESCAPE.sub("", on_terminal(budgetsim(*STANCE), width))
     assert max(map(len, shown.splitlines())) <= width
     told = paragraphs(shown)
-    advice, best, learner = known
+    advice, best, learner, *every = known
     _, _, score, interval = row_of("", advice)
     assert re.search(
         rf"^Spend about \$\d+ on stance, not \$2,000: distill XXL to Small buys f1 {score} \({interval} in", told
@@ -109,6 +111,10 @@ def test_the_answer_is_read_whole_on_a_terminal_of_any_width(width, known):
         row_of("annotate encoder-lr", learner),
     ):
         # in a table one line holds them; in a record a few lines do
+        assert re.search(r".{0,80}?".join(map(re.escape, row)), told), row
+    for a in every:  # no row loses a count, an LLM's labels among them
+        counts = [f"{a[name]:,}" for name in ("n_labels", "n_llm_labels", "n_unlabeled") if a[name]]
+        row = (a["strategy"], *counts, *row_of("", a)[1:])
         assert re.search(r".{0,80}?".join(map(re.escape, row)), told), row
 
 
@@ -171,3 +177,14 @@ def test_a_table_gives_up_what_is_optional_first_and_then_becomes_records():
     assert TABLE.lines(18) == [
         "one", "  labels 1,000;", "  score 50.0; note", "  long words here", "two and more", "  score 7.0; note", "  x",
     ]  # fmt: skip
+
+
+def test_a_name_that_is_too_long_goes_on_below_itself_where_only_that_is_in_the_way():
+    """28 columns of a name and 5 of a score, two between: 35; a column of 16 is the narrowest that is folded into."""
+    table = Table(
+        title="", headings=("strategy", "score"), rows=(("annotate and much more to it", "50.0"), ("x", "7.0"))
+    )
+    assert table.lines(35)[2] == "annotate and much more to it   50.0"
+    assert table.lines(34)[2:] == [f"{'annotate and much more to':27}  {'50.0':>5}", "  it", f"{'x':27}  {'7.0':>5}"]
+    assert table.lines(23)[:2] == [f"{'strategy':16}  score", f"{'-' * 16}  -----"]
+    assert table.lines(22)[0] == "annotate and much more"  # records

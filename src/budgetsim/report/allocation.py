@@ -85,6 +85,12 @@ def allocation_json(a: Allocation) -> dict[str, Any]:
     }
 
 
+def flat_allocation(allocation: Mapping[str, Any]) -> dict[str, Any]:
+    """What `allocation_json` gave as one row of a table: without what is nested in it but where it comes from."""
+    flat = {name: v for name, v in allocation.items() if name not in ("costs", "evidence", "notes")}
+    return {**flat, "evidence_set": allocation["evidence"]["set"], "source": allocation["evidence"]["source"]}
+
+
 def infeasible_json(entry: Infeasible) -> dict[str, Any]:
     """A route that a budget does not buy, for programs: an allocation without numbers."""
     return {

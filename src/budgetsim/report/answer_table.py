@@ -18,11 +18,10 @@ from budgetsim.learners.registry import takes_model
 from budgetsim.report.allocation import compute_usd
 from budgetsim.report.notes import source_words
 from budgetsim.report.remarks import shortfall_words
-from budgetsim.report.table import Role, Table, design_cells, interval_words, kind_words, usd
+from budgetsim.report.table import DESIGN_COUNTS, Role, Table, design_cells, interval_words, kind_words, may_go, usd
 
 INTERVAL = "90 % of runs"
-_COUNTS = ("labels", "LLM", "texts")
-_OPTIONAL = ("MB", "CPU ms a text", "hours", "LLM", "regret", "best", "from", "texts", "labels", "days")
+_OPTIONAL = ("MB", "CPU ms a text", "hours", "regret", "best", "from", "days")
 _HOURS_A_MS = 1 / 3.6e6
 
 
@@ -77,13 +76,13 @@ def allocation_table(
     roles[0] = "best"
     cells = [row.cells for row in rows] + [_infeasible_cells(entry) for entry in answer.infeasible]
     headings = _headings(facts, cells, explain=explain)
-    carried = {name for name in _COUNTS if best.cells.get(name, "-") != "-"}  # the advice needs them
+    table = tuple(tuple(row.get(h, "-") for h in headings) for row in cells)
     return Table(
         title="",
         headings=headings,
-        rows=tuple(tuple(row.get(h, "-") for h in headings) for row in cells),
+        rows=table,
         text_columns=frozenset({0, len(headings) - 1}),
-        optional=tuple(name for name in _OPTIONAL if name not in carried),
+        optional=may_go(_OPTIONAL, headings, table),
         roles=roles,
     )
 
@@ -110,10 +109,10 @@ def _headings(facts: _Facts, cells: Sequence[Mapping[str, str]], *, explain: boo
     judged = ("best", "regret") if explain else ()
     aims = () if facts.aim is None else (facts.aim,)
     wanted = (
-        "strategy", *_COUNTS, "cost", "hours", "days", facts.metric, INTERVAL, *aims, *judged, "MB", "CPU ms a text",
-        "a month", "from",
+        "strategy", *DESIGN_COUNTS, "cost", "hours", "days", facts.metric, INTERVAL, *aims, *judged, "MB",
+        "CPU ms a text", "a month", "from",
     )  # fmt: skip
-    return tuple(h for h in wanted if h in _COUNTS or any(h in row for row in cells))
+    return tuple(h for h in wanted if h in DESIGN_COUNTS or any(h in row for row in cells))
 
 
 def _infeasible_cells(entry: Infeasible) -> Mapping[str, str]:
@@ -126,7 +125,7 @@ def _plan_row(a: Allocation, facts: _Facts) -> _Row:
         student_megabytes(a.route.student),
         a.standing,
     )
-    cells = dict(zip(("strategy", *_COUNTS), design_cells(a.design), strict=True))
+    cells = dict(zip(("strategy", *DESIGN_COUNTS), design_cells(a.design), strict=True))
     cells |= {
         "cost": usd(a.cost_usd),
         facts.metric: f"{a.score:.1f}",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from budgetsim.design.points import Route
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.report.cautions import caution_words
 from budgetsim.report.notes import FEW_CHECKED
 from budgetsim.report.table import Page, Table
+from budgetsim.store.fits import FittedRoute
 
 if TYPE_CHECKING:
     from budgetsim.forecast.process import Hypers
@@ -56,6 +59,26 @@ def fit_page(fit: TaskFit) -> Page:
         text_columns=frozenset({0, 2}),
     )
     return [*lines, grid, *(f"Warning: {words}" for words in caution_words(fit.cautions))]
+
+
+def fits_table(rows: Sequence[FittedRoute]) -> Table:
+    """Stored fits, a strategy a row."""
+    cells = tuple(
+        (
+            Route(strategy=r.strategy, teacher=r.teacher, student=r.student, labeler=r.labeler).short,
+            r.task,
+            str(r.n_rows),
+            "-" if r.loo_rmse_points is None else f"{r.loo_rmse_points:.2f}",
+            "-" if r.coverage_90 is None or r.n_checked is None else _held_words(r.coverage_90, r.n_checked),
+            r.evidence_set,
+            r.method,
+            f"{r.written_at:%Y-%m-%d}",
+        )
+        for r in rows
+    )
+    headings = ("strategy", "task", "rows", "left-out RMSE", "90 % held", "evidence set", "method", "written")
+    optional = ("method", "written", "evidence set", "90 % held")
+    return Table(title="", headings=headings, rows=cells, text_columns=frozenset({0, 1, 5, 6, 7}), optional=optional)
 
 
 def _held_words(share: float, n: int) -> str:

@@ -12,7 +12,7 @@ from budgetsim.economics.switches import Switch
 from budgetsim.economics.tradeoff import IndifferenceCurve, IndifferencePoint
 from budgetsim.report.allocation import allocation_json
 from budgetsim.report.remarks import OWNED_TEACHER_WORDS
-from budgetsim.report.table import Page, Table, design_cells, kind_words, rounded, usd
+from budgetsim.report.table import Page, Table, design_cells, kind_words, may_go, rounded, usd
 
 SECOND = {"n_unlabeled": "texts", "n_llm_labels": "LLM labels"}
 
@@ -27,7 +27,7 @@ def frontier_page(front: Frontier, metric: str, curves: Sequence[IndifferenceCur
     headings = ("cost", "compute", "share", *(("days",) if timed else ()), "strategy", "labels", "LLM", "texts", metric)
     headings = (*headings, "90 % interval", "from")
     text = frozenset({headings.index("strategy"), len(headings) - 1})
-    optional = ("share", "compute", "LLM", "from", "texts", "labels", "days")
+    optional = may_go(("share", "compute", "from", "days"), headings, rows)
     lines.append(Table(title="", headings=headings, rows=rows, text_columns=text, optional=optional))
     for curve in curves:
         lines += curve_page(curve, metric)

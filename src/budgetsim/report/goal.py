@@ -28,6 +28,7 @@ from budgetsim.report.table import (
     design_cells,
     interval_words,
     kind_words,
+    may_go,
     rounded,
     usd,
 )
@@ -136,7 +137,7 @@ def goal_table(goal: Goal, metric: str) -> Table:
         headings=headings,
         rows=rows,
         text_columns=frozenset({0, len(headings) - 2, len(headings) - 1}),
-        optional=("LLM", "enough", "from", "texts", "labels", "days"),
+        optional=may_go(("enough", "from", "days"), headings, rows),
         roles={0: "best"} if goal.reached else {},
     )
 

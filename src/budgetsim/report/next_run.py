@@ -6,7 +6,7 @@ from typing import Any
 
 from budgetsim.pilots.nextrun import LEAST_FALL, NextAnswer, NextRun
 from budgetsim.report.allocation import design_json
-from budgetsim.report.table import Page, Table, design_cells, rounded, usd
+from budgetsim.report.table import Page, Table, design_cells, may_go, rounded, usd
 
 
 def next_page(answer: NextAnswer, header: str, metric: str, top: int) -> Page:
@@ -116,7 +116,7 @@ def _ranked(answer: NextAnswer, metric: str, top: int) -> Table:
     headings = ("run", "labels", "LLM", "texts", "size", "cost", *(("days",) if timed else ()), "kept")
     headings = (*headings, f"{metric} (90 % of runs)", "if free, at most", "gain", "a $100", "switch")
     text = frozenset({0, 4, headings.index("kept") + 1})
-    optional = ("if free, at most", "switch", "size", "kept", "LLM", "a $100", "days", "texts", "labels")
+    optional = may_go(("if free, at most", "switch", "size", "kept", "a $100", "days"), headings, rows)
     return Table(title="", headings=headings, rows=rows, text_columns=text, optional=optional)
 
 

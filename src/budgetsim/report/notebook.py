@@ -28,6 +28,7 @@ from budgetsim.doors.amounts import did_you_mean, parse_amount
 from budgetsim.doors.files import MOST_DOCUMENT_BYTES, read_file
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import InputError
+from budgetsim.report.allocation import flat_allocation
 from budgetsim.report.answer import answer_json, answer_page
 from budgetsim.report.frontier import frontier_json, frontier_page
 from budgetsim.report.points import points_json, points_table
@@ -125,7 +126,7 @@ def optimize(
     serving = serving_of(evidence, open_to.task, open_to.pricing, texts)
     parts = (found, open_to, open_to.pricing.card, beside, open_to.pricing.compute)
     data, page = answer_json(*parts, serving=serving), answer_page(*parts, serving=serving)
-    records = [_flat(a) for a in data["allocations"]] + [
+    records = [flat_allocation(a) for a in data["allocations"]] + [
         {**row, "strategy": "annotate", "feasible": True, "source": "measured"} for row in data["learners"]
     ]
     return Answer(title=str(page[0]), page=page, records=records, data=data, value=found)
@@ -152,7 +153,7 @@ def frontier(
     front = trace_frontier(open_to.task, open_to.options, largest, n_budgets=points)
     data = frontier_json(front)
     records = [
-        {"budget_usd": p["budget_usd"], **_flat(p["allocation"]), "attained_lower": p["attained"]["lower"],
+        {"budget_usd": p["budget_usd"], **flat_allocation(p["allocation"]), "attained_lower": p["attained"]["lower"],
          "attained_upper": p["attained"]["upper"]}
         for p in data["points"]
     ]  # fmt: skip
@@ -228,12 +229,6 @@ def curves(task: str, *, store: str | Path | None = None) -> Answer:
             )  # fmt: skip
     title = f"Curves of {task}, evidence {fit.evidence_set}: {', '.join(s.route.short for s in fit.surfaces)}"
     return Answer(title=title, page=[title], records=records, value=fit)
-
-
-def _flat(allocation: Mapping[str, Any]) -> dict[str, Any]:
-    """An allocation without what is nested in it but where it comes from."""
-    flat = {name: v for name, v in allocation.items() if name not in ("costs", "evidence", "notes")}
-    return {**flat, "evidence_set": allocation["evidence"]["set"], "source": allocation["evidence"]["source"]}
 
 
 def _open(

@@ -7,7 +7,7 @@ from typing import Any
 
 from budgetsim.answers.points import PointAnswer
 from budgetsim.design.strategies import COUNTS
-from budgetsim.report.table import Table, count, interval_words, kind_words, rounded, usd
+from budgetsim.report.table import Table, count, interval_words, kind_words, may_go, rounded, usd
 from budgetsim.report.wording import note_words
 
 
@@ -34,7 +34,7 @@ def points_table(answers: Sequence[PointAnswer]) -> Table:
         headings=headings,
         rows=rows,
         text_columns=frozenset({0, 7}),
-        optional=("LLM", "from", "texts", "labels"),
+        optional=may_go(("from",), headings, rows),
     )
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 ANSWER_SCHEMA_VERSION = 1
 Role = Literal["title", "best", "caution", "muted"]  # of a line: what its colour on a terminal means
 Page = list["str | Table"]  # what a command prints: paragraphs and tables, in order
+DESIGN_COUNTS = ("labels", "LLM", "texts")  # headings of what a plan buys
+_NOTHING = ("-", "")  # cells of what a row has none of
 _DIGITS = 4
+_NARROWEST = 16  # column in which a text goes on below itself
 
 
 class Showing(NamedTuple):
@@ -42,7 +45,8 @@ class Table:
     """A table as text: a title, headings, cells; numbers are right-aligned.
 
     optional : headings of columns that may be left out, the first first, where a terminal is too narrow; all other
-        columns carry the answer, and where even they do not fit each row becomes a record of lines
+        columns carry the answer. Where even they do not fit the first text goes on below itself, and where that does
+        not help each row becomes a record of lines
     roles : row -> what it is, which a terminal shows by colour
     """
 
@@ -65,33 +69,39 @@ class Table:
         titles = ([show(self.title)] if width is None else wrap(show(self.title), width)) if self.title else []
         title: list[tuple[str, Role | None]] = [(line, "title") for line in titles]
         kept = self._kept(width)
-        if kept is None:
-            return title + self._records(width or 0)
         cells = [[row[i] for i in kept] for row in self._cells()]
         sizes = [max(cells_wide(row[k]) for row in cells) for k in range(len(kept))]
+        over = 0 if width is None else _wide(sizes) - width
+        head = next((k for k, i in enumerate(kept) if i in self.text_columns), 0)
+        if over > 0 and not _folds([row[head] for row in cells], sizes[head] - over):
+            return title + self._records(width or 0)
+        sizes[head] -= max(over, 0)
         texts = {k for k, i in enumerate(kept) if i in self.text_columns}
-        drawn = ["  ".join(_padded(row, sizes, texts)).rstrip() for row in cells]
-        roles: list[Role | None] = [self.roles.get(i) for i in range(len(self.rows))]
-        ruled: list[tuple[str, Role | None]] = [(drawn[0], "title"), ("  ".join("-" * size for size in sizes), None)]
-        left = [h for i, h in enumerate(self.headings) if i not in kept]
+        drawn = [_drawn(row, sizes, texts, head) for row in cells]
+        ruled: list[tuple[str, Role | None]] = [(line, "title") for line in drawn[0]]
+        ruled.append(("  ".join("-" * size for size in sizes), None))
+        body: list[tuple[str, Role | None]] = [
+            (line, self.roles.get(i)) for i, lines in enumerate(drawn[1:]) for line in lines
+        ]
+        left = [
+            h for i, h in enumerate(self.headings) if i not in kept and any(row[i] not in _NOTHING for row in self.rows)
+        ]
         more: list[tuple[str, Role | None]] = [(line, "muted") for line in _left_out(left, width or 0)]
-        return [*title, *ruled, *zip(drawn[1:], roles, strict=True), *more]
+        return [*title, *ruled, *body, *more]
 
     def _cells(self) -> list[list[str]]:
         """Cells with nothing in them that a terminal obeys: names come from cards, tables and stores of others."""
         return [[show(cell, one_line=True) for cell in row] for row in (self.headings, *self.rows)]
 
-    def _kept(self, width: int | None) -> list[int] | None:
-        """The columns that fit; None where those that carry the answer do not."""
+    def _kept(self, width: int | None) -> list[int]:
+        """The columns that fit, or those alone that carry the answer."""
         kept = list(range(len(self.headings)))
         if width is None:
             return kept
         cells = self._cells()
         sizes = [max(cells_wide(row[i]) for row in cells) for i in kept]
         droppable = [self.headings.index(name) for name in self.optional if name in self.headings]
-        while sum(sizes[i] for i in kept) + 2 * (len(kept) - 1) > width:
-            if not droppable:
-                return None
+        while droppable and _wide([sizes[i] for i in kept]) > width:
             kept.remove(droppable.pop(0))
         return kept
 
@@ -103,11 +113,30 @@ class Table:
         for k, row in enumerate(rows):
             named = [f"{h} {cell}".strip() for i, (h, cell) in enumerate(zip(headings, row, strict=True)) if i != head]
             told = "; ".join(
-                name for name, cell in zip(named, _without(row, head), strict=True) if cell not in ("-", "")
+                name for name, cell in zip(named, _without(row, head), strict=True) if cell not in _NOTHING
             )
             text = [*wrap(row[head], width), *(f"  {line}" for line in wrap(told, max(width - 2, 10)))]
             lines += [(line, self.roles.get(k)) for line in text]
         return lines
+
+
+def _wide(sizes: Sequence[int]) -> int:
+    """Columns of a terminal that a table takes, two blanks between its own."""
+    return sum(sizes) + 2 * (len(sizes) - 1)
+
+
+def _folds(texts: Sequence[str], size: int) -> bool:
+    """Whether texts can go on below themselves in a column of that size: it is no splinter and takes every word."""
+    return size >= _NARROWEST and all(cells_wide(word) <= size - 2 for text in texts for word in text.split())
+
+
+def _drawn(row: Sequence[str], sizes: Sequence[int], texts: Container[int], head: int) -> list[str]:
+    """The lines of a row: one, or several where its first text goes on below itself."""
+    first, *rest = textwrap.wrap(row[head], sizes[head], subsequent_indent="  ", break_long_words=False) or [""]
+    if cells_wide(row[head]) <= sizes[head]:
+        first, rest = row[head], []
+    cells = [*row[:head], first, *row[head + 1 :]]
+    return [line.rstrip() for line in ("  ".join(_padded(cells, sizes, texts)), *rest)]
 
 
 def _without(row: Sequence[str], i: int) -> list[str]:
@@ -172,6 +201,19 @@ def count(n: int | None) -> str:
 def design_cells(design: Design) -> tuple[str, str, str, str]:
     """Strategy and models in short, labels, LLM labels and texts, as cells of a table."""
     return (design.route.short, count(design.n_labels), count(design.n_llm_labels), count(design.n_unlabeled))
+
+
+def may_go(names: Sequence[str], headings: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Columns that a narrow terminal may do without, the first first; a count that any row has is never one of them.
+
+    names : headings of those that carry no answer, `DESIGN_COUNTS` left out; one without anything in it goes first
+
+    >>> may_go(["from"], ["who", "labels", "LLM", "from"], [["a", "9", "-", "x"]])
+    ('LLM', 'from')
+    """
+    held = {h for i, h in enumerate(headings) if any(row[i] not in _NOTHING for row in rows)}
+    empty = [h for h in (*DESIGN_COUNTS, *names) if h in headings and h not in held]
+    return (*empty, *(h for h in names if h in held))
 
 
 def interval_words(a: Allocation | PointAnswer) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +48,65 @@ def load_fit(
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedRoute:
+    """What a stored fit says of itself, a route a row; errors in percent points of the metric.
+
+    loo_rmse_points : of rows left out one at a time
+    coverage_90 : share of `n_checked` left-out rows that lay in their 90 % interval
+    noise_sd_points : of one run around the mean
+    written_at : when the file was written here, UTC; a file that came with the package or a checkout, when it came
+    """
+
+    task: str
+    evidence_set: str
+    strategy: str
+    teacher: str | None
+    student: str
+    labeler: str | None
+    method: str
+    n_rows: int
+    loo_rmse_points: float | None
+    coverage_90: float | None
+    n_checked: int | None
+    noise_sd_points: float | None
+    written_at: datetime
+
+
+def read_fits(folders: Sequence[Path]) -> list[FittedRoute]:
+    """Every fit that lies in some folders, by task; of one that lies in several the first, whether or not it is stale.
+
+    Damaged files are passed over, as answers do.
+    """
+    found: dict[tuple[str, str], list[FittedRoute]] = {}
+    for place in (place for folder in folders for place in sorted(folder.glob("*/*.json"))):
+        try:
+            data = json.loads(place.read_bytes())
+            key = (data["task"], data["evidence_set"])
+            if key not in found:
+                written = datetime.fromtimestamp(int(place.stat().st_mtime), UTC)
+                found[key] = [_fitted_route(data, surface, written) for surface in data["surfaces"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return [row for key in sorted(found) for row in found[key]]
+
+
+def _fitted_route(fit: dict[str, Any], surface: dict[str, Any], written: datetime) -> FittedRoute:
+    told = surface["diagnostics"]
+    checked = told.get("checked") or {}
+    return FittedRoute(
+        task=fit["task"],
+        evidence_set=fit["evidence_set"],
+        method=fit["method"],
+        **{name: surface[name] for name in ("strategy", "teacher", "student", "labeler", "n_rows")},
+        loo_rmse_points=told.get("loo_rmse_points"),
+        coverage_90=(checked.get("coverage") or {}).get("90"),
+        n_checked=checked.get("n"),
+        noise_sd_points=told.get("noise_sd_points"),
+        written_at=written,
+    )
 
 
 def save_fit(folder: Path, fit: TaskFit) -> Path:
