@@ -72,8 +72,9 @@ class Evidence:
         if task not in self.sets:
             cheap = sorted({row.student for row in self.cheap if row.task == task})
             besides = f" but cheap students' ({', '.join(cheap)})" if cheap else ""
-            near = did_you_mean(task, self.sets)
-            there = f"there is on {', '.join(sorted(self.sets))}."
+            known = sorted(self.tasks or self.sets)  # runs of tasks that nobody here added answer nothing
+            near = did_you_mean(task, known)
+            there = f"there is on {', '.join(known)}."
             if near:
                 raise NoEvidenceError(f"There is no evidence on task {task!r}{besides}.{near} T{there[1:]}")
             raise NoEvidenceError(
