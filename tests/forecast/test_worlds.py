@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from budgetsim.design.points import Measurement, Route
-from budgetsim.forecast.facts import PROBE_SET, Facts, family_of, with_floor
+from budgetsim.forecast import first_runs as first
+from budgetsim.forecast.facts import PROBE_SET, Facts, family_of, scatter_of, with_floor
 from budgetsim.forecast.first_runs import ASKED, OFFERED, first_runs
 from budgetsim.forecast.gather import Seen, gather, place
-from budgetsim.forecast.process import condition, error_variance, start
+from budgetsim.forecast.process import SCATTERS, condition, error_variance, start
 from budgetsim.forecast.scale import stretch
 from budgetsim.forecast.worlds import LABELS, TEXTS, basis_of, forecast_surfaces
 from budgetsim.store.probes import PROBED
@@ -180,6 +181,17 @@ def test_the_first_run_is_the_one_that_takes_most_variance_away():
     assert {(n, u) for _, n, u in few} <= {(n, u) for n in (100, 200) for u in (0, 40)}
     assert not any(route.kind.has_teacher for route, *_ in first_runs(seen, h, "new", routes, 9, most=(250, 0)))
     assert (error_variance(base.mean, place([*asked, *offered], seen.names), np.ones(len(base.mean)), h) > 0).all()
+
+
+def test_a_dear_run_must_tell_more_than_a_cheap_one(monkeypatch):
+    """With no effort told apart the one that tells most is chosen; where runs of its kind take all the time, another is."""
+    seen = gather(others(), FACTS)
+    routes = [ANNOTATE, replace(ANNOTATE, student="tfidf-lr")]
+    kinds = [scatter_of(family_of(route)) for route in routes]
+    assert kinds == ["tuned", "cheap"]
+    for dear, chosen in zip(kinds, routes[::-1], strict=True):
+        monkeypatch.setattr(first, "EFFORT", {**dict.fromkeys(SCATTERS, 1.0), dear: 1e6})
+        assert first_runs(seen, start(), "new", routes, 1)[0][0] == chosen
 
 
 def test_a_floor_that_is_not_known_lies_under_the_lowest_score():

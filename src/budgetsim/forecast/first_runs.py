@@ -11,11 +11,12 @@ import numpy as np
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Route
 from budgetsim.forecast.gather import Seen, place
-from budgetsim.forecast.process import Hypers, condition, error_variance
+from budgetsim.forecast.process import SCATTERS, Hypers, condition, error_variance
 from budgetsim.forecast.scale import stretch
 
 ASKED: Final = (200.0, 1000.0, 5000.0)  # sizes whose scores are to be known
 OFFERED: Final = (100.0, 200.0, 500.0)  # and those that may be run: few labels
+EFFORT: Final = {"cheap": 1.0, "tuned": 2.0, "t5": 10.0}  # how much more a run must tell: seconds, minutes, GPU hours
 ASKED_TEXTS: Final = (10_000.0, 100_000.0)
 OFFERED_TEXTS: Final = (10_000.0,)
 
@@ -30,11 +31,11 @@ def first_runs(
     n: int = 2,
     most: tuple[float, float] = (math.inf, math.inf),
 ) -> list[Sized]:
-    r"""The n designs, one after the other, that take most variance out of the scores asked about.
+    r"""The n designs, one after the other, that take most variance out of the scores asked about for their effort.
 
-    .. math:: \arg\max_j \sum_i w_i^2 \frac{C_{ij}^2}{C_{jj} + \sigma_j^2}
+    .. math:: \arg\max_j \frac{1}{e_j} \sum_i w_i^2 \frac{C_{ij}^2}{C_{jj} + \sigma_j^2}
 
-    with w the score's move for a move of the scale.
+    with w the score's move for a move of the scale, and e what a kind of learner takes (`EFFORT`, chosen by us).
 
     most : labels and unlabelled texts that the task has; no design takes more
 
@@ -47,10 +48,11 @@ def first_runs(
     posterior = condition(seen.cells, seen.z, seen.n_runs, cells, h)
     weight = 1 / stretch(posterior.mean[: len(asked)], cells.floor[: len(asked)]) ** 2
     noise = error_variance(posterior.mean, cells, np.ones(len(cells)), h)
+    effort = np.array([EFFORT[SCATTERS[int(kind)]] for kind in cells.scatter[len(asked) :]])
     covariance = posterior.covariance
     out: list[Sized] = []
     for _ in range(min(n, len(offered))):
-        chosen = len(asked) + int(_gain(covariance, noise, weight, len(asked)).argmax())
+        chosen = len(asked) + int((_gain(covariance, noise, weight, len(asked)) / effort).argmax())
         out.append(offered[chosen - len(asked)])
         column = covariance[:, chosen]
         covariance = covariance - np.outer(column, column) / (column[chosen] + noise[chosen])
