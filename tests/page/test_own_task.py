@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from budgetsim.choosing.remarks import OwnRunsTooFew
 from budgetsim.data import custom, tasks
 from budgetsim.page.payload import Payload, Source, collect
 from budgetsim.report.remarks import answer_words
-from budgetsim.store.location import locate
+from budgetsim.store.location import StorePaths
 from made import ROOT
 from page.node import in_node
 from page.settings import TODAY, compare, for_page, numbers, pricing_of, random_settings
@@ -29,13 +28,13 @@ PLAIN: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def own(folder: Path) -> Iterator[Evidence]:
+def own() -> Iterator[Evidence]:
     """Evidence of tasks that ship as somebody's own, forecast with their few runs."""
     with pytest.MonkeyPatch.context() as patch:
         for module, name in ((tasks, "_registry"), (custom, "_folders")):
             patch.setattr(module, name, dict(getattr(module, name)))
         custom.register_custom_tasks(ROOT / "results" / "tasks")
-        yield load_evidence(locate(folder / "budgetsim.duckdb"), tasks=OWN)
+        yield load_evidence(StorePaths(ROOT / "results" / "budgetsim.duckdb"), tasks=OWN)
 
 
 def page_of(own: Evidence, task: str) -> Payload:
