@@ -67,7 +67,7 @@ def test_an_older_store_is_upgraded_where_it_is_read_and_once(paths, schema, mon
     assert check(paths) == []
 
 
-@pytest.mark.parametrize("schema", [OLDER[0], OLDER[-1]])
+@pytest.mark.parametrize("schema", OLDER)
 def test_an_older_store_is_upgraded_where_it_is_written(paths, schema, monkeypatch):
     set_back(paths, schema, monkeypatch)
     write_shard(paths.runs, made_run(7), STAGES)

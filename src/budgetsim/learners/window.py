@@ -123,7 +123,8 @@ def features(sources: Sequence[str]) -> Any:
     from sklearn.feature_extraction import FeatureHasher
 
     hasher = FeatureHasher(N_FEATURES, input_type="string", alternate_sign=False)
-    return hasher.transform(list(told(source.split(), i)) for source in sources for i in range(len(source.split())))
+    sentences = (source.split() for source in sources)
+    return hasher.transform(list(told(words, i)) for words in sentences for i in range(len(words)))
 
 
 def told(words: Sequence[str], i: int) -> Iterator[str]:

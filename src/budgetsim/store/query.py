@@ -140,7 +140,7 @@ class CallerRow:
 
 _CALLERS = """
 SELECT task, model, coalesce(n_labels, 0), avg(score), count(*),
-       avg(try_cast(provenance->'llm'->>'usd_per_million_texts' AS DOUBLE))
+       avg(try_cast(provenance->'llm'->>'usd_per_million_texts' AS DOUBLE)), false
 FROM stages
 WHERE kind = 'evaluate' AND score IS NOT NULL AND ($tasks IS NULL OR list_contains($tasks, task))
   AND json_exists(provenance, '$.llm')
@@ -154,7 +154,7 @@ def load_callers(connection: Connection, tasks: Sequence[str] | None = None) -> 
     tasks : those that are read; None for all
     """
     rows = connection.execute(_CALLERS, {"tasks": None if tasks is None else list(tasks)}).fetchall()
-    return [CallerRow(**dict(zip(CallerRow.__slots__, row, strict=False))) for row in rows]
+    return [CallerRow(**dict(zip(CallerRow.__slots__, row, strict=True))) for row in rows]
 
 
 def load_scores(
