@@ -4,7 +4,8 @@
 
 SOURCE holds a folder for each data set, as their authors publish them; FOLDER gets `NAME/train.csv`, `test.csv` and
 `unlabeled.txt` (or `.conll`), and each is added with `budgetsim tasks add`. The same files give the same tasks: rows
-are drawn by seed 0, a text stands in one file alone. Texts are their owners'; only numbers are kept in the store.
+are drawn by seed 0, a text stands in one file alone. FOLDER gets `wikipedia.txt`, too: sentences of no task, for pools
+that are filled up with them. Texts are their owners'; only numbers are kept in the store.
 """
 
 from __future__ import annotations
@@ -27,16 +28,18 @@ BETWEEN = "\x1f"  # between the two texts of a pair
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data set: how its rows are read from the folder of sources, the columns of its text, two of a pair, and texts
-    that nobody labelled beside those rows whose labels are left off."""
+    """A data set: how its rows are read from the folder of sources, the columns of its text, two of a pair, texts that
+    nobody labelled beside those rows whose labels are left off, and what an LLM is asked of a text."""
 
     read: Callable[[Path], list[Pair]]
     columns: tuple[str, ...] = ("text",)
     more: Callable[[Path], list[str]] = lambda source: []
+    about: str = ""
 
     @property
     def options(self) -> tuple[str, ...]:
-        return ("--pair-columns", ",".join(self.columns)) if len(self.columns) > 1 else ()
+        pair = ("--pair-columns", ",".join(self.columns)) if len(self.columns) > 1 else ()
+        return (*pair, *(("--about", self.about) if self.about else ()))
 
 
 def main(source: Path, folder: Path, names: Sequence[str]) -> None:
@@ -47,6 +50,13 @@ def main(source: Path, folder: Path, names: Sequence[str]) -> None:
         options = () if name == "wnut17" else SOURCES[name].options
         command = [sys.executable, "-m", "budgetsim", "tasks", "add", name, *words, *options, "--yes"]
         subprocess.run(command, check=True)
+    _wikipedia(source, folder / "wikipedia.txt")
+
+
+def _wikipedia(source: Path, place: Path) -> None:
+    sentences = (source / "clinc150" / "all_wiki_sents.txt").read_text(encoding="utf-8").splitlines()
+    order = np.random.default_rng(0).permutation(len(sentences))[:UNLABELED]
+    place.write_text("".join(sentences[i] + "\n" for i in order), encoding="utf-8")
 
 
 def _classes(kind: Source, source: Path, folder: Path) -> dict[str, Path]:
@@ -193,12 +203,15 @@ def _pair(row: dict[str, str]) -> str:
 
 
 SOURCES: dict[str, Source] = {
-    "sst2": Source(_sentconv("stsa.binary.train", "stsa.binary.dev", "stsa.binary.test")),
+    "sst2": Source(
+        _sentconv("stsa.binary.train", "stsa.binary.dev", "stsa.binary.test"),
+        about="Is this sentence of a film review negative or positive?",
+    ),
     "mr": Source(_sentconv("rt-polarity.all")),
     "subj": Source(_sentconv("subj.all")),
-    "emotion": Source(_tweeteval("emotion")),
+    "emotion": Source(_tweeteval("emotion"), about="Which emotion does this tweet show?"),
     "irony": Source(_tweeteval("irony")),
-    "offensive": Source(_tweeteval("offensive")),
+    "offensive": Source(_tweeteval("offensive"), about="Is this tweet offensive?"),
     "banking77": Source(_banking),
     "clinc150": Source(_clinc),
     "snips": Source(_snips),
