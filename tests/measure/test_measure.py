@@ -40,12 +40,12 @@ from budgetsim.measure.grid import grid_names, load_grid, parse_grid
 from budgetsim.measure.limits import Limits
 from budgetsim.measure.paper_grid import estimate_grid
 from budgetsim.measure.recipe import PRESETS, get_preset
-from budgetsim.measure.resolve import check_spec
+from budgetsim.measure.resolve import Run, check_spec
 from budgetsim.measure.spec import RunSpec, from_json, make_spec, to_json
 from budgetsim.measure.stagestore import Device, StageStore, Work
 from budgetsim.measure.workspace import Workspace
 from budgetsim.store.location import StorePaths
-from made import run_cli
+from made import change_spec, run_cli
 from tiny import write_tiny_task
 
 OFFLINE = Access(download=False)
@@ -181,8 +181,21 @@ def test_a_simulated_labeler_needs_known_answers_and_the_message_has_the_way_out
     assert pool.rows == workspace.split(spec()).train
     assert pool.source == "labelled"
     both = spec(unlabeled="labelled", strategy="annotate_plus_llm", n_labels=5)
-    with pytest.raises(InputError, match="serves llm_annotate alone"):
-        check_spec(both, workspace)
+    check_spec(both, workspace)
+    beside = Run(both, workspace)
+    assert len(beside.text_order) == 20
+    assert not {row.source for row in beside.labelled} & {pool.rows[i].source for i in beside.text_order}
+    fewer, more = (Run(change_spec(both, n_llm_labels=n), workspace).text_order for n in (7, 49))
+    assert beside.text_order[:7] == fewer
+    assert beside.text_order == more[:20]  # nested
+    with pytest.raises(InputError, match=r"n_llm_labels is 50, but own_llm has 49 unlabelled texts"):
+        check_spec(change_spec(both, n_llm_labels=50), workspace)  # 54 rows, of which people label 5
+    distilled = spec(
+        unlabeled="labelled", strategy="distill", teacher="tfidf-lr", labeler=None, n_labels=5, n_llm_labels=0,
+        n_unlabeled=20,
+    )  # fmt: skip
+    with pytest.raises(InputError, match="distill needs texts of its own"):
+        check_spec(distilled, workspace)
     with pytest.raises(InputError, match="There is no labeler 'gpt'"):
         check_spec(spec(unlabeled="labelled", labeler="gpt"), workspace)
     pytest.importorskip("sklearn")

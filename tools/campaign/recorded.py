@@ -4,8 +4,9 @@
 
 SOURCE holds `llms_for_css` as its authors publish it (Ziems et al. 2024): for each task its texts, people's labels, and
 what each LLM answered. Each task is cut into train and test files in FOLDER and added as `css_NAME`; beside them lie the
-labels of each LLM (`recorded:FILE`). Students are taught by people, by each LLM, and by a simulated labeler of the very
-accuracy that the LLM has on the training rows: do the errors of an LLM cost a student more than even ones do?
+labels of each LLM (`recorded:FILE`). Students are taught by people, by each LLM, by a simulated labeler of the very
+accuracy that the LLM has on the training rows, and by people and either of them together: do the errors of an LLM cost a
+student more than even ones do, and what do its labels add to people's?
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 
 TEST: Final = 200
 SIZES: Final = (100, 250)
+BESIDE: Final = (30, 100)  # labels of people, beside a hundred of an LLM
 SEEDS: Final = (0, 1, 2)
 STUDENTS: Final = ("tfidf-lr", "encoder-lr")
 LLMS: Final = ("chatgpt", "text-davinci-003", "flan-t5-xxl", "flan-t5-large")
@@ -48,10 +50,14 @@ def main(source: Path, folder: Path, names: Sequence[str]) -> None:
         labelers = [f"recorded:{home}/{llm}.csv" for llm in LLMS]
         labelers += [f"simulated:accuracy={accuracies[llm]}" for llm in LLMS]
         grid = {"preset": "modern", "tasks": [f"css_{name}"], "blocks": [
-            {"strategy": "annotate", "student": STUDENTS, "n_labels": SIZES, "seed": SEEDS},
+            {"strategy": "annotate", "student": STUDENTS, "n_labels": sorted({*SIZES, *BESIDE}), "seed": SEEDS},
             {
                 "strategy": "llm_annotate", "student": STUDENTS, "labeler": labelers, "unlabeled": "labelled",
                 "n_llm_labels": SIZES, "seed": SEEDS,
+            },
+            {
+                "strategy": "annotate_plus_llm", "student": STUDENTS, "labeler": labelers, "unlabeled": "labelled",
+                "n_labels": BESIDE, "n_llm_labels": SIZES[:1], "seed": SEEDS,
             },
         ]}  # fmt: skip
         place = home / "grid.yaml"

@@ -28,8 +28,9 @@ class TextPool:
 def load_pool(described: str, split: Split, access: Access) -> TextPool:
     """The texts that `pool`, `labelled`, `task:NAME[:share=S]` or `FILE[:share=S]` describe.
 
-    `labelled` is the labelled training part: its answers are known, which a simulated labeler needs. A share
-    mixes that part of foreign texts into the split's own; texts of dev and test never enter.
+    `labelled` is the labelled training part: its answers are known, which a simulated labeler needs. A run that takes
+    people's labels, too, leaves the texts of those out. A share mixes that part of foreign texts into the split's own;
+    texts of dev and test never enter.
 
     raises : InputError where there are none, or the description is malformed
     """

@@ -59,8 +59,8 @@ class SimulatedLabeler(Unasked):
         unknown = sum(row.target not in task.labels for row in rows)
         if unknown:
             raise InputError(
-                f"A simulated labeler changes known answers, and {unknown:,} of the {len(rows):,} texts have none. For "
-                f"llm_annotate, pass --unlabeled {LABELLED}: it labels the texts of your labelled training rows anew."
+                f"A simulated labeler changes known answers, and {unknown:,} of the {len(rows):,} texts have none. "
+                f"Pass --unlabeled {LABELLED}: it labels the texts of your labelled training rows anew."
             )
 
     def examine(self, brief: Brief) -> Trial | None:

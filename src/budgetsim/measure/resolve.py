@@ -91,9 +91,16 @@ class Run:
         return self.pool
 
     @property
+    def n_taken(self) -> int:
+        """Rows of the pool that people label in this run, so that nobody labels them anew: of the labelled rows."""
+        return self.design.n_labels if self.pool is not None and self.pool.source == LABELLED else 0
+
+    @property
     def text_order(self) -> list[int]:
         """Places in the pool of the texts that the student sees: a nested prefix of the seed's order."""
-        return self.pool_order[: self.design.n_unlabeled or self.design.n_llm_labels]
+        taken = set(self.label_order[: self.n_taken])
+        free = [i for i in self.pool_order if i not in taken] if taken else self.pool_order
+        return free[: self.design.n_unlabeled or self.design.n_llm_labels]
 
     def part(self, name: str) -> Sequence[Row]:
         """Rows of `train`, `dev`, `test` or `pool`."""
@@ -156,7 +163,7 @@ def check_spec(spec: RunSpec, workspace: Workspace) -> None:
     raises : InputError saying how many rows there are, or which student or teacher would do
     """
     split, pool = workspace.split(spec), workspace.pool(spec)
-    n_texts = 0 if pool is None else len(pool.rows)
+    n_texts = 0 if pool is None else len(pool.rows) - Run(spec, workspace).n_taken
     for name in spec.strategy.inputs:
         count = getattr(spec.design, name)
         have, what = (len(split.train), "labelled rows") if name == "n_labels" else (n_texts, "unlabelled texts")
@@ -168,10 +175,10 @@ def check_spec(spec: RunSpec, workspace: Workspace) -> None:
 
 
 def _check_pool(spec: RunSpec, pool: TextPool, run: Run) -> None:
-    if pool.source == LABELLED and spec.design.n_labels:
+    if pool.source == LABELLED and spec.strategy.teacher_stage:
         raise InputError(
-            f"{spec.title}: the texts of --unlabeled {LABELLED} are the ones people labelled, so it serves "
-            f"llm_annotate alone; {spec.strategy.name} needs texts of its own."
+            f"{spec.title}: the texts of --unlabeled {LABELLED} are those of the labelled rows, for an LLM to label "
+            f"beside people; {spec.strategy.name} needs texts of its own."
         )
     if spec.route.labeler is not None:
         run.labeler.check(run.task, pool.rows, run.brief.owned)

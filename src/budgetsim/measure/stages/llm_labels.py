@@ -30,7 +30,8 @@ def plan_llm_labels(run: Run) -> tuple[PlannedStage, ...]:
     if not run.strategy.has_labeler:
         return ()
     labeler, seed, places = run.labeler.name, run.spec.seed, _places(run)
-    own = {"texts": len(places), **run.labeler.identity(run.brief)} if run.labeler.asks else {}
+    beside = {"beside": run.n_taken} if run.n_taken else {}
+    own = {"texts": len(places), **beside, **run.labeler.identity(run.brief)} if run.labeler.asks else {}
     stage = PlannedStage(
         kind="llm_label",
         depends_on={"pool": run.texts.pool_id, "labeler": labeler, "seed": seed, "task": run.task.name, **own},

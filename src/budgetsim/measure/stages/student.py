@@ -31,10 +31,10 @@ def _plan_student(run: Run, learner: Learner) -> PlannedStage:
     """The taught student; its weights go once the run is scored."""
     steps = run.recipe.steps_of_student(run.n_examples, run.strategy)
     score, said = _teaching(run)
-    seed, unlabeled = str(run.spec.seed), str(len(run.text_order))
+    seed, texts = str(run.spec.seed), (str(run.n_taken), str(len(run.text_order)))
     features = [
         *plan_features(run, learner, run.labelled, ("labels", str(run.design.n_labels), seed)),
-        *plan_features(run, learner, _texts(run), ("texts", seed, "0", unlabeled)),
+        *plan_features(run, learner, _texts(run), ("texts", seed, *texts)),
     ]
     d = run.design
     return PlannedStage(
