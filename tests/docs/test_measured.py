@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
-
-from made import ROOT
-
-_spec = importlib.util.spec_from_file_location("measured_page", ROOT / "tools/docs/measured.py")
-assert _spec is not None
-assert _spec.loader is not None
-page: Any = importlib.util.module_from_spec(_spec)
-sys.modules["measured_page"] = page
-_spec.loader.exec_module(page)
+from measured_cells import Cell, best_bought, differences, over_tasks
+from measured_foreign import kind_of, worths
+from measured_labels import real_section, twins_of
 
 
-def cell(task: str, student: str, score: float, **counts: Any) -> Any:
+def cell(task: str, student: str, score: float, **counts: Any) -> Cell:
     own = {"strategy": "annotate", "taught_by": "", "n_labels": 100, "n_llm_labels": 0, "n_unlabeled": 0, "n_runs": 1}
-    return page.Cell(**{**own, "task": task, "student": student, "score": score, **counts})
+    return Cell(**{**own, "task": task, "student": student, "score": score, **counts})
 
 
 def test_an_interval_over_tasks_is_as_wide_as_their_mean_scatters() -> None:
     """Of many tasks the bootstrap's interval is the mean and 1.96 standard errors; runs within a task count once."""
     means = np.random.default_rng(1).normal(2.0, 5.0, size=400)
-    told = page.over_tasks({f"t{i}": [m - 1, m + 1] * 50 for i, m in enumerate(means)})
+    told = over_tasks({f"t{i}": [m - 1, m + 1] * 50 for i, m in enumerate(means)})
     error = means.std() / np.sqrt(len(means))
     assert told.mean == pytest.approx(means.mean())
     assert told.low == pytest.approx(means.mean() - 1.96 * error, abs=0.1)
@@ -42,20 +34,20 @@ def test_an_interval_over_tasks_is_as_wide_as_their_mean_scatters() -> None:
 def test_a_claim_is_told_only_where_the_whole_interval_is_on_one_side_of_three_tasks(
     values: list[float], verdict: str
 ) -> None:
-    assert page.over_tasks({f"t{i}": [v] for i, v in enumerate(values)}).verdict == verdict
+    assert over_tasks({f"t{i}": [v] for i, v in enumerate(values)}).verdict == verdict
 
 
 def test_only_designs_with_the_same_key_are_compared() -> None:
     cells = [cell("a", "x", 60.0), cell("a", "x", 70.0, n_labels=200), cell("b", "x", 50.0)]
     others = [cell("a", "y", 55.0), cell("b", "y", 52.0, n_labels=300)]
-    assert page.differences(cells, others, lambda c: (c.n_labels,)) == {"a": [5.0]}
+    assert differences(cells, others, lambda c: (c.n_labels,)) == {"a": [5.0]}
 
 
 def test_money_buys_the_best_design_whose_labels_it_pays_for() -> None:
     cells = [cell("a", "x", 60.0), cell("a", "y", 70.0, n_labels=200), cell("a", "z", 99.0, strategy="llm_annotate")]
-    assert page.best_bought(cells, "a", 10.0, 0.1).student == "x"  # 100 labels to the cent
-    assert page.best_bought(cells, "a", 20.0, 0.1).student == "y"
-    assert page.best_bought(cells, "a", 9.99, 0.1) is None
+    assert best_bought(cells, "a", 10.0, 0.1).student == "x"  # 100 labels to the cent
+    assert best_bought(cells, "a", 20.0, 0.1).student == "y"
+    assert best_bought(cells, "a", 9.99, 0.1) is None
 
 
 def test_a_foreign_text_is_worth_the_own_texts_that_score_as_much() -> None:
@@ -63,12 +55,10 @@ def test_a_foreign_text_is_worth_the_own_texts_that_score_as_much() -> None:
     more = {"strategy": "distill", "taught_by": "t", "n_labels": 120}
     cells = [cell("sst2", "s", 50.0, n_unlabeled=100, **more), cell("sst2", "s", 60.0, n_unlabeled=1000, **more)]
     row = ("sst2", "mr", 1.0, 120, 1000, "s", "t")
-    assert page.worths(cells, [(*row, 0, 54.0, 60.0), (*row, 1, 56.0, 60.0)], "near") == [
-        pytest.approx(0.316, abs=1e-3)
-    ]
-    assert page.worths(cells, [(*row, 0, 99.0, 60.0)], "near") == [pytest.approx(1.0)]
-    assert page.worths(cells, [(*row, 0, 40.0, 60.0)], "near") == [pytest.approx(0.1)]
-    assert page.worths(cells, [(*row, 0, 54.0, 60.0)], "far") == []
+    assert worths(cells, [(*row, 0, 54.0, 60.0), (*row, 1, 56.0, 60.0)], "near") == [pytest.approx(0.316, abs=1e-3)]
+    assert worths(cells, [(*row, 0, 99.0, 60.0)], "near") == [pytest.approx(1.0)]
+    assert worths(cells, [(*row, 0, 40.0, 60.0)], "near") == [pytest.approx(0.1)]
+    assert worths(cells, [(*row, 0, 54.0, 60.0)], "far") == []
 
 
 def test_a_real_llm_is_set_beside_the_simulated_one_that_is_right_as_often() -> None:
@@ -83,12 +73,12 @@ def test_a_real_llm_is_set_beside_the_simulated_one_that_is_right_as_often() -> 
         cell("a", "y", 99.0, taught_by="simulated:accuracy=0.72", **labelled),
     ]
     accuracies = {("a", "recorded:gpt@0123456789ab"): 0.72}
-    assert page.twins_of([real, near, *others], accuracies) == [(real, near)]
-    text = "\n".join(page.real_section([real, near, *others], accuracies))
+    assert twins_of([real, near, *others], accuracies) == [(real, near)]
+    text = "\n".join(real_section([real, near, *others], accuracies))
     assert "+2.0 points: **cannot be told**" in text  # one task alone
-    assert "cannot be told" in "\n".join(page.real_section([near, *others], {}))
+    assert "cannot be told" in "\n".join(real_section([near, *others], {}))
 
 
 def test_mixed_texts_are_neither_near_nor_far() -> None:
-    kinds = [page._kind("fdu_books", source) for source in ("fdu_magazines", "fdu_video", "fdu_others")]
-    assert kinds == ["near", "far", "mixed"]
+    sources = ("fdu_magazines", "fdu_video", "fdu_others", "file:788068183897")
+    assert [kind_of("fdu_books", source) for source in sources] == ["near", "far", "mixed", "Wikipedia"]

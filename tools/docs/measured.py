@@ -8,179 +8,44 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any, Final
 
-import numpy as np
+from measured_cells import (
+    PRICES,
+    Cell,
+    annotated,
+    best_bought,
+    differences,
+    gains_at_labels,
+    over_tasks,
+    pairs_of,
+    read_cells,
+    shares_of_people,
+    table,
+)
+from measured_foreign import FOREIGN_SQL, foreign_section, kind_of
+from measured_labels import ACCURACY_SQL, machine_section
+from measured_pictures import pictures
 
-from budgetsim.report.plot import save_panels
-from budgetsim.store.database import Connection, open_reader
+from budgetsim.store.database import open_reader
 from budgetsim.store.location import locate
-from budgetsim.store.measurements import load_measurements
-from budgetsim.store.query import all_sets
 
 ROOT: Final = Path(__file__).parents[2]
 SET: Final = "measured-cpu-modern-"
 MINIATURE: Final = "measured-cpu-mini-"
-RESAMPLES: Final = 4000
-PRICES: Final = (0.02, 0.10, 0.50)  # dollars a label: three wages
 BUDGETS: Final = (10, 30, 100, 300)
 HOURS_SQL: Final = """
 SELECT g.model, g.kind, count(*) AS stages, sum(g.seconds) / 3600 AS hours
 FROM stages g WHERE g.stage_id IN (SELECT stage_id FROM run_stages JOIN runs USING (run_id) WHERE evidence_set LIKE ?)
 GROUP BY ALL ORDER BY hours DESC LIMIT 8
 """
-FOREIGN_SQL: Final = """
-SELECT f.task, split_part(f.unlabeled_source, ':', 2), CAST(split_part(f.unlabeled_source, '=', 2) AS DOUBLE),
-       f.n_labels, f.n_unlabeled, f.student, f.teacher, f.seed, s.value, o.value
-FROM runs f JOIN scores s ON s.run_id = f.run_id AND s.is_main
-JOIN runs r ON (r.task, r.split_id, r.recipe_id, r.seed, r.student, r.teacher, r.n_labels, r.n_unlabeled)
-             = (f.task, f.split_id, f.recipe_id, f.seed, f.student, f.teacher, f.n_labels, f.n_unlabeled)
-         AND r.unlabeled_source = 'pool'
-JOIN scores o ON o.run_id = r.run_id AND o.is_main
-WHERE f.evidence_set LIKE ? AND starts_with(f.unlabeled_source, 'task:') ORDER BY ALL
-"""
-NEAR: Final = {
-    "sst2": "mr",
-    "emotion": "offensive",
-    "offensive": "emotion",
-    "banking77": "clinc150",
-    "clinc150": "banking77",
-    "fdu_books": "fdu_magazines",
-    "fdu_dvd": "fdu_video",
-    "fdu_electronics": "fdu_camera",
-    "fdu_kitchen": "fdu_camera",
-}
-MIXED: Final = "fdu_others"  # texts of nine groups of products together
-ACCURACY_SQL: Final = """
-SELECT r.task, r.labeler, avg(g.score) / 100
-FROM runs r JOIN run_stages USING (run_id) JOIN stages g USING (stage_id)
-WHERE g.kind = 'llm_label' AND r.evidence_set LIKE ? AND starts_with(r.labeler, 'recorded:') GROUP BY ALL
-"""
 COUNTS_SQL: Final = """
-SELECT strategy, student, coalesce(teacher, labeler, '') AS taught_by, count(DISTINCT task) AS tasks, count(*) AS runs
+SELECT strategy, student, coalesce(teacher, regexp_replace(labeler, '@.*|=.*', ''), '') AS taught_by, count(DISTINCT task) AS tasks,
+       count(*) AS runs
 FROM points WHERE evidence_set LIKE ? GROUP BY ALL ORDER BY ALL
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """The mean score of one design over its seeds, percent."""
-
-    task: str
-    strategy: str
-    student: str
-    taught_by: str  # teacher or labeler, empty where people alone are
-    n_labels: int
-    n_llm_labels: int
-    n_unlabeled: int
-    score: float
-    n_runs: int
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A mean over tasks with the middle 95 % of its bootstrap, points; NaN ends where there are fewer than 3 tasks."""
-
-    mean: float
-    low: float
-    high: float
-    n_tasks: int
-    n_won: int  # tasks on which it is above 0
-
-    def __str__(self) -> str:
-        band = f" ({self.low:+.1f} to {self.high:+.1f})" if self.n_tasks > 2 else ""
-        return f"{self.mean:+.1f}{band}"
-
-    @property
-    def verdict(self) -> str:
-        """Whether the data agree that it is above 0."""
-        if self.n_tasks < 3 or self.low <= 0 <= self.high:
-            return "cannot be told"
-        return "agrees" if self.mean > 0 else "does not agree"
-
-
-def over_tasks(values: Mapping[str, Sequence[float]], seed: int = 0) -> Told:
-    """The mean over tasks of each task's mean, tasks drawn with replacement."""
-    means = np.array([fmean(found) for found in values.values()])
-    drawn = np.random.default_rng(seed).choice(means, size=(RESAMPLES, len(means))).mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Told(float(means.mean()), float(low), float(high), len(means), int((means > 0).sum()))
-
-
-def differences(
-    cells: Iterable[Cell], others: Iterable[Cell], key: Callable[[Cell], tuple[object, ...]]
-) -> dict[str, list[float]]:
-    """Score less that of the other cell with the same key, by task; cells without another are left out."""
-    there = {(c.task, *key(c)): c.score for c in others}
-    found: dict[str, list[float]] = defaultdict(list)
-    for c in cells:
-        if (other := there.get((c.task, *key(c)))) is not None:
-            found[c.task].append(c.score - other)
-    return dict(found)
-
-
-# What the page asks of the cells
-
-
-def annotated(cells: Sequence[Cell], student: str) -> list[Cell]:
-    return [c for c in cells if c.strategy == "annotate" and c.student == student]
-
-
-def distilled(cells: Sequence[Cell], teacher: str, student: str) -> list[Cell]:
-    return [c for c in cells if c.strategy == "distill" and (c.taught_by, c.student) == (teacher, student)]
-
-
-def pairs_of(cells: Sequence[Cell]) -> list[tuple[str, str]]:
-    """Teachers and students that were measured, those on most tasks first."""
-    tasks: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for c in cells:
-        if c.strategy == "distill":
-            tasks[c.taught_by, c.student].add(c.task)
-    return sorted(tasks, key=lambda pair: (-len(tasks[pair]), pair))
-
-
-def gains_at_labels(cells: Sequence[Cell], teacher: str, student: str) -> dict[int, dict[int, Told]]:
-    """Distilled less annotated on the same labels: by number of labels, then of texts."""
-    people = annotated(cells, student)
-    found: dict[int, dict[int, Told]] = defaultdict(dict)
-    rows = distilled(cells, teacher, student)
-    for n, u in sorted({(c.n_labels, c.n_unlabeled) for c in rows}):
-        at = [c for c in rows if (c.n_labels, c.n_unlabeled) == (n, u)]
-        gain = differences(at, people, lambda c: (c.n_labels,))
-        if gain:
-            found[n][u] = over_tasks(gain)
-    return dict(found)
-
-
-def shares_of_people(cells: Sequence[Cell], student: str, labeler: str) -> dict[int, Told]:
-    """Score on so many labels of a labeler less that on as many of people."""
-    machine = [c for c in cells if c.strategy == "llm_annotate" and (c.taught_by, c.student) == (labeler, student)]
-    people = {(c.task, c.n_labels): c.score for c in annotated(cells, student)}
-    found: dict[int, Told] = {}
-    for n in sorted({c.n_llm_labels for c in machine}):
-        gain = {c.task: [c.score - people[c.task, n]] for c in machine if c.n_llm_labels == n and (c.task, n) in people}
-        if gain:
-            found[n] = over_tasks(gain)
-    return found
-
-
-def best_bought(cells: Sequence[Cell], task: str, usd: float, usd_per_label: float) -> Cell | None:
-    """The best mean score among designs whose labels cost at most so much; compute is left out, being cents here."""
-    paid = [c for c in cells if c.task == task and c.strategy != "llm_annotate" and c.n_labels * usd_per_label <= usd]
-    return max(paid, key=lambda c: c.score, default=None)
-
-
-# Words
-
-
-def table(headings: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    head = "| " + " | ".join(headings) + " |\n|" + "---|" * len(headings)
-    return "\n".join([head, *("| " + " | ".join(map(str, line)) + " |" for line in lines)])
 
 
 def curves_table(cells: Sequence[Cell], student: str) -> str:
@@ -299,133 +164,6 @@ def teachers_section(cells: Sequence[Cell]) -> list[str]:
     return lines
 
 
-def machine_section(cells: Sequence[Cell], accuracies: Mapping[tuple[str, str], float]) -> list[str]:
-    lines = [
-        "## What are wrong labels worth?",
-        "",
-        "Students on labels of a simulated labeler less the same student on as many labels of people.",
-        "",
-    ]
-    labelers = [name for name, tasks in _tasks_of_labelers(cells).items() if len(tasks) > 2]
-    students = sorted({c.student for c in cells if c.strategy == "llm_annotate"})
-    body = []
-    for labeler in labelers:
-        for student in students:
-            found = shares_of_people(cells, student, labeler)
-            body += [[labeler, f"`{student}`", f"{n:,}", str(told)] for n, told in found.items()]
-    lines.append(table(["labeler", "student", "labels", "points"], body))
-    return [*lines, "", *real_section(cells, accuracies)]
-
-
-def _tasks_of_labelers(cells: Sequence[Cell]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for c in cells:
-        if c.strategy == "llm_annotate":
-            found[c.taught_by].add(c.task)
-    return dict(sorted(found.items()))
-
-
-def twins_of(cells: Sequence[Cell], accuracies: Mapping[tuple[str, str], float]) -> list[tuple[Cell, Cell]]:
-    """Each cell on a real LLM's labels with that on as many of the simulated labeler nearest to it in accuracy.
-
-    accuracies : of real LLMs on the training rows, by task and labeler
-    """
-    simulated: dict[tuple[object, ...], list[tuple[float, Cell]]] = defaultdict(list)
-    for c in cells:
-        if c.strategy == "llm_annotate" and c.taught_by.startswith("simulated:"):
-            simulated[c.task, c.student, c.n_llm_labels].append((float(c.taught_by.rpartition("=")[2]), c))
-    pairs = []
-    for c in cells:
-        accuracy, others = accuracies.get((c.task, c.taught_by)), simulated[c.task, c.student, c.n_llm_labels]
-        if accuracy is not None and others:
-            pairs.append((c, min(others, key=lambda other: abs(other[0] - accuracy))[1]))
-    return pairs
-
-
-def real_section(cells: Sequence[Cell], accuracies: Mapping[tuple[str, str], float]) -> list[str]:
-    """Whether the errors of real LLMs cost a student what as many even ones cost."""
-    pairs = twins_of(cells, accuracies)
-    lines = ["### Do a real LLM's errors behave as even ones?", ""]
-    if not pairs:
-        return [*lines, "No labels of a real LLM were measured: **cannot be told**."]
-    whole = _by_task(pairs)
-    told = over_tasks(whole)
-    spread = [real.score - even.score for real, even in pairs]
-    most = {task: max(r.n_llm_labels for r, _ in pairs if r.task == task) for task in whole}
-    people = {(c.task, c.student, c.n_labels): c.score for c in cells if c.strategy == "annotate"}
-    short = _short_of_people(pairs, people)
-    llms = sorted({_llm(real) for real, _ in pairs})
-    frozen = [(r, e) for r, e in pairs if r.student == "encoder-lr" and r.n_llm_labels == most[r.task]]
-    means = {task: fmean(values) for task, values in _by_task(frozen).items()}
-    lines += [
-        f"Labels that LLMs of 2022 and 2023 gave to {told.n_tasks} tasks of social science (Ziems et al. 2024), against labels of a "
-        f"simulated labeler that is wrong as often, evenly over texts and classes: score of the student on the LLM's less that on "
-        f"the simulated ones, points; in brackets 95 % over tasks.",
-        "",
-        table(
-            ["labels of", "right, mean", *(f"`{student}`, {which}" for student in _STUDENTS for which in ("100", "most"))],
-            [[llm, f"{_mean_accuracy(accuracies, llm):.0%}",
-              *(str(over_tasks(found)) if (found := _by_task(
-                  [(r, e) for r, e in pairs if (_llm(r), r.student) == (llm, student)
-                   and (r.n_llm_labels == most[r.task]) == is_most])) else ""
-                for student in _STUDENTS for is_most in (False, True))]
-             for llm in llms],
-        ),
-        "",
-        "By task, `encoder-lr` on the most labels (in brackets the share of them that is right):",
-        "",
-        table(["task", "labels", *llms], [
-            [task, most[task], *(f"{r.score - e.score:+.1f} ({accuracies[r.task, r.taught_by]:.0%})" for r, e in sorted(
-                ((r, e) for r, e in frozen if r.task == task), key=lambda pair: _llm(pair[0])))]
-            for task in sorted(means)
-        ]),
-        "",
-        f"- Over all of them {told} points: **{_costs(told)}**. Single designs differ by {min(spread):+.1f} to {max(spread):+.1f} "
-        f"points, on test sets of 200 rows.",
-        *([f"- The sign is the task's: {min(means, key=lambda t: means[t])} {min(means.values()):+.1f}, "
-           f"{max(means, key=lambda t: means[t])} {max(means.values()):+.1f}, means over LLMs. Even flips blur every class alike; an "
-           f"LLM may be nearly right where it errs, or never say one of the labels."] if len(means) > 1 else []),
-        *([f"- The LLMs' labels beside as many of people: {over_tasks(short)} points."] if short else []),
-        "- So an LLM's accuracy alone does not say what its labels are worth to a student: measure a student on some of the very "
-        "LLM's labels (`--llm recorded:FILE`) before buying the rest.",
-        "",
-        "![Accuracy of labels against the student's score](measured/labels.svg)",
-    ]  # fmt: skip
-    return lines
-
-
-_STUDENTS: Final = ("encoder-lr", "tfidf-lr")
-
-
-def _llm(cell: Cell) -> str:
-    return cell.taught_by.removeprefix("recorded:").partition("@")[0]
-
-
-def _by_task(pairs: Iterable[tuple[Cell, Cell]]) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = defaultdict(list)
-    for real, even in pairs:
-        found[real.task].append(real.score - even.score)
-    return dict(found)
-
-
-def _costs(told: Told) -> str:
-    return {"agrees": "they cost less", "does not agree": "they cost more"}.get(told.verdict, told.verdict)
-
-
-def _short_of_people(
-    pairs: Sequence[tuple[Cell, Cell]], people: Mapping[tuple[str, str, int], float]
-) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = defaultdict(list)
-    for real, _ in pairs:
-        if (there := people.get((real.task, real.student, real.n_llm_labels))) is not None:
-            found[real.task].append(real.score - there)
-    return found
-
-
-def _mean_accuracy(accuracies: Mapping[tuple[str, str], float], llm: str) -> float:
-    return fmean(a for (_, name), a in accuracies.items() if name.startswith(f"recorded:{llm}@"))
-
-
 def money_section(cells: Sequence[Cell]) -> list[str]:
     tasks = sorted({c.task for c in cells if c.strategy == "distill"})
     lines = [
@@ -462,67 +200,6 @@ def scratch_section(cells: Sequence[Cell], miniature: Sequence[Cell]) -> list[st
         "",
         "So the miniature could show how a campaign runs and that its curves have the shape of the paper's, not which plan to buy.",
     ]
-
-
-def foreign_section(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]]) -> list[str]:
-    lines = ["## What are texts of another domain worth? (open question 2)", ""]
-    if not foreign:
-        return [*lines, "Not measured with these learners: **cannot be told**."]
-    _, _, _, n_labels, n_texts, student, teacher, *_ = foreign[0]
-    gain: dict[tuple[str, float], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for task, source, share, *_, score, own in foreign:
-        gain[_kind(task, source), share][task].append(score - own)
-    lines += [
-        f"`{teacher}` to `{student}`, {n_labels:,} labels, {n_texts:,} texts, some or all of them another task's: score less that of the "
-        f"same run on the task's own texts, points. Near: {', '.join(f'{b} for {a}' for a, b in NEAR.items())}. Mixed: reviews of nine "
-        f"groups of products, none of them the task's own.",
-        "",
-        table(
-            ["texts", "share of foreign ones", "points", "tasks"],
-            [[kind, f"{share:.0%}", str(told), told.n_tasks] for (kind, share), found in sorted(gain.items())
-             if (told := over_tasks(found))],
-        ),
-        "",
-    ]  # fmt: skip
-    worth = {kind: worths(cells, foreign, kind) for kind in ("near", "far", "mixed")}
-    lines += [
-        f"- A {kind} text is worth {fmean(found):.2f} of the domain's own ({min(found):.2f} to {max(found):.2f} over {len(found)} tasks): "
-        f"so many own texts give the score that {n_texts:,} foreign ones give; the fewest own ones tried stand for all below them. Own "
-        f"ones are the better buy while one costs less than {1 / fmean(found):.1f} foreign ones."
-        for kind, found in worth.items()
-        if found
-    ]
-    return lines
-
-
-def _kind(task: str, source: str) -> str:
-    if source == MIXED:
-        return "mixed"
-    return "near" if NEAR.get(task) == source else "far"
-
-
-def worths(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]], kind: str) -> list[float]:
-    """Own texts that give the score of foreign ones alone, by task, over their number: by the task's own curve in log U.
-
-    A score below that of the fewest own texts is worth those at most; one above the most is worth the most.
-    """
-    scores: dict[str, list[float]] = defaultdict(list)
-    for task, source, share, *_, score, _ in foreign:
-        if share == 1.0 and _kind(task, source) == kind:
-            scores[task].append(score)
-    _, _, _, n_labels, n_texts, student, teacher, *_ = foreign[0]
-    found = []
-    for task, values in scores.items():
-        curve = sorted(
-            (c.n_unlabeled, c.score)
-            for c in distilled(cells, teacher, student)
-            if (c.task, c.n_labels) == (task, n_labels)
-        )
-        if curve:
-            rising = np.maximum.accumulate([score for _, score in curve])
-            own = np.exp(np.interp(fmean(values), rising, np.log([u for u, _ in curve])))
-            found.append(float(own) / n_texts)
-    return found
 
 
 def open_section() -> list[str]:
@@ -567,7 +244,7 @@ def advice(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]]) -> list[str]
         )
     half: dict[str, list[float]] = defaultdict(list)
     for task, source, share, *_, score, own in foreign:
-        if share == 0.5 and _kind(task, source) == "near":
+        if share == 0.5 and kind_of(task, source) == "near":
             half[task].append(score - own)
     if half:
         lines.append(
@@ -605,80 +282,6 @@ their runs; with fewer than three tasks there is none. The older miniature, T5s 
          table(["model", "stage", "stages", "hours on the clock"], [[m, k, n, f"{h:.2f}"] for m, k, n, h in hours])],
     ]  # fmt: skip
     return "\n\n".join([head, *("\n".join(part) for part in parts)]) + "\n"
-
-
-def pictures(cells: Sequence[Cell], accuracies: Mapping[tuple[str, str], float], folder: Path) -> None:
-    """Learning curves by learner, gains by labels and texts, and dollars against score: SVG by the room of `--plot`."""
-    sizes: dict[str, set[int]] = defaultdict(set)
-    for c in annotated(cells, "encoder-lr"):
-        sizes[c.task].add(c.n_labels)
-    tasks = sorted(task for task, found in sizes.items() if len(found) > 2)
-    curves = [partial(draw_curves, cells, task, task == "banking77") for task in tasks]
-    save_panels(curves, folder / "curves.svg", width=12, height=2.4, columns=5)
-    save_panels([partial(draw_gains, cells)], folder / "gains.svg", width=7, height=4)
-    dollars = [partial(draw_dollars, cells, price, price == PRICES[0]) for price in PRICES]
-    save_panels(dollars, folder / "dollars.svg", width=12, height=4, columns=len(dollars))
-    if twins_of(cells, accuracies):
-        save_panels([partial(draw_labels, cells, accuracies)], folder / "labels.svg", width=7, height=4)
-
-
-def draw_labels(cells: Sequence[Cell], accuracies: Mapping[tuple[str, str], float], axes: Any) -> None:
-    """Accuracy of labels against the score of the frozen encoder on the most of them: real LLMs and simulated ones."""
-    pairs = [(r, e) for r, e in twins_of(cells, accuracies) if r.student == "encoder-lr"]
-    most = max(real.n_llm_labels for real, _ in pairs)
-    for task in sorted({real.task for real, _ in pairs}):
-        at = [(r, e) for r, e in pairs if r.task == task and r.n_llm_labels == most]
-        right = [100 * accuracies[r.task, r.taught_by] for r, _ in at]
-        (drawn,) = axes.plot(right, [r.score for r, _ in at], "o", label=task)
-        axes.plot(right, [e.score for _, e in at], "x", color=drawn.get_color())
-    axes.set(xlabel="labels that are right, %", ylabel="score", title=f"{most} labels of an LLM (o) and simulated (x)")
-    axes.legend(fontsize=7)
-
-
-def draw_curves(cells: Sequence[Cell], task: str, legend: bool, axes: Any) -> None:
-    """Learning curves of one task by learner."""
-    for student in ("tfidf-lr", "encoder-lr", "ft:minilm:layers=2", "ft:minilm"):
-        line = sorted((c.n_labels, c.score) for c in annotated(cells, student) if c.task == task)
-        if line:
-            axes.plot(*zip(*line, strict=True), marker=".", label=student)
-    axes.set(title=task, xscale="log")
-    if legend:
-        axes.legend(fontsize=6)
-
-
-def draw_gains(cells: Sequence[Cell], axes: Any) -> None:
-    """What distilling gains over annotating, by texts, a line a number of labels."""
-    teacher, student = pairs_of(cells)[0]
-    for n, by_texts in gains_at_labels(cells, teacher, student).items():
-        told = list(by_texts.values())
-        means, ends = [t.mean for t in told], [[t.mean - t.low for t in told], [t.high - t.mean for t in told]]
-        axes.errorbar(list(by_texts), means, yerr=ends, marker="o", capsize=3, label=f"{n:,} labels")
-    axes.axhline(0, color="grey", linewidth=0.8)
-    axes.set(xscale="log", xlabel="unlabelled texts", ylabel="points over annotating", title=f"{teacher} to {student}")
-    axes.legend()
-
-
-def draw_dollars(cells: Sequence[Cell], price: float, first: bool, axes: Any) -> None:
-    """The best measured score by dollars at one price of a label."""
-    budgets = np.geomspace(3, 1000, 40)
-    for task in sorted({c.task for c in cells if c.strategy == "distill"}):
-        best = [best_bought(cells, task, usd, price) for usd in budgets]
-        axes.plot(budgets, [np.nan if c is None else c.score for c in best], label=task)
-    axes.set(xscale="log", xlabel="dollars", title=f"${price:.2f} a label", xlim=(3, 1000), ylim=(0, 100))
-    if first:
-        axes.set_ylabel("best measured score")
-        axes.legend(fontsize=7)
-
-
-def read_cells(connection: Connection, prefix: str) -> list[Cell]:
-    """The designs of the sets whose names begin so, with their mean scores: of each route one recipe's, as fits read."""
-    sets = [name for name in all_sets(connection) if name.startswith(prefix)]
-    found: dict[tuple[Any, ...], list[float]] = defaultdict(list)
-    for m in load_measurements(connection, sets):
-        counts = (int(m.n_labels or 0), int(m.n_llm_labels or 0), int(m.n_unlabeled or 0))
-        by = m.route.teacher or m.route.labeler or ""
-        found[m.task, m.route.strategy, m.route.student, by, *counts].append(100 * m.score)
-    return [Cell(*key, fmean(scores), len(scores)) for key, scores in sorted(found.items())]
 
 
 def main() -> None:
