@@ -46,7 +46,8 @@ def test_an_llm_of_a_stated_accuracy_takes_the_place_of_the_evidences():
     labelers = {o.route.labeler for o in stated.options if o.route.kind.has_labeler}
     assert labelers == {"LLM at 60 %"}
     assert not any(isinstance(n, OtherLlm) for n in stated.notes)
-    (llm,) = [o for o in stated.options if o.route.kind.has_labeler]
+    llm, beside = (o for o in stated.options if o.route.kind.has_labeler)
+    assert beside.route.kind.inputs == ("n_labels", "n_llm_labels")
     (people,) = [o for o in stated.options if is_annotated(o) and o.route.student == llm.route.student]
     low, high = (llm_surface(people.surface, 0.6, 5, errors, "x").at([[2000.0]]) for errors in ("learnable", "random"))
     assert low.mean() < llm.surface.at([[2000.0]]).mean() < high.mean()
@@ -66,7 +67,7 @@ def test_an_llm_as_good_as_needed_does_as_well_and_a_worse_one_does_not():
     assert needed.plan.score >= best.score
     for accuracy, is_enough in ((needed.accuracy, True), (needed.accuracy - 0.006, False)):
         stated = with_llm_accuracy(open_to, accuracy)
-        llm = [o for o in stated.options if o.route.kind.has_labeler]
+        llm = [o for o in stated.options if o.route.kind.inputs == ("n_llm_labels",)]
         assert (best_plan(stated.task, llm, best.cost_usd).score >= best.score) is is_enough
 
 
@@ -167,3 +168,23 @@ def test_the_json_of_an_answer_has_the_advice_and_what_it_would_replace():
     assert advice["learner"]["student"] == "encoder-lr"
     assert advice["spend_usd"] + advice["kept_usd"] == pytest.approx(2000)
     assert task["llm_on_every_text"][0]["score"] is None
+
+
+@pytest.mark.parametrize(("task", "usd", "part"), [("fever", 1000.0, "n_llm_labels"), ("wlp", 60.0, "n_labels")])
+def test_a_mix_that_comes_down_to_one_label_of_either_is_no_row_of_its_own(task, usd, part):
+    """At 70 % one label of the LLM beside 7,750 of people, or of people beside 31,971 of it, is a plan told before."""
+    stated = with_llm_accuracy(opened(task, LATE), 0.7)
+    answer = optimize_task(stated.task, stated.options, usd)
+    (hollow,) = (a for a in answer.allocations if a.route.kind.name == "annotate_plus_llm")
+    assert getattr(hollow.design, part) == 1
+    assert [a for a in answer.allocations if a is not hollow] == list(answer.distinct)
+    asked = ["optimize", "--task", task, "--budget", f"{usd:g}", "--rates", "late-2026", "--llm-accuracy", "70"]
+    table = CliRunner().invoke(app, asked)
+    assert not any(line.startswith("annotate_plus_llm") for line in table.stdout.splitlines())
+
+
+def test_a_mix_of_two_is_a_row_beside_its_parts():
+    stated = with_llm_accuracy(opened("fever", LATE), 0.9)
+    answer = optimize_task(stated.task, stated.options, 300.0)
+    assert answer.distinct == answer.allocations
+    assert "annotate_plus_llm" in {a.route.kind.name for a in answer.distinct}

@@ -206,7 +206,7 @@ def test_label_noise_by_its_rules():
     assert stretched.knots[0] == pytest.approx(N / 0.5625)
     assert llm_surface(curve, 0.8, 5, "learnable", "x").draws[0, -1] == pytest.approx(0.8)
     # 45 labels and 80 at .5625 are 90
-    both = mixed_surface(curve, 0.5625, "x")
+    both = mixed_surface(curve, 0.8, 5, "random", "x")
     assert both.at([[100.0, 0.0], [0.0, 1000.0]])[0] == pytest.approx(curve.at([[100.0], [562.5]])[0], abs=0.01)
     assert both.support.classify([[1.0, 0.0]])[0] == ["interpolated"]
     assert both.support.classify([[1.0, 1770.0], [1.0, 1800.0]])[0] == ["interpolated", "extrapolated"]  # 1,000 / .5625

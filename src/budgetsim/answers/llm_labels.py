@@ -13,7 +13,6 @@ from budgetsim.choosing.recommend import best_plan
 from budgetsim.costs.model import cost_model
 from budgetsim.costs.terms import apply
 from budgetsim.data.tasks import Task
-from budgetsim.design.surface import Surface
 from budgetsim.economics.noisy_labels import Errors, label_worth, llm_surface, mixed_surface, n_classes
 from budgetsim.economics.whatif import modelled
 from budgetsim.errors import InputError
@@ -39,8 +38,7 @@ class LlmNeeded:
 def with_llm_accuracy(open_to: Choices, accuracy: float) -> Choices:
     """The same choices with an LLM right in a share of its labels in place of the evidence's.
 
-    Its errors are taken to be as those of real LLMs were. What its labels add beside human ones nobody measured, so
-    mixes with the evidence's LLM are left out.
+    Its errors are taken to be as those of real LLMs were, alone and beside labels of people.
 
     accuracy : fraction
     raises : InputError where it is at or below chance, or answers are texts; MissingPriceError
@@ -70,8 +68,11 @@ def llm_needed(open_to: Choices, cost_usd: float, score: float) -> LlmNeeded | N
         return None
     found: dict[float, Allocation] = {}
 
+    def alone(accuracy: float) -> list[Option]:
+        return labelled_options(task, pricing, options, accuracy, "real", beside=False)
+
     def is_enough(accuracy: float) -> bool:
-        found[accuracy] = best_plan(task, labelled_options(task, pricing, options, accuracy, "real"), cost_usd)
+        found[accuracy] = best_plan(task, alone(accuracy), cost_usd)
         return found[accuracy].score >= score
 
     low, high = 1 / classes, 1.0
@@ -103,19 +104,22 @@ def labelled_options(
     accuracy: float,
     errors: Errors,
     labeler: str | None = None,
+    *,
+    beside: bool = True,
 ) -> list[Option]:
-    """Options of each student on labels of an LLM, under the same pricing, with the hours of annotating.
+    """Options of each student on labels of an LLM, and beside people's, under the same pricing and hours of annotating.
 
     options : those of the task; students that the evidence's LLM labelled for, or all where there is none
-    accuracy : fraction, above chance; labeler : its name
+    accuracy : fraction, above chance; labeler : its name; beside : whether people may label, too
     raises : MissingPriceError
     """
     name = labeler or f"LLM at {100 * accuracy:g} %"
     classes = n_classes(task) or 0
+    made = (llm_surface, mixed_surface) if beside else (llm_surface,)
     return [
-        repriced(modelled(o, surface), task, pricing)
+        repriced(modelled(o, surface_of(o.surface, accuracy, classes, errors, name)), task, pricing)
         for o in _students(options)
-        for surface in _surfaces(o.surface, accuracy, classes, errors, name)
+        for surface_of in made
     ]
 
 
@@ -138,11 +142,3 @@ def _students(options: Sequence[Option]) -> list[Option]:
     """Annotation options of the students that the evidence's LLM labelled for; of all where there is none."""
     students = {o.surface.route.student for o in options if o.surface.route.kind.has_labeler}
     return [o for o in options if is_annotated(o) and (not students or o.surface.route.student in students)]
-
-
-def _surfaces(annotate: Surface, accuracy: float, classes: int, errors: Errors, labeler: str) -> list[Surface]:
-    """LLM labels alone, and beside human ones where their errors are random: learnt errors do not average out."""
-    alone = llm_surface(annotate, accuracy, classes, errors, labeler)
-    if errors != "random":
-        return [alone]
-    return [alone, mixed_surface(annotate, label_worth(accuracy, classes), labeler)]

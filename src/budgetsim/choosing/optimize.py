@@ -65,6 +65,13 @@ class TaskAnswer:
         """The recommended allocation; the constant answer where nothing else is."""
         return self.allocations[self.recommended]
 
+    @property
+    def distinct(self) -> tuple[Allocation, ...]:
+        """Allocations less those that come down to another one: an LLM's one label beside 3,875 of people."""
+        return tuple(
+            a for a in self.allocations if a is self.best or not any(_is_all_of(b, a) for b in self.allocations)
+        )
+
 
 def optimize_task(
     task: Task,
@@ -103,6 +110,13 @@ def optimize_task(
         remarks=_remarks(task, ranking, order[0]),
     )
     return answer if choose == "regret" or ranking.doubt else _around(answer, task, options, ready)
+
+
+def _is_all_of(part: Allocation, whole: Allocation) -> bool:
+    """Whether a mix holds hardly a unit of all that another allocation of its student does without."""
+    few, many = part.route.kind.inputs, whole.route.kind.inputs
+    same = part.route.student == whole.route.student and bool(few) and set(few) < set(many)
+    return same and all(getattr(whole.design, name) <= 1 for name in many if name not in few)
 
 
 def _searched(

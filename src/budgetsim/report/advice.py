@@ -194,7 +194,7 @@ def _other_items(row: LearnerRow, choices: Choices) -> str:
 def _beaten_words(advice: Advice, answer: TaskAnswer, learners: list[LearnerRow]) -> list[str]:
     """The next best thing for the same budget, and the answer that costs nothing."""
     own = None if advice.learner is not None else advice.plan.route
-    plans = [(a.score, a.route.short) for a in answer.allocations if a.route != own and a.route.kind is not CONSTANT]
+    plans = [(a.score, a.route.short) for a in answer.distinct if a.route != own and a.route.kind is not CONSTANT]
     taken = None if advice.learner is None else advice.learner.student
     others = [(r.score, f"{r.student} from {r.n_labels:,} labels") for r in learners if r.student != taken]
     free = [a for a in answer.allocations if a.route.kind is CONSTANT]

@@ -60,8 +60,8 @@ def allocation_table(
     explain : also show the chance of being best and the regret of each plan
     """
     facts = _Facts(choices, card, _aim(answer), serving.texts_a_month)
-    rows = [_plan_row(a, facts) for a in answer.allocations]
-    best = rows[answer.recommended]
+    rows = [_plan_row(a, facts) for a in answer.distinct]
+    best = _plan_row(answer.best, facts)
     for learner in learners:
         _insert(rows, _learner_row(learner, facts))
     for caller in serving.callers:

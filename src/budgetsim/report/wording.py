@@ -146,8 +146,8 @@ def _rule_words(note: LlmRule) -> str:
             )
         case "real":
             return (
-                "what an LLM's labels teach is modelled: its errors lie between random ones and ones that a student "
-                "learns, as those of four real LLMs on six tasks did (100 and 250 labels)."
+                "what an LLM's labels teach is modelled: its errors take from a student what those of four real LLMs "
+                "took on six tasks (100 and 250 labels; 100 beside 30 and 100 of people)."
             )
 
 
