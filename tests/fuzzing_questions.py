@@ -53,7 +53,7 @@ OWN = {
         "--budget": MONEY, "--risk": SHARES, "--choose": ("mean", "regret", "luck"), "--target": PERCENTS,
         "--chance": SHARES, "--pure": None, "--serve": MONEY, "--llm-accuracy": PERCENTS, "--explain": None, "--notes": None,
     },
-    "frontier": {"--max-budget": MONEY, "--points": ("2", "5", "1", "x"), "--indifference": PERCENTS, "--notes": None},
+    "frontier": {"--max-budget": MONEY, "--points": ("2", "5", "1", "x"), "--indifference": PERCENTS, "--llm-accuracy": PERCENTS, "--notes": None},
     "sensitivity": {
         "--budget": MONEY, "--llm-accuracy": PERCENTS, "--teacher-plateau": PERCENTS, "--card": CARDS, "--notes": None,
     },

@@ -43,6 +43,14 @@ Plot = Annotated[
     Path | None,
     typer.Option("--plot", help="Draw to a PNG or SVG file, or to the terminal (-).", show_default=False),
 ]
+LlmAccuracy = Annotated[
+    float | None,
+    typer.Option(
+        "--llm-accuracy",
+        help="Percent of its labels that the card's LLM gets right, in place of the evidence's LLM (modelled).",
+        show_default=False,
+    ),
+]
 
 TERMINAL = Path("-")
 MOST_USD = 1e12  # of any amount on the command line
@@ -149,6 +157,14 @@ def check_percent(value: float, option: str) -> float:
         near = f" Did you mean {100 * value:g}?" if 0 < value < 1 else ""
         raise InputError(f"{option}: found {value:g}, wanted percent from 1 to 100.{near}")
     return value
+
+
+def check_llm_accuracy(percent: float | None) -> float | None:
+    """The accuracy of an LLM from the command line as a fraction.
+
+    raises : InputError
+    """
+    return None if percent is None else check_percent(percent, "--llm-accuracy") / 100
 
 
 def say(text: str) -> None:

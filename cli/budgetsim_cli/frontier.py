@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetsim_cli.console import Plot, amount, check_amount, check_percent, check_plot
-from budgetsim_cli.inquiry import Inquiry, TaskReport, buys_training, open_inquiry, refuse_unbought, report_tasks
+from budgetsim_cli.console import LlmAccuracy, Plot, amount, check_amount, check_llm_accuracy, check_percent, check_plot
+from budgetsim_cli.inquiry import (
+    Inquiry,
+    TaskReport,
+    buys_training,
+    open_inquiry,
+    refuse_unbought,
+    report_tasks,
+    with_llm,
+)
 from budgetsim_cli.question import Question, takes_question
 
 if TYPE_CHECKING:
@@ -30,6 +38,7 @@ def frontier(
             show_default=False,
         ),
     ] = None,
+    llm_accuracy: LlmAccuracy = None,
     plot: Plot = None,
 ) -> None:
     """Trace what growing budgets buy, with bands, and where each strategy wins."""
@@ -37,10 +46,11 @@ def frontier(
     if indifference is not None:
         check_percent(indifference, "--indifference")
     check_plot(plot)
+    accuracy = check_llm_accuracy(llm_accuracy)
     inquiry = open_inquiry(question)
     reports = report_tasks(
         inquiry,
-        lambda open_to: _report(inquiry, open_to, max_budget, points, indifference),
+        lambda open_to: _report(inquiry, with_llm(open_to, accuracy), max_budget, points, indifference),
         plot,
         rates=inquiry.card.name,
     )

@@ -120,6 +120,18 @@ def report_tasks(
     return list(reports.values())
 
 
+def with_llm(open_to: Choices, accuracy: float | None) -> Choices:
+    """The same choices, with an LLM of a stated accuracy (a fraction) where there is one.
+
+    raises : as `llm_labels.with_llm_accuracy`
+    """
+    if accuracy is None:
+        return open_to
+    from budgetsim.answers.llm_labels import with_llm_accuracy
+
+    return with_llm_accuracy(open_to, accuracy)
+
+
 def forecast_line(fit: TaskFit) -> list[str]:
     """What is known of a task that is forecast from others, before its answer; nothing of one with a fit of its own."""
     from budgetsim.design.cautions import FromOtherTasks

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from budgetsim_cli.console import Plot, amount, check_amount, check_percent, check_plot
-from budgetsim_cli.inquiry import Inquiry, TaskReport, open_inquiry, refuse_unbought, report_tasks
+from budgetsim_cli.console import (
+    LlmAccuracy,
+    Plot,
+    amount,
+    check_amount,
+    check_llm_accuracy,
+    check_plot,
+)
+from budgetsim_cli.inquiry import Inquiry, TaskReport, open_inquiry, refuse_unbought, report_tasks, with_llm
 from budgetsim_cli.question import Question, takes_question
 
 if TYPE_CHECKING:
@@ -61,14 +68,6 @@ Serve = Annotated[
         show_default=False,
     ),
 ]
-LlmAccuracy = Annotated[
-    float | None,
-    typer.Option(
-        "--llm-accuracy",
-        help="Percent of its labels that the card's LLM gets right, in place of the evidence's LLM (modelled).",
-        show_default=False,
-    ),
-]
 
 
 class _Aim(NamedTuple):
@@ -108,7 +107,7 @@ def optimize(
     _check_question(budget, target, chance)
     _check_alone(budget, pure or plot is not None or objective != "mean")
     check_plot(plot)
-    accuracy = None if llm_accuracy is None else check_percent(llm_accuracy, "--llm-accuracy") / 100
+    accuracy = check_llm_accuracy(llm_accuracy)
     if serve is not None:
         check_amount(serve, "--serve", above_zero=True)
     inquiry = open_inquiry(question)
@@ -121,10 +120,7 @@ def optimize(
 
 
 def _report(inquiry: Inquiry, open_to: Choices, aim: _Aim) -> TaskReport:
-    if aim.llm_accuracy is not None:
-        from budgetsim.answers.llm_labels import with_llm_accuracy
-
-        open_to = with_llm_accuracy(open_to, aim.llm_accuracy)
+    open_to = with_llm(open_to, aim.llm_accuracy)
     if aim.target is None:
         return _split(inquiry, open_to, aim, aim.budget or 0.0)
     goal = _reach(inquiry, open_to, aim, aim.target)
