@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from measured_cells import Cell, best_bought, differences, over_tasks
 from measured_foreign import kind_of, worths
-from measured_labels import real_section, twins_of
+from measured_labels import beside_section, real_section, twins_of
+from measured_teachers import beside_base, designs_of_several
 
 
 def cell(task: str, student: str, score: float, **counts: Any) -> Cell:
@@ -82,3 +83,34 @@ def test_a_real_llm_is_set_beside_the_simulated_one_that_is_right_as_often() -> 
 def test_mixed_texts_are_neither_near_nor_far() -> None:
     sources = ("fdu_magazines", "fdu_video", "fdu_others", "file:788068183897")
     assert [kind_of("fdu_books", source) for source in sources] == ["near", "far", "mixed", "Wikipedia"]
+
+
+def test_a_teacher_is_set_beside_the_base_on_the_same_student_labels_and_texts() -> None:
+    more = {"strategy": "distill", "n_unlabeled": 300}
+    base, other = "encoder-lr:minilm", "encoder-lr:mpnet"
+    cells = [
+        cell("a", "s", 60.0, taught_by=base, **more),
+        cell("a", "s", 64.0, taught_by=other, **more),
+        cell("b", "s", 50.0, taught_by=base, **more),
+        cell("b", "s", 52.0, taught_by=other, **more),
+        cell("b", "s", 90.0, taught_by=other, **{**more, "n_unlabeled": 1000}),  # nobody else taught it
+        cell("b", "t", 90.0, taught_by=other, **more),  # another student
+    ]
+    designs = designs_of_several(cells, "s")
+    assert list(designs) == [("a", 100, 300), ("b", 100, 300)]
+    told = beside_base(designs)[other]
+    assert (told.mean, told.n_tasks, told.n_won) == (3.0, 2, 2)
+
+
+def test_what_a_machine_adds_is_over_the_same_labels_of_people_alone() -> None:
+    """Real LLMs together, whatever their names; a simulated one of one task's accuracy is their twin."""
+    mixed = {"strategy": "annotate_plus_llm", "n_llm_labels": 100}
+    cells = [cell(task, "x", 50.0) for task in "abc"]
+    cells += [cell(task, "x", 50.0 + i, taught_by="recorded:gpt@01", **mixed) for i, task in enumerate("abc", 1)]
+    cells += [cell("a", "x", 44.0, taught_by="recorded:t5@02", **mixed)]
+    cells += [cell("a", "x", 45.0, taught_by="simulated:accuracy=0.41", **mixed)]
+    cells += [cell(task, "x", 58.0, taught_by="simulated:accuracy=0.9", **mixed) for task in "abc"]
+    text = "\n".join(beside_section(cells))
+    assert "| real LLMs | `x` | 100 | 100 | +0.8" in text  # (1 - 6) / 2, 2 and 3: tasks count once
+    assert "| simulated, right as often as those | `x` | 100 | 100 | -5.0 | 1 |" in text
+    assert "simulated:accuracy=0.9: +8.0 (+8.0 to +8.0) points over 3 tasks: **they add**" in text

@@ -28,6 +28,7 @@ from measured_cells import (
 from measured_foreign import FOREIGN_SQL, foreign_section, kind_of
 from measured_labels import ACCURACY_SQL, machine_section
 from measured_pictures import pictures
+from measured_teachers import beside_base, designs_of_several, teachers_section
 
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import locate
@@ -131,39 +132,6 @@ def beginning_section(cells: Sequence[Cell]) -> list[str]:
     ]
 
 
-def teachers_section(cells: Sequence[Cell]) -> list[str]:
-    lines = ["## Which teacher? (open question 1)", ""]
-    student = "ft:minilm:layers=2"
-    rows = [c for c in cells if c.strategy == "distill" and c.student == student]
-    by_design: dict[tuple[str, int, int], dict[str, float]] = defaultdict(dict)
-    for c in rows:
-        by_design[c.task, c.n_labels, c.n_unlabeled][c.taught_by] = c.score
-    plain = {(c.task, c.n_labels): c.score for c in annotated(cells, student)}
-    several = {key: found for key, found in by_design.items() if len(found) > 1}
-    if not several:
-        return [*lines, "Cannot be told yet: no design was taught by two teachers."]
-    teachers = sorted({t for found in several.values() for t in found})
-    lines.append(
-        table(
-            ["task, labels, texts", "people alone", *(f"`{t}`" for t in teachers)],
-            [
-                [f"{task}, {n:,}, {u:,}", f"{plain[task, n]:.1f}" if (task, n) in plain else "",
-                 *(f"{found[t]:.1f}" if t in found else "" for t in teachers)]
-                for (task, n, u), found in sorted(several.items())
-            ],
-        )
-    )  # fmt: skip
-    n_tasks = len({task for task, *_ in several})
-    seeds = sorted({c.n_runs for c in rows if (c.task, c.n_labels, c.n_unlabeled) in several})
-    drawn = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    lines += [
-        "",
-        f"{n_tasks} task{'s' if n_tasks > 1 else ''}, {drawn} seed{'s' if seeds[-1] > 1 else ''} a design: a hint, and **cannot be "
-        f"told** over tasks. What each teacher brings over people alone stands above, by pair.",
-    ]
-    return lines
-
-
 def money_section(cells: Sequence[Cell]) -> list[str]:
     tasks = sorted({c.task for c in cells if c.strategy == "distill"})
     lines = [
@@ -242,6 +210,7 @@ def advice(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]]) -> list[str]
             f"Labels that are 90 % right cost the frozen encoder {wrong[n]} points beside as many of people, {n:,} of them: where "
             f"they are a tenth of the price, buy those."
         )
+    lines += [*_mixing(cells), *_teaching(cells)]
     half: dict[str, list[float]] = defaultdict(list)
     for task, source, share, *_, score, own in foreign:
         if share == 0.5 and kind_of(task, source) == "near":
@@ -252,6 +221,33 @@ def advice(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]]) -> list[str]
             f"points, on {len(half)} tasks."
         )
     return ["## What to do", "", *(f"{i}. {line}" for i, line in enumerate(lines, 1))]
+
+
+def _mixing(cells: Sequence[Cell]) -> list[str]:
+    """What labels of a machine add to people's: of one that is mostly right, and of real LLMs."""
+    people, lines = annotated(cells, "encoder-lr"), []
+    mixed = [c for c in cells if c.strategy == "annotate_plus_llm" and c.student == "encoder-lr"]
+    right = [c for c in mixed if (c.taught_by, c.n_labels, c.n_llm_labels) == ("simulated:accuracy=0.9", 120, 1000)]
+    if right:
+        told = over_tasks(differences(right, people, lambda c: (c.n_labels,)))
+        lines.append(f"Beside 120 labels of people 1,000 that are 90 % right bring the frozen encoder {told} points.")
+    real = [c for c in mixed if c.taught_by.startswith("recorded:") and c.n_labels == 100]
+    if real:
+        told = over_tasks(differences(real, people, lambda c: (c.n_labels,)))
+        lines.append(
+            f"Beside 100 labels of people 100 of an LLM that is right half the time move it by {told} points: try an LLM on your own "
+            f"labels first (`budgetsim probe --llm`)."
+        )
+    return lines
+
+
+def _teaching(cells: Sequence[Cell]) -> list[str]:
+    found = beside_base(designs_of_several(cells, "tfidf-lr"))
+    return [
+        f"Of two frozen teachers take the better one: mpnet's soft labels are {told} points beside MiniLM's, for ten times the seconds."
+        for teacher, told in found.items()
+        if teacher == "encoder-lr:mpnet" and told.n_tasks > 2
+    ]
 
 
 def _short(cell: Cell) -> str:
