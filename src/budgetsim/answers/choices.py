@@ -38,7 +38,7 @@ from budgetsim.answers.pricing import (
 from budgetsim.choosing.options import Option
 from budgetsim.costs.model import llm_usd_per_label, price_lines
 from budgetsim.costs.rates import RateCard
-from budgetsim.costs.terms import Terms, label_bound, own_pool
+from budgetsim.costs.terms import Terms, label_bound, own_pool, pool_size
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT, LLM_ANNOTATE
@@ -277,7 +277,7 @@ def choices(
     if simulated:
         names = ({str(r.labeler) for r in simulated}, {r.strategy for r in simulated})
         notes.append(SimulatedLeftOut(*(tuple(sorted(each)) for each in names)))
-    probed, said = _probed_llm(evidence, facts, pricing, options)
+    probed, said = _tried_llm_options(evidence, facts, pricing, options)
     options += [o for o in probed if selection.admits(o.route)]
     notes += said
     notes += _assumptions(evidence, facts, pricing.card, options) + _term_notes(pricing.terms)
@@ -319,23 +319,33 @@ def reprice(evidence: Evidence, open_to: Choices, pricing: Pricing) -> list[Opti
     ]
 
 
-def _probed_llm(
+def _tried_llm_options(
     evidence: Evidence, task: Task, pricing: Pricing, options: Sequence[Option]
 ) -> tuple[list[Option], list[ChoiceNote]]:
-    """Labels of the LLM that a probe found most often right, modelled, where no run was on labels of an LLM."""
-    classes = n_classes(task)
-    probed = [c for c in evidence.callers if c.task == task.name and c.is_probed]
-    if classes is None or not probed or any(o.route.kind.has_labeler for o in options):
+    """Labels of the LLM that was found most often right, modelled, where no route of an LLM is fitted."""
+    classes, tried = n_classes(task), _tried_llms(evidence, task)
+    no_texts = pool_size(pricing.terms, pricing.card, task) == 0
+    if classes is None or not tried or no_texts or any(o.route.kind.has_labeler for o in options):
         return [], []
-    best = max(probed, key=lambda c: c.score)
-    accuracy = best.score / 100
+    best = max(tried, key=lambda name: tried[name])
+    accuracy = tried[best]
     if accuracy <= 1 / classes:
         return [], []
     try:
-        found = labelled_options(task, pricing, options, accuracy, "real", best.model)
+        found = labelled_options(task, pricing, options, accuracy, "real", best)
     except MissingPriceError as error:
         return [], [LeftOut(strategy=LLM_ANNOTATE.name, reason=str(error))]
     return found, [rule_note(accuracy, classes, "real")] if found else []
+
+
+def _tried_llms(evidence: Evidence, task: Task) -> dict[str, float]:
+    """How often each LLM was right on labels of people, a fraction: in own runs on its labels, or in a probe."""
+    runs: dict[str, list[float]] = {}
+    for m in evidence.rows(task.name):
+        if m.route.labeler is not None and not m.route.is_simulated and m.labeler_accuracy is not None:
+            runs.setdefault(m.route.labeler, []).append(m.labeler_accuracy)
+    probed = {c.model: c.score / 100 for c in evidence.callers if c.task == task.name and c.is_probed}
+    return {name: sum(each) / len(each) for name, each in runs.items()} | probed
 
 
 def _check_prices(evidence: Evidence, task: Task, pricing: Pricing, selection: Selection) -> None:
