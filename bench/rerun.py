@@ -24,6 +24,7 @@ from statistics import fmean
 from budgetsim.data.custom import register_custom_tasks
 from budgetsim.data.loading import Access, load_task
 from budgetsim.data.splits import split_task
+from budgetsim.data.unlabeled import load_pool
 from budgetsim.design.points import Route
 from budgetsim.measure.execute import execute
 from budgetsim.measure.grid import load_grid
@@ -45,7 +46,8 @@ def stored(paths: StorePaths, wanted: int, grid: str, tasks: Sequence[str]) -> l
     kinds: dict[Route, list[tuple[RunSpec, float]]] = {}
     for spec in load_grid(grid).specs(tasks):
         split = split_task(load_task(spec.task, Access(download=False)), spec.recipe.split)
-        run_id = spec.point(split.split_id, "pool" if spec.uses_pool else None).run_id
+        texts = load_pool(spec.unlabeled, split, Access(download=False)).source if spec.uses_pool else None
+        run_id = spec.point(split.split_id, texts).run_id
         if run_id in scores:
             kinds.setdefault(spec.route, []).append((spec, scores[run_id]))
     by_turns = zip_longest(*kinds.values())

@@ -182,6 +182,8 @@ def test_a_simulated_labeler_needs_known_answers_and_the_message_has_the_way_out
     assert pool.source == "labelled"
     both = spec(unlabeled="labelled", strategy="annotate_plus_llm", n_labels=5)
     check_spec(both, workspace)
+    said = "own_llm annotate_plus_llm simulated:accuracy=0.8 -> tfidf-lr N=5 L=20 of labelled seed 0"
+    assert both.title == said  # who labels, and which texts, where it is not the pool
     beside = Run(both, workspace)
     assert len(beside.text_order) == 20
     assert not {row.source for row in beside.labelled} & {pool.rows[i].source for i in beside.text_order}

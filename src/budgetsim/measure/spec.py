@@ -87,8 +87,10 @@ class RunSpec:
         """One line for people."""
         d = self.design
         counts = [f"{mark}={n}" for mark, n in (("N", d.n_labels), ("L", d.n_llm_labels), ("U", d.n_unlabeled)) if n]
-        models = f"{d.route.teacher} -> {d.route.student}" if d.route.teacher else d.route.student
-        return f"{d.task} {d.route.strategy} {models} {' '.join(counts)} seed {self.seed}"
+        by = d.route.teacher or d.route.labeler
+        models = f"{by} -> {d.route.student}" if by else d.route.student
+        texts = f" of {self.unlabeled}" if self.uses_pool and self.unlabeled != "pool" else ""
+        return f"{d.task} {d.route.strategy} {models} {' '.join(counts)}{texts} seed {self.seed}"
 
 
 def make_spec(*, recipe: Recipe, **values: Any) -> RunSpec:
