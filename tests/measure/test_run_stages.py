@@ -28,7 +28,7 @@ from budgetsim.measure.grid import parse_grid
 from budgetsim.measure.recipe import PRESETS, Recipe
 from budgetsim.measure.resolve import Run, check_spec
 from budgetsim.measure.spec import RunSpec, make_spec
-from budgetsim.measure.stages import plan_stages
+from budgetsim.measure.stages import PlannedStage, count_texts_once, plan_stages
 from budgetsim.measure.stages.llm_labels import hard_labels, plan_llm_labels
 from budgetsim.measure.stagestore import Device, StageStore, stage_key
 from budgetsim.measure.workspace import Workspace
@@ -54,6 +54,30 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 # Identity
+
+
+def test_a_text_on_a_shelf_is_counted_once_over_a_campaign(workspace: Workspace) -> None:
+    """20 labels of a seed lie among its 35; two runs share the 24 test rows; 40 texts of the pool lie elsewhere."""
+    specs = [
+        make_spec(task="staged", strategy="annotate", student="encoder-lr", n_labels=n, recipe=CPU) for n in (20, 35)
+    ]
+    specs.append(
+        make_spec(
+            task="staged", strategy="distill", student="encoder-lr", teacher="encoder-lr", n_labels=35, n_unlabeled=40,
+            recipe=CPU,
+        )
+    )  # fmt: skip
+    planned = [(spec, plan_stages(spec, workspace)) for spec in specs]
+
+    def texts(is_there: Callable[[PlannedStage], bool]) -> list[int]:
+        counted = count_texts_once(planned, is_there)
+        assert [[s.key for s in stages] for _, stages in counted] == [[s.key for s in stages] for _, stages in planned]
+        encode = {s.key: s for _, stages in counted for s in stages if s.kind == "encode"}
+        return sorted(s.examples for s in encode.values())
+
+    assert texts(lambda stage: False) == [15, 20, 24, 40]
+    built = next(s for _, stages in planned for s in stages if s.kind == "encode" and s.examples == 35)
+    assert texts(lambda stage: stage.key == built.key) == [0, 24, 35, 40]  # nothing is new in the 20
 
 
 def of(recipe: Recipe, strategy: str = "distill", student: str = "pico", teacher: str | None = "nano") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from budgetsim.measure.limits import Limits
 from budgetsim.measure.resolve import check_spec
 from budgetsim.measure.signals import SignalReceived, stop_on_signals
 from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stages import plan_stages
+from budgetsim.measure.stages import PlannedStage, count_texts_once, plan_stages
 from budgetsim.measure.stages.llm_labels import knock_at_servers
 from budgetsim.measure.stagestore import Device, StageStore
 from budgetsim.measure.workspace import CHECKPOINT_EVERY, Workspace
@@ -221,8 +221,8 @@ def prepare_estimator(campaign: Campaign) -> Estimator:
 def _plan(campaign: Campaign, missing: Sequence[RunSpec], began: float) -> CampaignPlan:
     workspace = open_view(campaign)
     return CampaignPlan(
-        runs=[(spec, plan_stages(spec, workspace)) for spec in missing],
-        is_there=lambda stage: workspace.stages.place(stage.kind, stage.key).is_dir(),
+        runs=count_texts_once([(spec, plan_stages(spec, workspace)) for spec in missing], built_in(workspace)),
+        is_there=built_in(workspace),
         settings={
             "database": str(campaign.paths.database),
             "cache": str(campaign.cache),
@@ -250,6 +250,11 @@ def _paid(campaign: Campaign, missing: Sequence[RunSpec]) -> float:
     if not any(spec.strategy.has_labeler or is_labeler(spec.teacher) for spec in missing):
         return 0.0
     return float(spent_since(campaign.cache / ANSWERS, campaign.purse.since))
+
+
+def built_in(workspace: Workspace) -> Callable[[PlannedStage], bool]:
+    """Whether the files of a stage lie in the cache."""
+    return lambda stage: workspace.stages.place(stage.kind, stage.key).is_dir()
 
 
 def open_view(campaign: Campaign) -> Workspace:

@@ -107,6 +107,12 @@ class Run:
         rows: Sequence[Row] = self.texts.rows if name == "pool" else getattr(self.split, name)
         return rows
 
+    def rows_of(self, part: str) -> str:
+        """What names the rows of a part within the run's split: pools of one name may differ."""
+        if part != "pool":
+            return part
+        return "train" if self.texts.source == LABELLED else self.texts.pool_id
+
     @property
     def evaluated(self) -> Sequence[Row]:
         """The rows that scores are computed on."""

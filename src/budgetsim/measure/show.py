@@ -12,12 +12,12 @@ from budgetsim.data import metrics
 from budgetsim.data.tasks import get_task
 from budgetsim.errors import InputError
 from budgetsim.learners import overlap as baselines
-from budgetsim.measure.conductor import Campaign, Outcome, find_missing, open_view, prepare_estimator
+from budgetsim.measure.conductor import Campaign, Outcome, built_in, find_missing, open_view, prepare_estimator
 from budgetsim.measure.estimate import Estimator, is_short
 from budgetsim.measure.events import Listener
 from budgetsim.measure.spec import RunSpec, to_json
 from budgetsim.measure.spot import expected_seconds
-from budgetsim.measure.stages import PlannedStage, plan_stages
+from budgetsim.measure.stages import PlannedStage, count_texts_once, plan_stages
 from budgetsim.measure.stages.llm_labels import quote_requests
 from budgetsim.measure.wording import span, word_failure, word_reason
 from budgetsim.measure.workspace import Workspace
@@ -227,12 +227,9 @@ def _to_build(campaign: Campaign, missing: list[RunSpec]) -> list[tuple[RunSpec,
     workspace = open_view(campaign)
     seen: set[str] = set()
     plan = []
-    for spec in missing:
-        stages = [
-            stage
-            for stage in plan_stages(spec, workspace)
-            if stage.key not in seen and not workspace.stages.place(stage.kind, stage.key).is_dir()
-        ]
+    is_there = built_in(workspace)
+    for spec, all_stages in count_texts_once([(s, plan_stages(s, workspace)) for s in missing], is_there):
+        stages = [stage for stage in all_stages if stage.key not in seen and not is_there(stage)]
         seen |= {stage.key for stage in stages}
         plan.append((spec, stages))
     return plan

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from budgetsim.measure.resolve import Run
 from budgetsim.measure.spec import RunSpec
-from budgetsim.measure.stages.planned import PlannedStage, in_building_order
+from budgetsim.measure.stages.planned import PlannedStage, count_texts_once, in_building_order
 from budgetsim.measure.stages.student import plan_student_score
 from budgetsim.measure.workspace import Workspace
 
@@ -20,4 +20,4 @@ def plan_stages(spec: RunSpec, workspace: Workspace) -> tuple[PlannedStage, ...]
     return in_building_order(plan_student_score(Run(spec, workspace)))
 
 
-__all__ = ["PlannedStage", "plan_stages"]
+__all__ = ["PlannedStage", "count_texts_once", "plan_stages"]

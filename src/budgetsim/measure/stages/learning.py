@@ -13,7 +13,7 @@ from budgetsim.learners.device import multiplies_bf16
 from budgetsim.learners.protocol import Desk, Effort, Learner, Training
 from budgetsim.learners.weights import model_name, resolve
 from budgetsim.measure.resolve import Run
-from budgetsim.measure.stages.planned import Done, PlannedStage
+from budgetsim.measure.stages.planned import Done, PlannedStage, Shelved
 from budgetsim.measure.stages.tokenise import pieces_of
 from budgetsim.measure.stagestore import Work
 
@@ -41,13 +41,17 @@ def shelves(run: Run) -> Path:
     return run.workspace.stages.folder / "shelves" / run.split.split_id[:24]
 
 
-def plan_features(run: Run, learner: Learner, rows: Sequence[Row], what: tuple[str, ...]) -> tuple[PlannedStage, ...]:
+def plan_features(
+    run: Run, learner: Learner, part: str, places: Sequence[int], what: tuple[str, ...]
+) -> tuple[PlannedStage, ...]:
     """Features of some rows by every frozen encoder that a learner reads with; none for most learners.
 
+    part, places : as of `Run.part`
     what : names the rows within the run's split, so that their texts are hashed once a process
     """
-    if not learner.encoders or not rows:
+    if not learner.encoders or not places:
         return ()
+    rows = [run.part(part)[i] for i in places]
     texts = run.workspace.remember(
         (run.split.split_id, run.spec.unlabeled, *what), lambda: canonical_hash({"texts": run.read_by(learner, rows)})
     )
@@ -61,6 +65,9 @@ def plan_features(run: Run, learner: Learner, rows: Sequence[Row], what: tuple[s
             about=run.about(model_name(model)),
             examples=len(rows),
             build=partial(_shelve, run, learner, model, rows),
+            shelved=Shelved(
+                (run.split.split_id, model_name(model), str(run.recipe.encoder_tokens), run.rows_of(part)), places
+            ),
         )
         for model in learner.encoders
     )  # fmt: skip

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from budgetsim.measure.stagestore import Stage, Work, stage_key
 
+RunT = TypeVar("RunT")
+
 Done = Mapping[str, Stage]  # key -> a stage that is finished
 Build = Callable[[Path, Done], Work]
+
+
+class Shelved(NamedTuple):
+    """Texts that a stage puts on a shelf, unless another one did: which shelf and part of the data, places therein."""
+
+    shelf: tuple[str, ...]
+    places: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +34,7 @@ class PlannedStage:
     score_of : the stage whose record repeats this one's score: a teacher's, so that it stands in one place for teachers
         of every kind
     transient : whether its files are deleted at the end of the run: nothing else reads them
+    shelved : the texts that it processes, where what comes of them is kept text by text; None where it is not
     """
 
     kind: str
@@ -35,6 +45,7 @@ class PlannedStage:
     build: Build = field(repr=False, compare=False)
     score_of: PlannedStage | None = None
     transient: bool = False
+    shelved: Shelved | None = field(default=None, repr=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -59,3 +70,23 @@ def in_building_order(last: PlannedStage) -> tuple[PlannedStage, ...]:
 
     visit(last)
     return tuple(ordered.values())
+
+
+def count_texts_once(
+    runs: Iterable[tuple[RunT, Sequence[PlannedStage]]], is_there: Callable[[PlannedStage], bool]
+) -> list[tuple[RunT, tuple[PlannedStage, ...]]]:
+    """The same runs, each text of a shelf counted with the first stage that puts it there: others find it.
+
+    is_there : whether a stage is built; its texts lie on their shelf already
+    """
+    planned = [(run, tuple(stages)) for run, stages in runs]
+    shelves = list({s.key: s for _, stages in planned for s in stages if s.shelved is not None}.values())
+    laid: dict[tuple[str, ...], set[int]] = {}
+    counted: dict[str, PlannedStage] = {}
+    for stage in sorted(shelves, key=lambda s: not is_there(s)):
+        assert stage.shelved is not None
+        there = laid.setdefault(stage.shelved.shelf, set())
+        before = len(there)
+        there.update(stage.shelved.places)
+        counted[stage.key] = replace(stage, examples=len(there) - before)
+    return [(run, tuple(counted.get(s.key, s) if s.shelved else s for s in stages)) for run, stages in planned]

@@ -37,7 +37,9 @@ def plan_soft_labels(run: Run) -> tuple[PlannedStage, ...]:
     seed = run.spec.seed
     stages = []
     for start, stop in blocks(len(run.text_order), len(order)):
-        rows = [run.texts.rows[i] for i in order[start:stop]]
+        places = order[start:stop]
+        rows = [run.texts.rows[i] for i in places]
+        features = plan_features(run, learner, "pool", places, ("texts", str(seed), str(start), str(stop)))
         stages.append(
             PlannedStage(
                 kind="soft_label",
@@ -46,7 +48,7 @@ def plan_soft_labels(run: Run) -> tuple[PlannedStage, ...]:
                 },
                 about=run.about(learner.name, n_labels=run.design.n_labels, n_unlabeled=stop - start, seed=seed),
                 examples=len(rows),
-                needs=(teacher, *plan_features(run, learner, rows, ("texts", str(seed), str(start), str(stop)))),
+                needs=(teacher, *features),
                 build=partial(_build, run, learner, teacher, rows, signal, start == 0),
             )
         )  # fmt: skip

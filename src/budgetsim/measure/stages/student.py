@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from budgetsim.data.rows import Row
 from budgetsim.labelers import is_labeler
 from budgetsim.learners.protocol import Examples, Learner
 from budgetsim.learners.registry import parse_learner
@@ -33,8 +32,8 @@ def _plan_student(run: Run, learner: Learner) -> PlannedStage:
     score, said = _teaching(run)
     seed, texts = str(run.spec.seed), (str(run.n_taken), str(len(run.text_order)))
     features = [
-        *plan_features(run, learner, run.labelled, ("labels", str(run.design.n_labels), seed)),
-        *plan_features(run, learner, _texts(run), ("texts", seed, *texts)),
+        *plan_features(run, learner, "train", run.label_order, ("labels", str(run.design.n_labels), seed)),
+        *plan_features(run, learner, "pool", run.text_order if run.pool else [], ("texts", seed, *texts)),
     ]
     d = run.design
     return PlannedStage(
@@ -49,10 +48,6 @@ def _plan_student(run: Run, learner: Learner) -> PlannedStage:
         build=partial(_build, run, learner, said),
         transient=True,
     )  # fmt: skip
-
-
-def _texts(run: Run) -> Sequence[Row]:
-    return [run.texts.rows[i] for i in run.text_order] if run.pool is not None else []
 
 
 def _teaching(run: Run) -> tuple[tuple[PlannedStage, ...], tuple[PlannedStage, ...]]:

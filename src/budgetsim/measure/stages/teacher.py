@@ -30,7 +30,7 @@ def plan_teacher(run: Run) -> PlannedStage:
         },
         about=run.about(learner.name, n_labels=n, seed=run.spec.seed),
         examples=n if learner.is_cheap else steps * run.recipe.batch,
-        needs=(*pieces, *plan_features(run, learner, run.labelled, ("labels", str(n), str(run.spec.seed)))),
+        needs=(*pieces, *plan_features(run, learner, "train", run.label_order, ("labels", str(n), str(run.spec.seed)))),
         build=partial(_build, run, learner, steps),
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ def plan_score(
         depends_on={**of, "part": part},
         about=run.about(learner.name, n_labels=run.design.n_labels, seed=run.spec.seed),
         examples=len(run.evaluated),
-        needs=(taught, *plan_features(run, learner, run.evaluated, (part,))),
+        needs=(taught, *plan_features(run, learner, part, range(len(run.evaluated)), (part,))),
         build=partial(_evaluate, run, learner, taught),
         score_of=taught if scores_stage else None,
     )
