@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { prepare } from "../../../src/budgetsim/page/web/allocate.js";
-import { chanceOfBest, cheapest, firstChange, geomspace, recommended } from "../../../src/budgetsim/page/web/choose.js";
+import { chanceOfBest, cheapest, distinct, firstChange, geomspace, recommended } from "../../../src/budgetsim/page/web/choose.js";
 import { costModel, totalAt } from "../../../src/budgetsim/page/web/cost.js";
 import { axisScale, classify, meanAt, quantile, runInterval } from "../../../src/budgetsim/page/web/surface.js";
 
@@ -30,6 +30,18 @@ test("one input that hurts beyond a point is bought up to there", () => {
   const surface = surfaceOf([[0, 10, 100]], (a) => (a === 10 ? 0.9 : 0.2), ["n_labels"]);
   const cost = costModel({ perUnit: { n_labels: { labels: 1 } } });
   assert.deepEqual(prepare({ surface, cost }, 24, new Map()).best(cost, 80), { value: 0.9, counts: [10] });
+});
+
+test("a mix of one label of an LLM is no plan of its own, nor one of a single label of people, unless it is the best", () => {
+  const plan = (inputs, plan, student = "s") => ({ option: { surface: { student, inputs } }, plan });
+  const people = plan(["n_labels"], { n_labels: 80 });
+  const llm = plan(["n_llm_labels"], { n_llm_labels: 900 });
+  const mix = (n_labels, n_llm_labels, student) => plan(["n_labels", "n_llm_labels"], { n_labels, n_llm_labels }, student);
+  const nothing = { option: null, plan: {} };
+  const [hollow, bare, both, other] = [mix(80, 1), mix(1, 900), mix(40, 300), mix(80, 1, "t")];
+  const plans = [people, llm, hollow, bare, both, other, nothing];
+  assert.deepEqual(distinct({ plans, best: people }), [people, llm, both, other, nothing]);
+  assert.deepEqual(distinct({ plans, best: bare }), [people, llm, bare, both, other, nothing]);
 });
 
 test("a hair is no reason to spend, and of equals the simpler is taken", () => {

@@ -24,7 +24,8 @@ test("a plan is told in words, and what it does not buy is not", () => {
 test("cells with commas and quotes are quoted in CSV", () => assert.equal(csv([["a,b", 'c"d', 1]]), '"a,b","c""d",1\n'));
 
 test("what is beaten is the best of the other plans and students, and the free answer; what is not is said too", () => {
-  const [mine, other, free] = [{ option: { route: "a" }, score: 60, label: "mine" }, { option: { route: "b" }, score: 52, label: "other" }, { option: null, score: 45.5, label: "constant" }];
+  const option = (route) => ({ route, surface: { student: route, inputs: ["n_labels"] } });
+  const [mine, other, free] = [{ option: option("a"), score: 60, label: "mine" }, { option: option("b"), score: 52, label: "other" }, { option: null, score: 45.5, label: "constant" }];
   const students = [{ student: "tiny", n_labels: 1200, score: 55 }];
   const answer = { plans: [mine, other, free] };
   assert.deepEqual(beatenWords(answer, { plan: mine, learner: null }, students, 700), ["For $700 or less it beats tiny from 1,200 labels (55.0) by 5.0 and the answer that never reads a text (45.5) by 14.5 points."]);

@@ -1,7 +1,7 @@
 // The page: settings from sliders and from the address, answers into sentences, charts and tables.
 
 import { bars, colour, curves, el, legend, place, tableBehind, winMap } from "./charts.js";
-import { geomspace, labelOf, optimize, tornado, trace, winnersMap } from "./choose.js";
+import { distinct, geomspace, labelOf, optimize, tornado, trace, winnersMap } from "./choose.js";
 import { advise, learnerRows, rivalsOf } from "./learners.js";
 import { reachTarget, studentReaching } from "./goals.js";
 import { betterCaller, callerMonth, callersOf, studentMonth } from "./serving.js";
@@ -197,7 +197,8 @@ function drawPlans(task, settings, answer, students, callers) {
   const shownHeads = heads.map((_, i) => (i === 5 ? timed : i === 8 ? answer.level !== null : i === 12 ? served : true));
   const counts = (plan) => ["n_labels", "n_llm_labels", "n_unlabeled"].map((n) => (plan[n] ? whole(plan[n]) : "-"));
   const month = (usd) => (usd === null ? "-" : money(usd));
-  const rows = answer.plans.map((p) => [
+  const plans = distinct(answer);
+  const rows = plans.map((p) => [
     p.label, ...counts(p.plan), money(p.usd), p.days === null ? "-" : p.days.toFixed(1), points(p.score), range(p),
     points(100 * p.worth), `${Math.round(100 * p.pBest)} %`, megabytes(p.option?.surface.megabytes), "-", "-", origin(p),
   ]);
@@ -213,7 +214,7 @@ function drawPlans(task, settings, answer, students, callers) {
   }
   for (const o of answer.unbought) rows.push([o.label, "-", "-", "-", "not affordable", ...Array(9).fill("-")]);
   const kept = (row) => row.filter((_, i) => shownHeads[i]);
-  tableBehind(section("plans"), `${task.name}-plans.csv`, kept(heads), rows.map(kept), { open: true, best: answer.plans.indexOf(answer.best) });
+  tableBehind(section("plans"), `${task.name}-plans.csv`, kept(heads), rows.map(kept), { open: true, best: plans.indexOf(answer.best) });
 }
 
 /** What a target takes; nothing where none is asked for. */

@@ -168,6 +168,16 @@ export function optimize(task, settings) {
   return chosen.doubt ? answer : { ...answer, ...around(task, options, level === null ? searches(options) : fine, settings.budget, best) };
 }
 
+/** Plans less those that come down to another one: an LLM's one label beside 3,875 of people. */
+export const distinct = ({ plans, best }) => plans.filter((p) => p === best || !plans.some((part) => isAllOf(part, p)));
+
+function isAllOf(part, whole) {
+  if (!part.option || !whole.option) return false;
+  const [few, many] = [part.option.surface, whole.option.surface];
+  const isPart = few.inputs.length < many.inputs.length && few.inputs.every((n) => many.inputs.includes(n));
+  return few.student === many.student && isPart && many.inputs.every((n) => few.inputs.includes(n) || whole.plan[n] <= 1);
+}
+
 /** What other budgets and prices would do. */
 const around = (task, options, ready, budget, best) => ({
   stop: stopHere(task, options, ready, budget, best),

@@ -1,5 +1,6 @@
 // Numbers and sentences of the page; the first one is that of budgetsim.report.advice, word for word.
 
+import { distinct } from "./choose.js";
 import { MOST_OF_IT } from "./learners.js";
 import { roundEven } from "./surface.js";
 
@@ -139,7 +140,7 @@ export function beatenWords(answer, { plan, learner }, students, budget) {
   const { score } = learner ?? plan;
   const own = learner ? null : (plan.option?.route ?? null);
   if (!learner && own === null) return [];
-  const plans = answer.plans.filter((p) => p.option && p.option.route !== own).map((p) => [p.score, p.label]);
+  const plans = distinct(answer).filter((p) => p.option && p.option.route !== own).map((p) => [p.score, p.label]);
   const others = students.filter((r) => r.student !== learner?.student).map((r) => [r.score, `${r.student} from ${whole(r.n_labels)} labels`]);
   const rivals = [...plans, ...others].sort((a, b) => b[0] - a[0] || (a[1] < b[1] ? 1 : -1));
   const free = answer.plans.filter((p) => !p.option).map((p) => [p.score, "the answer that never reads a text"]);
