@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from budgetsim.errors import InputError, MissingExtraError
+from budgetsim.learners.hub import load_there
 from budgetsim.learners.protocol import Desk, Examples, Training, softmax
 from budgetsim.learners.registry import KINDS, Kind, able, parse_learner
 from tiny_models import edit_config, edit_weights, made_texts, make_task, save_model, teacher_logits, true_answers
@@ -163,6 +164,36 @@ def test_a_hub_name_nobody_reaches_is_told_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", fail(unknown))
     with pytest.raises(InputError, match=r"The hub knows no model minillm.*nearest name known here is minilm"):
         parse_learner("ft:minillm").check(make_task())
+
+
+def test_what_is_nowhere_here_is_asked_for_once_and_a_folder_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The libraries ask a hub that is not there six times: they are not let, unless the hub answers."""
+    import huggingface_hub
+
+    asked: list[str] = []
+
+    def load(name: str, *, trust_remote_code: bool, local_files_only: bool = False) -> str:
+        asked.append("here" if local_files_only else "there")
+        if local_files_only:
+            raise OSError("not in the cache")
+        return f"tokenizer of {name}"
+
+    def silent(*_: object, **__: object) -> object:
+        raise ConnectionError("no route")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(huggingface_hub.HfApi, "model_info", silent)
+        with pytest.raises(InputError, match=r"owner/t5 is not on this machine.*no route.*Name a folder"):
+            load_there(load, "owner/t5")
+    assert asked == ["here"]
+    with pytest.raises(OSError, match="not in the cache"):
+        load_there(load, str(tmp_path))
+    assert asked == ["here", "here"]
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: None)
+    assert load_there(load, "owner/t5") == "tokenizer of owner/t5"
+    assert asked == ["here", "here", "here", "there"]
 
 
 def test_a_tagger_wants_tags() -> None:

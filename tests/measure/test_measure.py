@@ -452,11 +452,11 @@ def test_the_command_line_plans_and_refuses(tmp_path: Path) -> None:
                 "--n-labels",
                 "5",
                 "--n-unlabeled",
-                "9",
+                "900000",
                 "--teacher",
-                "t5-v1_1-small",
+                "tfidf-lr",
             ],
-            "different vocabularies",
+            "unlabelled texts in this split",
         ),
     ]:
         bad = run_cli("measure", *words, "--store", store)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from budgetsim.errors import InputError
+from budgetsim.learners.hub import load_there
 
 PAD, EOS, UNK = 0, 1, 2
 
@@ -164,7 +165,7 @@ def _tokenizer(name: str) -> Any:
         from transformers import AutoTokenizer
 
         try:
-            _tokenizers[name] = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            _tokenizers[name] = load_there(AutoTokenizer.from_pretrained, name)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"The tokenizer of {name} cannot be loaded ({str(error).splitlines()[0]}). Name a folder that holds "

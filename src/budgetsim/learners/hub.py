@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +73,38 @@ def check_hub(model: str) -> dict[str, Any]:
     described: dict[str, Any] = config.to_dict()
     check_config(described, f"the config of {model}")
     return described
+
+
+def load_there(load: Callable[..., Any], name: str) -> Any:
+    """What a library loads by a name: a folder or its cache, else over the network, where the hub answers at once.
+
+    The libraries ask a hub that is not there six times, for half a minute.
+
+    load : a `from_pretrained`
+    raises : as it does; InputError where the hub does not answer
+    """
+    try:
+        return load(name, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError):
+        if Path(name).expanduser().is_dir():
+            raise
+    _check_answers(name)
+    return load(name, trust_remote_code=False)
+
+
+def _check_answers(model: str) -> None:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        HfApi().model_info(model, timeout=_SECONDS)
+    except RepositoryNotFoundError:
+        return  # it answers; whoever loads says so
+    except Exception as error:  # the client's own network errors are of several libraries
+        raise InputError(
+            f"{model} is not on this machine, and the hub cannot be reached ({first_line(error)[:80]}). Name a folder "
+            f"that holds it, or work where the hub can be reached."
+        ) from None
 
 
 def _hub_config(model: str) -> Any:

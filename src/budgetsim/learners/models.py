@@ -12,6 +12,7 @@ from transformers import AutoConfig, T5Config, T5ForConditionalGeneration
 from budgetsim.design.models import CPU_SHAPES, SHAPES, T5_SHAPES, T5_VOCABULARY
 from budgetsim.errors import InputError
 from budgetsim.learners import pretrained
+from budgetsim.learners.hub import load_there
 from budgetsim.learners.pretrained import is_none, load_model
 from budgetsim.learners.weights import check_weights, open_weights
 
@@ -106,7 +107,7 @@ def load_config(name: str) -> Any:
     if name in SHAPES:
         return config_of(name)
     try:
-        return AutoConfig.from_pretrained(name, trust_remote_code=False)
+        return load_there(AutoConfig.from_pretrained, name)
     except (OSError, ValueError) as error:
         raise InputError(f"The configuration of {name} cannot be loaded ({str(error).splitlines()[0]}).") from None
 
