@@ -92,7 +92,8 @@ SLOW = ("bert one layer", "tagger")
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(name, id=name.replace(" ", "-"), marks=[pytest.mark.slow] if name in SLOW else []) for name in CASES
+        pytest.param(name, id=name.replace(" ", "-"), marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in CASES
     ],
 )
 def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trial:

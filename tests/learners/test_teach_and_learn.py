@@ -23,7 +23,10 @@ WAYS = {
     "qwen3": ("ft:", ":lora=4"),
     "t5": ("", ""),
 }
-ENCODERS = ("modernbert", "deberta")  # each is taught hard and soft labels, saved and loaded in test_learner_contract.py
+ENCODERS = (
+    "modernbert",
+    "deberta",
+)  # each is taught hard and soft labels, saved and loaded in test_learner_contract.py
 
 
 @pytest.mark.parametrize("kind", ["t5", "qwen3", *(pytest.param(k, marks=pytest.mark.slow) for k in ENCODERS)])
