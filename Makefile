@@ -35,7 +35,7 @@ test-train: $(VENV)/.ready  ## the tests that train a tiny T5
 	$(BIN)/python -m pytest -m train
 
 test: $(VENV)/.ready  ## set up and run the tests
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: lint types imports test  ## everything CI checks
 
