@@ -35,7 +35,7 @@ test-train: $(VENV)/.ready  ## the tests that train a tiny T5
 	$(BIN)/python -m pytest -m train
 
 test: $(VENV)/.ready  ## set up and run the tests
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: lint types imports test  ## everything CI checks
 
@@ -49,7 +49,7 @@ types: $(VENV)/.ready
 imports: $(VENV)/.ready
 	$(BIN)/lint-imports
 
-test-slow: $(VENV)/.ready  ## the tests that take minutes
+test-slow: $(VENV)/.ready  ## the tests that take seconds to minutes each, most of which a smaller one in `make test` stands for
 	$(BIN)/python -m pytest -m slow
 
 test-engines: $(VENV)/.ready  ## a real Ray cluster and, as root where Slurm is installed, a real Slurm on this machine

@@ -16,12 +16,13 @@ from budgetsim_cli.main import app
 from made import ROOT
 
 CARD = parse_rates((ROOT / "rates.yaml").read_text(encoding="utf-8"))
+TEXTS_TO_TEACH = ("--strategy", "distill", "--strategy", "annotate")  # the other strategies are in the other answers
 COMMANDS = {
     "optimize": ("--budget", "1500"),
     "optimize --target": ("--target", "55", "--chance", "0.4"),
     "frontier": ("--max-budget", "1500", "--points", "8"),
-    "next": ("--budget", "1500"),
-    "sensitivity": ("--budget", "1500", "--card", "cheap-2026"),
+    "next": ("--budget", "1500", *TEXTS_TO_TEACH),
+    "sensitivity": ("--budget", "1500", "--card", "cheap-2026", *TEXTS_TO_TEACH),
 }
 
 

@@ -17,7 +17,7 @@ from budgetsim.store.merge import check, merge, merge_folder
 CASES = int(os.environ.get("BUDGETSIM_FUZZ_CASES", "150"))
 
 
-FEW = ("databases", "stores", "tasks", "weights", "servers", "checkpoints")  # files are written for each, or asked for
+FEW = ("databases", "stores", "tasks", "weights", "checkpoints")  # files are written for each
 NEEDED = {"weights": "torch", "ggufs": "gguf", "checkpoints": "torch", "servers": "openai"}
 
 
@@ -30,9 +30,7 @@ def doors():
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
 @pytest.mark.parametrize("door", doors())
 def test_an_attack_is_refused_or_harmless(door, tmp_path):
-    cases = (
-        max(CASES // 5, 10) if door in ("databases", "stores", "tasks", "weights") else CASES
-    )  # files are written for each
+    cases = max(CASES // 5, 10) if door in FEW else CASES
     outcomes = [(case, *fuzzing.attack(door, case, tmp_path)) for case in range(cases)]
     assert [failed for failed in outcomes if failed[1] not in ("accepted", "refused")] == []
     assert {outcome for _, outcome, _ in outcomes} == {"accepted", "refused"}  # neither shut nor wide open

@@ -271,16 +271,25 @@ def test_a_task_fitted_for_others_is_fitted_again_where_its_floor_is_another(mon
     assert any((a.draws != b.draws).any() for a, b in zip(before.surfaces, after.surfaces, strict=True))
 
 
-def test_of_other_tasks_only_what_is_asked_is_fitted():
-    """Enough sizes of one's own and no distilling ask nothing; few sizes ask for that curve, a pair for both sides."""
+def test_of_other_tasks_only_what_is_asked_is_fitted(monkeypatch):
+    """Enough sizes of one's own and no distilling ask nothing; few sizes ask for that curve, a pair for both sides.
+
+    What is asked for is counted once, as the memory of fits does, so that fits of other tests here serve.
+    """
     enough = [m for m in _task("stance", 0.1, sizes=(100, 300, 1000, 3000, 10_000)) if m.route.strategy == "annotate"]
     few = [m for m in _task("stance", 0.1, sizes=(100,)) if m.route.strategy == "annotate"]
     pair = _task("stance", 0.1, sizes=(100, 300, 1000, 3000, 10_000))
-    asked = {}
+    asked, wanted = {}, set()
+
+    def fit_other(*what):
+        wanted.add(what)
+        return _fit_other(*what)
+
+    monkeypatch.setattr("budgetsim.fitting.task._fit_other", fit_other)
     for name, rows in (("enough", enough), ("few", few), ("pair", pair)):
-        _fit_other.cache_clear()
+        wanted.clear()
         found = _population_prior(_group_rows(rows), OTHERS, 0)
-        asked[name] = (_fit_other.cache_info().misses, len(found.curves), len(found.gains))
+        asked[name] = (len(wanted), len(found.curves), len(found.gains))
     assert asked == {"enough": (0, 0, 0), "few": (3, 1, 0), "pair": (6, 2, 1)}
 
 

@@ -84,7 +84,18 @@ class Trial:
         return self.learner.fit(self.task, examples, how, desk)
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda name: name.replace(" ", "-"))
+# learners that are another case but for a part with tests of its own: layers in test_heads_and_rates.py, adapters in
+# test_learners.py
+SLOW = ("bert one layer", "tagger")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, id=name.replace(" ", "-"), marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in CASES
+    ],
+)
 def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trial:
     return begin_trial(CASES[request.param], tmp_path_factory.mktemp("trial"))
 

@@ -23,9 +23,13 @@ WAYS = {
     "qwen3": ("ft:", ":lora=4"),
     "t5": ("", ""),
 }
+ENCODERS = (
+    "modernbert",
+    "deberta",
+)  # each is taught hard and soft labels, saved and loaded in test_learner_contract.py
 
 
-@pytest.mark.parametrize("kind", WAYS)
+@pytest.mark.parametrize("kind", ["t5", "qwen3", *(pytest.param(k, marks=pytest.mark.slow) for k in ENCODERS)])
 def test_it_is_taught_teaches_labels_and_is_kept(kind: str, tmp_path: Path) -> None:
     """A student that has seen no label of a person answers as its teacher does, and so does its saved copy.
 

@@ -138,15 +138,18 @@ def test_labels_that_a_t5_cannot_tell_apart_are_refused_before_it_is_trained(
     check_spec(distil(teacher=tiny, student=tiny), workspace)  # by states it need not tell them apart at once
 
 
-def test_states_of_several_blocks_are_those_of_one_pass(workspace: Workspace) -> None:
-    """350 texts lie in two blocks, of which the first alone holds the matrix: sequences and states are the teacher's
-    own answers to those texts, in order."""
+def test_states_of_several_blocks_are_those_of_one_pass(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts that lie in two blocks, of which the first alone holds the matrix: sequences and states are the teacher's
+    own answers to those texts, in order. Blocks are of 30 and 40 texts here."""
     import torch
 
+    from budgetsim.measure.stages import soft_labels
     from budgetsim.measure.stages.learning import LEARNER, shelves
     from budgetsim.measure.stages.soft_labels import plan_soft_labels, taught_examples
 
-    spec = distil(teacher="nano", student="pico", n_unlabeled=350, recipe=replace(MODERN, steps=3, gold=True))
+    monkeypatch.setattr(soft_labels, "FIRST_BLOCK", 30)
+    monkeypatch.setattr(soft_labels, "BLOCK", 40)
+    spec = distil(teacher="nano", student="pico", n_unlabeled=35, recipe=replace(MODERN, steps=3, gold=True))
     run, learner = Run(spec, workspace), parse_learner("nano")
     done = {}
     for stage in plan_stages(spec, workspace):
@@ -164,8 +167,8 @@ def test_states_of_several_blocks_are_those_of_one_pass(workspace: Workspace) ->
     assert examples.states.sequences == once.sequences
     torch.testing.assert_close(examples.states.states.float(), once.states.float(), atol=5e-3, rtol=0)
     assert torch.equal(examples.states.matrix, once.matrix)
-    assert len(examples) == 350 + 40
-    assert examples.is_gold.tolist() == [False] * 350 + [True] * 40
+    assert len(examples) == 35 + 40
+    assert examples.is_gold.tolist() == [False] * 35 + [True] * 40
 
 
 def test_ways_of_before_are_the_recipes_of_before(workspace: Workspace) -> None:

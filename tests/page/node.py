@@ -35,7 +35,7 @@ console.log(JSON.stringify(settings.map((given) => {{
   const answer = optimize(task, s);
   const goal = s.target == null ? null : goalTold(reachTarget(task, s));
   const serving = s.serve == null ? null : servingTold(task, s, data.card.cpu_usd_per_hour);
-  return {{ ...told(answer), swings: tornado(task, s), lines: lines(task, s, answer), doubt: doubtWords(answer), goal, serving }};
+  return {{ ...told(answer), swings: s.swings ? tornado(task, s) : null, lines: lines(task, s, answer), doubt: doubtWords(answer), goal, serving }};
 }})));
 """
 

@@ -48,8 +48,18 @@ def card() -> RateCard:
 
 
 def payload(*tasks: str, pricing: Pricing | None = None, budget_usd: float = 2000.0) -> Payload:
-    """What a page of some tasks rests on."""
-    found, priced = evidence(), pricing or Pricing(card())
+    """What a page of some tasks rests on; of the card's prices it is made once."""
+    return _payload(tasks, budget_usd) if pricing is None else make_payload(tasks, pricing, budget_usd)
+
+
+@cache
+def _payload(tasks: tuple[str, ...], budget_usd: float) -> Payload:
+    return make_payload(tasks, Pricing(card()), budget_usd)
+
+
+def make_payload(tasks: tuple[str, ...], priced: Pricing, budget_usd: float) -> Payload:
+    """What a page of some tasks rests on under some prices."""
+    found = evidence()
     sources = [Source(evidence=found, choices=choices(found, task, priced)) for task in tasks]
     return collect(sources, priced, budget_usd, TODAY)
 

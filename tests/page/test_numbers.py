@@ -35,10 +35,13 @@ from page.settings import (
     words_of,
 )
 
+MANY = (3, pytest.param(6, marks=pytest.mark.slow))  # random settings: half of them soon
 
-def test_plans_scores_and_intervals_are_those_of_optimize_under_random_settings(node: str) -> None:
+
+@pytest.mark.parametrize("n", MANY)
+def test_plans_scores_and_intervals_are_those_of_optimize_under_random_settings(node: str, n: int) -> None:
     """Seed 1, another than the 200 of the test in Chromium."""
-    asked = random_settings(6, seed=1)
+    asked = random_settings(n, seed=1)
     told = in_node(node, payload(*dict.fromkeys(s["task"] for s in asked)), [for_page(s) for s in asked])
     worst: dict[str, float] = {}
     for settings, page in zip(asked, told, strict=True):
@@ -46,9 +49,10 @@ def test_plans_scores_and_intervals_are_those_of_optimize_under_random_settings(
     assert worst["score"] < 1e-6  # means are stored to 1e-8 beside the rounded draws
 
 
-def test_bad_luck_targets_and_serving_are_worked_out_as_by_optimize(node: str) -> None:
+@pytest.mark.parametrize("n", MANY)
+def test_bad_luck_targets_and_serving_are_worked_out_as_by_optimize(node: str, n: int) -> None:
     """On the page's own draws, which are rounded, by the very same rules: the same plans, whatever is asked for."""
-    asked = random_aims(6, seed=4)
+    asked = random_aims(n, seed=4)
     page = payload(*dict.fromkeys(s["task"] for s in asked))
     worst: dict[str, float] = {}
     for settings, told in zip(asked, in_node(node, page, [for_page(s) for s in asked]), strict=True):
@@ -62,9 +66,10 @@ def test_bad_luck_targets_and_serving_are_worked_out_as_by_optimize(node: str) -
     assert worst["worth"] < 1e-9
 
 
+@pytest.mark.parametrize("n", [1, pytest.param(3, marks=pytest.mark.slow)])  # settings at which it is looked at
 @pytest.mark.parametrize("task", PAPER_TASKS)
-def test_a_page_of_one_task_begins_with_the_very_words_of_optimize(node: str, task: str) -> None:
-    asked = random_settings(3, seed=3, tasks=(task,))
+def test_a_page_of_one_task_begins_with_the_very_words_of_optimize(node: str, task: str, n: int) -> None:
+    asked = random_settings(n, seed=3, tasks=(task,))
     asked += random_aims(1, seed=3, tasks=(task,))
     told = in_node(node, payload(task), [for_page(s) for s in asked])
     for settings, page in zip(asked, told, strict=True):
@@ -96,7 +101,8 @@ def test_measured_hours_on_a_cpu_are_priced_and_timed_as_in_python(node: str) ->
 
 def test_sensitivities_are_those_of_the_command(node: str) -> None:
     pricing = Pricing(card())
-    (told,) = in_node(node, *_page("fever", pricing, 800.0))
+    page, (settings,) = _page("fever", pricing, 800.0)
+    (told,) = in_node(node, page, [settings | {"swings": True}])
     open_to = choices(evidence(), "fever", pricing)
     levers = price_levers(open_to.task, open_to.options, pricing.card)
     wanted = tornado(open_to.task, money_assumptions(open_to.options, levers, 800.0))

@@ -21,6 +21,7 @@ from page.settings import TODAY, compare, for_page, numbers, pricing_of, random_
 
 OWN = ("wnut17", "css_ibc")  # both have runs of their own, fewer than a fit takes
 SMALL = (12.0, 20.0, 30.0, 45.0)  # budgets at which the runs of wnut17 put another plan first, and not by much
+MANY = (3, pytest.param(8, marks=pytest.mark.slow))  # random settings besides
 PLAIN: dict[str, Any] = {
     "prices": {"labels": 0.364, "GPU": 1.875, "LLM_mtok": 20.0, "texts": 0.0},
     "owned": 0, "maxLabels": None, "pool": None, "perDay": None, "gpus": 1, "days": None,
@@ -57,18 +58,20 @@ def both(node: str, own: Evidence, asked: list[dict[str, Any]]) -> list[tuple[di
     return answers
 
 
-def test_own_runs_that_tell_too_little_do_not_move_the_page_either(node: str, own: Evidence) -> None:
+@pytest.mark.parametrize("n", MANY)
+def test_own_runs_that_tell_too_little_do_not_move_the_page_either(node: str, own: Evidence, n: int) -> None:
     asked = [{"task": "wnut17", "budget": usd, **PLAIN} for usd in (*SMALL, 1000.0)]
-    answers = both(node, own, [*asked, *random_settings(8, seed=5, tasks=("wnut17",))])
+    answers = both(node, own, [*asked, *random_settings(n, seed=5, tasks=("wnut17",))])
     doubted = [answer for page, answer in answers if page["doubt"]]
     assert 0 < len(doubted) < len(answers)
     assert all(answer.best is not answer.allocations[0] for answer in doubted)
 
 
-def test_the_page_asks_for_no_more_labels_than_a_task_has_texts(node: str, own: Evidence) -> None:
+@pytest.mark.parametrize("n", MANY)
+def test_the_page_asks_for_no_more_labels_than_a_task_has_texts(node: str, own: Evidence, n: int) -> None:
     """css_ibc has 297 texts, all with a label; who owns 400 labels, or has 50 texts besides, can use as many."""
     changes = [{}, {"pool": 50}, {"owned": 400}, {"maxLabels": 100}, {"maxLabels": 900, "owned": 100}]
     answers = both(node, own, [{"task": "css_ibc", "budget": 5000.0, **PLAIN, **change} for change in changes])
     most = [max(a.design.n_labels for a in answer.allocations) for _, answer in answers]
     assert most == [297, 347, 400, 100, 297]
-    both(node, own, random_settings(8, seed=6, tasks=("css_ibc",)))
+    both(node, own, random_settings(n, seed=6, tasks=("css_ibc",)))

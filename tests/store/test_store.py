@@ -28,7 +28,7 @@ from budgetsim.store.query import (
 )
 from budgetsim.store.records import Score, read_shards, write_shard
 from made import ROOT
-from made_runs import STAGES, furnish, made_run
+from made_runs import STAGES, furnish, made_run, ship_some
 
 
 @pytest.fixture
@@ -314,6 +314,21 @@ def test_package_data_is_the_projects_own():
     assert package_data("rates.yaml").read_bytes() == (ROOT / "rates.yaml").read_bytes()
 
 
+def test_a_store_is_made_of_what_ships_once_and_merging_again_changes_nothing(paths, tmp_path, monkeypatch):
+    """Of a twentieth of the runs: that all are in the committed database is what `check` says of it above."""
+    ship_some(tmp_path / "package")
+    monkeypatch.setattr("budgetsim.store.merge.package_data", lambda name: tmp_path / "package" / name)
+    assert seed(paths)
+    for name in ("evidence", "runs"):
+        shipped = {file.name: file.read_bytes() for file in (tmp_path / "package" / name).iterdir()}
+        assert {file.name: file.read_bytes() for file in (paths.folder / name).iterdir()} == shipped
+    assert count(paths, "runs WHERE source NOT LIKE 'published:%'") > 20
+    assert count(paths, "points WHERE source = 'published:kang2023'") == 203
+    assert merge(paths).total == 0
+    assert not seed(paths)
+
+
+@pytest.mark.slow
 def test_a_store_made_of_what_ships_is_the_committed_one_and_merging_again_changes_nothing(store, paths):
     assert seed(paths)
     with open_reader(store.database) as a, open_reader(paths.database) as b:

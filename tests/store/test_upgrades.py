@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -38,13 +40,27 @@ def paths(made: Path, tmp_path: Path) -> StorePaths:
     return StorePaths(shutil.copytree(made, tmp_path / "own") / "budgetsim.duckdb")
 
 
-def set_back(paths: StorePaths, schema: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store as the budgetsim of that schema wrote it: its own migrations, the same rows."""
-    with monkeypatch.context() as patch:
-        patch.setattr(database, "migrations", lambda: migrations()[:schema])
-        rebuild(paths)
-    with duckdb.connect(str(paths.database), read_only=True) as connection:
-        assert schema_version(connection) == schema
+@pytest.fixture(scope="module")
+def older(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """The store as the budgetsim of a schema wrote it, made once: its own migrations, the same rows."""
+
+    @cache
+    def of(schema: int) -> Path:
+        paths = StorePaths(shutil.copytree(made, tmp_path_factory.mktemp("older") / "own") / "budgetsim.duckdb")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(database, "migrations", lambda: migrations()[:schema])
+            rebuild(paths)
+        with duckdb.connect(str(paths.database), read_only=True) as connection:
+            assert schema_version(connection) == schema
+        return paths.folder
+
+    return of
+
+
+@pytest.fixture
+def set_back(older: Callable[[int], Path], paths: StorePaths) -> Callable[[int], None]:
+    """Put a store of a schema in the place of the newest."""
+    return lambda schema: shutil.copytree(older(schema), paths.folder, dirs_exist_ok=True)
 
 
 def kept(paths: StorePaths) -> list[str]:
@@ -52,8 +68,8 @@ def kept(paths: StorePaths) -> list[str]:
 
 
 @pytest.mark.parametrize("schema", OLDER)
-def test_an_older_store_is_upgraded_where_it_is_read_and_once(paths, schema, monkeypatch, caplog):
-    set_back(paths, schema, monkeypatch)
+def test_an_older_store_is_upgraded_where_it_is_read_and_once(paths, set_back, schema, caplog):
+    set_back(schema)
     old = paths.database.read_bytes()
     for _ in range(2):
         with open_reader(paths.database, locked_down=True) as connection:
@@ -68,16 +84,16 @@ def test_an_older_store_is_upgraded_where_it_is_read_and_once(paths, schema, mon
 
 
 @pytest.mark.parametrize("schema", OLDER)
-def test_an_older_store_is_upgraded_where_it_is_written(paths, schema, monkeypatch):
-    set_back(paths, schema, monkeypatch)
+def test_an_older_store_is_upgraded_where_it_is_written(paths, set_back, schema):
+    set_back(schema)
     write_shard(paths.runs, made_run(7), STAGES)
     assert merge(paths).added["runs"] == 1
     assert kept(paths) == [f"budgetsim.duckdb.schema{schema}"]
     assert check(paths) == []
 
 
-def test_an_older_store_that_another_process_holds_is_read_from_a_copy(paths, monkeypatch):
-    set_back(paths, 1, monkeypatch)
+def test_an_older_store_that_another_process_holds_is_read_from_a_copy(paths, set_back):
+    set_back(1)
     old = paths.database.read_bytes()
     with hold(paths.database, paths.lock), open_reader(paths.database) as connection:
         assert schema_version(connection) == NEWEST
@@ -87,8 +103,8 @@ def test_an_older_store_that_another_process_holds_is_read_from_a_copy(paths, mo
 
 
 @pytest.mark.parametrize("step", range(1, NEWEST))
-def test_an_upgrade_that_is_stopped_in_any_migration_leaves_the_old_file(paths, step, monkeypatch):
-    set_back(paths, 1, monkeypatch)
+def test_an_upgrade_that_is_stopped_in_any_migration_leaves_the_old_file(paths, set_back, step, monkeypatch):
+    set_back(1)
     old = paths.database.read_bytes()
     with monkeypatch.context() as patch:
         broken = [(n, name, sql if n <= step else f"{sql}; SELECT * FROM nowhere") for n, name, sql in migrations()]
@@ -150,13 +166,13 @@ def test_hours_in_points_are_the_sum_of_the_stages_of_each_run_whatever_the_task
     assert comments == 0
 
 
-def test_a_disk_without_any_room_is_said_to_be_full(paths, monkeypatch):
+def test_a_disk_without_any_room_is_said_to_be_full(paths, set_back, monkeypatch):
     """Found by `make chaos`: an upgrade and its second way, a copy to read, both without room; and a check."""
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(paths.folder / "x"))
 
-    set_back(paths, 1, monkeypatch)
+    set_back(1)
     with monkeypatch.context() as patch:
         patch.setattr(database.tempfile, "TemporaryDirectory", full)
         with pytest.raises(DiskFullError, match="is full; the store is as it was"), open_reader(paths.database):

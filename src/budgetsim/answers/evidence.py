@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -132,6 +132,18 @@ def load_evidence(
         evidence = _read(connection, paths, catalogue, choose_evidence(catalogue, name), tasks)
         lacking = [task for task in tasks or () if _lacks_runs(evidence, task)]
         return _forecast(connection, evidence, lacking, name) if lacking else evidence
+
+
+def load_sets(paths: StorePaths, wanted: Mapping[str, Sequence[str]]) -> Iterator[Evidence]:
+    """Of each evidence set the evidence of some of its tasks, from a store that `load_evidence` has looked at.
+
+    wanted : set -> its tasks; none is forecast
+    raises : StoreError, NoEvidenceError
+    """
+    with open_reader(paths.database) as connection:
+        catalogue = load_catalogue(connection, list(CPU_SHAPES))
+        for name, tasks in wanted.items():
+            yield _read(connection, paths, catalogue, choose_evidence(catalogue, name), tasks)
 
 
 def _read(

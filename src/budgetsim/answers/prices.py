@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from budgetsim.answers.evidence import Evidence, load_evidence
+from budgetsim.answers.evidence import Evidence, load_evidence, load_sets
 from budgetsim.answers.pricing import Pricing, priced_route
 from budgetsim.data.tasks import Task, known_tasks
 from budgetsim.design.points import Measurement
@@ -45,11 +45,12 @@ def price_store(paths: StorePaths, pricing: Pricing, asked: Sequence[str] | None
     for task in asked or ():
         if task not in catalogue:
             raise NoEvidenceError(f"The store has no result on task {task!r}.{did_you_mean(task, set(catalogue))}")
-    wanted = set(asked or catalogue)
+    wanted = sorted(set(asked or catalogue))
     names = sorted({name for task in wanted for name in catalogue[task]})
+    sets = {name: [task for task in wanted if name in catalogue[task]] for name in names}
     tasks = {task.name: task for task in known_tasks()}
-    points = [point for name in names for point in _price_set(load_evidence(paths, name), name, tasks, pricing)]
-    return [point for point in points if point.measurement.task in wanted]
+    read = zip(sets, load_sets(paths, sets), strict=True)
+    return [point for name, evidence in read for point in _price_set(evidence, name, tasks, pricing)]
 
 
 def _price_set(evidence: Evidence, name: str, tasks: dict[str, Task], pricing: Pricing) -> Iterator[PricedPoint]:

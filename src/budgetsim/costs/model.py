@@ -88,7 +88,8 @@ class CostModel:
     def input_usd(self, name: str, n: ArrayLike) -> Floats:
         """Dollars that n units of one input cost, the fixed part left out."""
         units = np.asarray(n, dtype=np.float64)
-        return np.asarray(sum(self._of_input(name, units).values(), np.zeros_like(units)), dtype=np.float64)
+        first, *others = self._of_input(name, units).values() or (np.zeros_like(units),)
+        return np.asarray(sum(others, first), dtype=np.float64)
 
     def has(self, stages: Iterable[str]) -> bool:
         """Whether any of some stages costs anything."""
@@ -117,15 +118,15 @@ class CostModel:
         """
         money = np.asarray(usd, dtype=np.float64)
         breaks = self.breakpoints(name)
-        cost = self.input_usd(name, breaks)
-        slope = float(self.input_usd(name, breaks[-1] + 1) - cost[-1])
+        one_more = self.input_usd(name, np.append(breaks, breaks[-1] + 1))
+        cost, slope = one_more[:-1], one_more[-1] - one_more[-2]
         money = money + _TINY * np.maximum(np.abs(money), cost[0])
         rises = np.append(np.diff(cost) / np.diff(breaks), slope)
         at = 0 if len(breaks) == 1 else np.clip(np.searchsorted(cost, money, side="right") - 1, 0, len(breaks) - 1)
-        with np.errstate(divide="ignore"):
-            per_usd = np.where(rises > 0, 1 / rises, 0.0)
-        over = np.where(rises[at] > 0, money - cost[at], 0.0)  # no limit of money times no price is not a number
-        n = breaks[at] + over * per_usd[at] + np.where(rises > 0, 0.0, _NO_LIMIT)[at]
+        priced = rises > 0
+        per_usd = np.divide(1.0, rises, out=np.zeros_like(rises), where=priced)
+        over = np.where(priced[at], money - cost[at], 0.0)  # no limit of money times no price is not a number
+        n = breaks[at] + over * per_usd[at] + np.where(priced, 0.0, _NO_LIMIT)[at]
         n = np.minimum(n, self.limit(name))
         return np.where(money >= cost[0], np.floor(n * (1 + _TINY)), -1.0)
 

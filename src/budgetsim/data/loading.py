@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from budgetsim.data import pins
 from budgetsim.data.custom import load_custom
@@ -42,9 +43,14 @@ def load_task(name: str, access: Access | None = None) -> TaskData:
     if task.origin == "custom":
         return _custom(task)
     if name == TOY_TASK:
-        rows = tuple(toy_rows())
-        return _data(task, [], list(rows), data_hash([TextFile("toy", "", _rows_hash(rows))]))
+        return _toy(task)
     return _LOADERS.get(name, _authors)(task, access)
+
+
+@cache
+def _toy(task: Task) -> TaskData:
+    rows = toy_rows()
+    return _data(task, [], rows, data_hash([TextFile("toy", "", _rows_hash(tuple(rows)))]))
 
 
 def _authors(task: Task, access: Access) -> TaskData:
