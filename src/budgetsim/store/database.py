@@ -31,6 +31,7 @@ from budgetsim.store.state import read_state, write_state
 STORAGE_VERSION: Final = "v1.2.0"
 BLOCK_SIZE: Final = "16384"  # small blocks for a small file: it is committed at milestones
 QUERY_MEMORY: Final = "1GB"
+WRITE_MEMORY: Final = "1GB"  # above it rows on their way lie on disk, beside the database that is made
 NO_SPACE: Final = os.strerror(errno.ENOSPC)
 _BUILDING: Final = ".building-"
 _ALONE: Final = {"python_enable_replacements": "false"}  # a table that is not there is no variable of Python's
@@ -230,7 +231,7 @@ def _new(database: Path) -> Connection:
     config = {} if database.exists() else {
         "storage_compatibility_version": STORAGE_VERSION, "default_block_size": BLOCK_SIZE,
     }  # fmt: skip
-    return _quiet(duckdb.connect(str(database), config={**_ALONE, **config}))
+    return _quiet(duckdb.connect(str(database), config={**_ALONE, "memory_limit": WRITE_MEMORY, **config}))
 
 
 def _connect(database: Path, config: dict[str, str], *, wait_seconds: float) -> Connection:
