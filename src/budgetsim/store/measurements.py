@@ -126,7 +126,7 @@ def _made_together(row: tuple[Any, ...]) -> Made:
 def _is_read(row: tuple[Any, ...], kept: dict[Any, tuple[str, str]]) -> bool:
     """Whether a row of `_MEASUREMENTS` was made in the way that is read of its route."""
     task, strategy, student, teacher, labeler, evidence_set = (*row[1:6], row[14])
-    return kept[task, evidence_set, strategy, student, teacher, labeler] == (_texts(row[19]), row[18] or "")
+    return kept.get((task, evidence_set, strategy, student, teacher, labeler)) == (_texts(row[19]), row[18] or "")
 
 
 def _texts(source: str | None) -> str:
