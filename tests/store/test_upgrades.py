@@ -174,6 +174,10 @@ def test_half_written_files_of_killed_processes_are_swept_by_a_merge(paths):
     merge(paths)
     assert not any(file.exists() for file in left)
     assert others.exists()
+    set_back(paths, 1)
+    left[-1].write_text("half")
+    with open_reader(paths.database):  # a reader that upgrades holds the lock too
+        assert not left[-1].exists()
 
 
 def test_hours_in_points_are_the_sum_of_the_stages_of_each_run_whatever_the_task(paths):

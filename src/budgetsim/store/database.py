@@ -21,7 +21,7 @@ from typing import Final
 
 import duckdb
 
-from budgetsim.doors.unfinished import unfinished
+from budgetsim.doors.unfinished import sweep, unfinished
 from budgetsim.errors import DiskFullError, StoreError, StoreLockedError
 from budgetsim.store.location import LOCK_SUFFIX, StorePaths
 from budgetsim.store.lock import PATIENCE, hold, holder_of, locked
@@ -114,6 +114,7 @@ def upgrade(database: Path) -> Path | None:
     """
     if not database.is_file():
         return None
+    sweep(database.parent, f"{database.name}*")
     try:
         with closing(_connect(database, {}, wait_seconds=0.0)) as connection:
             have = schema_version(connection) if is_older(connection) else 0
