@@ -212,7 +212,9 @@ def attack(door: str, seed: int, folder: Path) -> tuple[str, str]:
         return "wrong", traceback.format_exc() + str(error)
     except (Slow, MemoryError):
         return "slow", f"more than {SECONDS} CPU seconds, or {MEMORY:,} bytes"
-    except Exception:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # a panic of a library in Rust is no Exception
         return "traceback", traceback.format_exc()
     return "accepted", ""
 

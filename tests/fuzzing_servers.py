@@ -91,10 +91,13 @@ def check_reply(reply: Reply) -> None:
 
 
 class Wire:
-    """A socket on loopback that sends the same bytes to whoever asks, and hangs up."""
+    """A socket on loopback that sends the same bytes to whoever asks, and hangs up.
 
-    def __init__(self) -> None:
-        self.answer = b""
+    ends : whether it does; else it goes on with `again` until nobody reads
+    """
+
+    def __init__(self, *, ends: bool = True) -> None:
+        self.answer, self.again, self.ends = b"", b"", ends
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/v1"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -106,6 +109,8 @@ class Wire:
                 try:
                     _take_request(connection)
                     connection.sendall(self.answer)
+                    while not self.ends:
+                        connection.sendall(self.again)
                 except OSError:  # whoever asked has gone
                     continue
 

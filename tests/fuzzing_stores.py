@@ -15,7 +15,7 @@ from budgetsim.answers.evidence import load_evidence
 from budgetsim.design.strategies import STRATEGIES
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
-from budgetsim.store.merge import TABLES, merge
+from budgetsim.store.merge import MADE, merge
 from budgetsim.store.query import describe, run_sql
 from budgetsim.store.records import write_shard
 from fuzzing_tools import hurt_bytes
@@ -59,7 +59,7 @@ def stores(rng: random.Random, folder: Path) -> None:
 
 def hurt_sql(columns: list[tuple[str, str, str]], rng: random.Random) -> str:
     """A statement that makes a store wrong: a value, a column, a table, a view or the schema."""
-    table, column, kind = rng.choice([each for each in columns if each[0] in TABLES])
+    table, column, kind = rng.choice([each for each in columns if each[0] in MADE])
     value = rng.choice(TEXTS if kind == "VARCHAR" else NUMBERS)
     where = rng.choice(("", f" WHERE {column} IS NOT NULL", " WHERE rowid = 0"))
     match rng.randrange(12):
@@ -68,7 +68,8 @@ def hurt_sql(columns: list[tuple[str, str, str]], rng: random.Random) -> str:
         case 1:
             return f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {rng.choice(('VARCHAR', 'DOUBLE', 'INTEGER[]'))}"
         case 2:
-            return rng.choice((f"DROP TABLE {table}", f"DELETE FROM {table}", f"ALTER TABLE {table} RENAME TO other"))
+            return rng.choice((f"DROP TABLE {table}", f"DELETE FROM {table}", f"ALTER TABLE {table} RENAME TO other",
+                               f"INSERT INTO {table} SELECT * FROM {table}"))  # fmt: skip
         case 3:
             return f"CREATE OR REPLACE VIEW {rng.choice(('points', 'teacher_scores'))} AS SELECT * FROM {rng.choice(OUTSIDE)}"
         case 4:

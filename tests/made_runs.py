@@ -7,10 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+
 from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import Design, DesignPoint, Route
+from budgetsim.store.database import migrate, migrations, schema_version
 from budgetsim.store.location import StorePaths
-from budgetsim.store.merge import merge
+from budgetsim.store.merge import TABLES, merge
 from budgetsim.store.records import RunRecord, Score, StageRecord
 
 RECIPE = {"lr": 0.002}
@@ -58,3 +61,19 @@ def furnish(paths: StorePaths) -> None:
     for table in sorted((Path(__file__).parents[1] / "results/evidence").glob("kang2023*.csv")):
         shutil.copy(table, paths.evidence)
     merge(paths)
+
+
+def set_back(paths: StorePaths, schema: int) -> None:
+    """The store as the budgetsim of that schema wrote it: the tables of its migrations, the same rows."""
+    newer = paths.folder / "newer"
+    paths.database.rename(newer)
+    alone = {"python_enable_replacements": "false"}
+    with duckdb.connect(str(paths.database), config=alone) as connection:
+        migrate(connection, migrations()[:schema])
+        connection.execute(f"ATTACH '{newer}' AS newer (READ_ONLY)")
+        for table in TABLES:
+            names = ", ".join(row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall())
+            connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM newer.{table}")
+    newer.unlink()
+    with duckdb.connect(str(paths.database), read_only=True, config=alone) as connection:
+        assert schema_version(connection) == schema

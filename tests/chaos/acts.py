@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from budgetsim.store import compact as compact_module
-from budgetsim.store import database
 from budgetsim.store.compact import compact
-from budgetsim.store.database import migrations, open_reader
+from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
-from budgetsim.store.merge import TABLES, import_published, merge, merge_folder, rebuild
+from budgetsim.store.merge import MADE, import_published, merge, merge_folder, rebuild
 from budgetsim.store.records import read_shards, write_shard
 from budgetsim.store.state import marks_of, read_state, write_state
-from made_runs import STAGES, made_run
+from made_runs import STAGES, made_run, set_back
 
 TABLE: Final = "record_id,task,strategy,student,n_labels,metric,score\nmine-1,stance,annotate,x,10,f1,40\n"
 
@@ -67,12 +66,8 @@ def _with_table(home: Path) -> None:
 
 
 def _of_schema_1(home: Path) -> None:
-    newest = database.migrations
-    database.migrations = lambda: migrations()[:1]
-    try:
-        _merged(home)
-    finally:
-        database.migrations = newest
+    _merged(home)
+    set_back(paths_of(home), 1)
 
 
 def _upgrade(home: Path) -> None:
@@ -133,7 +128,7 @@ def content(home: Path, *, measured: bool = False) -> Content:
     paths = paths_of(home)
     runs = {run.point.run_id: [[s.metric, s.value] for s in run.scores] for run in read_shards(paths.runs)[0]}
     tables = sorted(file.name for file in paths.evidence.glob("*.csv"))
-    wanted = ("runs", "scores") if measured else TABLES
+    wanted = ("runs", "scores") if measured else MADE
     columns = {"runs": "run_id, evidence_set, task, n_labels", "scores": "run_id, metric, value"} if measured else {}
     with open_reader(paths.database) as connection:
         rows = {

@@ -1,9 +1,9 @@
 """Break what changes a store in every way a machine can: `python -m chaos.run` in tests/ (`make chaos`) prints tables.
 
-    python -m chaos.run [--only kill full clock flips pair crowd] [--kills 1000] [--minutes 600] [--seconds 600] [--seed 0]
+    python -m chaos.run [--only kill random full clock flips pair crowd] [--kills 1000] [--minutes 600] [--seconds 600] [--seed 0]
 
-`full`: the disk is full at the n-th write, for every n; `kill`: SIGKILL before and after the n-th write, for every n,
-and at random moments, as many as asked for; `clock`: it is set back; `flips`: a bit of any file; `pair`: two
+`full`: the disk is full at the n-th write, for every n; `kill`: SIGKILL before and after the n-th write, for every n;
+`random`: at random moments, as many as asked for; `clock`: it is set back; `flips`: a bit of any file; `pair`: two
 campaigns of one cache are killed; `crowd`: eight writers, a reader and a holder at once. `of` is how many trials there are to do, `tried` how many the minutes allowed. Exit code 1 where anything was lost, doubled
 or ended in a traceback. Linux alone, with a C compiler. Campaigns with workers are broken by `bench/crash.py`.
 """
@@ -29,7 +29,7 @@ from chaos.acts import ACTS, Act, Content, content, copy, verdict
 from chaos.children import End, do, finish, log_beside, moments, start
 from chaos.faults import FULL, FULL_ONCE, KILLED_AFTER, KILLED_BEFORE, Faults, begin_again, compiler
 
-KINDS = ("kill", "full", "clock", "flips", "pair", "crowd")
+KINDS = ("kill", "random", "full", "clock", "flips", "pair", "crowd")
 CLOCK_BACK = (2, 3600, 400 * 86400)  # seconds
 COLUMNS = ("of", "tried", "killed", "told", "done", "lost", "doubled", "differs", "traceback", "litter")
 
@@ -208,6 +208,7 @@ def trials(kind: str, words: argparse.Namespace, say: Callable[[str], None]) -> 
             ways = (KILLED_BEFORE, KILLED_AFTER)
             rows = ((act.name, at_every_write(stand(act), ways, rng, share, say)) for act in acts)
             yield "killed at the n-th write", rows
+        case "random":
             kills = -(-words.kills // len(acts))
             rows = ((act.name, at_random(stand(act), kills, rng, share, say)) for act in acts)
             yield "killed at a random moment", rows

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +23,7 @@ import pytest
 
 from budgetsim.data.custom import TaskFiles, add_task
 from budgetsim.data.splits import SplitRule
-from budgetsim.errors import BudgetsimError, InputError
+from budgetsim.errors import BudgetsimError, EndpointError, InputError
 from budgetsim.labelers import get_labeler
 from budgetsim.labelers.client import Client, Lost
 from budgetsim.labelers.options import Options
@@ -32,7 +35,7 @@ from budgetsim.measure.spec import make_spec
 from budgetsim.measure.stagestore import Device, StageStore
 from budgetsim.measure.workspace import Workspace
 from budgetsim_cli.main import main
-from fake_server import serve
+from fake_server import Fake, serve
 from fuzzing_servers import Wire
 from made import ROOT
 from made_labelers import TASK, brief_of, rows_of
@@ -190,6 +193,46 @@ def test_an_answer_that_cannot_be_decoded_is_lost_or_told(charset: str, status: 
 
     with pytest.raises((Lost, BudgetsimError), match=r"answer|teapot"):
         asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "message"),
+    [
+        ("Content-Length: 17000000", b" " * 17_000_000, "sends an answer of more than 16,000,000 bytes; wanted at most that"),
+        ("Transfer-Encoding: chunked", b"100000\r\n" + b" " * 0x100000 + b"\r\n", "more than 16,000,000 bytes"),
+        ("Content-Encoding: gzip", gzip.compress(b" " * 200_000_000), "packs its answers ('gzip') though it is asked for"),
+        ("Content-Encoding: br", b"x", "packs its answers ('br') though it is asked for plain ones"),
+    ],
+    ids=["long", "without end", "a bomb", "packed"],
+)  # fmt: skip
+@pytest.mark.parametrize("status", ["200 OK", "500 Oh", "400 No"])
+def test_an_answer_without_end_fills_no_memory(
+    head: str, body: bytes, message: str, status: str, tmp_path: Path
+) -> None:
+    """Whatever its status: what is read of it is bounded, and nothing is unpacked."""
+    wire = Wire(ends="chunked" not in head)
+    length = "" if "Length" in head or not wire.ends else f"Content-Length: {len(body)}\r\n"
+    first = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n{length}{head}\r\n\r\n"
+    wire.answer, wire.again = first.encode() + body, body
+    tracemalloc.start()
+    try:
+        with pytest.raises(EndpointError, match=re.escape(message)) as caught:
+            get_labeler("chat:m:shots=0:owned=0").label(
+                rows_of(9, 1), brief_of(Fake(url=wire.url), tmp_path, timeout=60.0)
+            )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert wire.url in str(caught.value)
+    assert peak < 80_000_000  # the wire's own 17 MB, and what is read of them
+
+
+def test_answers_are_asked_for_unpacked_and_read_as_before(tmp_path: Path) -> None:
+    with serve() as fake:
+        labels = get_labeler("chat:fake:shots=0:owned=0").label(rows_of(5, 1), brief_of(fake, tmp_path))
+    assert len(labels.answers) == 5
+    asked = [value for headers in fake.headers for name, value in headers.items() if name.lower() == "accept-encoding"]
+    assert asked == ["identity"] * len(fake.headers)
 
 
 def test_a_task_that_is_no_classification_has_no_labels_to_choose(tmp_path: Path) -> None:

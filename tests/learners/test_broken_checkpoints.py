@@ -55,6 +55,22 @@ def _index(folder: Path, name: object) -> None:
     )
 
 
+def _template(folder: Path, which: str) -> None:
+    """A template of texts, or of pairs, that names a mark which it does not hold: the library in Rust panics over it."""
+    place = folder / "tokenizer.json"
+    values = json.loads(place.read_text())
+    gone = {"SpecialToken": {"id": "[GONE]", "type_id": 0}}
+    values["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"[GONE]": {"id": "[GONE]", "ids": [1], "tokens": ["[GONE]"]}},
+    }
+    values["post_processor"][which].append(gone)
+    values["post_processor"]["special_tokens"] = {}
+    place.write_text(json.dumps(values))
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "torn": (_tear, "is torn or no safetensors"),
     "not a number": (_poison, r"not finite, in encoder\.layer\.1\.output\.dense\.weight"),
@@ -126,6 +142,8 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pickle by the name": (
         lambda f: torch.save({"a": torch.zeros(2)}, f / "model.safetensors"), "is torn or no safetensors"
     ),
+    "a text's template": (lambda f: _template(f, "single"), "cannot read a text|tokenizer of .* cannot be loaded"),
+    "a pair's template": (lambda f: _template(f, "pair"), "cannot read a text|tokenizer of .* cannot be loaded"),
     "torn tokenizer": (lambda f: (f / "tokenizer.json").write_text("{"), "tokenizer of .* cannot be loaded"),
     "endless tokenizer": (
         lambda f: _edit_json(f, "tokenizer_config.json", model_max_length=-1), "sets model_max_length to -1"

@@ -15,7 +15,7 @@ from budgetsim.store import merge as merge_module
 from budgetsim.store import tables
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import StorePaths
-from budgetsim.store.merge import TABLES, check, merge, rebuild
+from budgetsim.store.merge import MADE, check, merge, rebuild
 from budgetsim.store.records import RunRecord, StageRecord, write_shard
 from budgetsim.store.state import note_of
 from made_runs import STAGES, made_run
@@ -23,7 +23,7 @@ from made_runs import STAGES, made_run
 
 def rows(paths: StorePaths) -> dict[str, set[str]]:
     with open_reader(paths.database) as connection:
-        return {t: {repr(r) for r in connection.execute(f"SELECT * FROM {t}").fetchall()} for t in TABLES}
+        return {t: {repr(r) for r in connection.execute(f"SELECT * FROM {t}").fetchall()} for t in MADE}
 
 
 @pytest.fixture

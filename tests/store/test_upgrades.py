@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,15 +14,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from budgetsim.doors.unfinished import here
 from budgetsim.errors import DiskFullError, StoreError
 from budgetsim.store import database
+from budgetsim.store import merge as merge_module
 from budgetsim.store.database import migrations, open_reader, rewrite, schema_version
 from budgetsim.store.location import StorePaths
 from budgetsim.store.lock import hold
-from budgetsim.store.merge import check, merge, rebuild
+from budgetsim.store.merge import check, merge
 from budgetsim.store.records import write_shard
+from budgetsim.store.state import note_of, read_state, write_state
 from made import run_cli
-from made_runs import STAGES, made_run
+from made_runs import STAGES, made_run, set_back
 
 NEWEST = migrations()[-1][0]
 OLDER = range(1, NEWEST)
@@ -42,23 +47,19 @@ def paths(made: Path, tmp_path: Path) -> StorePaths:
 
 @pytest.fixture(scope="module")
 def older(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
-    """The store as the budgetsim of a schema wrote it, made once: its own migrations, the same rows."""
+    """The store as the budgetsim of a schema wrote it, made once."""
 
     @cache
     def of(schema: int) -> Path:
         paths = StorePaths(shutil.copytree(made, tmp_path_factory.mktemp("older") / "own") / "budgetsim.duckdb")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(database, "migrations", lambda: migrations()[:schema])
-            rebuild(paths)
-        with duckdb.connect(str(paths.database), read_only=True) as connection:
-            assert schema_version(connection) == schema
+        set_back(paths, schema)
         return paths.folder
 
     return of
 
 
 @pytest.fixture
-def set_back(older: Callable[[int], Path], paths: StorePaths) -> Callable[[int], None]:
+def back_to(older: Callable[[int], Path], paths: StorePaths) -> Callable[[int], None]:
     """Put a store of a schema in the place of the newest."""
     return lambda schema: shutil.copytree(older(schema), paths.folder, dirs_exist_ok=True)
 
@@ -68,8 +69,8 @@ def kept(paths: StorePaths) -> list[str]:
 
 
 @pytest.mark.parametrize("schema", OLDER)
-def test_an_older_store_is_upgraded_where_it_is_read_and_once(paths, set_back, schema, caplog):
-    set_back(schema)
+def test_an_older_store_is_upgraded_where_it_is_read_and_once(paths, back_to, schema, caplog):
+    back_to(schema)
     old = paths.database.read_bytes()
     for _ in range(2):
         with open_reader(paths.database, locked_down=True) as connection:
@@ -84,16 +85,41 @@ def test_an_older_store_is_upgraded_where_it_is_read_and_once(paths, set_back, s
 
 
 @pytest.mark.parametrize("schema", OLDER)
-def test_an_older_store_is_upgraded_where_it_is_written(paths, set_back, schema):
-    set_back(schema)
+def test_an_older_store_is_upgraded_where_it_is_written(paths, back_to, schema):
+    back_to(schema)
     write_shard(paths.runs, made_run(7), STAGES)
     assert merge(paths).added["runs"] == 1
     assert kept(paths) == [f"budgetsim.duckdb.schema{schema}"]
     assert check(paths) == []
 
 
-def test_an_older_store_that_another_process_holds_is_read_from_a_copy(paths, set_back):
-    set_back(1)
+def test_after_an_upgrade_a_merge_reads_what_is_new_alone(paths, monkeypatch):
+    """A million run files are not read again because a table has another column."""
+    merge(paths)
+    set_back(paths, NEWEST - 1)
+    state = read_state(paths)
+    write_state(paths, state.files, state.refused)  # as the older budgetsim left it
+    with open_reader(paths.database) as connection:
+        assert schema_version(connection) == NEWEST
+    write_shard(paths.runs, made_run(7), STAGES)
+    with monkeypatch.context() as patch:
+        patch.setattr(merge_module, "_build_anew", None)
+        assert merge(paths).added["runs"] == 1
+    assert check(paths) == []
+
+
+def test_an_older_store_that_was_changed_is_read_anew_after_its_upgrade(paths):
+    set_back(paths, NEWEST - 1)  # as no merge left it
+    with duckdb.connect(str(paths.database)) as connection:
+        connection.execute("UPDATE scores SET value = 1.0")
+    with open_reader(paths.database) as connection:
+        assert schema_version(connection) == NEWEST
+    merge(paths)
+    assert check(paths) == []
+
+
+def test_an_older_store_that_another_process_holds_is_read_from_a_copy(paths, back_to):
+    back_to(1)
     old = paths.database.read_bytes()
     with hold(paths.database, paths.lock), open_reader(paths.database) as connection:
         assert schema_version(connection) == NEWEST
@@ -103,8 +129,8 @@ def test_an_older_store_that_another_process_holds_is_read_from_a_copy(paths, se
 
 
 @pytest.mark.parametrize("step", range(1, NEWEST))
-def test_an_upgrade_that_is_stopped_in_any_migration_leaves_the_old_file(paths, set_back, step, monkeypatch):
-    set_back(1)
+def test_an_upgrade_that_is_stopped_in_any_migration_leaves_the_old_file(paths, back_to, step, monkeypatch):
+    back_to(1)
     old = paths.database.read_bytes()
     with monkeypatch.context() as patch:
         broken = [(n, name, sql if n <= step else f"{sql}; SELECT * FROM nowhere") for n, name, sql in migrations()]
@@ -156,6 +182,25 @@ def test_what_a_killed_process_left_is_swept(paths):
     assert not left.exists()
 
 
+def test_half_written_files_of_killed_processes_are_swept_by_a_merge(paths):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    evidence = paths.evidence
+    evidence.mkdir(exist_ok=True)
+    places = [paths.runs / "x.jsonl", evidence / "x.csv", note_of(paths), paths.folder / "budgetsim.duckdb.schema3"]
+    left = [place.with_name(f".{place.name}.{here()}.{ended.pid:x}.tmp") for place in places]
+    others = paths.folder / f".notes.{here()}.{ended.pid:x}.tmp"  # beside the store, and none of its own
+    for file in (*left, others):
+        file.write_text("half")
+    merge(paths)
+    assert not any(file.exists() for file in left)
+    assert others.exists()
+    set_back(paths, 1)
+    left[-1].write_text("half")
+    with open_reader(paths.database):  # a reader that upgrades holds the lock too
+        assert not left[-1].exists()
+
+
 def test_hours_in_points_are_the_sum_of_the_stages_of_each_run_whatever_the_task(paths):
     with open_reader(paths.database) as connection:
         rows = connection.execute("SELECT hours, gpu_hours FROM points WHERE task = 'stance'").fetchall()
@@ -166,13 +211,13 @@ def test_hours_in_points_are_the_sum_of_the_stages_of_each_run_whatever_the_task
     assert comments == 0
 
 
-def test_a_disk_without_any_room_is_said_to_be_full(paths, set_back, monkeypatch):
+def test_a_disk_without_any_room_is_said_to_be_full(paths, monkeypatch):
     """Found by `make chaos`: an upgrade and its second way, a copy to read, both without room; and a check."""
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(paths.folder / "x"))
 
-    set_back(1)
+    set_back(paths, 1)
     with monkeypatch.context() as patch:
         patch.setattr(database.tempfile, "TemporaryDirectory", full)
         with pytest.raises(DiskFullError, match="is full; the store is as it was"), open_reader(paths.database):

@@ -17,6 +17,7 @@ from budgetsim.data.rows import TextFile, data_hash, parse_texts, read_bytes
 from budgetsim.data.tables import Format, Layout, read_unlabeled
 from budgetsim.data.tasks import Task, TaskKind
 from budgetsim.design.identity import canonical_hash
+from budgetsim.doors.unfinished import sweep, unfinished
 from budgetsim.errors import InputError, StoreError
 
 SCHEMA_VERSION: Final = 2
@@ -252,11 +253,12 @@ def write_description(
         },
         "findings": asdict(findings),
     }
-    temporary = place.with_suffix(".tmp")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(place)
+        sweep(place.parent)
+        with unfinished(place) as temporary:
+            temporary.write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            temporary.replace(place)
     except OSError as error:
         raise unwritable(place.parent, error) from None
 

@@ -59,7 +59,8 @@ def _asked(rows: Sequence[Ran]) -> set[str]:
 def _sizes(rows: Sequence[Ran]) -> dict[Group, set[tuple[object, ...]]]:
     """Distinct points of each group of rows that one posterior describes."""
     out: dict[Group, set[tuple[object, ...]]] = defaultdict(set)
-    for m in filter(is_fitted, rows):
+    designs = {(m.route, m.n_labels, m.n_llm_labels, m.n_unlabeled, m.source): m for m in rows}  # of many seeds each
+    for m in filter(is_fitted, designs.values()):
         labelled_by = m.route.labeler if m.n_llm_labels else None
         point = (m.n_labels or 0, m.n_unlabeled or 0, m.n_llm_labels or 0, labelled_by)
         out[m.route.kind.curve, m.route.teacher, m.route.student].add(point)

@@ -199,7 +199,7 @@ class Measurement:
     @property
     def inputs(self) -> tuple[float | None, ...]:
         """The counts that the strategy uses, in the order of its axes; None where one is not known."""
-        return tuple(getattr(self, name) for name in self.route.kind.inputs)
+        return tuple([getattr(self, name) for name in self.route.kind.inputs])  # a list first: of a million rows
 
     @property
     def scores(self) -> tuple[float, ...]:

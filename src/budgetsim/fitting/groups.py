@@ -57,7 +57,7 @@ class RowGroup:
     @property
     def n_sizes(self) -> int:
         """Distinct points; more runs at one point tell nothing of the shape."""
-        return len({tuple(x) for x in self.rows_at().tolist()})
+        return len({tuple(at[0].tolist()) for at in self._places().values()})
 
     @property
     def key(self) -> GroupKey:
@@ -98,9 +98,13 @@ class RowGroup:
 
     def rows_at(self) -> Floats:
         """(rows, axes)."""
-        designs = {(m.route, m.inputs) for m in self.rows}
-        at = {(route, inputs): self.at(route, np.array([inputs], np.float64)) for route, inputs in designs}
-        return np.concatenate([at[m.route, m.inputs] for m in self.rows])
+        places = self._places()
+        return np.concatenate([places[m.route, m.inputs] for m in self.rows])
+
+    def _places(self) -> dict[tuple[Route, tuple[float | None, ...]], Floats]:
+        """Where each design of the rows lies, (1, axes): many rows are of one."""
+        designs = dict.fromkeys((m.route, m.inputs) for m in self.rows)
+        return {(route, inputs): self.at(route, np.array([inputs], np.float64)) for route, inputs in designs}
 
     def teacher_scores(self) -> Replicates:
         """Log labels and score of each teacher that was scored itself."""

@@ -46,13 +46,16 @@ class Client:
 
     def __post_init__(self) -> None:
         openai = load_openai()
+        from budgetsim.labelers.bounded import UNPACKED, limits  # what openai rests on
+
         self._key = self.server.key
-        web = openai.DefaultAsyncHttpxClient(trust_env=False) if self.server.is_loopback else None
+        web = openai.DefaultAsyncHttpxClient(trust_env=not self.server.is_loopback, **limits(self.server.url))
         self._openai = openai.AsyncOpenAI(
             api_key=self._key,
             base_url=self.server.url,
             max_retries=0,
             timeout=self.server.timeout,
+            default_headers=UNPACKED,
             http_client=web,
         )
 
@@ -110,6 +113,8 @@ class Client:
         except openai.APIStatusError as error:
             return self._refused(error.status_code, error.response.headers, self._words(error), path)
         except openai.APIConnectionError as error:
+            if isinstance(error.__cause__, EndpointError):
+                raise error.__cause__ from None
             raise Lost(f"no connection ({type(error.__cause__ or error).__name__})", reached=False) from None
         except openai.OpenAIError as error:
             raise Lost(self.hide(str(error))[:_ANSWERS]) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from budgetsim.data.formats import split_fields
+from budgetsim.doors.unfinished import sweep, unfinished
 from budgetsim.learners.encoder import Features, pair_features
 from budgetsim.learners.names import model_id
 from budgetsim.learners.pretrained import check_finite, device, is_pooler, load_config, load_model, load_tokenizer
@@ -98,10 +98,11 @@ class Shelf:
         keys = [text_key(text) for text in texts]
         self.folder.mkdir(parents=True, exist_ok=True)
         place = self.folder / f"{hashlib.sha256(''.join(keys).encode()).hexdigest()[:16]}.safetensors"
-        temporary = place.with_suffix(f".{os.getpid()}.tmp")
         codes = np.frombuffer(bytes.fromhex("".join(keys)), dtype=np.uint8).reshape(len(keys), -1)
-        save_file({"keys": codes.copy(), "vectors": vectors}, temporary)
-        temporary.replace(place)
+        sweep(self.folder)
+        with unfinished(place) as temporary:
+            save_file({"keys": codes.copy(), "vectors": vectors}, temporary)
+            temporary.replace(place)
 
     def _all(self) -> Iterator[tuple[str, Features]]:
         for place in sorted(self.folder.glob("*.safetensors")):

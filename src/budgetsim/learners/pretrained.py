@@ -7,7 +7,8 @@ called on what may be broken, all of them are caught and said in one line.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -72,8 +73,9 @@ def load_tokenizer(weights: Weights) -> Any:
             f"{weights.folder} holds no tokenizer ({', '.join(_VOCABULARIES)}); save it beside the weights."
         )
     try:
-        tokenizer = AutoTokenizer.from_pretrained(weights.target, **weights.options)
-        _mark_ids(tokenizer)
+        with _panics():
+            tokenizer = AutoTokenizer.from_pretrained(weights.target, **weights.options)
+            _mark_ids(tokenizer)
     except Exception as error:
         raise _refused(weights, "tokenizer", error) from None
     _check_tokenizer(weights, tokenizer)
@@ -218,8 +220,11 @@ def probe(weights: Weights, tokenizer: Any, model: Any) -> None:
 
     raises : InputError where it stumbles over its own tokenizer or config, or gives numbers that are none
     """
+    some = ["a short text", "one"]
     try:
-        texts = tokenizer(["a short text", "one"], padding=True, truncation=True, max_length=8, return_tensors="pt")
+        with _panics():
+            tokenizer(some, some)  # as tasks of pairs do
+            texts = tokenizer(some, padding=True, truncation=True, max_length=8, return_tensors="pt")
         inputs = {name: texts[name] for name in ("input_ids", "attention_mask")}
         model.config.pad_token_id = tokenizer.pad_token_id
         if model.config.is_encoder_decoder:
@@ -228,6 +233,20 @@ def probe(weights: Weights, tokenizer: Any, model: Any) -> None:
     except Exception as error:
         raise InputError(f"{weights.model} cannot read a text ({first_line(error)[:200]}).") from None
     check_finite(weights, found)
+
+
+@contextmanager
+def _panics() -> Iterator[None]:
+    """A panic of a library in Rust as an error: tokenizers panics over marks that its own template lacks.
+
+    raises : RuntimeError
+    """
+    try:
+        yield
+    except BaseException as error:  # no Exception, lest it be passed over
+        if type(error).__name__ != "PanicException":
+            raise
+        raise RuntimeError(f"the library stumbled: {first_line(error)}") from None
 
 
 def check_finite(weights: Weights, found: Any) -> None:

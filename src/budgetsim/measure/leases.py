@@ -11,27 +11,24 @@ goes on from its checkpoints. No database, no clock that machines agree on, no l
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
 import filelock
 
+from budgetsim.doors.unfinished import here, is_over
 from budgetsim.errors import BudgetsimError
 
 FREE: Final = "free"
 HOLDER: Final = "holder-"
 PARTIAL: Final = "partial-"
-ELSEWHERE: Final = "elsewhere"
 BEAT: Final = 5.0  # seconds between touches
 PATIENCE: Final = 60.0  # seconds without one until a lease is taken over; shared file systems show changes late
 GLANCE: Final = 0.3  # seconds between looks at a lease that another holds
@@ -168,24 +165,13 @@ def owner_name(name: str) -> str:
 
     name : without dots
     """
-    return f"{name}.{_here()}.{os.getpid():x}.{time.time_ns():x}"
+    return f"{name}.{here()}.{os.getpid():x}.{time.time_ns():x}"
 
 
 def is_gone(owner: str) -> bool:
     """Whether an owner was a process of this machine that is over; of those elsewhere nobody here can say."""
     parts = owner.split(".")
-    if len(parts) != 4 or parts[1] != _here() or parts[1] == ELSEWHERE:
-        return False
-    return not Path(f"/proc/{int(parts[2], 16)}").exists()
-
-
-@cache
-def _here() -> str:
-    """This machine since it was started, and this view of its processes (a container has its own)."""
-    if sys.platform != "linux":
-        return ELSEWHERE
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return hashlib.sha256(f"{boot} {os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:12]
+    return len(parts) == 4 and is_over(parts[1], parts[2])
 
 
 def free_leases(folder: Path, owner: str) -> int:

@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +21,23 @@ from typing import Final
 
 import duckdb
 
+from budgetsim.doors.unfinished import sweep, unfinished
 from budgetsim.errors import DiskFullError, StoreError, StoreLockedError
-from budgetsim.store.location import LOCK_SUFFIX
+from budgetsim.store.location import LOCK_SUFFIX, StorePaths
 from budgetsim.store.lock import PATIENCE, hold, holder_of, locked
+from budgetsim.store.state import read_state, write_state
 
 # Readable by every DuckDB from 1.2 on: the file a newer DuckDB writes by default is not.
 STORAGE_VERSION: Final = "v1.2.0"
 BLOCK_SIZE: Final = "16384"  # small blocks for a small file: it is committed at milestones
 QUERY_MEMORY: Final = "1GB"
+WRITE_MEMORY: Final = "1GB"  # above it rows on their way lie on disk, beside the database that is made
 NO_SPACE: Final = os.strerror(errno.ENOSPC)
 _BUILDING: Final = ".building-"
 _ALONE: Final = {"python_enable_replacements": "false"}  # a table that is not there is no variable of Python's
 
 Connection = duckdb.DuckDBPyConnection
+Migration = tuple[int, str, str]  # number, name, SQL
 logger = logging.getLogger("budgetsim.store")
 
 
@@ -110,6 +114,7 @@ def upgrade(database: Path) -> Path | None:
     """
     if not database.is_file():
         return None
+    sweep(database.parent, f"{database.name}*")
     try:
         with closing(_connect(database, {}, wait_seconds=0.0)) as connection:
             have = schema_version(connection) if is_older(connection) else 0
@@ -117,10 +122,14 @@ def upgrade(database: Path) -> Path | None:
         return None  # damaged, or another program writes to it: who reads it is told
     if not have:
         return None
-    kept = database.with_name(f"{database.name}.schema{have}")
+    kept, paths = database.with_name(f"{database.name}.schema{have}"), StorePaths(database)
+    state = read_state(paths)
+    known = state is not None and state.holds_for(paths)
     copy_whole(database, kept)
     with rewrite(database):
         pass  # the copy is migrated
+    if known and state is not None:  # it holds what it held: the next merge need not read every text file again
+        write_state(paths, state.files, state.refused)
     newest = migrations()[-1][0]
     logger.warning("%s had schema %d and has %d now; it is kept as it was as %s.", database, have, newest, kept)
     return kept
@@ -128,12 +137,9 @@ def upgrade(database: Path) -> Path | None:
 
 def copy_whole(source: Path, target: Path) -> None:
     """Copy a file by a temporary name and a rename: the copy is there whole, or not at all."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with unfinished(target) as temporary:
         shutil.copyfile(source, temporary)
         temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -226,7 +232,7 @@ def _new(database: Path) -> Connection:
     config = {} if database.exists() else {
         "storage_compatibility_version": STORAGE_VERSION, "default_block_size": BLOCK_SIZE,
     }  # fmt: skip
-    return _quiet(duckdb.connect(str(database), config={**_ALONE, **config}))
+    return _quiet(duckdb.connect(str(database), config={**_ALONE, "memory_limit": WRITE_MEMORY, **config}))
 
 
 def _connect(database: Path, config: dict[str, str], *, wait_seconds: float) -> Connection:
@@ -255,7 +261,7 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def migrations() -> list[tuple[int, str, str]]:
+def migrations() -> list[Migration]:
     """The numbered migrations: number, name, SQL."""
     folder = Path(__file__).parent / "migrations"
     files = sorted(folder.glob("*.sql"))
@@ -281,12 +287,13 @@ def is_older(connection: Connection) -> bool:
     return 0 < have < newest
 
 
-def migrate(connection: Connection) -> None:
+def migrate(connection: Connection, steps: Sequence[Migration] | None = None) -> None:
     """Bring the schema up to date, each migration whole or not at all.
 
+    steps : of another schema than the newest
     raises : StoreError for a store that a newer budgetsim wrote
     """
-    steps = migrations()
+    steps = migrations() if steps is None else steps
     have, newest = schema_version(connection), steps[-1][0]
     _refuse_newer(have, newest)
     for number, name, sql in steps:

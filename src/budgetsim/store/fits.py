@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from budgetsim.design.borrowing import borrowed
 from budgetsim.design.fitkey import METHOD, rows_hash
 from budgetsim.design.points import Measurement
 from budgetsim.design.surface import FIT_SCHEMA_VERSION, TaskFit
+from budgetsim.doors.unfinished import sweep, unfinished
 
 if TYPE_CHECKING:
     from budgetsim.forecast.process import Hypers
@@ -143,10 +143,8 @@ _COMPACT: Final[dict[str, Any]] = {"separators": (",", ":"), "allow_nan": False}
 
 def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    sweep(path.parent)
+    with unfinished(path) as temporary:
         temporary.write_text(text + "\n", "utf-8")
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path

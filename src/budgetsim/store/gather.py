@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from budgetsim.store.database import Connection
+from budgetsim.store.designs import count_all, count_more
 from budgetsim.store.records import Found, RunRecord, differing, find_records, unfounded
 from budgetsim.store.tables import RUN_COLUMNS, STAGE_COLUMNS, TableFile, check_rows, run_row, stage_row
 
@@ -19,8 +20,8 @@ MEASURED: Final = ("stages", "runs", "scores", "run_stages")
 _COLUMNS: Final = {
     "stages": STAGE_COLUMNS,
     "runs": RUN_COLUMNS,
-    "scores": ["run_id", "metric", "value", "n_test", "is_main"],
-    "run_stages": ["run_id", "stage_id"],
+    "scores": ["run_id", "metric", "value", "n_test", "is_main", "task"],
+    "run_stages": ["run_id", "stage_id", "task"],
 }
 _FOUND: Final = {
     "id": "VARCHAR",
@@ -48,6 +49,24 @@ SELECT n.run_id, arg_min(n.stage_id, n.rowid) FROM new_run_stages n
 WHERE n.stage_id NOT IN (SELECT stage_id FROM new_stages) AND n.stage_id NOT IN (SELECT stage_id FROM known_stages)
 GROUP BY n.run_id ORDER BY n.run_id
 """
+_SCORE: Final = ", ".join(_COLUMNS["scores"])
+_FOUNDED: Final = "(SELECT * FROM new_stages UNION ALL SELECT * FROM known_stages)"  # of the new runs
+# what goes into each table, rows of one task together
+_INTO: Final = {
+    "stages": f"({_STAGE}) SELECT {_STAGE} FROM new_stages ORDER BY task, stage_id",  # noqa: S608 - names of the schema
+    "runs": f"""({", ".join(RUN_COLUMNS)}, hours, gpu_hours)
+SELECT r.*, h.hours, h.gpu_hours FROM new_runs r LEFT JOIN (
+  -- summed in the order of the stages, so that the same rows give the same bits
+  SELECT rs.run_id, list_sum(list(g.seconds ORDER BY g.stage_id)) / 3600 AS hours,
+         list_sum(list(g.gpu_hours ORDER BY g.stage_id)) AS gpu_hours
+  FROM new_run_stages rs JOIN {_FOUNDED} g USING (stage_id) GROUP BY rs.run_id
+) h USING (run_id) ORDER BY r.task, r.run_id""",  # noqa: S608 - as above
+    "scores": f"({_SCORE}) SELECT {_SCORE} FROM new_scores ORDER BY task, run_id",  # noqa: S608 - as above
+    "run_stages": f"""(run_id, stage_id, task, stage_task)
+SELECT rs.run_id, rs.stage_id, rs.task, g.task FROM new_run_stages rs JOIN {_FOUNDED} g USING (stage_id)
+ORDER BY rs.task, rs.run_id""",  # noqa: S608 - as above
+}
+_PASSING: Final = ("found", "later", "known_stages")
 
 
 class KnownAlreadyError(Exception):
@@ -83,11 +102,12 @@ class Gathered:
         record, key, files = found.record, found.key, self._files
         result = 0
         if isinstance(record, RunRecord):
+            task = record.point.design.task
             files["runs"].add(run_row(record), self._n)
             for s in record.scores:
-                files["scores"].add((key, s.metric, s.value, s.n_test, s.is_main), self._n)
+                files["scores"].add((key, s.metric, s.value, s.n_test, s.is_main, task), self._n)
             for stage in record.stages:
-                files["run_stages"].add((key, stage), self._n)
+                files["run_stages"].add((key, stage, task), self._n)
             result = _number(hashlib.sha256(repr(record.scores).encode()).digest())
         else:
             files["stages"].add(stage_row(record), self._n)
@@ -115,17 +135,18 @@ class Gathered:
             connection.execute(f"CREATE OR REPLACE TEMP TABLE new_{table} AS SELECT {names} FROM {table} LIMIT 0")  # noqa: S608
             self._files[table].load(connection, into=f"new_{table}", without="later")
         connection.execute(_KNOWN)
-        if not into_empty:
+        if into_empty:
+            self._leave_published(connection)
+        else:
             _leave_known(connection)
         self._leave_unfounded(connection)
         added = {}
         for table in MEASURED:
-            names = ", ".join(_COLUMNS[table])
             before, added[table] = (_count(connection, f"SELECT count(*) FROM {t}") for t in (table, f"new_{table}"))  # noqa: S608
-            connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new_{table}")  # noqa: S608 - of MEASURED
+            connection.execute(f"INSERT INTO {table} {_INTO[table]}")
             check_rows(connection, table, before + added[table])
-            connection.execute(f"DROP TABLE new_{table}")
-        connection.execute("DROP TABLE found; DROP TABLE later; DROP TABLE known_stages")
+        count_all(connection) if into_empty else count_more(connection)
+        connection.execute("; ".join(f"DROP TABLE {t}" for t in (*(f"new_{t}" for t in MEASURED), *_PASSING)))
         return added
 
     def _tell_results(self, connection: Connection) -> None:
@@ -134,6 +155,17 @@ class Gathered:
             "SELECT id, first_place, place FROM later WHERE is_run AND result <> first_result ORDER BY _record"
         ).fetchall()
         self.refused += [differing(first, place, key) for key, first, place in rows]
+
+    def _leave_published(self, connection: Connection) -> None:
+        """Leave out rows of published tables that are called as a measured run is: its id is the hash of its design."""
+        twice = "SELECT run_id FROM new_runs"
+        rows = connection.execute(f"SELECT source, run_id FROM runs WHERE run_id IN ({twice}) ORDER BY ALL").fetchall()  # noqa: S608
+        for source, run_id in rows:
+            self.refused.append(
+                f"{source}: record_id {run_id} belongs to a run that was measured here; give the row an id of its own."
+            )
+        for table, key in (("runs", "run_id"), ("scores", "run_id"), ("published_cells", "record_id")) if rows else ():
+            connection.execute(f"DELETE FROM {table} WHERE {key} IN ({twice})")  # noqa: S608 - names of the schema
 
     def _leave_unfounded(self, connection: Connection) -> None:
         """Leave out runs whose stages are nowhere, and stages that no run rests on."""

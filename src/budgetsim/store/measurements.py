@@ -13,12 +13,13 @@ from budgetsim.store.text_errors import TextErrors
 
 OWN_TEXTS: Final = (None, "pool", "labelled")  # where texts of a run may come from that are its task's
 
-_SCORED = "JOIN scores s ON s.run_id = r.run_id AND s.is_main"  # one each: text without it is refused
-_CHOSEN = """
-WHERE r.same_as IS NULL AND r.feasible
-  AND if($sets IS NULL, NOT starts_with(r.evidence_set, $reported), list_contains($sets, r.evidence_set))
+# one each: text without it is refused
+_SCORED = "JOIN scores s ON s.run_id = r.run_id AND s.task = r.task AND s.is_main"
+_OF_SETS = """
+if($sets IS NULL, NOT starts_with(r.evidence_set, $reported), list_contains($sets, r.evidence_set))
   AND ($tasks IS NULL OR list_contains($tasks, r.task))
 """
+_CHOSEN = f"WHERE r.same_as IS NULL AND r.feasible AND {_OF_SETS}"
 _MEASUREMENTS = f"""
 SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels,
        r.n_unlabeled, s.value, coalesce(s.score_err, 0), s.n_test, r.seed, r.source, r.evidence_set,
@@ -26,22 +27,32 @@ SELECT r.run_id, r.task, r.strategy, r.student, r.teacher, r.labeler, r.n_labels
 FROM runs r {_SCORED} LEFT JOIN published_cells c ON c.record_id = r.run_id
 {_CHOSEN} ORDER BY r.run_id
 """  # noqa: S608 - of parts above
+_DESIGN: Final = """
+r.task, r.evidence_set, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels, r.n_unlabeled,
+r.recipe_id, r.unlabeled_source, r.source
+"""
 _DESIGNS = f"""
-SELECT r.task, r.evidence_set, r.strategy, r.student, r.teacher, r.labeler, r.n_labels, r.n_llm_labels,
-       r.n_unlabeled, r.recipe_id, r.unlabeled_source, r.source, max(r.finished_at), count(*), {{scores}}
-FROM runs r {{scored}}
+SELECT {_DESIGN}, r.last_finished_at, r.n_runs, NULL FROM designs r
+WHERE {_OF_SETS} ORDER BY ALL
+"""  # noqa: S608 - of parts above
+_DESIGNS_WITH_SCORES = f"""
+SELECT {_DESIGN}, max(r.finished_at), count(*), list(s.value ORDER BY r.run_id)
+FROM runs r {_SCORED}
 {_CHOSEN} GROUP BY ALL ORDER BY ALL
 """  # noqa: S608 - of parts above
-_IN_ORDER: Final = "list(s.value ORDER BY r.run_id)"
 
-_TEACHERS = "SELECT run_id, max(score) FROM teacher_scores WHERE stage_id IS NOT NULL{} GROUP BY run_id"
+_TEACHERS = """
+SELECT rs.run_id, max(g.score) FROM run_stages rs JOIN stages g ON g.stage_id = rs.stage_id AND g.task = rs.stage_task
+WHERE g.kind = 'finetune_teacher' AND g.score IS NOT NULL AND ($tasks IS NULL OR list_contains($tasks, rs.task))
+GROUP BY rs.run_id
+"""
 _LABELERS = """
-SELECT rs.run_id, avg(g.score) FROM run_stages rs JOIN stages g USING (stage_id)
+SELECT rs.run_id, avg(g.score) FROM run_stages rs JOIN stages g ON g.stage_id = rs.stage_id AND g.task = rs.stage_task
 WHERE g.kind = 'llm_label' AND g.metric = 'accuracy' AND g.score IS NOT NULL
   AND NOT starts_with(g.model, 'simulated:')  -- whose name states its accuracy
-  {} GROUP BY rs.run_id
+  AND ($tasks IS NULL OR list_contains($tasks, rs.task))
+GROUP BY rs.run_id
 """
-_OF_TASKS: Final = " AND ($tasks IS NULL OR run_id IN (SELECT run_id FROM runs WHERE list_contains($tasks, task)))"
 
 
 def load_measurements(
@@ -53,16 +64,16 @@ def load_measurements(
     tasks : those that are read; None for all
     """
     asked, of_tasks = _asked(sets, tasks), {"tasks": None if tasks is None else list(tasks)}
-    designs = _execute(connection, _DESIGNS.format(scores="NULL", scored=""), asked)
+    designs = _execute(connection, _DESIGNS, asked)
     rows = _execute(connection, _MEASUREMENTS, asked)
     kept = ways_read(map(_made_together, designs))
     if len({(one.group, one.way) for one in map(_made_together, designs)}) > len(kept):
         rows = [row for row in rows if _is_read(row, kept)]
     # published teachers have no score; the view would cost every answer from published rows 12 ms
     measured = any(row[4] is not None and not row[13].startswith("published") for row in rows)
-    taught = dict(_execute(connection, _TEACHERS.format(_OF_TASKS), of_tasks)) if measured else {}
+    taught = dict(_execute(connection, _TEACHERS, of_tasks)) if measured else {}
     asked_llm = any(row[5] is not None and not row[13].startswith("published") for row in rows)
-    accuracies = dict(_execute(connection, _LABELERS.format(_OF_TASKS), of_tasks)) if asked_llm else {}
+    accuracies = dict(_execute(connection, _LABELERS, of_tasks)) if asked_llm else {}
     computed = any(row[17] is not None for row in rows)
     errors = TextErrors.load(connection) if computed else TextErrors({})
     routes: dict[tuple[Any, ...], Route] = {}  # one value for all runs of it
@@ -80,8 +91,7 @@ def load_designs(
 
     with_scores : whether their scores do, in the order of their ids
     """
-    scores, scored = (_IN_ORDER, _SCORED) if with_scores else ("NULL", "")
-    rows = _execute(connection, _DESIGNS.format(scores=scores, scored=scored), _asked(sets, tasks))
+    rows = _execute(connection, _DESIGNS_WITH_SCORES if with_scores else _DESIGNS, _asked(sets, tasks))
     return [
         DesignRuns(
             task=row[0], evidence_set=row[1],
@@ -116,7 +126,7 @@ def _made_together(row: tuple[Any, ...]) -> Made:
 def _is_read(row: tuple[Any, ...], kept: dict[Any, tuple[str, str]]) -> bool:
     """Whether a row of `_MEASUREMENTS` was made in the way that is read of its route."""
     task, strategy, student, teacher, labeler, evidence_set = (*row[1:6], row[14])
-    return kept[task, evidence_set, strategy, student, teacher, labeler] == (_texts(row[19]), row[18] or "")
+    return kept.get((task, evidence_set, strategy, student, teacher, labeler)) == (_texts(row[19]), row[18] or "")
 
 
 def _texts(source: str | None) -> str:

@@ -12,11 +12,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from budgetsim.doors.files import read_file
+from budgetsim.doors.unfinished import sweep
 from budgetsim.errors import InputError
 from budgetsim.store.database import Connection, check_place, copy_whole, open_reader, rewrite, unwritable, upgrade
 from budgetsim.store.gather import Gathered, KnownAlreadyError
@@ -35,6 +37,7 @@ from budgetsim.store.tables import load_published
 MOST_TABLE_BYTES = 16_000_000
 COMPUTE_SUFFIX = "_compute_cost"
 TABLES = ("runs", "scores", "stages", "run_stages", "published_cells", "published_compute", "bills")
+MADE: Final = (*TABLES, "designs")  # with what is counted from them
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ def import_published(paths: StorePaths, file: Path) -> MergeReport:
     beside = file.with_name(f"{file.stem}{COMPUTE_SUFFIX}.csv")
     with held(paths):  # nobody may read the copies before it is certain that they stay
         _refuse_foreign_ids(published, _read_tables(paths, []))
+        _refuse_measured_ids(published, paths)
         copied: list[Path] = []
         try:
             for source in (f for f in (file, beside) if f.exists()):
@@ -101,7 +105,9 @@ def put_published(paths: StorePaths, name: str, text: str) -> MergeReport:
     target = paths.evidence / f"{name}.csv"
     with held(paths):
         others = [table for table in _read_tables(paths, []) if table.source != f"published:{name}"]
-        _refuse_foreign_ids(Published(f"published:{name}", rows, []), others)
+        published = Published(f"published:{name}", rows, [])
+        _refuse_foreign_ids(published, others)
+        _refuse_measured_ids(published, paths)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, text)
         return _build(paths)
@@ -208,6 +214,7 @@ def _build(paths: StorePaths, *, whatever: bool = False, wait_seconds: float | N
 
     whatever : whether the old one is replaced unread
     """
+    _sweep(paths)
     files = _run_files(paths)
     marks = marks_of(paths, [*files, *_tables(paths)])
     report = None if whatever else _extend(paths, files, wait_seconds)
@@ -215,6 +222,13 @@ def _build(paths: StorePaths, *, whatever: bool = False, wait_seconds: float | N
         report = _build_anew(paths, files, whatever, wait_seconds)
     write_state(paths, marks, report.refused)
     return report
+
+
+def _sweep(paths: StorePaths) -> None:
+    """Take away what killed processes left half written."""
+    for folder in (paths.runs, paths.evidence):
+        sweep(folder)
+    sweep(paths.database.parent, f"{paths.database.name}*")
 
 
 def _run_files(paths: StorePaths) -> list[Path]:
@@ -292,7 +306,7 @@ def _read_marks(database: Path) -> dict[str, tuple[int, int]]:
 def _marks(connection: Connection) -> dict[str, tuple[int, int]]:
     """Number of rows of each table, and a number that two tables share if their rows are the same."""
     marks = {}
-    for table in TABLES:
+    for table in MADE:
         row = connection.execute(
             f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM {table} t"  # noqa: S608 - a name of TABLES
         ).fetchone()
@@ -359,7 +373,7 @@ def _check(paths: StorePaths) -> list[str]:
         report = merge(fresh)
         with open_reader(fresh.database) as texts, open_reader(paths.database) as database:
             there, here = _marks(texts), _marks(database)
-            differing = [table for table in TABLES if there[table] != here[table]]
+            differing = [table for table in MADE if there[table] != here[table]]
             return [*report.refused, *(line for table in differing for line in _differences(table, texts, database))]
 
 
@@ -402,3 +416,19 @@ def _refuse_foreign_ids(published: Published, others: Sequence[Published]) -> No
                 f"{published.source}: record_id {row.record_id} already belongs to {owner}; give the rows "
                 f"of each table ids of their own."
             )
+
+
+def _refuse_measured_ids(published: Published, paths: StorePaths) -> None:
+    """A database has no index that would tell: a row of a table that is called as a run that was measured here."""
+    if not paths.database.exists():
+        return
+    with open_reader(paths.database) as connection:
+        asked = [row.record_id for row in published.rows]
+        found = connection.execute(
+            "SELECT run_id FROM runs WHERE source = 'measured' AND list_contains(?, run_id) ORDER BY 1 LIMIT 1", [asked]
+        ).fetchone()
+    if found:
+        raise InputError(
+            f"{published.source}: record_id {found[0]} belongs to a run that was measured here; give the rows of the "
+            f"table ids of their own."
+        )

@@ -13,14 +13,14 @@ PROBED: Final = f"{REPORTED}probe-"  # how the sets of probes begin; the fold st
 
 _PROBES = """
 SELECT r.task, r.evidence_set, r.student, r.n_labels, avg(s.value), count(*), coalesce(stddev_samp(s.value), 0)
-FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.is_main
+FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.task = r.task AND s.is_main
 WHERE starts_with(r.evidence_set, ?) AND r.strategy = 'annotate' AND r.n_labels > 0 AND list_contains(?, r.task)
 GROUP BY ALL ORDER BY ALL
 """
 
 _PROBED_LLMS = """
 SELECT r.task, substr(r.student, length($asked) + 1), avg(s.value), count(*)
-FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.is_main
+FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.task = r.task AND s.is_main
 WHERE starts_with(r.evidence_set, $sets) AND starts_with(r.student, $asked)
   AND ($tasks IS NULL OR list_contains($tasks, r.task))
 GROUP BY ALL ORDER BY ALL

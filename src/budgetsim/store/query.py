@@ -55,8 +55,9 @@ def load_catalogue(connection: Connection, miniatures: Sequence[str] = ()) -> di
         where none is named
     """
     rows = connection.execute(
-        "SELECT task, evidence_set, count(*), count(*) FILTER (list_contains(?, student)) FROM runs "
-        "WHERE same_as IS NULL AND feasible AND NOT starts_with(evidence_set, ?) GROUP BY ALL ORDER BY ALL",
+        "SELECT task, evidence_set, sum(n_runs)::BIGINT, "
+        "coalesce(sum(n_runs) FILTER (list_contains(?, student)), 0)::BIGINT FROM designs "
+        "WHERE NOT starts_with(evidence_set, ?) GROUP BY ALL ORDER BY ALL",
         [list(miniatures), REPORTED],
     ).fetchall()
     catalogue: dict[str, dict[str, int]] = {}
@@ -110,11 +111,12 @@ WITH took AS (
   SELECT run_id, sum(seconds * coalesce(n_devices, 1)) FILTER (kind <> 'evaluate') / 3600 AS hours,
          median(1000 * seconds / examples) FILTER (kind IN ('encode', 'evaluate') AND examples > 0) AS per_text,
          1000 * sum(seconds) FILTER (kind = 'train_student') AS ms
-  FROM run_stages JOIN runs o USING (run_id) JOIN stages USING (stage_id)
-  WHERE $tasks IS NULL OR list_contains($tasks, o.task) GROUP BY run_id)
+  FROM run_stages rs JOIN stages g ON g.stage_id = rs.stage_id AND g.task = rs.stage_task
+  WHERE $tasks IS NULL OR list_contains($tasks, rs.task) GROUP BY run_id)
 SELECT r.task, r.evidence_set, r.student, r.n_labels, avg(s.value), count(*), coalesce(stddev_samp(s.value), 0),
        min(s.n_test), avg(t.hours), median(coalesce(t.per_text, t.ms / s.n_test))
-FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.is_main LEFT JOIN took t ON t.run_id = r.run_id
+FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.task = r.task AND s.is_main
+LEFT JOIN took t ON t.run_id = r.run_id
 WHERE r.strategy = 'annotate' AND r.same_as IS NULL AND r.source = 'measured' AND NOT list_contains($without, r.student)
   AND ($tasks IS NULL OR list_contains($tasks, r.task))
 GROUP BY ALL ORDER BY ALL
@@ -193,14 +195,14 @@ class StageRow:
 # summed in the order of the stages, so that the same rows give the same bits
 _STAGES = """
 WITH used AS (
-  SELECT DISTINCT r.evidence_set, r.task, r.strategy, r.student, r.teacher, r.labeler, rs.stage_id
-  FROM runs r JOIN run_stages rs USING (run_id)
+  SELECT DISTINCT r.evidence_set, r.task, r.strategy, r.student, r.teacher, r.labeler, rs.stage_id, rs.stage_task
+  FROM runs r JOIN run_stages rs USING (run_id, task)
   WHERE list_contains($sets, r.evidence_set) AND ($tasks IS NULL OR list_contains($tasks, r.task)))
 SELECT u.evidence_set, u.task, u.strategy, u.student, u.teacher, u.labeler, s.kind,
        coalesce(s.n_labels, 0), coalesce(s.n_llm_labels, 0), coalesce(s.n_unlabeled, 0),
        sum(coalesce(s.examples, 0))::BIGINT,
        list_sum(list(s.seconds * coalesce(s.n_devices, 1) / 3600 ORDER BY s.stage_id)), count(*)
-FROM used u JOIN stages s USING (stage_id) WHERE s.seconds IS NOT NULL
+FROM used u JOIN stages s ON s.stage_id = u.stage_id AND s.task = u.stage_task WHERE s.seconds IS NOT NULL
 GROUP BY ALL ORDER BY ALL
 """
 

@@ -20,6 +20,7 @@ from budgetsim.design.identity import canonical_hash
 from budgetsim.design.points import DesignPoint
 from budgetsim.doors.documents import load_json
 from budgetsim.doors.files import read_file
+from budgetsim.doors.unfinished import unfinished
 from budgetsim.errors import InputError, StoreError
 from budgetsim.store.schema import check_run, check_stage
 
@@ -106,15 +107,12 @@ def record_lines(run: RunRecord, stages: Iterable[StageRecord]) -> list[str]:
 
 def write_whole(target: Path, text: str) -> None:
     """Write a file by a temporary name and a rename: it is there whole, or not at all."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with unfinished(target) as temporary:
         with temporary.open("w", encoding="utf-8") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
         temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_shards(folder: Path, refused: list[str] | None = None) -> tuple[list[RunRecord], list[StageRecord]]:

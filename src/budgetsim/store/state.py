@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from budgetsim.doors.unfinished import unfinished
 from budgetsim.store.location import StorePaths
 
 VERSION: Final = 2
@@ -79,7 +79,6 @@ def read_state(paths: StorePaths) -> State | None:
 def write_state(paths: StorePaths, files: Mapping[str, Mark], refused: Iterable[str]) -> None:
     """Note what the database was built from; a place that cannot be written has no note."""
     note = note_of(paths)
-    temporary = note.with_name(f".{note.name}.{os.getpid()}.tmp")
     try:
         values = {
             "version": VERSION,
@@ -87,12 +86,11 @@ def write_state(paths: StorePaths, files: Mapping[str, Mark], refused: Iterable[
             "files": files,
             "refused": list(refused),
         }
-        temporary.write_text(json.dumps(values), encoding="utf-8")
-        temporary.replace(note)
+        with unfinished(note) as temporary:
+            temporary.write_text(json.dumps(values), encoding="utf-8")
+            temporary.replace(note)
     except OSError:
         note.unlink(missing_ok=True)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _name(path: Path, paths: StorePaths) -> str:

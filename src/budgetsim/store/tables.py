@@ -25,6 +25,7 @@ _PUBLISHED_RUN_COLUMNS: Final = (
     "run_id source evidence_set same_as task strategy student teacher labeler n_labels n_llm_labels n_unlabeled "
     "derived feasible seed"
 ).split()
+_SCORE_COLUMNS: Final = ["run_id", "metric", "value", "score_err", "n_test", "is_main", "task"]
 _CELL_COLUMNS: Final = (
     "record_id panel initial_n_labels additional_budget_usd total_cost_usd total_cost_err_usd gpu_hours "
     "implied_n_unlabeled provenance"
@@ -42,8 +43,10 @@ def load_published(connection: Connection, published: Published, folder: Path) -
     )  # fmt: skip
     load_rows(connection, "runs", _PUBLISHED_RUN_COLUMNS, runs, folder)
     shipped = {task.name: task.n_test for task in TASKS.values()}
-    scores = ((r.record_id, r.metric, r.score, r.score_err, r.n_test or shipped.get(r.task), True) for r in rows)
-    load_rows(connection, "scores", ["run_id", "metric", "value", "score_err", "n_test", "is_main"], scores, folder)
+    scores = (
+        (r.record_id, r.metric, r.score, r.score_err, r.n_test or shipped.get(r.task), True, r.task) for r in rows
+    )  # fmt: skip
+    load_rows(connection, "scores", _SCORE_COLUMNS, scores, folder)
     cells = (
         (r.record_id, r.panel, r.initial_n_labels, r.additional_budget_usd, r.total_cost_usd,
          r.total_cost_err_usd, r.gpu_hours, r.implied_n_unlabeled, r.provenance)

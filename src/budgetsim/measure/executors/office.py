@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from budgetsim.design.identity import canonical_hash
+from budgetsim.doors.unfinished import unfinished
 from budgetsim.errors import BudgetsimError, DiskFullError, InputError, StoreLockedError
 from budgetsim.measure.executors.heart import beat
 from budgetsim.measure.executors.mailbox import Mailbox
@@ -69,12 +70,9 @@ class Office:
             self.paths.runs.mkdir(parents=True, exist_ok=True)
             target = self.paths.runs / file.name
             if not target.exists():
-                beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-                try:
+                with unfinished(target) as beside:
                     shutil.copyfile(file, beside)
                     beside.replace(target)
-                finally:
-                    beside.unlink(missing_ok=True)
             file.unlink(missing_ok=True)
         return len(files)
 
