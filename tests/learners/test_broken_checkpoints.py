@@ -348,3 +348,26 @@ def test_random_damage_is_refused_or_harmless(tmp_path: Path) -> None:
             refused += 1
         shutil.rmtree(folder)
     assert CASES / 3 < refused < CASES
+
+
+@pytest.mark.parametrize("start", [None, "nope"])
+def test_a_t5_whose_answers_begin_with_no_mark_is_refused_before_it_is_taught(
+    start: str | None, tmp_path: Path
+) -> None:
+    folder = save_model(tmp_path / "m", "t5", auto="AutoModel")
+    _edit_json(folder, "config.json", decoder_start_token_id=start)
+    with pytest.raises(InputError, match="cannot read a text"):
+        parse_learner(str(folder)).check(make_task())
+
+
+def test_a_weight_that_is_too_large_for_some_texts_alone_is_told_when_it_answers(tmp_path: Path) -> None:
+    """Finite, and not in the way of the texts that are read before."""
+    folder = save_model(tmp_path / "m", "llama", auto="AutoModelForCausalLM")
+    task, texts = make_task(), made_texts(4, 0)
+    examples = Examples(sources=texts, answers=true_answers(task, texts))
+    how = Training(steps=0, batch=4, lr=1e-3, max_tokens=32)
+    fitted = parse_learner(f"lm:{folder}").fit(task, examples, how, Desk(tmp_path / "desk"))
+    with torch.no_grad():
+        fitted.model.get_output_embeddings().weight.fill_(3e38)
+    with pytest.raises(InputError, match="numbers that are not finite"):
+        fitted.logits(texts)

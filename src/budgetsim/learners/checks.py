@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from budgetsim.data.tasks import Task
 from budgetsim.errors import InputError
-from budgetsim.learners.protocol import Examples, Learner
+from budgetsim.learners.protocol import Examples, Learner, Probabilities
 from budgetsim.learners.registry import able
 
 
@@ -20,6 +22,19 @@ def check_kind(learner: Learner, task: Task) -> None:
         )
     if task.kind == "classification" and len(task.labels) < 2:
         raise InputError(f"{task.name} has {len(task.labels)} labels; {learner.name} needs two or more.")
+
+
+def check_answers(name: str, found: Probabilities) -> Probabilities:
+    """What a model says of some texts, refused where it is no number: a weight may be too large for some texts alone.
+
+    raises : InputError
+    """
+    if not np.isfinite(found).all():
+        raise InputError(
+            f"{name} answers a text with numbers that are not finite: its weights are damaged, or training diverged. "
+            f"Fetch the checkpoint again, or take a smaller learning rate."
+        )
+    return found
 
 
 def check_examples(learner: Learner, task: Task, examples: Examples) -> None:

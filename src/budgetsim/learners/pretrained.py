@@ -228,7 +228,8 @@ def probe(weights: Weights, tokenizer: Any, model: Any) -> None:
         inputs = {name: texts[name] for name in ("input_ids", "attention_mask")}
         model.config.pad_token_id = tokenizer.pad_token_id
         if model.config.is_encoder_decoder:
-            inputs["decoder_input_ids"] = texts["input_ids"]
+            shift = getattr(model, "prepare_decoder_input_ids_from_labels", None)  # as teaching does
+            inputs["decoder_input_ids"] = shift(texts["input_ids"]) if shift else texts["input_ids"]
         found = model(**inputs)[0]
     except Exception as error:
         raise InputError(f"{weights.model} cannot read a text ({first_line(error)[:200]}).") from None

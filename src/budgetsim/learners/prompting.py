@@ -18,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from budgetsim.data.tasks import Task
 from budgetsim.learners.causal import Causal
+from budgetsim.learners.checks import check_answers
 from budgetsim.learners.features import longest
 from budgetsim.learners.heads import mixed_loss, soft_rows
 from budgetsim.learners.lora import adapt, load_adapters
@@ -195,7 +196,7 @@ class Prompted(Stateless):
 
     def logits(self, sources: Sequence[str]) -> Probabilities:
         found = self.slope * score(self.model, self.prompter, sources) + self.offsets
-        return np.asarray(found, dtype=np.float32)
+        return check_answers(self.name, np.asarray(found, dtype=np.float32))
 
     def save(self, folder: Path) -> None:
         write_notes(

@@ -12,7 +12,7 @@ import numpy as np
 from budgetsim.data.tasks import Task, TaskKind
 from budgetsim.design.models import T5_SHAPES
 from budgetsim.errors import InputError
-from budgetsim.learners.checks import check_examples, check_kind
+from budgetsim.learners.checks import check_answers, check_examples, check_kind
 from budgetsim.learners.finetuned import TRAINS
 from budgetsim.learners.names import CPU_FAMILY, model_id
 from budgetsim.learners.notebook import effort_of, read_notes, write_notes
@@ -216,7 +216,7 @@ class Seq2SeqFitted:
             raise InputError(f"{self.task.name} has no labels to give probabilities of; teach by states or by texts.")
         ids = self.codec.encode(sources, self.reads.max_tokens)
         found = evaluate.first_logits(self.model, ids, _first_tokens(self.codec, self.task), batch=BATCH)
-        return np.asarray(found, dtype=np.float32)
+        return check_answers(self.name, np.asarray(found, dtype=np.float32))
 
     def states(self, sources: Sequence[str]) -> Any:
         from budgetsim.learners.distill import cache_states

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from budgetsim.data.tasks import Task, TaskKind
+from budgetsim.learners.checks import check_answers
 from budgetsim.learners.features import longest
 from budgetsim.learners.finetuned import HEADS, Finetuned
 from budgetsim.learners.heads import TEXTS, Collate, Head, LossOfRows, pad_inputs
@@ -120,7 +121,7 @@ class TunedFitted(Stateless):
             for i, part in zip(rows, np.split(picked, ends[:-1]), strict=True):
                 asked[i] = part
         flat = np.concatenate(asked) if asked else np.zeros((0, len(self.task.labels)), dtype=np.float32)
-        return head.spread(self.task, sources, flat, places)
+        return head.spread(self.task, sources, check_answers(self.name, flat), places)
 
     def save(self, folder: Path) -> None:
         write_notes(
