@@ -5,7 +5,8 @@
 Every run on labels of a real LLM whose accuracy is known, alone or together with labels of people, beside runs of the
 same student on labels of people. The curve of people's labels gives what either rule of `economics.noisy_labels`
 predicts; the factor is how much the errors took beside what learnt ones would, by least squares over a task's runs.
-Tasks are left out one by one: how far is a run missed, and does the interval hold it? A mix is told by the factors of
+LLMs that are right no more often than the best constant answer are left out: nobody would take their labels. Tasks are
+left out one by one: how far is a run missed, and does the interval hold it? A mix is told by the factors of
 LLMs alone on the other tasks, so nothing is fitted to mixes.
 """
 
@@ -53,23 +54,26 @@ def cells() -> tuple[dict[str, list[Cell]], dict[str, list[Cell]]]:
     with open_reader(STORE.database) as connection:
         rows = load_measurements(connection, all_sets(connection))
     people: dict[tuple[str, str], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    llms: dict[tuple[str, str, str, float, float, float], list[float]] = defaultdict(list)
+    llms: dict[tuple[str, str, str, float, float], list[tuple[float, float]]] = defaultdict(list)
     for m in rows:
         key = (m.task, m.route.student)
         if m.route.strategy == "annotate" and m.source == "measured" and m.n_labels:
             people[key][m.n_labels].append(m.score)
-        elif m.route.kind.has_labeler and m.labeler_accuracy and m.n_llm_labels:
-            llms[*key, str(m.route.labeler), m.n_labels or 0, m.n_llm_labels, m.labeler_accuracy].append(m.score)
+        elif m.route.kind.has_labeler and m.n_llm_labels and m.labeler_accuracy:
+            llms[*key, str(m.route.labeler), m.n_labels or 0, m.n_llm_labels].append((m.score, m.labeler_accuracy))
     alone: dict[str, list[Cell]] = defaultdict(list)
     beside: dict[str, list[Cell]] = defaultdict(list)
-    for (task, student, _, n, n_llm, accuracy), scores in sorted(llms.items()):
+    for (task, student, _, n, n_llm), runs in sorted(llms.items()):
+        score, accuracy = np.mean(runs, axis=0)
+        if accuracy <= get_task(task).constant_score:
+            continue
         sizes = sorted(people[task, student])
         curve = np.maximum.accumulate([np.mean(people[task, student][size]) for size in sizes])
         low, classes = min(get_task(task).constant_score, float(curve[0])), len(get_task(task).labels)
         at = np.array([n + n_llm, n + n_llm * label_worth(accuracy, classes), n])
         all_true, fewer, without = np.interp(np.log1p(at), np.log1p([0.0, *sizes]), [low, *curve])
         learnt = imitated(all_true, (n + accuracy * n_llm) / (n + n_llm), classes)
-        (beside if n else alone)[task].append(Cell(float(np.mean(scores)), float(learnt), fewer, all_true, without))
+        (beside if n else alone)[task].append(Cell(float(score), float(learnt), fewer, all_true, without))
     return alone, beside
 
 

@@ -146,8 +146,8 @@ def _rule_words(note: LlmRule) -> str:
             )
         case "real":
             return (
-                "what an LLM's labels teach is modelled: its errors take from a student what those of four real LLMs "
-                "took on six tasks (100 and 250 labels; 100 beside 30 and 100 of people)."
+                "what an LLM's labels teach is modelled: its errors take from a student what those of five real LLMs "
+                "took on seven tasks (100 and 250 labels; 100 beside 30 and 100 of people)."
             )
 
 
