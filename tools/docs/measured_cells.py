@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -84,12 +84,9 @@ def distilled(cells: Sequence[Cell], teacher: str, student: str) -> list[Cell]:
 
 
 def pairs_of(cells: Sequence[Cell]) -> list[tuple[str, str]]:
-    """Teachers and students that were measured, those on most tasks first."""
-    tasks: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for c in cells:
-        if c.strategy == "distill":
-            tasks[c.taught_by, c.student].add(c.task)
-    return sorted(tasks, key=lambda pair: (-len(tasks[pair]), pair))
+    """Teachers and students that were measured, those of most designs first."""
+    designs = Counter((c.taught_by, c.student) for c in cells if c.strategy == "distill")
+    return sorted(designs, key=lambda pair: (-designs[pair], pair))
 
 
 def gains_at_labels(cells: Sequence[Cell], teacher: str, student: str) -> dict[int, dict[int, Told]]:
