@@ -95,7 +95,6 @@ def test_what_a_probe_found_of_an_llm_makes_its_labels_an_option():
     (told,) = [n for n in open_to.notes if isinstance(n, OtherLlm)]
     assert told.scored == "chat:large"
     assert labelers("chat:guess")[2] == []
-    assert labelers("chat:large", pool=0)[2] == []
     caller = serving_of(replace(EVIDENCE, callers=(rows["chat:large"],)), TASKS["fever"], Pricing(LATE), None)
     assert [c.source for c in caller.callers] == ["probed on your labels"]
 
@@ -109,6 +108,16 @@ def test_an_llm_whose_labels_were_learnt_from_is_an_option_where_those_runs_are_
     assert right[best] == pytest.approx(0.72, abs=0.02)
     open_to = choices(known, "css_emotion", Pricing(LATE, terms=Terms(pool=2000)))
     assert {o.route.labeler for o in open_to.options if o.route.kind.has_labeler} == {best}
+
+
+def test_students_of_an_llm_that_has_no_texts_to_label_are_told_together():
+    """css_ibc has no unlabelled text; its own runs learnt from labels of LLMs."""
+    found = CliRunner().invoke(app, ["optimize", "--task", "css_ibc", "--budget", "50", "--rates", "late-2026"])
+    rows = [line for line in found.stdout.splitlines() if line.startswith(("llm_annotate", "annotate_plus_llm"))]
+    assert len(rows) == 2
+    assert all(
+        " to 5 students " in row and row.endswith("the pool holds 0 texts; one or more is needed") for row in rows
+    )
 
 
 def test_where_no_accuracy_is_a_question_none_is_told():

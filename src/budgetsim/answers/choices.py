@@ -38,7 +38,7 @@ from budgetsim.answers.pricing import (
 from budgetsim.choosing.options import Option
 from budgetsim.costs.model import llm_usd_per_label, price_lines
 from budgetsim.costs.rates import RateCard
-from budgetsim.costs.terms import Terms, label_bound, own_pool, pool_size
+from budgetsim.costs.terms import Terms, label_bound, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
 from budgetsim.design.strategies import CONSTANT, LLM_ANNOTATE
@@ -324,8 +324,7 @@ def _tried_llm_options(
 ) -> tuple[list[Option], list[ChoiceNote]]:
     """Labels of the LLM that was found most often right, modelled, where no route of an LLM is fitted."""
     classes, tried = n_classes(task), _tried_llms(evidence, task)
-    no_texts = pool_size(pricing.terms, pricing.card, task) == 0
-    if classes is None or not tried or no_texts or any(o.route.kind.has_labeler for o in options):
+    if classes is None or not tried or any(o.route.kind.has_labeler for o in options):
         return [], []
     best = max(tried, key=lambda name: tried[name])
     accuracy = tried[best]

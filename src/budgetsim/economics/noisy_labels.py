@@ -9,7 +9,8 @@ learnable : the errors follow the text, so the student learns them like everythi
             labels would score t, it agrees with the LLM in a share t of cases, and scores
             a t + (1 - a) (1 - t) / (K - 1).
 real      : the errors of real LLMs took what learnable ones would take from as many labels of people, times a
-            factor of the task's: .4 to 1.2 over seven tasks, with five LLMs and 100 and 250 labels. Each world draws one.
+            factor of the task's: .4 to 1.2 over seven tasks, with five LLMs and 100 and 250 labels. Each world draws
+            one.
 
 Beside N labels of people, M of an LLM make N + r^2 M (random), or N + M of which (N + a M) / (N + M) are right
 (learnable); real errors keep the task's factor, as they did with 30 and 100 labels of people beside 100

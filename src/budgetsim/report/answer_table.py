@@ -72,9 +72,10 @@ def allocation_table(
         best = _plan_row(advice.plan, facts)
     rows = [best, *(row for row in rows if row != best)]
     roles: dict[int, Role] = {i: "caution" for i, row in enumerate(rows) if "outside" in row.cells["from"]}
-    roles.update({len(rows) + i: "muted" for i in range(len(answer.infeasible))})
+    unbought = _infeasible_rows(answer.infeasible)
+    roles.update({len(rows) + i: "muted" for i in range(len(unbought))})
     roles[0] = "best"
-    cells = [row.cells for row in rows] + [_infeasible_cells(entry) for entry in answer.infeasible]
+    cells = [row.cells for row in rows] + unbought
     headings = _headings(facts, cells, explain=explain)
     table = tuple(tuple(row.get(h, "-") for h in headings) for row in cells)
     return Table(
@@ -115,8 +116,17 @@ def _headings(facts: _Facts, cells: Sequence[Mapping[str, str]], *, explain: boo
     return tuple(h for h in wanted if h in DESIGN_COUNTS or any(h in row for row in cells))
 
 
-def _infeasible_cells(entry: Infeasible) -> Mapping[str, str]:
-    return {"strategy": entry.route.short, "from": f"infeasible: {shortfall_words(entry.reason)}"}
+def _infeasible_rows(entries: Sequence[Infeasible]) -> list[Mapping[str, str]]:
+    """A row each, but one for all the students of an LLM that cannot be had for the same reason."""
+    told: dict[tuple[str, str], list[Infeasible]] = {}
+    for entry in entries:
+        route = entry.route
+        name = f"{route.strategy} {route.labeler}" if route.kind.has_labeler else route.short
+        told.setdefault((name, f"infeasible: {shortfall_words(entry.reason)}"), []).append(entry)
+    return [
+        {"strategy": same[0].route.short if len(same) == 1 else f"{name} to {len(same)} students", "from": reason}
+        for (name, reason), same in told.items()
+    ]
 
 
 def _plan_row(a: Allocation, facts: _Facts) -> _Row:
