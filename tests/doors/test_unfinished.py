@@ -61,3 +61,12 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path):
         write()
     assert list(tmp_path.iterdir()) == []
     assert here()
+
+
+@pytest.mark.parametrize("name", [".notes.tmp", ".a.b.tmp", ".a.elsewhere.x1.tmp"])
+def test_files_of_others_are_left_however_old(tmp_path, name):
+    old = tmp_path / name
+    old.write_text("mine")
+    os.utime(old, (time.time() - 2 * DAY,) * 2)
+    assert sweep(tmp_path) == 0
+    assert old.exists()

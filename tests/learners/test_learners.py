@@ -166,34 +166,32 @@ def test_a_hub_name_nobody_reaches_is_told_so(monkeypatch: pytest.MonkeyPatch) -
         parse_learner("ft:minillm").check(make_task())
 
 
-def test_what_is_nowhere_here_is_asked_for_once_and_a_folder_not_at_all(
+def test_of_what_is_nowhere_here_the_hub_is_asked_once_and_of_a_folder_not_at_all(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The libraries ask a hub that is not there six times: they are not let, unless the hub answers."""
+    """The libraries ask a hub that is not there six times: they are not let, unless it answers or the cache has some."""
     import huggingface_hub
 
-    asked: list[str] = []
+    loaded: list[str] = []
 
-    def load(name: str, *, trust_remote_code: bool, local_files_only: bool = False) -> str:
-        asked.append("here" if local_files_only else "there")
-        if local_files_only:
-            raise OSError("not in the cache")
+    def load(name: str, *, trust_remote_code: bool) -> str:
+        loaded.append(name)
         return f"tokenizer of {name}"
 
     def silent(*_: object, **__: object) -> object:
         raise ConnectionError("no route")
 
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", silent)
+    with pytest.raises(InputError, match=r"owner/t5 is not on this machine.*no route.*Name a folder"):
+        load_there(load, "owner/t5")
+    assert loaded == []
+    load_there(load, str(tmp_path))
     with monkeypatch.context() as patch:
-        patch.setattr(huggingface_hub.HfApi, "model_info", silent)
-        with pytest.raises(InputError, match=r"owner/t5 is not on this machine.*no route.*Name a folder"):
-            load_there(load, "owner/t5")
-    assert asked == ["here"]
-    with pytest.raises(OSError, match="not in the cache"):
-        load_there(load, str(tmp_path))
-    assert asked == ["here", "here"]
+        patch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: str(tmp_path / "config.json"))
+        load_there(load, "owner/t5")
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: None)
-    assert load_there(load, "owner/t5") == "tokenizer of owner/t5"
-    assert asked == ["here", "here", "here", "there"]
+    load_there(load, "owner/t5")
+    assert loaded == [str(tmp_path), "owner/t5", "owner/t5"]
 
 
 def test_a_tagger_wants_tags() -> None:

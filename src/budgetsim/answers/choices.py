@@ -277,9 +277,11 @@ def choices(
     if simulated:
         names = ({str(r.labeler) for r in simulated}, {r.strategy for r in simulated})
         notes.append(SimulatedLeftOut(*(tuple(sorted(each)) for each in names)))
-    probed, said = _tried_llm_options(evidence, facts, pricing, options)
-    options += [o for o in probed if selection.admits(o.route)]
-    notes += said
+    if not any(s.route.kind.has_labeler and not s.route.is_simulated for s in fit.surfaces):
+        tried, said = _tried_llm_options(evidence, facts, pricing, options)
+        tried = [o for o in tried if selection.admits(o.route)]
+        options += tried
+        notes += said if tried or not selection.strategies else []
     notes += _assumptions(evidence, facts, pricing.card, options) + _term_notes(pricing.terms)
     n_texts = own_pool(pricing.terms, pricing.card, facts)
     if n_texts is not None and any({*POOLED} & {*o.surface.inputs} for o in options):
@@ -322,9 +324,9 @@ def reprice(evidence: Evidence, open_to: Choices, pricing: Pricing) -> list[Opti
 def _tried_llm_options(
     evidence: Evidence, task: Task, pricing: Pricing, options: Sequence[Option]
 ) -> tuple[list[Option], list[ChoiceNote]]:
-    """Labels of the LLM that was found most often right, modelled, where no route of an LLM is fitted."""
+    """Labels of the LLM that was found most often right, modelled."""
     classes, tried = n_classes(task), _tried_llms(evidence, task)
-    if classes is None or not tried or any(o.route.kind.has_labeler for o in options):
+    if classes is None or not tried:
         return [], []
     best = max(tried, key=lambda name: tried[name])
     accuracy = tried[best]

@@ -113,10 +113,15 @@ def optimize_task(
 
 
 def _is_all_of(part: Allocation, whole: Allocation) -> bool:
-    """Whether a mix holds hardly a unit of all that another allocation of its student does without."""
+    """Whether a mix of labels is another allocation of its student, and hardly one label of what that has not."""
     few, many = part.route.kind.inputs, whole.route.kind.inputs
-    same = part.route.student == whole.route.student and bool(few) and set(few) < set(many)
-    return same and all(getattr(whole.design, name) <= 1 for name in many if name not in few)
+    mix = part.route.student == whole.route.student and not whole.route.kind.has_teacher and set(few) < set(many)
+    return mix and bool(few) and all(_is_matched(getattr(part.design, n), getattr(whole.design, n)) for n in many)
+
+
+def _is_matched(part: int, whole: int) -> bool:
+    """Whether a count of a mix is one at most, or within a percent of the other's."""
+    return whole <= 1 or abs(part - whole) <= max(1.0, 0.01 * whole)
 
 
 def _searched(

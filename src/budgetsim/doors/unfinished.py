@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from typing import Final
 
 ELSEWHERE: Final = "elsewhere"
 SUFFIX: Final = ".tmp"
+# as `unfinished` calls them; before it named the machine, by the number of the process alone
+_OURS: Final = re.compile(rf"\..+\.(?:([0-9a-f]{{12}}|{ELSEWHERE})\.([0-9a-f]+)|[0-9]+){re.escape(SUFFIX)}", re.DOTALL)
 DAY: Final = 86_400.0  # seconds: nothing is written for longer
 
 
@@ -46,8 +49,11 @@ def sweep(folder: Path, pattern: str = "*") -> int:
 
 
 def _is_left(temporary: Path) -> bool:
-    machine, process = temporary.name.removesuffix(SUFFIX).split(".")[-2:]
-    return is_over(machine, process) or time.time() - temporary.stat().st_mtime > DAY
+    named = _OURS.fullmatch(temporary.name)
+    if named is None:
+        return False
+    machine, process = named.groups(default="")
+    return bool(machine and is_over(machine, process)) or time.time() - temporary.stat().st_mtime > DAY
 
 
 def is_over(machine: str, process: str) -> bool:
@@ -64,5 +70,9 @@ def here() -> str:
     """This machine since it was started, and this view of its processes (a container has its own)."""
     if sys.platform != "linux":
         return ELSEWHERE
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return hashlib.sha256(f"{boot} {os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:12]
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        seen = os.readlink("/proc/self/ns/pid")
+    except OSError:  # a sandbox that hides them
+        return ELSEWHERE
+    return hashlib.sha256(f"{boot} {seen}".encode()).hexdigest()[:12]

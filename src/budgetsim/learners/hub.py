@@ -76,30 +76,37 @@ def check_hub(model: str) -> dict[str, Any]:
 
 
 def load_there(load: Callable[..., Any], name: str) -> Any:
-    """What a library loads by a name: a folder or its cache, else over the network, where the hub answers at once.
+    """What a library loads by a name; of what this machine holds nothing the hub is asked first whether it answers.
 
     The libraries ask a hub that is not there six times, for half a minute.
 
     load : a `from_pretrained`
     raises : as it does; InputError where the hub does not answer
     """
-    try:
-        return load(name, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError):
-        if Path(name).expanduser().is_dir():
-            raise
-    _check_answers(name)
+    if not Path(name).expanduser().is_dir() and not _is_begun(name):
+        _check_answers(name)
     return load(name, trust_remote_code=False)
+
+
+def _is_begun(model: str) -> bool:
+    """Whether the libraries' cache holds something of a model."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return isinstance(try_to_load_from_cache(model, "config.json"), str)
+    except HFValidationError:
+        return True  # no name of the hub: whoever loads says so
 
 
 def _check_answers(model: str) -> None:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         HfApi().model_info(model, timeout=_SECONDS)
-    except RepositoryNotFoundError:
-        return  # it answers; whoever loads says so
+    except HfHubHTTPError:
+        return  # it answers; whoever loads says what
     except Exception as error:  # the client's own network errors are of several libraries
         raise InputError(
             f"{model} is not on this machine, and the hub cannot be reached ({first_line(error)[:80]}). Name a folder "

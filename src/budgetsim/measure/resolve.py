@@ -92,13 +92,17 @@ class Run:
 
     @property
     def n_taken(self) -> int:
-        """Rows of the pool that people label in this run, so that nobody labels them anew: of the labelled rows."""
-        return self.design.n_labels if self.pool is not None and self.pool.source == LABELLED else 0
+        """Labelled rows that are no texts of this run: people label them here, or the LLM is shown their labels."""
+        if self.pool is None or self.pool.source != LABELLED or not self.design.n_labels:
+            return 0
+        asked = self.route.labeler is not None and self.labeler.asks
+        return max(self.design.n_labels, self.labeler.n_owned if asked else 0)
 
     @property
     def text_order(self) -> list[int]:
         """Places in the pool of the texts that the student sees: a nested prefix of the seed's order."""
-        taken = set(self.label_order[: self.n_taken])
+        order = nested_order(len(self.split.train), self.spec.seed, "labels").tolist() if self.n_taken else []
+        taken = set(order[: self.n_taken])
         free = [i for i in self.pool_order if i not in taken] if taken else self.pool_order
         return free[: self.design.n_unlabeled or self.design.n_llm_labels]
 
@@ -169,12 +173,14 @@ def check_spec(spec: RunSpec, workspace: Workspace) -> None:
     raises : InputError saying how many rows there are, or which student or teacher would do
     """
     split, pool = workspace.split(spec), workspace.pool(spec)
-    n_texts = 0 if pool is None else len(pool.rows) - Run(spec, workspace).n_taken
+    n_taken = 0 if pool is None else Run(spec, workspace).n_taken
+    n_texts = 0 if pool is None else max(0, len(pool.rows) - n_taken)
     for name in spec.strategy.inputs:
         count = getattr(spec.design, name)
         have, what = (len(split.train), "labelled rows") if name == "n_labels" else (n_texts, "unlabelled texts")
         if count > have:
-            raise InputError(f"{spec.title}: {name} is {count}, but {spec.task} has {have} {what} in this split.")
+            but = f", less the {n_taken} that people label or an LLM is shown" if name != "n_labels" and n_taken else ""
+            raise InputError(f"{spec.title}: {name} is {count}, but {spec.task} has {have} {what} in this split{but}.")
     _check_models(spec, get_task(spec.task), workspace)
     if pool is not None:
         _check_pool(spec, pool, Run(spec, workspace))

@@ -175,7 +175,8 @@ function isAllOf(part, whole) {
   if (!part.option || !whole.option) return false;
   const [few, many] = [part.option.surface, whole.option.surface];
   const isPart = few.inputs.length < many.inputs.length && few.inputs.every((n) => many.inputs.includes(n));
-  return few.student === many.student && isPart && many.inputs.every((n) => few.inputs.includes(n) || whole.plan[n] <= 1);
+  const isMatched = (n) => whole.plan[n] <= 1 || Math.abs((part.plan[n] ?? 0) - whole.plan[n]) <= Math.max(1, 0.01 * whole.plan[n]);
+  return few.student === many.student && !many.teacher && isPart && many.inputs.every(isMatched);
 }
 
 /** What other budgets and prices would do. */
