@@ -10,7 +10,7 @@ learnable : the errors follow the text, so the student learns them like everythi
             a t + (1 - a) (1 - t) / (K - 1).
 real      : the errors of real LLMs took what learnable ones would take from as many labels of people, times a
             factor of the task's: .4 to 1.2 over seven tasks, with five LLMs and 100 and 250 labels. Each world draws
-            one; no score falls below chance by it.
+            one. Students fell below chance on one of them (three classes), so a world may.
 
 Beside N labels of people, M of an LLM make N + r^2 M (random), or N + M of which (N + a M) / (N + M) are right
 (learnable); real errors keep the task's factor, as they did with 30 and 100 labels of people beside 100
@@ -93,7 +93,7 @@ def _less_errors(people: Floats, accuracy: float | Floats, classes: int, errors:
         return learnable
     factor = np.exp([_TAKES.inv_cdf((k + 0.5) / len(people)) for k in range(len(people))])
     factor = np.random.default_rng(0).permutation(factor)[:, None]  # the same for every student of a task
-    out: Floats = np.maximum(people - factor * np.maximum(people - learnable, 0.0), np.minimum(people, 1 / classes))
+    out: Floats = np.maximum(people - factor * np.maximum(people - learnable, 0.0), 0.0)
     return out
 
 
