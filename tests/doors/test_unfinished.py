@@ -70,3 +70,9 @@ def test_files_of_others_are_left_however_old(tmp_path, name):
     os.utime(old, (time.time() - 2 * DAY,) * 2)
     assert sweep(tmp_path) == 0
     assert old.exists()
+
+
+@pytest.mark.parametrize("process", ["9999999", "fffffff"])  # hexadecimal, with letters or without; nobody's
+def test_a_process_that_is_over_is_known_whatever_its_number_looks_like(tmp_path, process):
+    (tmp_path / f".a.jsonl.{here()}.{process}.tmp").write_text("half")
+    assert sweep(tmp_path) == 1

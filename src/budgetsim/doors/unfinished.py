@@ -19,8 +19,8 @@ from typing import Final
 
 ELSEWHERE: Final = "elsewhere"
 SUFFIX: Final = ".tmp"
-# as `unfinished` calls them; before it named the machine, by the number of the process alone
-_OURS: Final = re.compile(rf"\..+\.(?:([0-9a-f]{{12}}|{ELSEWHERE})\.([0-9a-f]+)|[0-9]+){re.escape(SUFFIX)}", re.DOTALL)
+_OURS: Final = re.compile(rf"\..+\.([0-9a-f]{{12}}|{ELSEWHERE})\.([0-9a-f]+){re.escape(SUFFIX)}", re.DOTALL)
+_BEFORE: Final = re.compile(rf"\..+\.[0-9]+{re.escape(SUFFIX)}", re.DOTALL)  # when the process alone was named
 DAY: Final = 86_400.0  # seconds: nothing is written for longer
 
 
@@ -50,10 +50,11 @@ def sweep(folder: Path, pattern: str = "*") -> int:
 
 def _is_left(temporary: Path) -> bool:
     named = _OURS.fullmatch(temporary.name)
-    if named is None:
+    if named is None and _BEFORE.fullmatch(temporary.name) is None:
         return False
-    machine, process = named.groups(default="")
-    return bool(machine and is_over(machine, process)) or time.time() - temporary.stat().st_mtime > DAY
+    if named is not None and is_over(*named.groups()):
+        return True
+    return time.time() - temporary.stat().st_mtime > DAY
 
 
 def is_over(machine: str, process: str) -> bool:
