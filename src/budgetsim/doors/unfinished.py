@@ -41,7 +41,7 @@ def sweep(folder: Path, pattern: str = "*") -> int:
     """
     swept = 0
     for left in folder.glob(f".{pattern}{SUFFIX}"):
-        with suppress(OSError, ValueError):  # gone by now, or named by somebody else
+        with suppress(OSError):  # gone by now
             if _is_left(left):
                 left.unlink()
                 swept += 1

@@ -76,7 +76,7 @@ def check_hub(model: str) -> dict[str, Any]:
 
 
 def load_there(load: Callable[..., Any], name: str) -> Any:
-    """What a library loads by a name; of what this machine holds nothing the hub is asked first whether it answers.
+    """What a library loads by a name; where nothing of it is here, the hub is first asked whether it answers.
 
     The libraries ask a hub that is not there six times, for half a minute.
 
