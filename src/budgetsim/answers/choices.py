@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from budgetsim.answers.evidence import Evidence, Say, fit_and_store, is_published, stored_fit, task_fit
-from budgetsim.answers.llm_labels import labelled_options, repriced, rule_note
+from budgetsim.answers.llm_labels import repriced, tried_llm_options
 from budgetsim.answers.notes import (
     BeyondPool,
     BeyondTexts,
@@ -41,11 +41,10 @@ from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import Terms, label_bound, own_pool
 from budgetsim.data.tasks import Task, get_task
 from budgetsim.design.points import Route
-from budgetsim.design.strategies import CONSTANT, LLM_ANNOTATE
+from budgetsim.design.strategies import CONSTANT
 from budgetsim.design.surface import Surface, TaskFit
 from budgetsim.doors.amounts import did_you_mean
 from budgetsim.economics.levers import POOLED
-from budgetsim.economics.noisy_labels import n_classes
 from budgetsim.errors import BudgetsimError, InputError, MissingPriceError, NoEvidenceError
 from budgetsim.store.published import (
     PAPER_GPU,
@@ -278,7 +277,7 @@ def choices(
         names = ({str(r.labeler) for r in simulated}, {r.strategy for r in simulated})
         notes.append(SimulatedLeftOut(*(tuple(sorted(each)) for each in names)))
     if not any(s.route.kind.has_labeler and not s.route.is_simulated for s in fit.surfaces):
-        tried, said = _tried_llm_options(evidence, facts, pricing, options)
+        tried, said = tried_llm_options(evidence, facts, pricing, options)
         tried = [o for o in tried if selection.admits(o.route)]
         options += tried
         notes += said if tried or not selection.strategies else []
@@ -319,34 +318,6 @@ def reprice(evidence: Evidence, open_to: Choices, pricing: Pricing) -> list[Opti
         else priced_option(evidence, o.surface, open_to.task, pricing)
         for o in options.values()
     ]
-
-
-def _tried_llm_options(
-    evidence: Evidence, task: Task, pricing: Pricing, options: Sequence[Option]
-) -> tuple[list[Option], list[ChoiceNote]]:
-    """Labels of the LLM that was found most often right, modelled."""
-    classes, tried = n_classes(task), _tried_llms(evidence, task)
-    if classes is None or not tried:
-        return [], []
-    best = max(tried, key=lambda name: tried[name])
-    accuracy = tried[best]
-    if accuracy <= 1 / classes:
-        return [], []
-    try:
-        found = labelled_options(task, pricing, options, accuracy, "real", best)
-    except MissingPriceError as error:
-        return [], [LeftOut(strategy=LLM_ANNOTATE.name, reason=str(error))]
-    return found, [rule_note(accuracy, classes, "real")] if found else []
-
-
-def _tried_llms(evidence: Evidence, task: Task) -> dict[str, float]:
-    """How often each LLM was right on labels of people, a fraction: in own runs on its labels, or in a probe."""
-    runs: dict[str, list[float]] = {}
-    for m in evidence.rows(task.name):
-        if m.route.labeler is not None and not m.route.is_simulated and m.labeler_accuracy is not None:
-            runs.setdefault(m.route.labeler, []).append(m.labeler_accuracy)
-    probed = {c.model: c.score / 100 for c in evidence.callers if c.task == task.name and c.is_probed}
-    return {name: sum(each) / len(each) for name, each in runs.items()} | probed
 
 
 def _check_prices(evidence: Evidence, task: Task, pricing: Pricing, selection: Selection) -> None:

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from budgetsim.answers.notes import ImpliedLlmLabels, LlmRule, OtherLlm
+from budgetsim.answers.evidence import Evidence
+from budgetsim.answers.notes import ChoiceNote, ImpliedLlmLabels, LeftOut, LlmRule, OtherLlm
 from budgetsim.answers.pricing import Pricing, bounded
 from budgetsim.choosing.options import Allocation, Option
 from budgetsim.choosing.recommend import best_plan
 from budgetsim.costs.model import cost_model
 from budgetsim.costs.terms import apply
 from budgetsim.data.tasks import Task
+from budgetsim.design.strategies import LLM_ANNOTATE
 from budgetsim.economics.noisy_labels import Errors, label_worth, llm_surface, mixed_surface, n_classes
 from budgetsim.economics.whatif import modelled
-from budgetsim.errors import InputError
+from budgetsim.errors import InputError, MissingPriceError
 
 if TYPE_CHECKING:
     from budgetsim.answers.choices import Choices
@@ -121,6 +123,34 @@ def labelled_options(
         for o in _students(options)
         for surface_of in made
     ]
+
+
+def tried_llm_options(
+    evidence: Evidence, task: Task, pricing: Pricing, options: Sequence[Option]
+) -> tuple[list[Option], list[ChoiceNote]]:
+    """Labels of the LLM that was found most often right, modelled."""
+    classes, tried = n_classes(task), _tried_llms(evidence, task)
+    if classes is None or not tried:
+        return [], []
+    best = max(tried, key=lambda name: tried[name])
+    accuracy = tried[best]
+    if accuracy <= 1 / classes:
+        return [], []
+    try:
+        found = labelled_options(task, pricing, options, accuracy, "real", best)
+    except MissingPriceError as error:
+        return [], [LeftOut(strategy=LLM_ANNOTATE.name, reason=str(error))]
+    return found, [rule_note(accuracy, classes, "real")] if found else []
+
+
+def _tried_llms(evidence: Evidence, task: Task) -> dict[str, float]:
+    """How often each LLM was right on labels of people, a fraction: in own runs on its labels, or in a probe."""
+    runs: dict[str, list[float]] = {}
+    for m in evidence.rows(task.name):
+        if m.route.labeler is not None and not m.route.is_simulated and m.labeler_accuracy is not None:
+            runs.setdefault(m.route.labeler, []).append(m.labeler_accuracy)
+    probed = {c.model: c.score / 100 for c in evidence.callers if c.task == task.name and c.is_probed}
+    return {name: sum(each) / len(each) for name, each in runs.items()} | probed
 
 
 def repriced(option: Option, task: Task, pricing: Pricing) -> Option:
