@@ -7,28 +7,28 @@ computed here; intervals are over tasks, which are drawn anew with all their run
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from measured_advice import advice
 from measured_cells import (
+    LEARNERS,
     PRICES,
     Cell,
     annotated,
+    beside_learner,
     best_bought,
-    differences,
     gains_at_labels,
     over_tasks,
     pairs_of,
     read_cells,
-    shares_of_people,
     table,
 )
-from measured_foreign import FOREIGN_SQL, foreign_section, kind_of
+from measured_foreign import FOREIGN_SQL, foreign_section
 from measured_labels import ACCURACY_SQL, machine_section
 from measured_pictures import pictures
-from measured_teachers import beside_base, designs_of_several, teachers_section
+from measured_teachers import teachers_section
 
 from budgetsim.store.database import open_reader
 from budgetsim.store.location import locate
@@ -37,6 +37,10 @@ ROOT: Final = Path(__file__).parents[2]
 SET: Final = "measured-cpu-modern-"
 MINIATURE: Final = "measured-cpu-mini-"
 BUDGETS: Final = (10, 30, 100, 300)
+BESIDE: Final = (
+    ("encoder-lr", "tfidf-lr"), ("encoder-lr:mpnet", "encoder-lr"), ("ft:minilm", "encoder-lr"),
+    ("ft:minilm:layers=2", "ft:minilm"), ("ft:minilm:layers=2", "encoder-lr"),
+)  # fmt: skip
 HOURS_SQL: Final = """
 SELECT g.model, g.kind, count(*) AS stages, sum(g.seconds) / 3600 AS hours
 FROM stages g WHERE g.stage_id IN (SELECT stage_id FROM run_stages JOIN runs USING (run_id) WHERE evidence_set LIKE ?)
@@ -68,30 +72,33 @@ def gain_table(cells: Sequence[Cell], teacher: str, student: str) -> str:
 
 
 def learners_section(cells: Sequence[Cell]) -> list[str]:
-    frozen, bags = annotated(cells, "encoder-lr"), annotated(cells, "tfidf-lr")
-    few, many = min(c.n_labels for c in bags), max(c.n_labels for c in bags)
-    gain = {
-        n: over_tasks(differences([c for c in frozen if c.n_labels == n], bags, lambda c: (c.n_labels,)))
-        for n in (few, many)
-    }
-    tuned = differences(annotated(cells, "ft:minilm"), frozen, lambda c: (c.n_labels,))
+    gain = beside_learner(cells, "encoder-lr", "tfidf-lr")
+    few, many = min(gain), max(gain)
     lines = [
         "## Which learner on labels of people",
         "",
-        f"A frozen MiniLM with logistic regression is {gain[few]} points above bags of words on {few} labels and "
-        f"{gain[many]} on {many:,}, over {gain[few].n_tasks} tasks; it is ahead on {gain[few].n_won} and "
-        f"{gain[many].n_won} of them.",
+        f"A frozen MiniLM with logistic regression is {gain[few]} points above bags of words on {few} labels, ahead on "
+        f"{gain[few].n_won} of {gain[few].n_tasks} tasks, and {gain[many]} on {many:,}, ahead on {gain[many].n_won} of "
+        f"{gain[many].n_tasks}.",
+        "",
+        "A learner less another on the same labels, points; in brackets 95 % over tasks, then how many tasks.",
+        "",
+        _beside_table(cells),
     ]
-    if tuned:
-        told = over_tasks(tuned)
-        lines.append(
-            f"The same encoder fine-tuned (`ft:minilm`, 200 steps) is {told} points beside the frozen one on the same labels, "
-            f"on {told.n_tasks} task{'s' if told.n_tasks > 1 else ''}: {told.verdict} that fine-tuning pays."
-        )
-    for student in ("encoder-lr", "tfidf-lr", "ft:minilm", "ft:minilm:layers=2"):
+    for student in LEARNERS:
         if annotated(cells, student):
             lines += ["", curves_table(cells, student)]
     return [*lines, "", "![Learning curves by learner](measured/curves.svg)"]
+
+
+def _beside_table(cells: Sequence[Cell]) -> str:
+    found = {pair: beside_learner(cells, *pair) for pair in BESIDE}
+    sizes = sorted({n for told in found.values() for n in told})
+    body = [
+        [f"`{a}` less `{b}`", *(f"{told[n]}, {told[n].n_tasks}" if n in told else "" for n in sizes)]
+        for (a, b), told in found.items()
+    ]
+    return table(["labels:", *(f"{n:,}" for n in sizes)], body)
 
 
 def distilling_section(cells: Sequence[Cell]) -> list[str]:
@@ -176,87 +183,6 @@ def open_section() -> list[str]:
         "",
         "- Labels of LLMs of today: those above are of 2022 and 2023; no such model is reachable here.",
         "- Teachers of more than 110 million parameters, and any GPU: none was to be had.",
-    ]
-
-
-def advice(cells: Sequence[Cell], foreign: Sequence[Sequence[Any]]) -> list[str]:
-    """What to do, in lines that each carry their evidence."""
-    frozen, bags = annotated(cells, "encoder-lr"), annotated(cells, "tfidf-lr")
-    told = over_tasks(differences(frozen, bags, lambda c: (c.n_labels,)))
-    teacher, student = pairs_of(cells)[0]
-    gains = gains_at_labels(cells, teacher, student)
-    few, many = min(gains), max(gains)
-    most = max(gains[few])
-    double = over_tasks(
-        differences(
-            [c for c in frozen if c.n_labels == 1000],
-            [Cell(c.task, c.strategy, c.student, "", 1000, 0, 0, c.score, 1) for c in frozen if c.n_labels == 500],
-            lambda c: (c.n_labels,),
-        )
-    )
-    wrong = shares_of_people(cells, "encoder-lr", "simulated:accuracy=0.9")
-    lines = [
-        f"Begin with a frozen encoder and logistic regression: seconds of CPU, {told} points over bags of words at the same "
-        f"labels, ahead on {told.n_won} of {told.n_tasks} tasks.",
-        f"Where only a bag of words may be served, distil the encoder into it: {gains[few][most]} points with {few} labels and "
-        f"{most:,} texts.",
-        f"The more labels, the less that brings: {gains[many][most]} with {many:,} labels and as many texts.",
-        f"Do not distil on a handful of texts: with {min(gains[few])} texts it is {gains[few][min(gains[few])]} points.",
-        f"Doubling labels from 500 to 1,000 brings the frozen encoder {double} points: compare that with its price.",
-    ]
-    tuned = differences(
-        [c for c in annotated(cells, "ft:minilm") if c.n_labels == 500], frozen, lambda c: (c.n_labels,)
-    )
-    if len(tuned) > 2:
-        gain = over_tasks(tuned)
-        lines.insert(
-            1,
-            f"Fine-tune it, for minutes of CPU, and keep what your test set says: with 500 labels it moves by {gain} points, ahead on "
-            f"{gain.n_won} of {gain.n_tasks} tasks.",
-        )
-    if wrong:
-        n = max(wrong)
-        lines.append(
-            f"Labels that are 90 % right cost the frozen encoder {wrong[n]} points beside as many of people, {n:,} of them: where "
-            f"they are a tenth of the price, buy those."
-        )
-    lines += [*_mixing(cells), *_teaching(cells)]
-    half: dict[str, list[float]] = defaultdict(list)
-    for task, source, share, *_, score, own in foreign:
-        if share == 0.5 and kind_of(task, source) == "near":
-            half[task].append(score - own)
-    if half:
-        lines.append(
-            f"Do not fill a pool up with texts from elsewhere: with half of them from a like domain distilling moves by {over_tasks(half)} "
-            f"points, on {len(half)} tasks."
-        )
-    return ["## What to do", "", *(f"{i}. {line}" for i, line in enumerate(lines, 1))]
-
-
-def _mixing(cells: Sequence[Cell]) -> list[str]:
-    """What labels of a machine add to people's: of one that is mostly right, and of real LLMs."""
-    people, lines = annotated(cells, "encoder-lr"), []
-    mixed = [c for c in cells if c.strategy == "annotate_plus_llm" and c.student == "encoder-lr"]
-    right = [c for c in mixed if (c.taught_by, c.n_labels, c.n_llm_labels) == ("simulated:accuracy=0.9", 120, 1000)]
-    if right:
-        told = over_tasks(differences(right, people, lambda c: (c.n_labels,)))
-        lines.append(f"Beside 120 labels of people 1,000 that are 90 % right bring the frozen encoder {told} points.")
-    real = [c for c in mixed if c.taught_by.startswith("recorded:") and c.n_labels == 100]
-    if real:
-        told = over_tasks(differences(real, people, lambda c: (c.n_labels,)))
-        lines.append(
-            f"Beside 100 labels of people 100 of an LLM that is right half the time move it by {told} points: try an LLM on your own "
-            f"labels first (`budgetsim probe --llm`)."
-        )
-    return lines
-
-
-def _teaching(cells: Sequence[Cell]) -> list[str]:
-    found = beside_base(designs_of_several(cells, "tfidf-lr"))
-    return [
-        f"Of two frozen teachers take the better one: mpnet's soft labels are {told} points beside MiniLM's, for ten times the seconds."
-        for teacher, told in found.items()
-        if teacher == "encoder-lr:mpnet" and told.n_tasks > 2
     ]
 
 

@@ -15,6 +15,7 @@ from budgetsim.store.measurements import load_measurements
 from budgetsim.store.query import all_sets
 
 RESAMPLES: Final = 4000
+LEARNERS: Final = ("tfidf-lr", "encoder-lr", "encoder-lr:mpnet", "ft:minilm:layers=2", "ft:minilm")
 PRICES: Final = (0.02, 0.10, 0.50)  # dollars a label: three wages
 
 
@@ -77,6 +78,16 @@ def differences(
 
 def annotated(cells: Sequence[Cell], student: str) -> list[Cell]:
     return [c for c in cells if c.strategy == "annotate" and c.student == student]
+
+
+def beside_learner(cells: Sequence[Cell], student: str, other: str) -> dict[int, Told]:
+    """One learner less another on the same labels of people, by number of labels."""
+    by_size: dict[int, list[Cell]] = defaultdict(list)
+    for c in annotated(cells, student):
+        by_size[c.n_labels].append(c)
+    others = annotated(cells, other)
+    found = {n: differences(at, others, lambda c: (c.n_labels,)) for n, at in sorted(by_size.items())}
+    return {n: over_tasks(gain) for n, gain in found.items() if gain}
 
 
 def distilled(cells: Sequence[Cell], teacher: str, student: str) -> list[Cell]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measured_cells import PRICES, Cell, annotated, best_bought, gains_at_labels, pairs_of
+from measured_cells import LEARNERS, PRICES, Cell, annotated, best_bought, gains_at_labels, pairs_of
 from measured_labels import twins_of
 
 from budgetsim.report.plot import save_panels
@@ -45,7 +45,7 @@ def draw_labels(cells: Sequence[Cell], accuracies: Mapping[tuple[str, str], floa
 
 def draw_curves(cells: Sequence[Cell], task: str, legend: bool, axes: Any) -> None:
     """Learning curves of one task by learner."""
-    for student in ("tfidf-lr", "encoder-lr", "ft:minilm:layers=2", "ft:minilm"):
+    for student in LEARNERS:
         line = sorted((c.n_labels, c.score) for c in annotated(cells, student) if c.task == task)
         if line:
             axes.plot(*zip(*line, strict=True), marker=".", label=student)

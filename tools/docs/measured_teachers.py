@@ -63,12 +63,23 @@ def _scores(cells: Sequence[Cell], student: str, designs: Mapping[Design, Mappin
 
 
 def _money(cells: Sequence[Cell]) -> list[str]:
-    """The best measured design of the cheap student by who teaches it, where labels take the same money."""
-    student, price = STUDENTS[0], PRICES[1]
+    """The best measured design of each student by who teaches it, where labels take the same money."""
+    price = PRICES[1]
+    tables = [found for student in STUDENTS if (found := _bought(cells, student, price))]
+    if not tables:
+        return []
+    told = (
+        f"At equal dollars, ${price:.2f} a label: the best measured design that the money pays for. Compute is left out. On this CPU "
+        f"it is cents for any of these teachers (Runs and hours, below), and the three models of compute charge them alike: their "
+        f"hours were measured, none is modelled. Teachers of up to 11 billion parameters, where the models differ: "
+        f"[the paper's](paper/other-models.md)."
+    )
+    return [told, *(line for found in tables for line in ("", found))]
+
+
+def _bought(cells: Sequence[Cell], student: str, price: float) -> str:
     designs = designs_of_several(cells, student)
     teachers = sorted({t for scores in designs.values() for t in scores})
-    if not teachers:
-        return []
     body = []
     for task in sorted({task for task, *_ in designs}):
         for usd in BUDGETS:
@@ -76,9 +87,4 @@ def _money(cells: Sequence[Cell]) -> list[str]:
             best = {by: max((c.score for c in paid if c.taught_by == by), default=None) for by in ("", *teachers)}
             body.append([f"{task}, ${usd}", *("" if v is None else f"{v:.1f}" for v in best.values())])
     heads = [f"`{student}`: task, money", "people alone", *(f"`{t}`" for t in teachers)]
-    return [
-        f"At equal dollars, ${price:.2f} a label: the best measured design that the money pays for. Compute on this CPU is left out: it "
-        f"is cents for any of these teachers (Runs and hours, below).",
-        "",
-        table(heads, body),
-    ]
+    return table(heads, body) if body else ""
