@@ -71,8 +71,8 @@ def _money(cells: Sequence[Cell]) -> list[str]:
     told = (
         f"At equal dollars, ${price:.2f} a label: the best measured design that the money pays for. Compute is left out. On this CPU "
         f"it is cents for any of these teachers (Runs and hours, below), and the three models of compute charge them alike: their "
-        f"hours were measured, none is modelled. Teachers of up to 11 billion parameters, where the models differ: "
-        f"[the paper's](paper/other-models.md)."
+        f"hours were measured, none is modelled. Where they differ: [teachers of up to 11 billion parameters](paper/other-models.md), "
+        f"[three models of compute](paper/claims.md)."
     )
     return [told, *(line for found in tables for line in ("", found))]
 

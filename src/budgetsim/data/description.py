@@ -258,7 +258,6 @@ def write_description(
         sweep(place.parent)
         with unfinished(place) as temporary:
             temporary.write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            temporary.replace(place)
     except OSError as error:
         raise unwritable(place.parent, error) from None
 

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from budgetsim.doors.unfinished import unfinished
 from budgetsim.errors import InputError
 
 MOST_BYTES: Final = 64_000_000  # of a table or a file of runs
@@ -63,13 +64,9 @@ def write_text(path: Path, text: str, option: str) -> int:
     """
     data = text.encode("utf-8")
     try:
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
         check_place(path, option)
-        try:
+        with unfinished(path) as beside:
             beside.write_bytes(data)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
     except (OSError, ValueError) as error:  # ValueError: no name at all, or a zero byte in it
         raise _unwritable(path, option, getattr(error, "strerror", None) or error) from None
     return len(data)

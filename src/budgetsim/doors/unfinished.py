@@ -26,10 +26,11 @@ DAY: Final = 86_400.0  # seconds: nothing is written for longer
 
 @contextmanager
 def unfinished(target: Path) -> Iterator[Path]:
-    """A place to write a file to, which its writer renames to `target`; if it does not, it is gone in the end."""
+    """A place to write a file to, which then takes the place of `target` whole; after an error it is gone."""
     temporary = target.with_name(f".{target.name}.{here()}.{os.getpid():x}{SUFFIX}")
     try:
         yield temporary
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 

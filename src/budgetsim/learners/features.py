@@ -102,7 +102,6 @@ class Shelf:
         sweep(self.folder)
         with unfinished(place) as temporary:
             save_file({"keys": codes.copy(), "vectors": vectors}, temporary)
-            temporary.replace(place)
 
     def _all(self) -> Iterator[tuple[str, Features]]:
         for place in sorted(self.folder.glob("*.safetensors")):

@@ -139,7 +139,6 @@ def copy_whole(source: Path, target: Path) -> None:
     """Copy a file by a temporary name and a rename: the copy is there whole, or not at all."""
     with unfinished(target) as temporary:
         shutil.copyfile(source, temporary)
-        temporary.replace(target)
 
 
 @contextmanager

@@ -146,5 +146,4 @@ def _write(path: Path, text: str) -> Path:
     sweep(path.parent)
     with unfinished(path) as temporary:
         temporary.write_text(text + "\n", "utf-8")
-        temporary.replace(path)
     return path

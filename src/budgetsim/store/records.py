@@ -107,12 +107,10 @@ def record_lines(run: RunRecord, stages: Iterable[StageRecord]) -> list[str]:
 
 def write_whole(target: Path, text: str) -> None:
     """Write a file by a temporary name and a rename: it is there whole, or not at all."""
-    with unfinished(target) as temporary:
-        with temporary.open("w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(target)
+    with unfinished(target) as temporary, temporary.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def read_shards(folder: Path, refused: list[str] | None = None) -> tuple[list[RunRecord], list[StageRecord]]:

@@ -88,7 +88,6 @@ def write_state(paths: StorePaths, files: Mapping[str, Mark], refused: Iterable[
         }
         with unfinished(note) as temporary:
             temporary.write_text(json.dumps(values), encoding="utf-8")
-            temporary.replace(note)
     except OSError:
         note.unlink(missing_ok=True)
 

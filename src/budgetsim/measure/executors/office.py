@@ -72,7 +72,6 @@ class Office:
             if not target.exists():
                 with unfinished(target) as beside:
                     shutil.copyfile(file, beside)
-                    beside.replace(target)
             file.unlink(missing_ok=True)
         return len(files)
 
