@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -84,7 +85,7 @@ def open_inquiry(question: Question) -> Inquiry:
 
     raises : InputError and what `load_evidence` and `open_choices` raise
     """
-    from budgetsim.answers.choices import Selection, open_choices
+    from budgetsim.answers.choices import Selection, open_choices, priced_tasks
     from budgetsim.answers.evidence import load_evidence
     from budgetsim.answers.pricing import Pricing
 
@@ -94,7 +95,8 @@ def open_inquiry(question: Question) -> Inquiry:
     check_strategies(question.strategy)
     pricing = Pricing(read_rates(question.rates), compute, terms)
     selection = Selection(strategies=tuple(question.strategy or ()), students=tuple(question.student or ()))
-    evidence = load_evidence(find_store(question.store, question.create), question.evidence, say, question.task or None)
+    asked = question.task or partial(priced_tasks, card=pricing.card)
+    evidence = load_evidence(find_store(question.store, question.create), question.evidence, say, asked)
     tasks = open_choices(evidence, question.task or None, pricing, selection, say=say)
     return Inquiry(question, evidence, pricing, selection, tasks)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from budgetsim.answers.choices import Selection, answer_points, choices, open_choices, rivals
+from budgetsim.answers.choices import Selection, answer_points, choices, open_choices, priced_tasks, rivals
 from budgetsim.answers.evidence import load_evidence, stored_fit, task_fit
 from budgetsim.answers.notes import NeverRun
 from budgetsim.answers.points import make_point
@@ -363,6 +363,17 @@ def test_tasks_that_were_not_asked_for_are_passed_over_with_a_word():
     assert len(said) == 5
     with pytest.raises(MissingPriceError, match="no label price for nq"):
         open_choices(EVIDENCE, ["nq"], Pricing(one_label))
+
+
+def test_what_has_no_price_is_not_read_and_changes_no_answer():
+    """Tasks are chosen from all that are known: rows of the rest stay in the store, what the answers rest on is equal."""
+    some = CARD.model_copy(update={"labels": {"subj": CARD.labels["stance"]}})
+    store = StorePaths(ROOT / "results" / "budgetsim.duckdb")
+    read = load_evidence(store, "measured-cpu-modern", tasks=partial(priced_tasks, card=some))
+    assert read.sets.keys() > {"subj"}
+    assert {m.task for m in read.measurements} == {"subj"}
+    assert (read.rows("subj"), read.others("subj")) == (MODERN.rows("subj"), MODERN.others("subj"))
+    assert priced_tasks(read.sets, CARD.model_copy(update={"labels": {}})) == list(read.sets)
 
 
 def test_an_empty_pool_is_the_reason():

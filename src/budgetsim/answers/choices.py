@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -205,7 +205,7 @@ def open_choices(
     """
     answered: list[Choices] = []
     refusal: BudgetsimError | None = None
-    for name in dict.fromkeys(_priced_tasks(evidence, pricing, say) if tasks is None else tasks):
+    for name in dict.fromkeys(_passing_over(evidence, pricing, say) if tasks is None else tasks):
         try:
             answered.append(choices(evidence, name, pricing, selection, say=say))
         except (MissingPriceError, NoEvidenceError) as error:
@@ -218,17 +218,24 @@ def open_choices(
     return answered
 
 
-def _priced_tasks(evidence: Evidence, pricing: Pricing, say: Say) -> list[str]:
-    """The tasks that need no price that the card lacks: nothing is fitted for the others. All where it has none."""
-    card = pricing.card
-    priced = [name for name in evidence.tasks if is_published(evidence.set_of(name)) or card.label_price(name)]
-    left = [name for name in evidence.tasks if name not in priced]
-    if left and priced:
+def priced_tasks(sets: Mapping[str, str], card: RateCard) -> list[str]:
+    """The tasks that need no price that the card lacks: nothing is read or fitted for the rest. All where it has none.
+
+    sets : task -> its evidence set
+    """
+    return [task for task, name in sets.items() if is_published(name) or card.label_price(task)] or list(sets)
+
+
+def _passing_over(evidence: Evidence, pricing: Pricing, say: Say) -> list[str]:
+    """The priced tasks, after a word on the others."""
+    priced = set(priced_tasks({task: evidence.set_of(task) for task in evidence.tasks}, pricing.card))
+    left = [task for task in evidence.tasks if task not in priced]
+    if left:
         say(
-            f"Passed over, measured but without a label price in card {card.name}: {', '.join(left)}. "
+            f"Passed over, measured but without a label price in card {pricing.card.name}: {', '.join(left)}. "
             f"{price_lines(left[0])}"
         )
-    return priced or evidence.tasks
+    return [task for task in evidence.tasks if task in priced]
 
 
 def choices(

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from budgetsim.answers.forecasting import Known
 
 Say = Callable[[str], None]
+Chosen = Callable[[Mapping[str, str]], Sequence[str]]  # of task -> evidence set, the tasks that are asked about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +111,14 @@ class Evidence:
 
 
 def load_evidence(
-    paths: StorePaths, name: str | None = None, say: Say = lambda _: None, tasks: Sequence[str] | None = None
+    paths: StorePaths, name: str | None = None, say: Say = lambda _: None, tasks: Sequence[str] | Chosen | None = None
 ) -> Evidence:
     """Read the store; a store that does not exist is made from the evidence in the package.
 
     name : of the evidence set, or the start of it
     tasks : those whose measurements are needed, besides rows of others that their fits lean on; None
-        for all. `Evidence.rows` of a task that is not among them is empty. One that is named and has no runs, or too
-        few for a fit of its own, is forecast from other tasks
+        for all, a function to choose them from all. `Evidence.rows` of a task that is not among them is empty. One that
+        is named and has no runs, or too few for a fit of its own, is forecast from other tasks
     raises : StoreError, StoreLockedError, NoEvidenceError, InputError
     """
     if ensure_store(paths):
@@ -129,7 +130,12 @@ def load_evidence(
     with open_reader(paths.database) as connection:
         check_ranges(connection)
         catalogue = load_catalogue(connection, list(CPU_SHAPES))
-        evidence = _read(connection, paths, catalogue, choose_evidence(catalogue, name), tasks)
+        sets = choose_evidence(catalogue, name)
+        if callable(tasks):
+            known = {task.name for task in known_tasks()}
+            chosen = tasks({task: held for task, held in sets.items() if task in known})
+            return _read(connection, paths, catalogue, sets, chosen)
+        evidence = _read(connection, paths, catalogue, sets, tasks)
         lacking = [task for task in tasks or () if _lacks_runs(evidence, task)]
         return _forecast(connection, evidence, lacking, name) if lacking else evidence
 
