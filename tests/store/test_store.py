@@ -74,6 +74,15 @@ def test_check_tells_what_differs(paths):
     problems = check(paths)
     assert any(p.startswith("scores: 1 rows of the text files are not in the database") for p in problems)
     assert any(p.startswith("runs: 1 rows of the database are in no text file") for p in problems)
+    assert not any(p.startswith("designs") for p in problems)  # they are counted from the runs
+
+
+def test_check_tells_what_is_counted_wrong(paths):
+    furnish(paths)
+    with open_writer(paths.database, paths.lock) as connection:
+        (changed,) = connection.execute("UPDATE designs SET n_runs = 7 WHERE n_labels = 1000").fetchone()
+    assert changed
+    assert check(paths) == [f"designs: {changed} rows are not as counted from the runs; run `budgetsim store rebuild`"]
 
 
 def test_every_table_view_and_column_has_a_comment(store):

@@ -33,6 +33,8 @@ def change(paths, sql):
     [
         ("UPDATE scores SET value = 'nan'", "2 rows of scores whose value is out of range"),
         ("UPDATE scores SET value = 250 WHERE is_main", "1 rows of scores whose value"),
+        ("UPDATE scores SET task = ''", "2 rows of scores whose task"),
+        ("UPDATE run_stages SET stage_task = ''", "run_stages whose stage_task"),
         ("UPDATE runs SET n_labels = -1", "runs whose n_labels"),
         ("UPDATE runs SET strategy = 'nope'", "runs whose strategy"),
         ("UPDATE stages SET seconds = 'inf'", "stages whose seconds"),

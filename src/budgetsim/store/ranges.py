@@ -24,11 +24,14 @@ _RANGES: Final[Mapping[str, Mapping[str, str]]] = {
         "student": "{} IS NOT NULL", "derived": "{} IS NOT NULL", "feasible": "{} IS NOT NULL",
         "hours?": _AMOUNT, "gpu_hours?": _AMOUNT,
     },
-    "scores": {"value": _PERCENT, "score_err?": _PERCENT, "n_test?": f"{{}} BETWEEN 1 AND {MOST_UNITS}"},
+    "scores": {
+        "task": _NAMED, "value": _PERCENT, "score_err?": _PERCENT, "n_test?": f"{{}} BETWEEN 1 AND {MOST_UNITS}",
+    },
     "stages": {
         **dict.fromkeys(("stage_id", "kind", "task"), _NAMED), **_COUNTS, "examples?": _COUNT, "score?": _PERCENT,
         "seconds?": _AMOUNT, "gpu_hours?": _AMOUNT, "n_devices?": "{} BETWEEN 1 AND 100000",
     },
+    "run_stages": dict.fromkeys(("task", "stage_task"), _NAMED),
     "designs": {
         **dict.fromkeys(("source", "evidence_set", "task"), _NAMED), **_COUNTS, "strategy": _STRATEGY,
         "student": "{} IS NOT NULL", "n_runs": f"{{}} BETWEEN 1 AND {MOST_UNITS}",
