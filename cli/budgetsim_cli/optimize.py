@@ -147,8 +147,8 @@ def _reach(inquiry: Inquiry, open_to: Choices, aim: _Aim, target: float) -> Task
 
 def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> TaskReport:
     """The best split of a budget."""
-    from budgetsim.answers.learners import learner_rows
     from budgetsim.answers.otherwise import other_compute
+    from budgetsim.answers.reply import reply
     from budgetsim.answers.serving import serving_of
     from budgetsim.choosing.optimize import optimize_task
     from budgetsim.design.strategies import CONSTANT
@@ -167,12 +167,11 @@ def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> Task
     if differs is not None and aim.choose == "mean":
         open_to = replace(open_to, notes=(differs, *open_to.notes))
     serving = serving_of(inquiry.evidence, open_to.task, inquiry.pricing, aim.serve, aim.llm_accuracy)
-    parts = (answer, open_to, inquiry.card, inquiry.rivals(answer.task), inquiry.pricing.compute, owning)
-    measured = learner_rows(inquiry.rivals(answer.task), budget)
-    buys = bool(measured) or any(a.route.kind is not CONSTANT for a in answer.allocations)
+    told = reply(answer, open_to, inquiry.rivals(answer.task), owning=owning, serving=serving)
+    buys = bool(told.learners) or any(a.route.kind is not CONSTANT for a in answer.allocations)
     picture = _picture(inquiry, open_to, budget) if aim.plot is not None else None
-    page = answer_page(*parts, inquiry.question.showing, serving)
-    return TaskReport(answer_json(*parts, serving), page, buys=buys, picture=picture)
+    page = answer_page(told, inquiry.question.showing)
+    return TaskReport(answer_json(told), page, buys=buys, picture=picture)
 
 
 def _picture(inquiry: Inquiry, open_to: Choices, budget: float) -> Picture:

@@ -13,6 +13,7 @@ from budgetsim.answers.evidence import load_evidence, stored_fit, task_fit
 from budgetsim.answers.notes import NeverRun
 from budgetsim.answers.points import make_point
 from budgetsim.answers.pricing import Pricing
+from budgetsim.answers.reply import reply
 from budgetsim.answers.sensitivity import trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.winners import best_values, searches
@@ -192,7 +193,7 @@ def test_what_a_word_count_beats_is_not_recommended_without_saying_so():
     for budget in (60, 150, 200):
         found = optimize_task(open_to.task, open_to.options, budget)
         assert found.best.score < rule.score
-        page = answer_page(found, open_to, CARD, rivals(EVIDENCE, "multipit_id", Pricing(CARD)), "published")
+        page = answer_page(reply(found, open_to, rivals(EVIDENCE, "multipit_id", Pricing(CARD))))
         assert "distill" not in page[0]
         assert any(f": {name} from" in page[0] for name in ("overlap", "encoder-lr"))
 
@@ -259,10 +260,10 @@ def test_a_plan_that_was_hardly_run_says_so():
     """One run of a new task: what the plan promises comes from other tasks, and the sentence that is read says that."""
     fit = replace(OPEN["stance"].fit, surfaces=tuple(replace(s, n_rows=1) for s in OPEN["stance"].fit.surfaces))
     open_to = opened("stance", fit=fit, strategies=["annotate"])
-    words = recommendation(optimize_task(open_to.task, open_to.options, 3000), open_to)
+    words = recommendation(reply(optimize_task(open_to.task, open_to.options, 3000), open_to))
     assert "annotate Small buys f1" in words
     assert ", on 1 run alone" in words
-    assert "alone" not in recommendation(answer("stance", 3000, strategies=["annotate"]), OPEN["stance"])
+    assert "alone" not in recommendation(reply(answer("stance", 3000, strategies=["annotate"]), OPEN["stance"]))
 
 
 def test_so_few_checked_rows_tell_no_share():
@@ -339,7 +340,7 @@ def test_the_recommendation_says_what_has_no_price():
     bare = CARD.model_copy(update={"labels": {"nq": CARD.labels["nq"]}})
     open_to = choices(EVIDENCE, "stance", Pricing(bare))
     found = optimize_task(open_to.task, open_to.options, 100)
-    page = [str(part) for part in answer_page(found, open_to, bare, [], "published")]
+    page = [str(part) for part in answer_page(reply(found, open_to))]
     assert page[0].endswith("always, f1 45.5.")
     assert page[2] == "Not looked at, for want of a price: annotate, annotate_plus_llm, distill."
     whole = OPEN["wlp"]

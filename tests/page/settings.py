@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from budgetsim.answers.advice import advise
 from budgetsim.answers.choices import EVERYTHING, Choices, choices, rivals
 from budgetsim.answers.evidence import Evidence, load_evidence
 from budgetsim.answers.learners import learner_rows
 from budgetsim.answers.pricing import Pricing
+from budgetsim.answers.reply import reply
 from budgetsim.answers.serving import serving_of
 from budgetsim.choosing.goals import Goal, GoalPlan, reach_target
 from budgetsim.choosing.optimize import TaskAnswer, optimize_task
-from budgetsim.choosing.targets import STOP_WITHIN
-from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import NO_TERMS
 from budgetsim.data.tasks import get_task
@@ -211,10 +209,9 @@ def numbers(result: TaskAnswer) -> dict[str, Any]:
 
 def words_of(settings: dict[str, Any], open_to: Choices, result: TaskAnswer) -> list[str]:
     """What `optimize` says before its table: the advice, what it beats, rests on, was chosen for and changes with."""
-    measured = rivals(evidence(), settings["task"], pricing_of(settings))
-    rows = [learner_rows(measured, result.budget_usd, within) for within in (HAIR, STOP_WITHIN)]
-    advice = advise(result, *rows)
-    return [headline(advice, result, open_to.task.metric), *advice_lines(advice, result, open_to, rows[0])]
+    told = reply(result, open_to, rivals(evidence(), settings["task"], pricing_of(settings)))
+    head = headline(told.advice, result, open_to.task.metric)
+    return [head, *advice_lines(told.advice, result, open_to, told.learners)]
 
 
 TOLD = """(a) => ({

@@ -10,6 +10,7 @@ from budgetsim.answers.learners import NO_SERVING, LlmCaller, Serving
 from budgetsim.answers.notes import Refusal
 from budgetsim.answers.points import PointAnswer, make_point
 from budgetsim.answers.pricing import Pricing
+from budgetsim.answers.reply import reply
 from budgetsim.answers.sensitivity import Case
 from budgetsim.choosing.breakeven import PriceChange
 from budgetsim.choosing.corners import Corner
@@ -34,7 +35,6 @@ from budgetsim.economics.tradeoff import IndifferenceCurve, IndifferencePoint
 from budgetsim.pilots.nextrun import NextAnswer, NextRun
 from budgetsim.report.allocation import describe_allocation
 from budgetsim.report.answer import (
-    _advised,
     answer_json,
     answer_page,
     corner_table,
@@ -101,6 +101,7 @@ FIT = TaskFit(
 )
 OPTION = make_option(SURFACE, CostModel(per_unit={"n_labels": {"labels": 1.0}}))
 CHOICES = Choices(task=TASK, fit=FIT, pricing=Pricing(CARD), options=(OPTION,))
+CACHED = replace(CHOICES, pricing=Pricing(CARD, "cached"))
 
 
 def rival(score, usd_all, **more):
@@ -128,7 +129,7 @@ def test_what_was_aimed_at_is_a_quantile_from_above_and_a_regret_from_below():
         allocations=(replace(PLAN, standing=replace(PLAN.standing, objective=53.2)), *ANSWER.allocations[1:]),
         level=0.1,
     )
-    cautious, sorry = (recommendation(replace(aimed, choose=c), CHOICES) for c in ("quantile", "regret"))
+    cautious, sorry = (recommendation(reply(replace(aimed, choose=c), CHOICES)) for c in ("quantile", "regret"))
     assert "its expected score is 53.2 or more in 90 % of cases." in cautious
     assert "in the worst 10 % of cases it gives up 53.2 points on average" in sorry
 
@@ -138,7 +139,7 @@ def test_prices_that_change_the_choice_are_said_with_their_side():
         PriceChange(price="labels", factor=2.46, instead=CONSTANT_ROUTE),
         PriceChange(price="compute", factor=0.31, instead=ANNOTATE),
     )
-    words = recommendation(replace(SPENT, changes=changes), CHOICES)
+    words = recommendation(reply(replace(SPENT, changes=changes), CHOICES))
     assert words.endswith(
         "What would change it: human labels above 2.5 times the card's price (then constant); compute below 0.31 times "
         "the card's price (then annotate s)."
@@ -148,7 +149,7 @@ def test_prices_that_change_the_choice_are_said_with_their_side():
 @pytest.mark.parametrize(("n", "said"), [(1, ", on 1 run alone"), (3, ", on 3 runs alone"), (4, None)])
 def test_a_plan_of_fewer_than_four_runs_says_so(n, said):
     few = replace(PLAN, evidence=replace(NOTE, n_rows=n))
-    words = recommendation(replace(SPENT, allocations=(few,)), CHOICES)
+    words = recommendation(reply(replace(SPENT, allocations=(few,)), CHOICES))
     assert (said in words) if said else ("alone" not in words)
 
 
@@ -157,7 +158,7 @@ EXPLAIN = Showing(explain=True)
 
 def test_the_page_of_an_answer_begins_with_what_to_do():
     """$333 of the $800 buy all but a point; the plan that is advised is the first row, too."""
-    first, *rest = answer_page(ANSWER, CHOICES, CARD, [], "cached")
+    first, *rest = answer_page(reply(ANSWER, CACHED))
     assert first == (
         "Spend about $340 on stance, not $800: distill t to s buys f1 55.3 (53.0 to 57.0 in 90 % of runs), but that is "
         "3.2-fold outside what was run; the other $460 would add 0.9."
@@ -174,26 +175,26 @@ def test_the_page_of_an_answer_begins_with_what_to_do():
 
 
 def test_authors_words_stay_behind_explain():
-    brief, explained = (text(answer_page(ANSWER, CHOICES, CARD, [], "cached", None, s)) for s in (BRIEF, EXPLAIN))
+    brief, explained = (text(answer_page(reply(ANSWER, CACHED), s)) for s in (BRIEF, EXPLAIN))
     for word in ("world", "regret", "n_unlabeled", "Stop here"):
         assert word not in brief
     assert "worlds" in explained
     assert "Stop here: $333 already buys 55.3 (distill t to s), within 1 point." in explained
     # half of what nobody can measure, .05 points, is the least that is said
     assert "The next $100 would add 0.25 points; $100 less would cost nothing to speak of." in explained
-    poor = text(answer_page(replace(ANSWER, budget_usd=99.0), CHOICES, CARD, [], "cached", None, EXPLAIN))
+    poor = text(answer_page(reply(replace(ANSWER, budget_usd=99.0), CACHED), EXPLAIN))
     assert "; no money at all would cost" in poor
     low = replace(ANSWER, shadow=ShadowPrice(step_usd=100.0, gain=0.049, loss=0.051))
     assert "would add nothing to speak of; $100 less would cost 0.051 points." in text(
-        answer_page(low, CHOICES, CARD, [], "cached", None, EXPLAIN)
+        answer_page(reply(low, CACHED), EXPLAIN)
     )
 
 
 def test_a_budget_that_is_needed_whole_is_spent_whole():
-    first, *_ = answer_page(SPENT, CHOICES, CARD, [], "cached")
+    first, *_ = answer_page(reply(SPENT, CACHED))
     assert first.startswith("Spend $700 on stance: distill t to s buys f1 56.2 (54.0 to 58.5 in 90 % of runs)")
     nothing = replace(SPENT, recommended=2)
-    (first, second, *_) = answer_page(nothing, CHOICES, CARD, [], "cached")
+    (first, second, *_) = answer_page(reply(nothing, CACHED))
     assert first.startswith("Spend nothing on stance: nothing that $700 buys is expected to beat answering Discussing")
     assert second == "The best that trains is distill t to s, 56.2."
 
@@ -207,15 +208,14 @@ def test_three_notes_and_where_the_others_are():
 
 def test_what_is_owned_is_told_with_and_without():
     owning = Owning(score=56.2, score_without=52.5, route_without=ANNOTATE, worth_usd=182.0)
-    page = text(answer_page(ANSWER, CHOICES, CARD, [], "cached", owning))
+    page = text(answer_page(reply(ANSWER, CACHED, owning=owning)))
     assert "What you own: 56.2 with it, 52.5 without it at the same budget (annotate s); worth $182, the fur" in page
-    none = text(answer_page(ANSWER, CHOICES, CARD, [], "cached", replace(owning, worth_usd=None)))
+    none = text(answer_page(reply(ANSWER, CACHED, owning=replace(owning, worth_usd=None))))
     assert "no amount of money makes up for it" in none
 
 
 def table_of(answer, rivals=(), *, explain=False, serving=NO_SERVING):
-    learners, advice = _advised(answer, rivals)
-    return allocation_table(answer, CHOICES, CARD, advice, learners, serving, explain=explain)
+    return allocation_table(reply(answer, CHOICES, rivals, serving=serving), explain=explain)
 
 
 def cells_of(grid, row):
@@ -269,7 +269,7 @@ def test_sizes_and_quantities():
 
 def test_a_mix_gains_what_it_has_above_the_better_corner():
     corners = (Corner(initial_n_labels=100, annotate=PLAIN, distill=replace(PLAN, score=52.25)),)
-    (pure,) = answer_json(replace(ANSWER, corners=corners), CHOICES, CARD, [], "cached")["pure"]
+    (pure,) = answer_json(reply(replace(ANSWER, corners=corners), CACHED))["pure"]
     assert pure["mix_gain"] == pytest.approx(56.25 - 52.25)
     ((start, *cells),) = corner_table(ANSWER, "f1").rows
     assert (start, cells) == ("100", ["2,000 labels", "50.0", "not affordable", "-", "56.2"])
@@ -277,16 +277,18 @@ def test_a_mix_gains_what_it_has_above_the_better_corner():
 
 def test_nothing_is_advised_that_a_cheaper_measured_student_beats():
     """The plan scores 56.25 for $700: a student within a point of the best of all, and cheaper, takes its place."""
-    assert _advised(SPENT, [rival(56.25, 600.0)])[1].learner.score == 56.25
-    assert _advised(SPENT, [rival(55.3, 600.0)])[1].learner.score == 55.3
-    assert _advised(SPENT, [rival(55.2, 600.0)])[1].learner is None  # more than a point worse
-    assert _advised(SPENT, [rival(56.3, 700.0)])[1].learner is None  # no cheaper, and no more than a point better
-    assert _advised(SPENT, [rival(60.0, 700.0)])[1].learner.score == 60.0
-    assert _advised(SPENT, [rival(99.0, 700.01), rival(99.0, None)])[1].learner is None
+    assert reply(SPENT, CHOICES, [rival(56.25, 600.0)]).advice.learner.score == 56.25
+    assert reply(SPENT, CHOICES, [rival(55.3, 600.0)]).advice.learner.score == 55.3
+    assert reply(SPENT, CHOICES, [rival(55.2, 600.0)]).advice.learner is None  # more than a point worse
+    assert (
+        reply(SPENT, CHOICES, [rival(56.3, 700.0)]).advice.learner is None
+    )  # no cheaper, and no more than a point better
+    assert reply(SPENT, CHOICES, [rival(60.0, 700.0)]).advice.learner.score == 60.0
+    assert reply(SPENT, CHOICES, [rival(99.0, 700.01), rival(99.0, None)]).advice.learner is None
     cheap = [rival(60.0, 9.0), rival(60.5, 90.0, n_labels=900)]
-    found = _advised(SPENT, cheap)[1]
+    found = reply(SPENT, CHOICES, cheap).advice
     assert (found.learner.n_labels, found.gain) == (90, pytest.approx(0.5))
-    words = recommendation(SPENT, CHOICES, cheap)
+    words = recommendation(reply(SPENT, CHOICES, cheap))
     assert words.startswith(
         "Spend about $9.00 on stance, not $700: cheap from 90 labels scores f1 60.0 (measured here, 1 run); the other $691 "
         "would add 0.5."
@@ -297,7 +299,7 @@ def test_nothing_is_advised_that_a_cheaper_measured_student_beats():
 
 
 def test_test_items_that_are_not_those_of_the_scores_beside_it_are_said():
-    other, same = (recommendation(SPENT, CHOICES, [rival(60.0, 9.0, n_test=n)]) for n in (900, TASK.n_test))
+    other, same = (recommendation(reply(SPENT, CHOICES, [rival(60.0, 9.0, n_test=n)])) for n in (900, TASK.n_test))
     assert "its 900 test items are not the 4,750 of the scores of measured-cpu-x" in other
     assert "test items are not" not in same
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from budgetsim.answers.advice import Advice, advise
-from budgetsim.answers.choices import Choices, Rival
-from budgetsim.answers.learners import NO_SERVING, LearnerRow, Serving, learner_rows
-from budgetsim.answers.llm_labels import LlmNeeded, llm_needed
+from budgetsim.answers.choices import Choices
+from budgetsim.answers.llm_labels import LlmNeeded
+from budgetsim.answers.reply import Reply
 from budgetsim.choosing.breakeven import PriceChange
 from budgetsim.choosing.corners import Corner
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import Allocation
-from budgetsim.choosing.targets import STOP_WITHIN, StopHere
+from budgetsim.choosing.targets import StopHere
 from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.models import T5_SHAPES
@@ -38,71 +36,53 @@ EXPLAINED = (
 )
 
 
-def answer_page(
-    answer: TaskAnswer,
-    choices: Choices,
-    card: RateCard,
-    rivals: Sequence[Rival],
-    compute: str,
-    owning: Owning | None = None,
-    showing: Showing = BRIEF,
-    serving: Serving = NO_SERVING,
-) -> Page:
+def answer_page(reply: Reply, showing: Showing = BRIEF) -> Page:
     """An answer for people: the advice, what stands behind it, the rows it was chosen from, notes."""
-    metric = choices.task.metric
-    learners, advice = _advised(answer, rivals)
+    answer, choices, pricing = reply.answer, reply.choices, reply.choices.pricing
     lines: Page = [
-        Headline(headline(advice, answer, metric)),
-        *advice_lines(advice, answer, choices, learners),
-        *needed_words(_needed(choices, advice)),
-        *caller_words(advice, serving),
+        *_advice_words(reply),
+        *needed_words(reply.needed),
+        *caller_words(reply.advice, reply.serving),
         *unpriced_words(choices),
-        allocation_table(answer, choices, card, advice, learners, serving, explain=showing.explain),
+        allocation_table(reply, explain=showing.explain),
     ]
     if answer.corners:
-        lines.append(corner_table(answer, metric))
-    lines += [_owning_words(owning)] if owning else []
+        lines.append(corner_table(answer, choices.task.metric))
+    lines += [_owning_words(reply.owning)] if reply.owning else []
     if showing.explain:
         lines += [EXPLAINED, *_stop_words(answer), *_shadow_words(answer)]
     lines.append(
-        f"Prices: card {card.name}; evidence: {choices.fit.evidence_set}; compute: {compute_model(choices, compute)}."
+        f"Prices: card {pricing.card.name}; evidence: {choices.fit.evidence_set}; "
+        f"compute: {compute_model(choices, pricing.compute)}."
         + ("" if showing.explain else " --explain tells how to read it.")
     )
-    return lines + note_lines(_all_notes(answer, choices, compute, card), showing)
+    return lines + note_lines(_all_notes(reply), showing)
 
 
-def answer_json(
-    answer: TaskAnswer,
-    choices: Choices,
-    card: RateCard,
-    rivals: Sequence[Rival],
-    compute: str,
-    owning: Owning | None = None,
-    serving: Serving = NO_SERVING,
-) -> dict[str, Any]:
+def answer_json(reply: Reply) -> dict[str, Any]:
     """An answer for programs; docs/reference/schemas/optimize.json describes it."""
-    learners, advice = _advised(answer, rivals)
+    answer, choices, pricing = reply.answer, reply.choices, reply.choices.pricing
     data: dict[str, Any] = {
         "recommended": answer.recommended,
-        "summary": recommendation(answer, choices, rivals),
-        "advice": advice_json(advice),
-        "learners": [asdict(row) for row in learners],
-        "llm_on_every_text": [asdict(caller) for caller in serving.callers],
+        "summary": recommendation(reply),
+        "advice": advice_json(reply.advice),
+        "learners": [asdict(row) for row in reply.learners],
+        "llm_on_every_text": [asdict(caller) for caller in reply.serving.callers],
         "budget_usd": answer.budget_usd,
         "choose": answer.choose,
         "level": None if answer.choose == "mean" else answer.level,
         "metric": choices.task.metric,
-        "rates": card.name,
+        "rates": pricing.card.name,
         "evidence_set": choices.fit.evidence_set,
-        "compute": {"model": compute_model(choices, compute), **_utilisation(choices, card)},
+        "compute": {"model": compute_model(choices, pricing.compute), **_utilisation(choices, pricing.card)},
         "allocations": [*map(allocation_json, answer.allocations), *map(infeasible_json, answer.infeasible)],
         "changes": None if answer.changes is None else [_change_json(c) for c in answer.changes],
         "stop_here": None if answer.stop_here is None else _stop_json(answer.stop_here),
         "shadow_price": None if answer.shadow is None else asdict(answer.shadow),
-        "llm_needed": _needed_json(_needed(choices, advice)),
-        "owning": None if owning is None else _owning_json(owning),
-        "rivals": [asdict(r) for r in rivals],
-        "notes": _all_notes(answer, choices, compute, card),
+        "llm_needed": _needed_json(reply.needed),
+        "owning": None if reply.owning is None else _owning_json(reply.owning),
+        "rivals": [asdict(r) for r in reply.rivals],
+        "notes": _all_notes(reply),
     }
     if answer.corners:
         data["pure"] = [_corner_json(c, answer.best) for c in answer.corners]
@@ -110,23 +90,14 @@ def answer_json(
     return rounded_data
 
 
-def recommendation(answer: TaskAnswer, choices: Choices, rivals: Sequence[Rival] = ()) -> str:
+def recommendation(reply: Reply) -> str:
     """The advice as one paragraph."""
-    learners, advice = _advised(answer, rivals)
-    lines = advice_lines(advice, answer, choices, learners)
-    return " ".join([headline(advice, answer, choices.task.metric), *lines, *unpriced_words(choices)])
+    return " ".join([*map(str, _advice_words(reply)), *unpriced_words(reply.choices)])
 
 
-def _advised(answer: TaskAnswer, rivals: Sequence[Rival]) -> tuple[list[LearnerRow], Advice]:
-    """The measured students that a budget pays for, and what to do with it."""
-    learners = learner_rows(rivals, answer.budget_usd)
-    return learners, advise(answer, learners, learner_rows(rivals, answer.budget_usd, STOP_WITHIN))
-
-
-def _needed(choices: Choices, advice: Advice) -> LlmNeeded | None:
-    """How good an LLM has to be for its labels to do as well as what is advised; None where that is no question."""
-    trains = advice.learner is not None or advice.plan.route.kind.is_trained
-    return llm_needed(choices, advice.cost_usd, advice.score) if trains else None
+def _advice_words(reply: Reply) -> Page:
+    head = headline(reply.advice, reply.answer, reply.choices.task.metric)
+    return [Headline(head), *advice_lines(reply.advice, reply.answer, reply.choices, reply.learners)]
 
 
 def _needed_json(needed: LlmNeeded | None) -> dict[str, Any] | None:
@@ -200,12 +171,13 @@ def _corner_cells(a: Allocation | None) -> tuple[str, str]:
     )
 
 
-def _all_notes(answer: TaskAnswer, choices: Choices, compute: str, card: RateCard) -> list[str]:
+def _all_notes(reply: Reply) -> list[str]:
     """What is to be said besides, the most important first."""
+    answer, pricing = reply.answer, reply.choices.pricing
     notes = [answer_words(remark) for remark in answer.remarks]
     notes += [f"{note}." for note in allocation_notes(answer.best)]
     notes += size_notes(answer)
-    return [sentence(n) for n in notes] + choice_notes(choices, compute, card)
+    return [sentence(n) for n in notes] + choice_notes(reply.choices, pricing.compute, pricing.card)
 
 
 def size_notes(answer: TaskAnswer) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from budgetsim.answers.advice import Advice
 from budgetsim.answers.choices import Choices
-from budgetsim.answers.learners import LearnerRow, LlmCaller, Serving
+from budgetsim.answers.learners import LearnerRow, LlmCaller
 from budgetsim.answers.notes import OtherLlm
+from budgetsim.answers.reply import Reply
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import Allocation, Infeasible
 from budgetsim.costs.rates import RateCard
@@ -45,24 +45,16 @@ class _Facts(NamedTuple):
         return self.choices.task.metric
 
 
-def allocation_table(
-    answer: TaskAnswer,
-    choices: Choices,
-    card: RateCard,
-    advice: Advice,
-    learners: Sequence[LearnerRow],
-    serving: Serving,
-    *,
-    explain: bool,
-) -> Table:
+def allocation_table(reply: Reply, *, explain: bool) -> Table:
     """What is advised where that is less than the whole budget, then all that the budget buys, the best first.
 
     explain : also show the chance of being best and the regret of each plan
     """
-    facts = _Facts(choices, card, _aim(answer), serving.texts_a_month)
+    answer, choices, advice, serving = reply.answer, reply.choices, reply.advice, reply.serving
+    facts = _Facts(choices, choices.pricing.card, _aim(answer), serving.texts_a_month)
     rows = [_plan_row(a, facts) for a in answer.distinct]
     best = _plan_row(answer.best, facts)
-    for learner in learners:
+    for learner in reply.learners:
         _insert(rows, _learner_row(learner, facts))
     for caller in serving.callers:
         _insert(rows, _caller_row(caller, facts))

@@ -18,6 +18,7 @@ from budgetsim.answers.choices import choices as choices_of
 from budgetsim.answers.evidence import Evidence, load_evidence, task_fit
 from budgetsim.answers.points import make_point
 from budgetsim.answers.pricing import Pricing
+from budgetsim.answers.reply import reply
 from budgetsim.answers.serving import serving_of
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.costs.hours import COMPUTE_MODELS, ComputeModel
@@ -124,8 +125,8 @@ def optimize(
     ]
     texts = None if serve is None else _amount(serve, "serve")
     serving = serving_of(evidence, open_to.task, open_to.pricing, texts)
-    parts = (found, open_to, open_to.pricing.card, beside, open_to.pricing.compute)
-    data, page = answer_json(*parts, serving=serving), answer_page(*parts, serving=serving)
+    told = reply(found, open_to, beside, serving=serving)
+    data, page = answer_json(told), answer_page(told)
     records = [flat_allocation(a) for a in data["allocations"]] + [
         {**row, "strategy": "annotate", "feasible": True, "source": "measured"} for row in data["learners"]
     ]
