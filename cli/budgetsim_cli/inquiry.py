@@ -20,9 +20,10 @@ from budgetsim_cli.console import (
 from budgetsim_cli.question import named_tasks
 
 if TYPE_CHECKING:
-    from budgetsim.answers.choices import Choices, Rival, Selection
+    from budgetsim.answers.choices import Choices, Selection
     from budgetsim.answers.evidence import Evidence
     from budgetsim.answers.pricing import Pricing
+    from budgetsim.answers.rivals import Rival
     from budgetsim.choosing.options import Infeasible
     from budgetsim.costs.hours import ComputeModel
     from budgetsim.costs.rates import RateCard
@@ -59,7 +60,7 @@ class Inquiry(NamedTuple):
 
     def rivals(self, task: str) -> list[Rival]:
         """Students measured on labels of a task beside its evidence, of those asked about, as far as its labels go."""
-        from budgetsim.answers.choices import rivals
+        from budgetsim.answers.rivals import rivals
         from budgetsim.design.points import Route
 
         measured = rivals(self.evidence, task, self.pricing)

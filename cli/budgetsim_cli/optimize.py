@@ -179,7 +179,7 @@ def _picture(inquiry: Inquiry, open_to: Choices, budget: float) -> Picture:
     from budgetsim.report.pictures import budget_chart
 
     rivals = inquiry.rivals(open_to.task.name)
-    points = [(r.cost_usd, r.score) for r in rivals if r.cost_usd is not None]
+    points = [(r.cost_usd, r.score) for r in rivals if r.in_reach and r.cost_usd is not None]
     return budget_chart(open_to.task, open_to.options, budget, points)
 
 

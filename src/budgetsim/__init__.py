@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from budgetsim._version import __version__
-    from budgetsim.answers.choices import Choices, Rival, Selection, choices, open_choices, rivals
+    from budgetsim.answers.choices import Choices, Selection, choices, open_choices
     from budgetsim.answers.evidence import Evidence, load_evidence, task_fit
     from budgetsim.answers.points import Point, PointAnswer, parse_points
     from budgetsim.answers.prices import price_points
     from budgetsim.answers.pricing import Pricing
+    from budgetsim.answers.rivals import Rival, rivals
     from budgetsim.answers.sensitivity import Sensitivity, trace_sensitivity
     from budgetsim.choosing.allocate import BestInputs, allocate
     from budgetsim.choosing.goals import Goal, GoalPlan, reach_target
@@ -72,11 +73,11 @@ _HOME = {
     "Pricing": "answers.pricing",
     "price_points": "answers.prices",
     "Selection": "answers.choices",
-    "Rival": "answers.choices",
+    "Rival": "answers.rivals",
     "choices": "answers.choices",
     "load_evidence": "answers.evidence",
     "open_choices": "answers.choices",
-    "rivals": "answers.choices",
+    "rivals": "answers.rivals",
     "task_fit": "answers.evidence",
     "BestInputs": "choosing.allocate",
     "allocate": "choosing.allocate",

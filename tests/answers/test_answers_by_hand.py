@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from budgetsim.answers.choices import Choices, Selection, _assumptions, _check_teacher, _term_notes, rivals
+from budgetsim.answers.choices import Choices, Selection, _assumptions, _check_teacher, _term_notes
 from budgetsim.answers.evidence import Evidence
 from budgetsim.answers.llm_labels import rule_note
 from budgetsim.answers.notes import ImpliedLabeler, LeftOut, LlmRule, NoCost, PlateauRule, TableEnd
@@ -21,6 +21,7 @@ from budgetsim.answers.points import (
     parse_points,
 )
 from budgetsim.answers.pricing import Pricing, modelled_speed, priced_option, priced_options, uncharged_training
+from budgetsim.answers.rivals import rivals
 from budgetsim.answers.sensitivity import _implied_notes, llm_case, plateau_case, trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.options import Infeasible
@@ -59,7 +60,7 @@ MINE, PAPER = "measured-cpu-mini-1", "published-kang2023"
 
 def stage(kind, hours, *, strategy="distill", labeler=None, n=(0.0, 0.0, 0.0), examples=1.0, task="stance"):
     return StageRow(
-        evidence_set=MINE, task=task, kind=kind,
+        evidence_set=MINE, task=task, kind=kind, model="m",
         route=Route(strategy=strategy, student="s", teacher="t" if strategy == "distill" else None, labeler=labeler),
          n_labels=n[0], n_llm_labels=n[1], n_unlabeled=n[2], examples=examples, hours=hours,
     )  # fmt: skip
@@ -197,8 +198,42 @@ def test_cheap_students_by_score_then_by_labels_and_what_their_labels_cost():
         ("b", 0),
         ("a", 20 * 0.364),
     ]
-    assert [r.student for r in cheap(labels_per_day=10, deadline_days=2)] == ["b", "a"]
-    assert [r.student for r in cheap(max_labels=900, labels_per_day=10, deadline_days=1.9)] == ["b"]
+
+    def reached(**terms):
+        return [r.student for r in cheap(**terms) if r.in_reach]
+
+    assert reached(labels_per_day=10, deadline_days=2) == ["b", "a"]
+    assert reached(max_labels=900, labels_per_day=10, deadline_days=1.9) == ["b"]
+
+
+def test_a_cheap_student_pays_what_any_plan_of_labels_pays_and_keeps_its_deadline():
+    """20 labels beside 80 owned, 30 for dev and test, $7 fixed, half an hour of a core; 5 days of labels, then training."""
+    over = {"dev_labels": 10, "test_labels": 20, "fixed_usd": 7, "charge_student_training": True}
+    card = CARD.model_copy(update={"overheads": CARD.overheads.model_copy(update=over)})
+    found = evidence(cheap=(replace(score_row("a", 100, 60.0), hours=0.5),))
+
+    def only(days):
+        terms = Terms(owned_labels=80, labels_per_day=10, deadline_days=days)
+        (r,) = rivals(found, "stance", Pricing(card, terms=terms))
+        return r
+
+    row = only(6)
+    assert row.costs == pytest.approx(
+        {"labels": 20 * 0.364, "dev_and_test_labels": 30 * 0.364, "fixed": 7.0, "student": CPU_USD / 2}
+    )
+    assert row.cost_usd == pytest.approx(50 * 0.364 + 7 + CPU_USD / 2)
+    assert (only(5 + 0.5 / 24).in_reach, only(5).in_reach) == (True, False)
+    bare = card.model_copy(update={"labels": {}})
+    assert [(r.cost_usd, r.in_reach) for r in rivals(found, "stance", Pricing(bare))] == [(None, True)]
+
+
+def test_a_student_among_the_rows_does_not_stand_beside_them_too():
+    """Measured in the set that answers, and before in another: the older scores would have it beat itself."""
+    own = make_row(key=0, task="stance", evidence_set=MINE)
+    cheap = (score_row(own.route.student, 100, 60.0), score_row("other", 100, 50.0))
+    assert [r.student for r in rivals(evidence(cheap=cheap, ran=(own,)), "stance", Pricing(CARD))] == ["other"]
+    elsewhere = replace(own, task="fever")
+    assert len(rivals(evidence(cheap=cheap, ran=(elsewhere,)), "stance", Pricing(CARD))) == 2
 
 
 def test_terms_are_taken_for_granted_with_a_word():

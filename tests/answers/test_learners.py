@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
-from budgetsim.answers.choices import Rival
 from budgetsim.answers.learners import cheapest_reaching, learner_rows, never_falling, student_t
+from budgetsim.answers.rivals import Rival
 
 CURVE = [
     Rival(student="a", n_labels=n, score=s, n_runs=3, cost_usd=n / 10, evidence_set="measured-cpu-modern-1", sd=1.0)
@@ -38,6 +38,15 @@ def test_a_larger_budget_takes_the_size_that_is_better_and_a_point_less_may_do()
     assert [r.n_labels for r in learner_rows(near, 500.0, within=0.01)] == [30]
     assert learner_rows(CURVE, 2.99) == []
     assert learner_rows([replace(r, cost_usd=None) for r in CURVE], 1e9) == []
+
+
+def test_a_bound_on_labels_betters_no_size():
+    """30 labels score 52.57 with the sizes above them, whether people can give those or not."""
+    few = [replace(r, in_reach=r.n_labels == 30) for r in CURVE]
+    (free,), (bound,) = learner_rows(CURVE, 200.0), learner_rows(few, 1e9)
+    assert bound == free
+    assert cheapest_reaching(few, 60.0) is None
+    assert learner_rows([replace(r, in_reach=False) for r in CURVE], 1e9) == []
 
 
 def test_no_interval_leaves_what_a_metric_can_be():

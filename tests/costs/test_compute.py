@@ -186,10 +186,22 @@ def test_hours_of_measured_llm_students_restated():
     ]
     hours = measured_hours(stages, "cpu")
     assert hours is not None
-    assert (hours.train_fixed, hours.train_label) == pytest.approx((1.0, 0.01))
-    assert hours.label_text == pytest.approx(4 / 200)  # encoding belongs to a teacher, and there is none
+    assert (hours.train_fixed, hours.train_label) == pytest.approx((1.0, 0.01 + 0.01))  # the student encodes its rows
+    assert hours.label_text == pytest.approx(4 / 200)
     assert hours.teacher_n == ()
     assert float(hours.teacher_at(1000)) == 0
+
+
+def test_each_model_that_encodes_encodes_every_text():
+    """A teacher's encoder takes 1 hour for 100 texts, the student's 3 for 100: each text takes 0.04 beside its label."""
+    stages = [
+        MeasuredStage(kind="train_student", n=100, examples=1, hours=1.0),
+        MeasuredStage(kind="finetune_teacher", n=50, examples=50, hours=2.0),
+        MeasuredStage(kind="encode", model="large", n=0, examples=100, hours=1.0),
+        MeasuredStage(kind="encode", model="small", n=0, examples=50, hours=1.5),
+    ]
+    hours = measured_hours(stages, "cpu")
+    assert (hours.label_text, hours.train_text) == (pytest.approx(0.04), 0.0)
 
 
 def test_runs_of_one_size_are_averaged_and_a_line_through_nothing_is_through_all():

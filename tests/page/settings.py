@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from budgetsim.answers.choices import EVERYTHING, Choices, choices, rivals
+from budgetsim.answers.choices import EVERYTHING, Choices, choices
 from budgetsim.answers.evidence import Evidence, load_evidence
 from budgetsim.answers.learners import learner_rows
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.reply import reply
+from budgetsim.answers.rivals import rivals
 from budgetsim.answers.serving import serving_of
 from budgetsim.choosing.goals import Goal, GoalPlan, reach_target
 from budgetsim.choosing.optimize import TaskAnswer, optimize_task

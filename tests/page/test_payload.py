@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from budgetsim.answers.choices import rivals
 from budgetsim.answers.pricing import Pricing
+from budgetsim.answers.rivals import rivals
 from budgetsim.costs.terms import NO_TERMS
 from made import run_cli
 from page.settings import card, evidence, payload

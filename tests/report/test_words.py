@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.choices import Choices
 from budgetsim.answers.learners import NO_SERVING, LlmCaller, Serving
 from budgetsim.answers.notes import Refusal
 from budgetsim.answers.points import PointAnswer, make_point
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.reply import reply
+from budgetsim.answers.rivals import Rival
 from budgetsim.answers.sensitivity import Case
 from budgetsim.choosing.breakeven import PriceChange
 from budgetsim.choosing.corners import Corner

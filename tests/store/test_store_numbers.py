@@ -139,6 +139,26 @@ def test_scores_of_a_student_are_means_over_seeds_on_labels_alone(made: StorePat
     assert (found.score, found.n_runs, found.n_labels) == (45.0, 2, 10)
 
 
+def test_a_student_takes_the_hours_of_its_training_and_of_encoding_its_own_rows(tmp_path: Path) -> None:
+    """36 s of training, and 10 rows of texts that took 2 s each: 500 were encoded, most of them for the test."""
+    paths = StorePaths(tmp_path / "own.duckdb")
+    stages = [
+        StageRecord(stage_id="a", kind="encode", task="fever", model="m", seconds=800.0, examples=400),
+        StageRecord(stage_id="b", kind="encode", task="fever", model="m", seconds=200.0, examples=100),
+        StageRecord(stage_id="c", kind="train_student", task="fever", model="s", n_labels=10, seconds=36.0),
+        StageRecord(
+            stage_id="d", kind="evaluate", task="fever", model="s", seconds=99.0, score=50.0, metric="accuracy"
+        ),
+    ]
+    write_shard(paths.runs, run(("a", "b", "c", "d")), stages)
+    merge(paths)
+    with open_reader(paths.database) as connection:
+        (found,) = load_scores(connection)
+        by_kind = {s.kind: s for s in load_stages(connection, ["measured-cpu-mini-abababab"])}
+    assert found.hours == pytest.approx((36 + 10 * 2) / 3600)
+    assert (by_kind["encode"].model, by_kind["encode"].examples, by_kind["encode"].hours) == ("m", 500, 1000 / 3600)
+
+
 # Published tables
 
 HEAD = (

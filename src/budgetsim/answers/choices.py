@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -53,7 +52,6 @@ from budgetsim.store.published import (
     PAPER_POOL_SIZE,
     PAPER_PROMPT_TEXTS,
 )
-from budgetsim.store.query import ScoreRow, is_miniature
 
 if TYPE_CHECKING:
     from budgetsim.answers.points import Point, PointAnswer
@@ -89,25 +87,6 @@ class Choices:
     options: tuple[Option, ...]
     notes: tuple[ChoiceNote, ...] = field(default=())
     unpriced: tuple[Surface, ...] = field(default=())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rival:
-    """A student measured here beside the evidence that answers, at one size. Percent, mean over runs.
-
-    sd, n_test, hours, ms_per_text : as of `store.query.ScoreRow`
-    """
-
-    student: str
-    n_labels: int
-    score: float
-    n_runs: int
-    cost_usd: float | None  # None where the card has no price of a label
-    evidence_set: str
-    sd: float = 0.0
-    n_test: int | None = None
-    hours: float | None = None
-    ms_per_text: float | None = None
 
 
 def answer_points(
@@ -429,40 +408,3 @@ def _term_notes(terms: Terms) -> list[ChoiceNote]:
     if terms.labels_per_day is not None:
         notes.append(DaysInSequence(labels_per_day=terms.labels_per_day, gpus=terms.gpus))
     return notes
-
-
-def stands_beside(evidence: Evidence, row: ScoreRow) -> bool:
-    """Whether a cheap student is told beside an answer, not among its rows: of another set, or of the miniature's."""
-    return is_miniature(row.evidence_set) or row.evidence_set != evidence.sets.get(row.task)
-
-
-def rivals(evidence: Evidence, task: str, pricing: Pricing) -> list[Rival]:
-    """Students measured here on labels of the task beside the evidence that answers, best first.
-
-    Their labels are priced by the card, besides those owned.
-
-    Those whose labels nobody can give, or not in time, are left out.
-    """
-    terms, price = pricing.terms, pricing.card.label_price(task)
-    available = pricing.card.available(task) if terms.max_labels is None else terms.max_labels
-    limit = min(
-        math.inf if available is None else available,
-        math.inf if terms.labels_per_day is None else terms.labels_per_day * terms.deadline_days,
-    )
-    cheap = [
-        Rival(
-            student=row.student,
-            n_labels=row.n_labels,
-            score=row.score,
-            n_runs=row.n_runs,
-            cost_usd=None if price is None else max(row.n_labels - terms.owned_labels, 0.0) * float(price.usd),
-            evidence_set=row.evidence_set,
-            sd=row.sd,
-            n_test=row.n_test,
-            hours=row.hours,
-            ms_per_text=row.ms_per_text,
-        )
-        for row in evidence.cheap
-        if row.task == task and stands_beside(evidence, row) and row.n_labels - terms.owned_labels <= limit
-    ]
-    return sorted(cheap, key=lambda r: (-r.score, r.n_labels))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from budgetsim.answers.choices import Rival
+from budgetsim.answers.rivals import Rival
 from budgetsim.choosing.winners import HAIR
 from budgetsim.store.query import is_miniature
 
@@ -20,6 +20,7 @@ _NEAR = 4  # fold: sizes whose runs scatter about alike
 class LearnerRow:
     """What one measured student reaches within a budget: its smallest size that is within a hair of the best.
 
+    cost_usd, costs : in all, and by stage
     score : percent, of the curve through all its sizes that never falls (`never_falling`)
     lower, upper : 90 % interval of one new run, within 0 and 100; None where no size has two runs
     n_runs : that the score is a mean of, at this size and at those pooled with it
@@ -30,6 +31,7 @@ class LearnerRow:
     student: str
     n_labels: int
     cost_usd: float
+    costs: Mapping[str, float]
     score: float
     lower: float | None
     upper: float | None
@@ -87,7 +89,7 @@ def cheapest_reaching(rivals: Sequence[Rival], target: float) -> LearnerRow | No
 
     target : percent
     """
-    prices = sorted({r.cost_usd for r in rivals if r.cost_usd is not None})
+    prices = sorted({r.cost_usd for r in rivals if r.in_reach and r.cost_usd is not None})
     for price in prices:
         reached = [row for row in learner_rows(rivals, price) if row.score >= target]
         if reached:
@@ -102,7 +104,7 @@ def _by_curve(r: Rival) -> tuple[str, bool, str, int]:
 def _row(curve: Sequence[Rival], budget_usd: float, within: float) -> LearnerRow | None:
     """The cheapest size of one student that is good enough beside the best that the budget pays for."""
     scores = never_falling([r.score for r in curve], [r.n_runs for r in curve])
-    paid = [i for i, r in enumerate(curve) if r.cost_usd is not None and r.cost_usd <= budget_usd]
+    paid = [i for i, r in enumerate(curve) if r.in_reach and r.cost_usd is not None and r.cost_usd <= budget_usd]
     if not paid:
         return None
     at = next(i for i in paid if scores[i] >= scores[paid[-1]] - 100 * within)
@@ -113,6 +115,7 @@ def _row(curve: Sequence[Rival], budget_usd: float, within: float) -> LearnerRow
         student=chosen.student,
         n_labels=chosen.n_labels,
         cost_usd=chosen.cost_usd or 0.0,
+        costs=chosen.costs,
         score=scores[at],
         lower=None if spread is None else max(scores[at] - spread, 0.0),
         upper=None if spread is None else min(scores[at] + spread, 100.0),

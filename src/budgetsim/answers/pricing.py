@@ -165,7 +165,9 @@ def _measured(evidence: Evidence, route: Route, task: str) -> Hours | None:
 def _hours_of(stages: Sequence[StageRow], device: str) -> Hours | None:
     return measured_hours(
         [
-            MeasuredStage(kind=s.kind, n=_stage_size(s), examples=s.examples, hours=s.hours, n_stages=s.n_stages)
+            MeasuredStage(
+                kind=s.kind, model=s.model, n=_stage_size(s), examples=s.examples, hours=s.hours, n_stages=s.n_stages
+            )
             for s in stages
         ],
         device,

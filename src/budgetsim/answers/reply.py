@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from budgetsim.answers.advice import Advice, advise
-from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.choices import Choices
 from budgetsim.answers.learners import NO_SERVING, LearnerRow, Serving, learner_rows
 from budgetsim.answers.llm_labels import LlmNeeded, llm_needed
+from budgetsim.answers.rivals import Rival
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.targets import STOP_WITHIN
 

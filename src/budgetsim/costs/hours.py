@@ -264,10 +264,12 @@ def scaled_hours(
 class MeasuredStage:
     """Stages of one kind and size that were run: what they were, the size they depend on, and the device-hours.
 
+    model : that did the work
     examples, hours : of all `n_stages` of them
     """
 
     kind: str
+    model: str = ""
     n: float  # labels of a teacher, texts or labels of a student
     examples: float  # processed, for stages whose hours are proportional to them
     hours: float
@@ -278,26 +280,28 @@ def measured_hours(stages: Sequence[MeasuredStage], device_class: str) -> Hours 
     """Hours of one teacher and student from the stages of their runs; None without a trained student.
 
     Encoding and labelling take hours in proportion to their examples; a student's training is a
-    fixed part and a part in proportion to its size, by least squares with neither below zero.
+    fixed part and a part in proportion to its size, by least squares with neither below zero. What is encoded is
+    encoded once by each model that encodes, for the teacher where one is tuned, else for the student.
     """
     student = [s for s in stages if s.kind == "train_student"]
     if not student:
         return None
     fixed, slope = _line([s.n for s in student], [s.hours / s.n_stages for s in student], [s.n_stages for s in student])
-    encode = _rate(stages, "encode")
+    encoders = {s.model for s in stages if s.kind == "encode"}
+    encode = sum(_rate([s for s in stages if s.model == model], "encode") for model in sorted(encoders))
     teacher: dict[float, list[MeasuredStage]] = {}
     for s in stages:
         if s.kind == "finetune_teacher":
             teacher.setdefault(s.n, []).append(s)
-    sizes = tuple(sorted(teacher))
+    sizes, own = tuple(sorted(teacher)), 0.0 if teacher else encode
     return Hours(
         model="measured",
         device_class=device_class,
         teacher_n=sizes,
         teacher_hours=tuple(_mean_hours(teacher[n]) + encode * n for n in sizes),
         label_text=_rate(stages, "soft_label") + _rate(stages, "llm_label") + (encode if teacher else 0.0),
-        train_text=slope,
-        train_label=slope,
+        train_text=slope + own,
+        train_label=slope + own,
         train_fixed=fixed,
     )
 

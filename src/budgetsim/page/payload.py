@@ -8,16 +8,18 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from budgetsim._version import __version__
-from budgetsim.answers.choices import EVERYTHING, Choices, Selection, reprice, rivals
+from budgetsim.answers.choices import EVERYTHING, Choices, Selection, reprice
 from budgetsim.answers.evidence import Evidence
 from budgetsim.answers.pricing import Pricing
+from budgetsim.answers.rivals import rival_cost, row_route, rows_beside
 from budgetsim.answers.serving import serving_of
 from budgetsim.choosing.options import Option
 from budgetsim.costs.hours import Hours
-from budgetsim.costs.model import compute_per_unit, teacher_steps
+from budgetsim.costs.model import CostModel, compute_per_unit, teacher_steps
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import NO_TERMS, Terms, pool_size
-from budgetsim.design.points import Measurement, Route
+from budgetsim.design.points import Measurement
+from budgetsim.design.strategies import ANNOTATE, Strategy
 from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
 from budgetsim.page.campaign import CampaignState
@@ -25,11 +27,10 @@ from budgetsim.page.packing import UNIT, Packed, pack, shape_of
 from budgetsim.report.answer_table import student_megabytes
 from budgetsim.report.notes import choice_notes, unpriced_words
 from budgetsim.store.probes import is_probe
-from budgetsim.store.query import is_miniature
+from budgetsim.store.query import ScoreRow, is_miniature
 
 PAGE_SCHEMA_VERSION: Final = 1
 MOST_PACKED: Final = 950_000  # bytes before base64: a page of six tasks stays below 1.5 MB
-_UNBOUNDED: Final = 10**12
 
 
 class Aim(NamedTuple):
@@ -145,7 +146,6 @@ def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[s
         },
         "overheads": {"dev_test_labels": over.dev_labels + over.test_labels, "runs_per_model": over.runs_per_model},
         "owned_teacher": None if teacher is None else {"teacher": teacher[0], "n": teacher[1]},
-        "label_available": card.available(task.name),
         "texts": None if task.n_train is None else {"labelled": task.n_train, "pool": pool_size(NO_TERMS, card, task)},
         "levers": [
             {
@@ -185,15 +185,22 @@ def _surface(option: Option, rows: Sequence[Measurement]) -> dict[str, Any]:
         "n_rows": surface.n_rows,
         "support": _support(surface),
         "rows": [_row(m) for m in rows],
-        "device_class": None if hours is None else hours.device_class,
         "hours": None if hours is None else hours.model,
+        **_costs(cost, hours, option.route.kind),
+    }
+
+
+def _costs(cost: CostModel, hours: Hours | None, kind: Strategy) -> dict[str, Any]:
+    """What a way to use money costs, and the device-hours it takes."""
+    return {
+        "device_class": None if hours is None else hours.device_class,
         "cost": {
             "fixed": dict(cost.fixed),
             "perUnit": {name: dict(stages) for name, stages in cost.per_unit.items()},
             "steps": {stage: {"n": list(s.n), "y": list(s.y)} for stage, s in cost.steps.items()},
             "limits": dict(cost.limits),
         },
-        "clock": None if hours is None else _clock(option, hours),
+        "clock": None if hours is None else _clock(kind, hours),
     }
 
 
@@ -211,9 +218,8 @@ def _row(m: Measurement) -> list[float | int | None]:
     return [*m.inputs, round(100 * m.score, 3), m.seed]
 
 
-def _clock(option: Option, hours: Hours) -> dict[str, Any]:
+def _clock(kind: Strategy, hours: Hours) -> dict[str, Any]:
     """Device-hours: a fixed part, of one unit of each input by stage, and of tuning a teacher."""
-    kind = option.route.kind
     return {
         "train_fixed": hours.train_fixed,
         "per_unit": compute_per_unit(kind, hours, lambda h: h),
@@ -224,25 +230,27 @@ def _clock(option: Option, hours: Hours) -> dict[str, Any]:
 
 
 def _rivals(source: Source, task: str, pricing: Pricing) -> list[dict[str, Any]]:
-    """Cheap students measured on the task, whatever a project owns; the page prices their labels."""
-    unbounded = replace(pricing, terms=NO_TERMS._replace(max_labels=_UNBOUNDED))
-    return [
-        {
-            "student": r.student,
-            "n_labels": r.n_labels,
-            "score": r.score,
-            "n_runs": r.n_runs,
-            "sd": r.sd,
-            "n_test": r.n_test,
-            "ms_per_text": r.ms_per_text,
-            "megabytes": student_megabytes(r.student),
-            "evidence_set": r.evidence_set,
-            "miniature": is_miniature(r.evidence_set),
-            "probe": is_probe(r.evidence_set),
-        }
-        for r in rivals(source.evidence, task, unbounded)
-        if source.selection.admits(Route(strategy="annotate", student=r.student))
-    ]
+    """Cheap students measured on the task, whatever a project owns and must keep to: the page has that."""
+    facts, unbound = replace(source.choices.task, n_train=None), replace(pricing, terms=NO_TERMS)
+    rows = [row for row in rows_beside(source.evidence, task) if source.selection.admits(row_route(row))]
+    return [_rival(row, rival_cost(row, facts, unbound)) for row in rows]
+
+
+def _rival(row: ScoreRow, priced: tuple[CostModel, Hours] | None) -> dict[str, Any]:
+    return {
+        "student": row.student,
+        "n_labels": row.n_labels,
+        "score": row.score,
+        "n_runs": row.n_runs,
+        "sd": row.sd,
+        "n_test": row.n_test,
+        "ms_per_text": row.ms_per_text,
+        "megabytes": student_megabytes(row.student),
+        "evidence_set": row.evidence_set,
+        "miniature": is_miniature(row.evidence_set),
+        "probe": is_probe(row.evidence_set),
+        **({"cost": None} if priced is None else _costs(*priced, ANNOTATE)),
+    }
 
 
 def _callers(source: Source, pricing: Pricing) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.remarks import ConstantAnswer
 from budgetsim.design.cautions import Caution, FewRows, FromOtherTasks, PooledGain
 from budgetsim.design.points import Route
+from budgetsim.design.stages import LABELS
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.report.allocation import allocation_json, bought
 from budgetsim.report.table import interval_words, usd
@@ -163,7 +164,10 @@ def needed_words(needed: LlmNeeded | None) -> list[str]:
 def learner_plan(row: LearnerRow) -> str:
     """What a measured student takes."""
     hours = "" if row.hours is None else f", {max(row.hours * 60, 0.1):,.1f} minutes of a CPU"
-    return f"{row.n_labels:,} human labels ({usd(row.cost_usd)}){hours}; train {row.student} on them"
+    labels = row.costs.get(LABELS, row.cost_usd)
+    rest = row.cost_usd - labels
+    more = f", {usd(rest)} of dev and test labels, fixed costs and compute" if rest >= 0.005 else ""  # half a cent
+    return f"{row.n_labels:,} human labels ({usd(labels)}){more}{hours}; train {row.student} on them"
 
 
 def models_words(plan: Allocation) -> str:

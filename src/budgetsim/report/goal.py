@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.choices import Choices
 from budgetsim.answers.learners import cheapest_reaching
+from budgetsim.answers.rivals import Rival
 from budgetsim.choosing.goals import Goal, GoalPlan
 from budgetsim.costs.rates import RateCard
 from budgetsim.report.allocation import allocation_json, allocation_notes, describe_allocation

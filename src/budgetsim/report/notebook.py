@@ -13,12 +13,13 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgetsim.answers.choices import Choices, Selection, answer_points, rivals
+from budgetsim.answers.choices import Choices, Selection, answer_points
 from budgetsim.answers.choices import choices as choices_of
 from budgetsim.answers.evidence import Evidence, load_evidence, task_fit
 from budgetsim.answers.points import make_point
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.reply import reply
+from budgetsim.answers.rivals import rivals
 from budgetsim.answers.serving import serving_of
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.costs.hours import COMPUTE_MODELS, ComputeModel

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.choices import Choices
 from budgetsim.answers.learners import LearnerRow, learner_rows
 from budgetsim.answers.notes import ChoiceNote, ComputeDiffers, LeftOut, LlmRule, OtherGpu, OtherLlm, OwnPool
+from budgetsim.answers.rivals import Rival
 from budgetsim.choosing.options import Infeasible
 from budgetsim.choosing.remarks import NothingBeatsConstant
 from budgetsim.costs.rates import RateCard

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from budgetsim.answers.choices import Choices, Rival
+from budgetsim.answers.choices import Choices
+from budgetsim.answers.rivals import Rival
 from budgetsim.answers.sensitivity import Case, CaseKind, Sensitivity
 from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.winners import HAIR

@@ -89,7 +89,7 @@ class ScoreRow:
     """Scores of the replicates of one student on labels, percent, and what its runs took.
 
     sd : standard deviation over replicates; 0 where there is one
-    hours : device-hours of training, scoring left out; None where no stage says so
+    hours : device-hours of training, with the encoding of its own rows alone; None where no stage says so
     ms_per_text : of encoding or answering one text where a stage did that alone, else of training and scoring, by the
         scored text: at most that; None where no stage says so
     """
@@ -108,13 +108,15 @@ class ScoreRow:
 
 _SCORES = """
 WITH took AS (
-  SELECT run_id, sum(seconds * coalesce(n_devices, 1)) FILTER (kind <> 'evaluate') / 3600 AS hours,
+  SELECT run_id, sum(seconds * coalesce(n_devices, 1)) FILTER (kind NOT IN ('evaluate', 'encode')) / 3600 AS hours,
+         coalesce(sum(seconds * coalesce(n_devices, 1)) FILTER (kind = 'encode')
+           / nullif(sum(examples) FILTER (kind = 'encode'), 0) / 3600, 0) AS encoding,
          median(1000 * seconds / examples) FILTER (kind IN ('encode', 'evaluate') AND examples > 0) AS per_text,
          1000 * sum(seconds) FILTER (kind = 'train_student') AS ms
   FROM run_stages rs JOIN stages g ON g.stage_id = rs.stage_id AND g.task = rs.stage_task
   WHERE $tasks IS NULL OR list_contains($tasks, rs.task) GROUP BY run_id)
 SELECT r.task, r.evidence_set, r.student, r.n_labels, avg(s.value), count(*), coalesce(stddev_samp(s.value), 0),
-       min(s.n_test), avg(t.hours), median(coalesce(t.per_text, t.ms / s.n_test))
+       min(s.n_test), avg(t.hours + t.encoding * r.n_labels), median(coalesce(t.per_text, t.ms / s.n_test))
 FROM runs r JOIN scores s ON s.run_id = r.run_id AND s.task = r.task AND s.is_main
 LEFT JOIN took t ON t.run_id = r.run_id
 WHERE r.strategy = 'annotate' AND r.same_as IS NULL AND r.source = 'measured' AND NOT list_contains($without, r.student)
@@ -177,6 +179,7 @@ def load_scores(
 class StageRow:
     """Stages of one kind and size that runs of one route rest on, together.
 
+    model : that did the work; empty where none did
     n_stages : how many; examples, hours : of all of them
     """
 
@@ -184,6 +187,7 @@ class StageRow:
     task: str
     route: Route
     kind: str
+    model: str
     n_labels: float
     n_llm_labels: float
     n_unlabeled: float
@@ -198,7 +202,7 @@ WITH used AS (
   SELECT DISTINCT r.evidence_set, r.task, r.strategy, r.student, r.teacher, r.labeler, rs.stage_id, rs.stage_task
   FROM runs r JOIN run_stages rs USING (run_id, task)
   WHERE list_contains($sets, r.evidence_set) AND ($tasks IS NULL OR list_contains($tasks, r.task)))
-SELECT u.evidence_set, u.task, u.strategy, u.student, u.teacher, u.labeler, s.kind,
+SELECT u.evidence_set, u.task, u.strategy, u.student, u.teacher, u.labeler, s.kind, coalesce(s.model, ''),
        coalesce(s.n_labels, 0), coalesce(s.n_llm_labels, 0), coalesce(s.n_unlabeled, 0),
        sum(coalesce(s.examples, 0))::BIGINT,
        list_sum(list(s.seconds * coalesce(s.n_devices, 1) / 3600 ORDER BY s.stage_id)), count(*)
@@ -218,8 +222,8 @@ def load_stages(connection: Connection, sets: Sequence[str], tasks: Sequence[str
         StageRow(
             evidence_set=row[0], task=row[1],
             route=Route(strategy=row[2], student=row[3], teacher=row[4], labeler=row[5]),
-            kind=row[6], n_labels=row[7], n_llm_labels=row[8], n_unlabeled=row[9], examples=row[10], hours=row[11],
-            n_stages=row[12],
+            kind=row[6], model=row[7], n_labels=row[8], n_llm_labels=row[9], n_unlabeled=row[10], examples=row[11],
+            hours=row[12], n_stages=row[13],
         )
         for row in rows
     ]  # fmt: skip

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { advise, learnerRows, neverFalling, rivalsOf, studentT } from "../../../src/budgetsim/page/web/learners.js";
 
-const rival = (student, n_labels, score, usd, more = {}) => ({ student, n_labels, score, usd, sd: 0, n_runs: 1, evidence_set: "a", miniature: false, ...more });
+const rival = (student, n_labels, score, usd, more = {}) => ({ student, n_labels, score, usd, inReach: true, sd: 0, n_runs: 1, evidence_set: "a", miniature: false, ...more });
 
 test("scores that fall with more labels are pooled by their runs", () => {
   assert.deepEqual(neverFalling([53, 52, 52.5, 60], [1, 1, 2, 1]), [52.5, 52.5, 52.5, 60]);
@@ -36,10 +36,23 @@ test("runs that scatter give a band by Student's t, a single run gives none", ()
   assert.ok(Math.abs(studentT(12) - 1.782) < 0.01);
 });
 
-test("students that nobody can label for in time are left out, and owned labels are free", () => {
-  const task = { rivals: [rival("s", 100, 50, 0), rival("s", 900, 60, 0)], levers: [{ name: "labels", usd: 2 }], label_available: 500 };
-  const settings = { owned: 50, maxLabels: null, perDay: null, days: Infinity, prices: {} };
-  assert.deepEqual(rivalsOf(task, settings).map((r) => [r.n_labels, r.usd]), [[100, 100]]);
-  assert.deepEqual(rivalsOf(task, { ...settings, maxLabels: 2000, prices: { labels: 1 } }).map((r) => r.usd), [50, 850]);
-  assert.deepEqual(rivalsOf(task, { ...settings, perDay: 4, days: 10 }), []);
+test("students pay what any plan of labels pays, and are in reach where people can label for them in time", () => {
+  const cost = { fixed: { dev_and_test_labels: 20, fixed: 7 }, perUnit: { n_labels: { labels: 2 } }, steps: {}, limits: { n_labels: 500 } };
+  const way = { cost, clock: { train_fixed: 24, per_unit: {}, steps: {} }, device_class: "cpu" };
+  const task = {
+    rivals: [rival("s", 100, 50, 0, way), rival("s", 900, 60, 0, way), rival("t", 9, 1, 0, { cost: null })],
+    levers: [{ name: "labels", usd: 2, stages: ["labels", "dev_and_test_labels"], device_class: null }],
+    overheads: { dev_test_labels: 10, runs_per_model: 1 },
+  };
+  const settings = { owned: 50, maxLabels: null, pool: null, perDay: null, gpus: 1, days: Infinity, prices: {} };
+  const told = (more) => rivalsOf(task, { ...settings, ...more }).map((r) => [r.usd, r.inReach]);
+  assert.deepEqual(told({}), [[127, true], [1727, false], [null, true]]);
+  assert.deepEqual(told({ maxLabels: 2000, prices: { labels: 1 } }), [[67, true], [867, true], [null, true]]);
+  assert.deepEqual(told({ perDay: 10, days: 7 }).map((r) => r[1]), [true, false, true]); // 5 days, 1 of dev and test, 1 of training
+  assert.deepEqual(told({ perDay: 10, days: 6.9 }).map((r) => r[1]), [false, false, true]);
+});
+
+test("the score of a size rests on sizes out of reach, too", () => {
+  const rivals = [rival("s", 30, 54, 10), rival("s", 60, 50, 20, { inReach: false })];
+  assert.deepEqual(learnerRows(rivals, 100).map((r) => [r.n_labels, r.score]), [[30, 52]]);
 });

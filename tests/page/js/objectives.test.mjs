@@ -89,7 +89,7 @@ test("the cheapest plan that reaches a target does, and a dollar less does not",
 });
 
 test("the cheapest student that reaches a target on average is named, none where none does", () => {
-  const rival = (student, n_labels, score, usd) => ({ student, n_labels, score, usd, sd: 0, n_runs: 1, evidence_set: "a", miniature: false });
+  const rival = (student, n_labels, score, usd) => ({ student, n_labels, score, usd, inReach: true, sd: 0, n_runs: 1, evidence_set: "a", miniature: false });
   const rivals = [rival("s", 30, 50, 10), rival("s", 300, 60, 90), rival("t", 30, 61, 70)];
   assert.equal(studentReaching(rivals, 55).student, "t");
   assert.equal(studentReaching(rivals, 70), null);

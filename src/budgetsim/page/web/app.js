@@ -250,7 +250,7 @@ function drawCurve(task, settings, answer, path) {
     };
   });
   series.push({ label: `always "${task.constant.answer}"`, colour: "#8a929c", dash: [4, 4], mean: x.map(() => 100 * task.constant.score) });
-  const dots = rivalsOf(task, settings).filter((r) => r.usd !== null).map((r) => ({ x: Math.max(r.usd, x[0]), y: r.score, colour: colour(7), cross: true }));
+  const dots = rivalsOf(task, settings).filter((r) => r.inReach && r.usd !== null).map((r) => ({ x: Math.max(r.usd, x[0]), y: r.score, colour: colour(7), cross: true }));
   const entries = series.map((s) => [s.label, s.colour]);
   if (dots.length) entries.push(["cheap students, measured", colour(7)]);
   legend(section("curve"), entries);

@@ -25,20 +25,25 @@ export function labelBound({ texts }, { pool, owned }) {
   return texts ? Math.max(texts.labelled + (pool ?? texts.pool), owned) : null;
 }
 
+/** What a way to use money, {cost, clock, inputs, device_class}, costs on a task under settings. */
+export function costUnder(task, settings, way, ownedTeacher = null) {
+  const terms = { mostLabels: labelBound(task, settings), ...settings };
+  let cost = costModel(way.cost);
+  for (const lever of task.levers) {
+    const usd = settings.prices[lever.name] ?? lever.usd;
+    if (usd !== lever.usd) cost = atPrice(cost, lever, usd, way.device_class);
+  }
+  return applyTerms(cost, way.clock, way.inputs, task.overheads, terms, ownedTeacher);
+}
+
 /** What money can buy on a task under settings {prices: {lever: usd}, owned, maxLabels, pool, perDay, gpus, days ...}. */
 export function optionsOf(task, settings) {
-  const terms = { mostLabels: labelBound(task, settings), ...settings };
   return task.surfaces.flatMap((surface) => {
-    let cost = costModel(surface.cost);
-    for (const lever of task.levers) {
-      const usd = settings.prices[lever.name] ?? lever.usd;
-      if (usd !== lever.usd) cost = atPrice(cost, lever, usd, surface.device_class);
-    }
     const under = (ownedTeacher) => ({
       surface,
       route: surface.id,
       label: surface.label,
-      cost: applyTerms(cost, surface.clock, surface.inputs, task.overheads, terms, ownedTeacher),
+      cost: costUnder(task, settings, surface, ownedTeacher),
     });
     const own = task.owned_teacher;
     return own && own.teacher === surface.teacher ? [under(own.n), under(null)] : [under(null)];

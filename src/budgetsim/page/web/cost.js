@@ -65,6 +65,9 @@ export function stagesAt(cost, plan) {
 
 export const totalAt = (cost, plan) => sum(Object.values(stagesAt(cost, plan)));
 
+/** Whether a plan keeps the deadline; what takes no time does. */
+export const inTime = (cost, plan) => !cost.days || totalAt(cost.days, plan) <= cost.deadline * (1 + TINY);
+
 /** Counts of an input at which its price per unit may change. */
 export function breakpoints(cost, name) {
   const points = new Set([0, cost.owned[name] ?? 0]);

@@ -80,7 +80,8 @@ function dearestUsd({ surface, cost }) {
 
 /** The cheapest size of any measured student whose expected score is a target or more; null where none gets there. */
 export function studentReaching(rivals, target) {
-  const prices = [...new Set(rivals.map((r) => r.usd).filter((usd) => usd !== null))].sort((a, b) => a - b);
+  const priced = rivals.filter((r) => r.inReach && r.usd !== null);
+  const prices = [...new Set(priced.map((r) => r.usd))].sort((a, b) => a - b);
   for (const price of prices) {
     const reached = learnerRows(rivals, price).filter((row) => row.score >= target);
     if (reached.length) return reached.reduce((a, b) => (b.usd < a.usd ? b : a));

@@ -1,18 +1,22 @@
 // Students measured beside the evidence, and the advice: the cheapest plan or student within a point of the best.
 
+import { costUnder } from "./choose.js";
+import { inTime, limitOf, totalAt } from "./cost.js";
+
 const HAIR = 0.1; // points
 const NEAR = 1; // point: worse by less is worth no money
 export const MOST_OF_IT = 0.95; // a plan that costs as much of the budget is no saving worth a word
 const FOLD = 4; // sizes whose runs scatter about alike
 const Z = 1.6448536269514722; // 95 % quantile of the standard normal
 
-/** Cheap students that people can label for in time, best first, with what they cost. */
+/** Cheap students, best first, with what they cost and whether people can label for them in time. */
 export function rivalsOf(task, settings) {
-  const label = settings.prices.labels ?? task.levers.find((l) => l.name === "labels")?.usd ?? null;
-  const bound = Math.min(settings.maxLabels ?? task.label_available ?? Infinity, settings.perDay === null ? Infinity : settings.perDay * settings.days);
-  return task.rivals
-    .filter((r) => r.n_labels - settings.owned <= bound)
-    .map((r) => ({ ...r, usd: label === null ? null : Math.max(r.n_labels - settings.owned, 0) * label }));
+  return task.rivals.map((r) => {
+    if (r.cost === null) return { ...r, usd: null, inReach: true };
+    const cost = costUnder(task, settings, { ...r, inputs: ["n_labels"] });
+    const plan = { n_labels: r.n_labels };
+    return { ...r, usd: totalAt(cost, plan), inReach: r.n_labels <= limitOf(cost, "n_labels") && inTime(cost, plan) };
+  });
 }
 
 /** The never falling sequence nearest to some scores in weighted least squares: neighbours that fall are pooled. */
@@ -46,7 +50,7 @@ function curvesOf(rivals) {
 /** Of each measured student the smallest size within so many points of the best that a budget pays for, best first. */
 export function learnerRows(rivals, budget, within = HAIR) {
   const rows = curvesOf(rivals).flatMap(({ sizes }) => {
-    const paid = sizes.filter((r) => r.usd <= budget);
+    const paid = sizes.filter((r) => r.inReach && r.usd <= budget);
     if (!paid.length) return [];
     const row = paid.find((r) => r.score >= paid[paid.length - 1].score - within);
     const n_runs = sizes.filter((r) => r.score === row.score).reduce((sum, r) => sum + r.n_runs, 0);
