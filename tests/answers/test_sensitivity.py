@@ -419,6 +419,7 @@ def test_an_indifference_curve_by_the_schema_of_the_frontier():
         (("sensitivity", "--budget", "0"), "--budget: found 0, wanted a finite number above zero"),
         (("sensitivity", "--budget", "9", "--llm-accuracy", "0.9"), "--llm-accuracy: found 0.9, wanted percent from 1 to 100"),
         (("sensitivity", "--budget", "9", "--task", "stance", "--llm-accuracy", "20"), "wanted more than chance on stance: 20"),
+        (("sensitivity", "--budget", "9", "--task", "stance", "--llm-accuracy", "20.00001"), "found 20, wanted more than chance"),
         (("sensitivity", "--budget", "9", "--teacher-plateau", "101"), "--teacher-plateau: found 101"),
         (("sensitivity", "--budget", "9", "--card", "late-2062"), "no rate card late-2062; name a file, or an example: paper-2023"),
         (("frontier", "--indifference", "nan"), "--indifference: found nan, wanted percent"),

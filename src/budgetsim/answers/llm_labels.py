@@ -15,7 +15,7 @@ from budgetsim.costs.model import cost_model
 from budgetsim.costs.terms import apply
 from budgetsim.data.tasks import Task
 from budgetsim.design.strategies import LLM_ANNOTATE
-from budgetsim.economics.noisy_labels import Errors, label_worth, llm_surface, mixed_surface, n_classes
+from budgetsim.economics.noisy_labels import Errors, label_worth, llm_surface, mixed_surface, n_classes, tells
 from budgetsim.economics.whatif import modelled
 from budgetsim.errors import InputError, MissingPriceError
 
@@ -88,9 +88,10 @@ def llm_needed(open_to: Choices, cost_usd: float, score: float) -> LlmNeeded | N
 
 def check_accuracy(task: Task, accuracy: float, classes: int) -> None:
     """Refuse an LLM that is no better than a guess."""
-    if accuracy <= 1 / classes:
+    if not tells(accuracy, classes):
         raise InputError(
-            f"--llm-accuracy: found {100 * accuracy:g}, wanted more than chance on {task.name}: {100 / classes:.3g}."
+            f"--llm-accuracy: found {100 * accuracy:g}, wanted more than chance on {task.name}: {100 / classes:.3g}, by a "
+            f"tenth of a point or more."
         )
 
 
@@ -134,7 +135,7 @@ def tried_llm_options(
         return [], []
     best = max(tried, key=lambda name: tried[name])
     accuracy = tried[best]
-    if accuracy <= 1 / classes:
+    if not tells(accuracy, classes):
         return [], []
     try:
         found = labelled_options(task, pricing, options, accuracy, "real", best)

@@ -36,6 +36,7 @@ _ENTITY_LABELS = {"wlp": 20}  # a tagging task: accuracy of the label of an enti
 _RUN_NOISE = 0.005  # standard deviation of a run, from the twelve published replicates
 _TAKES: Final = NormalDist(-0.24, 0.49)  # logarithm of the factor; 90 % of it hold the factor of one more task
 _LLM_KNOTS = np.append(0.0, np.geomspace(100, 1e6, 13))
+_NOTHING = 1e-6  # worth of a label that is as good as a guess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +66,19 @@ def label_worth(accuracy: float, classes: int) -> float:
     return round(max((classes * accuracy - 1) / (classes - 1), 0.0) ** 2, 12)
 
 
+def tells(accuracy: float, classes: int) -> bool:
+    """Whether labels that are right so often, a fraction, say anything to speak of: more than chance does.
+
+    >>> tells(0.51, 2), tells(0.50001, 2)
+    (True, False)
+    """
+    return label_worth(accuracy, classes) > _NOTHING
+
+
 def llm_surface(annotate: Surface, accuracy: float, classes: int, errors: Errors, labeler: str) -> Surface:
     """LLM labels alone: the annotation curve, its axis stretched (random), or its scores shrunk (learnable, real).
 
-    accuracy : fraction above chance
+    accuracy : fraction that `tells`
     """
     (knots,), draws, points = annotate.knots, annotate.draws, annotate.support.points
     worth = label_worth(accuracy, classes)
@@ -105,7 +115,7 @@ def imitated(score: Floats, accuracy: float | Floats, classes: int) -> Floats:
 def mixed_surface(annotate: Surface, accuracy: float, classes: int, errors: Errors, labeler: str) -> Surface:
     """Human labels beside LLM labels: with none of people as `llm_surface`, with none of the LLM the annotation curve.
 
-    accuracy : fraction above chance
+    accuracy : fraction that `tells`
     """
     (knots,), worth = annotate.knots, label_worth(accuracy, classes)
     labels, llm = np.meshgrid(knots, _LLM_KNOTS, indexing="ij")
