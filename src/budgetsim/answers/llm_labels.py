@@ -90,8 +90,8 @@ def check_accuracy(task: Task, accuracy: float, classes: int) -> None:
     """Refuse an LLM that is no better than a guess."""
     if not tells(accuracy, classes):
         raise InputError(
-            f"--llm-accuracy: found {100 * accuracy:g}, wanted more than chance on {task.name}: {100 / classes:.3g}, by "
-            f"a tenth of a point or more."
+            f"--llm-accuracy: found {100 * accuracy:g}, wanted more than chance on {task.name}: {100 / classes:.3g}, "
+            f"by a tenth of a point or more."
         )
 
 
