@@ -4,7 +4,7 @@
 import { EASY, FINE, prepare, roomFor } from "./allocate.js";
 import { applyTerms, atPrice, costModel, hasStage, leastOf, limitOf, scaled, stagesAt, totalAt } from "./cost.js";
 import { closeSearches, quantileOf } from "./objectives.js";
-import { classify, drawsAt, meanAt, runInterval } from "./surface.js";
+import { classify, deviationsAt, drawsAt, meanAt, runInterval } from "./surface.js";
 
 const HAIR = 0.001; // a tenth of a point: no advantage that anybody could measure
 const CHEAPER = 0.99; // a plan is cheaper where it saves at least one percent
@@ -127,7 +127,7 @@ export function planAt(option, counts) {
   const plan = named(option, counts);
   const draws = drawsAt(surface, counts);
   const [kind, factor] = classify(surface.support, counts);
-  const [lower, upper] = runInterval(draws, surface.noise).map((v) => 100 * v);
+  const [lower, upper] = runInterval(draws, deviationsAt(surface, counts)).map((v) => 100 * v);
   const usd = stagesAt(cost, plan);
   const days = cost.days ? totalAt(cost.days, plan) : null;
   const total = Object.values(usd).reduce((a, b) => a + b, 0);
