@@ -1,10 +1,10 @@
-"""How much further runs stray that learnt from few labels: `python bench/studies/few_labels.py [--store PATH] [--held]`.
+"""How much further runs on few labels stray: `python bench/studies/few_labels.py [--store PATH] [--held]`.
 
 Variances over seeds of every design of the modern sets with three runs or more, by labels of people and of machines;
 s^2 (1 + few / n) by maximum likelihood (each variance is s^2 times a chi-squared), and what it brings over s^2 alone.
 
---held: every task fitted to its runs of two seeds, the third seed's runs predicted; how many the 90 % intervals hold and
-how wide they are, by labels, with the scatter by `few` and with one that is the same everywhere. About 5 CPU minutes.
+--held: every task fitted to its runs of two seeds, the third seed's runs predicted; how many the 90 % intervals hold
+and how wide they are, by labels, with the scatter by `few` and with one that is the same everywhere. 5 CPU minutes.
 """
 
 from __future__ import annotations

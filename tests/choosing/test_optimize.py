@@ -196,3 +196,9 @@ def test_attainment_bands_are_quantiles_when_every_world_pays_the_same():
     assert last.attained[0] == pytest.approx(ordered[9], abs=1.0)
     assert last.attained[1] == pytest.approx(ordered[99], abs=1.0)
     assert last.attained[2] == pytest.approx(ordered[189], abs=1.0)
+
+
+@pytest.mark.parametrize("budget", [-5.0, float("nan")])
+def test_what_is_no_amount_of_money_is_refused(budget):
+    with pytest.raises(ValueError, match="wanted an amount of US dollars"):
+        optimize_task(TASK, [annotate([0.0, 0.0, 0.6, 0.608])], budget)

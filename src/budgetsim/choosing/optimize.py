@@ -86,7 +86,10 @@ def optimize_task(
 
     initial_sizes : starting labels of the paper's own comparison, where it is asked for
     choose, level : as of `TaskAnswer`
+    raises : ValueError for a budget that is no amount of money
     """
+    if not budget_usd >= 0:
+        raise ValueError(f"budget_usd is {budget_usd}: wanted an amount of US dollars, zero or more.")
     reference = _reference(task, options, budget_usd)
     over_worlds = _over_worlds(choose, level, reference)
     ready, bests = _searched(options, budget_usd, over_worlds)
