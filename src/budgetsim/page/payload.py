@@ -161,7 +161,7 @@ def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[s
         "rivals": _rivals(source, task.name, pricing),
         "callers": _callers(source, pricing),
         "left_out": unpriced_words(choices),
-        "notes": choice_notes(choices, pricing.compute, card),
+        "notes": choice_notes(choices, pricing.compute, card, first_runs=source.next_runs is None),
         "next": source.next_runs,
     }
 
@@ -257,7 +257,9 @@ def _callers(source: Source, pricing: Pricing) -> list[dict[str, Any]]:
     """LLMs that could answer every text; that of the card is shown where somebody asks about serving."""
     measured = serving_of(source.evidence, source.choices.task, pricing, None).callers
     every = serving_of(source.evidence, source.choices.task, pricing, 1.0).callers
-    return [asdict(caller) | {"of_card": caller not in measured} for caller in every]
+    price = pricing.card.label_price(source.choices.task.name)
+    label_usd = None if price is None else float(price.usd)
+    return [asdict(caller) | {"of_card": caller not in measured, "label_usd": label_usd} for caller in every]
 
 
 def _prices(card: RateCard, tasks: Sequence[str]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import { bars, colour, curves, el, legend, place, tableBehind, winMap } from "./
 import { distinct, geomspace, labelOf, optimize, tornado, trace, winnersMap } from "./choose.js";
 import { advise, learnerRows, rivalsOf } from "./learners.js";
 import { reachTarget, studentReaching } from "./goals.js";
-import { betterCaller, callerMonth, callersOf, studentMonth } from "./serving.js";
+import { betterCaller, callerCost, callerMonth, callersOf, studentMonth } from "./serving.js";
 import { drawsAt, inflate, runInterval, unpack } from "./surface.js";
 import { LABELS, answerWords, goalWords, money, planWords, points, quantity, runsWords, typed, whole } from "./words.js";
 
@@ -210,7 +210,7 @@ function drawPlans(task, settings, answer, students, callers) {
     ]);
   }
   for (const c of callers) {
-    rows.push([`LLM on every text (${c.model})`, c.n_labels ? whole(c.n_labels) : "-", "-", "-", "$0.00", "-", c.score === null ? "-" : points(c.score), "-", "-", "-", "-", "-", month(callerMonth(c, settings)), c.source]);
+    rows.push([`LLM on every text (${c.model})`, c.n_labels ? whole(c.n_labels) : "-", "-", "-", money(callerCost(c, settings)), "-", c.score === null ? "-" : points(c.score), "-", "-", "-", "-", "-", month(callerMonth(c, settings)), c.source]);
   }
   for (const o of answer.unbought) rows.push([o.label, "-", "-", "-", "not affordable", ...Array(9).fill("-")]);
   const kept = (row) => row.filter((_, i) => shownHeads[i]);
@@ -446,7 +446,7 @@ async function start() {
   unfoldForPrint();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(state.task, state.settings));
   show(...fromAddress(location.hash));
-  Object.assign(window, { budgetsim: { data, optimize, advise, rivalsOf, reachTarget, callersOf, callerMonth, studentMonth, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
+  Object.assign(window, { budgetsim: { data, optimize, advise, rivalsOf, reachTarget, callersOf, callerCost, callerMonth, studentMonth, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
   document.documentElement.dataset.ready = "yes";
 }
 

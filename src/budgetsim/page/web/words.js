@@ -73,7 +73,9 @@ export function basis(task, plan) {
 export function headline(task, { plan, learner, best, gain }, budget) {
   const cost = (learner ?? plan).usd;
   const saves = cost < MOST_OF_IT * budget;
-  const spend = saves ? `Spend about ${roundUsd(about(cost))} on ${task.name}, not ${usd(budget)}` : `Spend ${usd(budget)} on ${task.name}`;
+  const amount = roundUsd(about(cost));
+  const nearly = amount.startsWith("under") ? "" : "about ";
+  const spend = saves ? `Spend ${nearly}${amount} on ${task.name}, not ${usd(budget)}` : `Spend ${usd(budget)} on ${task.name}`;
   const other = `; the other ${roundUsd(budget - about(cost))} would add ${gain ? points(gain) : "nothing to speak of"}`;
   const rest = saves ? other : "";
   if (learner) return `${spend}: ${learnerWords(learner, task.metric)}${rest}.`;
