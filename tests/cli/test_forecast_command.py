@@ -57,6 +57,12 @@ def test_every_command_answers_for_it(home, words):
     assert "described" in ask(home, *words, "--like", LIKE)["tasks"]
 
 
+def test_what_to_run_next_is_answered_once(home):
+    """The ranked runs say what to measure; the note for those who do not ask that names other runs, for another end."""
+    notes = ask(home, "next", "--like", LIKE)["tasks"]["described"]["notes"]
+    assert not any("measure first" in note for note in notes)
+
+
 def test_one_point_of_it_is_answered(home):
     (point,) = ask(home, "simulate", "--strategy", "annotate", "--student", "encoder-lr", "--n-labels", "500",
                    "--like", LIKE)["points"]  # fmt: skip
