@@ -179,9 +179,10 @@ function drawAnswer(task, settings, answer) {
   const callers = callersOf(task, settings);
   const caller = betterCaller(callers, (advice.learner ?? advice.plan).score);
   const students = learnerRows(rivals, settings.budget);
-  const [head, ...rest] = answerWords(task, answer, advice, settings.budget, students, caller);
+  const untouched = JSON.stringify(state.settings) === JSON.stringify(first()); // what Python worked out is of these
+  const [head, ...rest] = answerWords(task, answer, advice, settings.budget, students, caller, untouched ? task.needed : []);
   document.getElementById("headline").textContent = head;
-  document.getElementById("sentences").replaceChildren(...rest.map((text) => el("p", {}, text)));
+  document.getElementById("sentences").replaceChildren(...[...task.known, ...rest].map((text) => el("p", {}, text)));
   drawPlans(task, settings, answer, students, callers);
 }
 
@@ -367,7 +368,7 @@ function drawProvenance(task) {
   const facts = [
     ["made", `${data.date}, budgetsim ${data.version}`],
     ["task", `${task.name}: ${task.description} (${task.metric}, ${whole(task.n_test)} test items)`],
-    ["evidence", `${e.set}: ${whole(e.n_rows)} results, ${e.source}`],
+    ["evidence", `${e.set}: ${task.known.length ? "a forecast from other tasks" : `${whole(e.n_rows)} results, ${e.source}`}`],
     ["fit", `${e.method}, ${e.n_draws} draws, rows ${e.rows_hash.slice(0, 12)}; draws rounded to ${data.precision_points} points`],
     ["card", `${data.card.name}${data.card.about ? `: ${data.card.about}` : ""}; compute as ${data.compute}`],
     ...data.card.prices.filter((p) => !p.what.startsWith("a label of ") || p.what === `a label of ${task.name}`).map((p) => [p.what, `${money(p.usd)} (${p.as_of}; ${p.source})`]),
