@@ -75,6 +75,13 @@ export function toDoWords({ plan, learner }) {
 
 const times = (factor) => (factor.toPrecision(2) === "1.0" ? factor.toPrecision(3) : factor.toPrecision(2));
 
+/** That more labels are said to be owned than the task has texts, which the command line refuses. */
+export function ownedWords({ name, texts }, { owned, pool }) {
+  const there = texts ? texts.labelled + (pool ?? texts.pool ?? 0) : Infinity;
+  if (owned <= there) return [];
+  return [`Labels you own stands at ${whole(owned)}, and ${name} has ${whole(there)} texts, of which ${whole(texts.labelled)} have a label in its files: no plan below can be had before there are more texts.`];
+}
+
 /** What is advised rests on; as the command line says it. */
 export function restsWords(task, { plan, learner }) {
   if (learner) return [`It rests on ${learner.probe ? PROBED : `runs of this task made here${otherItems(task, learner)}`}.`];
