@@ -79,7 +79,7 @@ const times = (factor) => (factor.toPrecision(2) === "1.0" ? factor.toPrecision(
 export function ownedWords({ name, texts }, { owned, pool }) {
   const there = texts ? texts.labelled + (pool ?? texts.pool ?? 0) : Infinity;
   if (owned <= there) return [];
-  return [`Labels you own stands at ${whole(owned)}, and ${name} has ${whole(there)} texts, of which ${whole(texts.labelled)} have a label in its files: no plan below can be had before there are more texts.`];
+  return [`Labels you own stands at ${whole(owned)}, and ${name} has ${whole(there)} texts, of which ${whole(texts.labelled)} have a label in its files: the plans below may ask for labels of texts that are not there.`];
 }
 
 /** What is advised rests on; as the command line says it. */
