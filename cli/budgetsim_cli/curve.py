@@ -18,7 +18,11 @@ def curve(
     ],
     target: Annotated[
         float | None,
-        typer.Option("--target", help="How many labels reach this score? 0.9 or 90 (percent).", show_default=False),
+        typer.Option(
+            "--target",
+            help="How many labels reach this score? 90 (percent); 0.9 of a file of fractions.",
+            show_default=False,
+        ),
     ] = None,
     at: Annotated[
         list[float] | None,

@@ -64,7 +64,7 @@ def _report(inquiry: Inquiry, open_to: Choices, budgets: list[float], top: int) 
     answer = rank_runs(open_to.task, open_to.options, budgets)
     notes = reach_notes(open_to, out_of_reach(open_to.options, max(budgets)), constant=False)
     notes += moot_note(inquiry.rivals(answer.task), answer.budgets_usd[-1], answer.best_now[-1])
-    notes += choice_notes(open_to, inquiry.pricing.compute, inquiry.card)
+    notes += choice_notes(open_to, inquiry.pricing.compute, inquiry.card, first_runs=False)
     notes += [OF_A_DEADLINE] if inquiry.question.deadline is not None else []
     header = f"card {inquiry.card.name}, evidence {open_to.fit.evidence_set}"
     head, *rest = next_page(answer, header, open_to.task.metric, top)

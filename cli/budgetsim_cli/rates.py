@@ -55,9 +55,11 @@ def init(
         raise InputError(f"--from: found {source!r}, wanted {', '.join(examples)}.{near}")
     text = examples[source].read_text(encoding="utf-8")
     if task:
+        task = list(dict.fromkeys(task))
         text = _with_labels(text, task, usd_per_label, who)
     elif usd_per_label is not None:
         raise InputError("--usd-per-label is the price of a label of a --task; name one.")
+    text = _renamed(text, source, file.stem, task or [])
     try:
         with file.open("x", encoding="utf-8") as out:
             out.write(text)
@@ -89,11 +91,38 @@ def _with_labels(text: str, tasks: list[str], usd: float | None, source: str) ->
     entries = "".join(
         f"  {json.dumps(name)}:\n    usd_per_label: {usd:g}\n    source: {json.dumps(source)}\n"
         f"    as_of: {date.today()}\n"
-        for name in dict.fromkeys(tasks)
+        for name in tasks
     )
     changed = re.sub(r"^(labels:[^\n]*\n)", lambda m: m[1] + entries, text, count=1, flags=re.MULTILINE)
     parse_rates(changed)
     return changed
+
+
+def _renamed(text: str, source: str, name: str, tasks: list[str]) -> str:
+    """An example's text as a card of its own name, as answers are to say whose prices they rest on.
+
+    source : name of the example, which stands in what the card is about where a label price is somebody's own
+    raises : as `parse_rates`
+    """
+    from budgetsim.costs.rates import parse_rates
+
+    text = re.sub(r"^name:[^\n]*$", lambda _: f"name: {_yaml(name)}", text, count=1, flags=re.MULTILINE)
+    if tasks:
+        about = _yaml(f"prices of {source}, but a label of {', '.join(tasks)} as stated")
+        text = re.sub(r"^about:[^\n]*$", lambda _: f"about: {about}", text, count=1, flags=re.MULTILINE)
+    parse_rates(text, f"{name}.yaml")
+    return text
+
+
+def _yaml(text: str) -> str:
+    """A text on a line of YAML that is read as it stands, in quotes where it must be.
+
+    >>> _yaml("mine"), _yaml("2026")
+    ('mine', '"2026"')
+    """
+    plain = re.fullmatch(r"[A-Za-z][\w .,/-]*", text, re.ASCII)
+    reserved = text.lower() in ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
+    return text if plain and not reserved and text == text.strip() else json.dumps(text, ensure_ascii=False)
 
 
 @app.command("list")

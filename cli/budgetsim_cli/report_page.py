@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from budgetsim.answers.choices import Choices
     from budgetsim.answers.pricing import Pricing
+    from budgetsim.choosing.objectives import Choose
     from budgetsim.measure import Campaign
     from budgetsim.measure.progress import Progress
     from budgetsim.page.campaign import CampaignState
@@ -86,7 +88,10 @@ def report(
         raise InputError("--watch follows a campaign; name its grid with --grid.")
     if grid is None:
         inquiry = open_inquiry(question)
-        sources = [_source(inquiry, open_to, budget if with_next else None) for open_to in inquiry.tasks]
+        sources = [
+            _source(inquiry, open_to, budget if with_next else None, _needed(inquiry, open_to, budget, aim))
+            for open_to in inquiry.tasks
+        ]
         _write(question, inquiry.pricing, sources, _Wish(output, budget, aim, with_next, None), None)
         return
     wish = _Wish(output, budget, aim, False, every if watch else None)
@@ -108,12 +113,25 @@ def _aim(risk: float | None, target: float | None, chance: float | None, serve: 
     return Aim(None if risk is None else check_risk(risk), target, CHANCE if chance is None else chance, serve)
 
 
-def _source(inquiry: Inquiry, open_to: Choices, budget: float | None) -> Source:
+def _source(inquiry: Inquiry, open_to: Choices, budget: float | None, needed: Sequence[str] = ()) -> Source:
     """One task of the page, with runs to measure next where a budget for them is given."""
     from budgetsim.page.payload import Source
 
     runs = None if budget is None else _next_runs(open_to, budget)
-    return Source(evidence=inquiry.evidence, choices=open_to, selection=inquiry.selection, next_runs=runs)
+    return Source(
+        evidence=inquiry.evidence, choices=open_to, selection=inquiry.selection, next_runs=runs, needed=needed
+    )
+
+
+def _needed(inquiry: Inquiry, open_to: Choices, budget: float, aim: Aim) -> list[str]:
+    """How good an LLM has to be for its labels to do as well as what the page opens with; nothing where none can."""
+    from budgetsim.answers.reply import reply
+    from budgetsim.choosing.optimize import optimize_task
+    from budgetsim.report.advice import needed_words
+
+    choose: Choose = "mean" if aim.risk is None else "quantile"
+    answer = optimize_task(open_to.task, open_to.options, budget, choose=choose, level=aim.risk or 0.1)
+    return needed_words(reply(answer, open_to, inquiry.rivals(answer.task)).needed)
 
 
 def _next_runs(open_to: Choices, budget: float) -> dict[str, Any] | None:

@@ -38,7 +38,7 @@ from budgetsim.economics.noisy_labels import ImpliedAccuracy, llm_surface
 from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
 from budgetsim.measure import get_preset
 from budgetsim.measure.executors.options import ExecutorOptions
-from budgetsim.report.listing import findings_page
+from budgetsim.report.listing import findings_page, task_page
 from budgetsim.report.points import point_words
 from budgetsim.report.wording import note_words
 from budgetsim.store.location import StorePaths, find_card
@@ -588,8 +588,8 @@ def test_one_silent_point_is_told_and_all_silent_ones_are_an_error(tmp_path):
 def test_a_card_is_copied_listed_and_checked(tmp_path):
     file = tmp_path / "mine.yaml"
     assert run("rates", "init", str(file), "--from", "late-2026").exit_code == 0
-    assert parse_rates(file.read_text()).name == "late-2026"
-    assert "card late-2026 is in order; prices of wlp, stance" in run("rates", "check", str(file)).stdout
+    assert parse_rates(file.read_text()).name == "mine"
+    assert "card mine is in order; prices of wlp, stance" in run("rates", "check", str(file)).stdout
     assert run("rates", "list").stdout.count("example - ") >= 5
 
 
@@ -603,7 +603,17 @@ def test_what_is_in_a_task_of_ones_own_is_told_in_percent():
     assert "Always answering yes scores 90.0." in page
     assert "and are not trained on: 3." in page
     assert "Duplicate texts" not in page
+    assert "unlabelled texts, of which one" not in page
     assert "About 25 % of the texts are cut" in page
+    left = replace(found, n_unlabeled=9, unlabeled_in_train=2, duplicate_unlabeled=3, n_usable_texts=4)
+    lines = findings_page(STANCE, left)
+    assert "Unlabelled texts that stand in train, which has their label: 2." in lines
+    assert "Duplicate unlabelled texts, of which one is kept: 3." in lines
+
+
+def test_the_scores_of_a_task_are_shown_in_percent():
+    lines = task_page(replace(STANCE, constant_score=0.4553, floors=(0.2, 0.25)))
+    assert {"constant_score: 45.53 %", "floors: 20 %, 25 %"} <= set(lines)
 
 
 def test_the_store_says_where_it_lies(tmp_path):

@@ -161,6 +161,20 @@ def test_an_llm_on_every_text_has_a_price_a_month_and_a_score_where_somebody_mea
     assert (measured.model, measured.score, measured.usd_per_text) == ("chat:m", 61.0, 0.00025)
 
 
+def test_the_examples_in_a_prompt_are_labels_that_people_give():
+    """32 labels at $0.364 are $11.65; of owned ones none is paid for again, and without a price nobody knows."""
+    stance, pricing = TASKS["stance"], Pricing(PAPER)
+    paid = serving_of(EVIDENCE, stance, pricing, 1.0).callers[0]
+    assert (paid.n_labels, paid.cost_usd) == (32, pytest.approx(32 * 0.364))
+    for owned, missing in ((30.0, 2), (32.0, 0), (500.0, 0)):
+        terms = Terms(owned_labels=owned)
+        assert serving_of(EVIDENCE, stance, replace(pricing, terms=terms), 1.0).callers[0].cost_usd == pytest.approx(
+            missing * 0.364
+        )
+    unpriced = replace(pricing, card=PAPER.model_copy(update={"labels": {}}))
+    assert serving_of(EVIDENCE, stance, unpriced, 1.0).callers[0].cost_usd is None
+
+
 def test_a_price_of_a_task_of_ones_own_is_written_into_a_card(tmp_path):
     card = tmp_path / "mine.yaml"
     words = ["rates", "init", str(card), "--task", "mine", "--usd-per-label", "0.25", "--source", "a quote"]

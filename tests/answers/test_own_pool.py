@@ -136,6 +136,21 @@ def test_fewer_labels_than_texts_may_be_said_and_not_more(monkeypatch):
     assert most("--pool", "1100") == 1400
 
 
+@pytest.mark.parametrize("command", ["optimize", "frontier", "next"])
+def test_nobody_owns_more_labels_than_there_are_texts(monkeypatch, command):
+    """300 texts with a label and 1,000 without carry 1,300 labels; a task whose texts nobody counted carries any."""
+    words = [command, "--task", "stance", "--strategy", "annotate", "--rates", "rates.yaml", *COMMANDS[command][:2]]
+    assert CliRunner().invoke(app, [*words, "--owned-labels", "1301"]).exit_code == 0
+    with_texts(monkeypatch, 1000, n_train=300)
+    refused = CliRunner().invoke(app, [*words, "--owned-labels", "1301"])
+    assert str(refused.exception) == (
+        "--owned-labels: found 1,301, and stance has 1,300 texts, of which 300 have a label in its files. Give how "
+        "many labels are paid for, e.g. --owned-labels 300; --pool N says that there are more unlabelled texts."
+    )
+    assert CliRunner().invoke(app, [*words, "--owned-labels", "1300"]).exit_code == 0
+    assert CliRunner().invoke(app, [*words, "--owned-labels", "1301", "--pool", "1001"]).exit_code == 0
+
+
 def test_a_simulated_point_of_more_labels_than_texts_says_so(monkeypatch):
     with_texts(monkeypatch, 500, n_train=200)
     words = ("simulate", "--task", "stance", "--strategy", "annotate", "--n-labels")

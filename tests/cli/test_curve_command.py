@@ -75,6 +75,23 @@ def test_a_target_may_be_a_fraction_or_percent():
     assert one.target.value == pytest.approx(90.0)
 
 
+@pytest.mark.parametrize("option", ["target", "floor", "ceiling"])
+def test_a_fraction_is_not_taken_for_percent_where_the_scores_of_the_file_are_percent(option):
+    """As `optimize --target 0.88` refuses it: 0.75 might be three quarters or less than one in a hundred."""
+    percent = parse_curve(table(values=100 - 100 * ERRORS), "a.csv")
+    with pytest.raises(InputError) as error:
+        answer_curve(percent, **{option: 0.75})
+    assert str(error.value) == f"--{option}: found 0.75; scores of the file are percent: did you mean 75?"
+
+
+def test_a_small_error_in_percent_is_percent():
+    """Half a percent of errors is a target that people have; the same file as scores takes 99.5."""
+    errors = answer_curve(parse_curve(table("n,error", values=100 * ERRORS), "a.csv"), target=0.5)
+    scores = answer_curve(parse_curve(table(values=100 - 100 * ERRORS), "a.csv"), target=99.5)
+    assert errors.target.value == pytest.approx(0.5)
+    assert errors.target.needed.size == scores.target.needed.size
+
+
 def test_known_limits_and_test_items_are_kept_to():
     file = parse_curve(table(values=np.append(1 - ERRORS[:-1], 1.0)), "a.csv")
     answer = answer_curve(file, at=[1e6], n_test=200, ceiling=100)
@@ -164,7 +181,7 @@ def test_the_command_answers_in_eighty_columns(real):
 
 
 def test_json_keeps_to_its_schema(real):
-    for more in ((), ("--target", "0.99"), ("--at", "1234")):
+    for more in ((), ("--target", "99"), ("--at", "1234")):
         done = run_cli("curve", str(real), "--json", *more)
         data = json.loads(done.stdout)
         jsonschema.validate(data, json.loads((ROOT / "docs" / "reference" / "schemas" / "curve.json").read_text()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,29 @@ def test_the_page_begins_with_what_is_known(home):
     assert "results of the same models on other tasks; nothing of it was run on this task" in result.stdout
 
 
+def test_the_report_opens_with_what_the_command_line_says_of_it(home):
+    """What is known, and how good an LLM has to be: that is worked out once, for the settings the page opens with."""
+    asked = ("--budget", "500", "--like", LIKE, "--rates", "rates.yaml")
+    wrote = run_cli("report", *asked, "--no-next", "-o", "page.html", store=home / "budgetsim.duckdb", cwd=home)
+    assert wrote.returncode == 0, wrote.stderr
+    html = (home / "page.html").read_text(encoding="utf-8")
+    (task,) = json.loads(re.search(r'<script[^>]*id="data"[^>]*>(.*?)</script>', html, re.DOTALL)[1])["tasks"]
+    said = run_cli("optimize", *asked, store=home / "budgetsim.duckdb", cwd=home).stdout.splitlines()
+    assert task["known"] == [said[0]]
+    assert task["needed"] == [line for line in said if line.startswith("Labels of an LLM would do as well from ")]
+    assert len(task["needed"]) == 1
+    assert any("measure first" in note for note in task["notes"])  # no runs are ranked on this page
+
+
 @pytest.mark.parametrize("words", [["frontier"], ["next"], ["sensitivity", "--budget", "500"]])
 def test_every_command_answers_for_it(home, words):
     assert "described" in ask(home, *words, "--like", LIKE)["tasks"]
+
+
+def test_what_to_run_next_is_answered_once(home):
+    """The ranked runs say what to measure; the note for those who do not ask that names other runs, for another end."""
+    notes = ask(home, "next", "--like", LIKE)["tasks"]["described"]["notes"]
+    assert not any("measure first" in note for note in notes)
 
 
 def test_one_point_of_it_is_answered(home):

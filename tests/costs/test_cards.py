@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -67,10 +68,22 @@ def test_prices_by_hand():
 def test_a_card_is_used_and_copied_by_name(tmp_path):
     done = run_cli("rates", "init", "mine.yaml", "--from", "spot-2026", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "mine.yaml").read_text(encoding="utf-8") == TEXTS["spot-2026"]
+    written = (tmp_path / "mine.yaml").read_text(encoding="utf-8")
+    assert written == TEXTS["spot-2026"].replace("\nname: spot-2026\n", "\nname: mine\n")
     assert "spot-2026" in run_cli("rates", "show", "--rates", "spot-2026").stdout
     listed = run_cli("rates", "list").stdout
     assert all(name in listed for name in CARDS)
+
+
+@pytest.mark.parametrize("file", ["mine.yaml", "2026.yaml", "no.yaml", "a 'b': c.yaml", "my_1.85.yaml"])
+def test_a_card_of_ones_own_has_the_name_of_its_file(file, tmp_path):
+    """An answer names the card its prices are of: not the example whose label prices they no longer are."""
+    done = run_cli("rates", "init", file, "--task", "mine", "--task", "mine", "--usd-per-label", "0.25", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    card = parse_rates((tmp_path / file).read_text(encoding="utf-8"))
+    assert (card.name, card.about) == (Path(file).stem, "prices of paper-2023, but a label of mine as stated")
+    assert card.labels["mine"].usd == Decimal("0.25")
+    assert card.labels["wlp"] == CARDS["paper-2023"].labels["wlp"]
 
 
 def test_a_file_goes_before_an_example_of_its_name(tmp_path):

@@ -163,6 +163,18 @@ def test_findings_counted_by_hand() -> None:
     assert (found.shared_texts, found.unlabeled_in_test) == (1, 1)
 
 
+def test_every_unlabelled_text_is_used_or_said_why_not() -> None:
+    """Eight lines: two stand in test, one in train, one in both, and of four others two are alike."""
+    texts = ["held", "held", "a", "both", "new", "new", "newer", "newest"]
+    data = CustomData(
+        train=[("a", "x"), ("both", "y")], test=[("held", "x"), ("both", "y")], unlabeled=texts, data_hash="h"
+    )
+    found = inspect_rows(data)
+    left_out = (found.unlabeled_in_test, found.unlabeled_in_train, found.duplicate_unlabeled)
+    assert left_out == (3, 1, 1)
+    assert found.n_usable_texts == found.n_unlabeled - sum(left_out) == 3
+
+
 def test_a_task_of_ones_own_lists_the_commonest_label_first_and_prices_its_lengths(tmp_path: Path) -> None:
     lines = ["abcd efgh,rare", "abcd efgh ij k,often", "x,often", "abc,often"]  # 9 + 14 + 1 + 3 characters
     for name in ("train", "test"):

@@ -97,3 +97,8 @@ def test_axes_of_every_strategy_are_in_the_order_that_stored_fits_have():
         "distill": ("n_labels", "n_unlabeled"),
         "annotate_plus_llm": ("n_labels", "n_llm_labels"),
     }
+
+
+def test_what_is_to_do_is_true_of_every_student():
+    """A frozen encoder with a regression on top, and a bag of words, are trained; nothing in them is fine-tuned."""
+    assert [s.name for s in STRATEGIES.values() if "fine-tune" in s.summary] == []

@@ -15,10 +15,10 @@ SCRIPT = f"""
 import {{ readFileSync }} from "node:fs";
 const {{ inflate, unpack }} = await import("{(WEB / "surface.js").as_uri()}");
 const {{ advise, learnerRows, rivalsOf }} = await import("{(WEB / "learners.js").as_uri()}");
-const {{ aimWords, beatenWords, doubtWords, headline }} = await import("{(WEB / "words.js").as_uri()}");
+const {{ aimWords, beatenWords, doubtWords, headline, restsWords, toDoWords }} = await import("{(WEB / "words.js").as_uri()}");
 const {{ optimize, tornado }} = await import("{(WEB / "choose.js").as_uri()}");
 const {{ reachTarget, studentReaching }} = await import("{(WEB / "goals.js").as_uri()}");
-const {{ callersOf, callerMonth, studentMonth }} = await import("{(WEB / "serving.js").as_uri()}");
+const {{ callersOf, callerCost, callerMonth, studentMonth }} = await import("{(WEB / "serving.js").as_uri()}");
 const {{ data, packed, settings }} = JSON.parse(readFileSync(0, "utf8"));
 unpack(data.tasks.flatMap((t) => t.surfaces), await inflate(packed), data.step);
 const told = {TOLD};
@@ -28,7 +28,8 @@ const of = (s) => [data.tasks.find((t) => t.name === s.task), {{ ...s, days: s.d
 const lines = (task, s, answer) => {{
   const advice = advise(answer, rivalsOf(task, s), s.budget);
   const below = advice.learner || advice.plan.option ? beatenWords(answer, advice, learnerRows(rivalsOf(task, s), s.budget), s.budget) : [];
-  return [headline(task, advice, s.budget), ...(advice.learner || !advice.plan.option ? [] : aimWords(answer)), ...below];
+  const bought = [...toDoWords(advice), ...restsWords(task, advice)];
+  return [headline(task, advice, s.budget), ...bought, ...(advice.learner || !advice.plan.option ? [] : aimWords(answer)), ...below];
 }};
 console.log(JSON.stringify(settings.map((given) => {{
   const [task, s] = of(given);

@@ -230,7 +230,7 @@ GOAL_TOLD = """(g) => {
   return { reached: g.reached.map(told), short: g.short.map(told), atBudget: told(g.atBudget), suffices: g.suffices };
 }"""
 SERVING_TOLD = """(task, s, cpu) => ({
-  callers: callersOf(task, s).map((c) => [c.model, c.score, callerMonth(c, s)]),
+  callers: callersOf(task, s).map((c) => [c.model, c.score, callerCost(c, s), callerMonth(c, s)]),
   students: learnerRows(rivalsOf(task, s), s.budget).map((r) => [r.student, studentMonth(r.ms_per_text, task, s, cpu)]),
 })"""
 
@@ -271,7 +271,8 @@ def serving_numbers(settings: dict[str, Any]) -> dict[str, Any]:
     hour = float(card_cpu.usd_per_device_hour)
     return {
         "callers": [
-            [c.model, c.score, None if c.usd_per_text is None else c.usd_per_text * texts] for c in told.callers
+            [c.model, c.score, c.cost_usd, None if c.usd_per_text is None else c.usd_per_text * texts]
+            for c in told.callers
         ],
         "students": [
             [r.student, None if r.ms_per_text is None else r.ms_per_text / 3.6e6 * texts * hour] for r in students

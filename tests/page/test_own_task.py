@@ -11,10 +11,14 @@ import pytest
 
 from budgetsim.answers.choices import choices
 from budgetsim.answers.evidence import Evidence, load_evidence
+from budgetsim.answers.reply import reply
+from budgetsim.answers.rivals import rivals
 from budgetsim.choosing.optimize import TaskAnswer, optimize_task
 from budgetsim.choosing.remarks import OwnRunsTooFew
 from budgetsim.data import custom, tasks
 from budgetsim.page.payload import Payload, Source, collect
+from budgetsim.report.advice import advice_lines, headline
+from budgetsim.report.cautions import forecast_words
 from budgetsim.report.remarks import answer_words
 from budgetsim.store.location import StorePaths
 from made import ROOT
@@ -99,3 +103,24 @@ def test_the_page_asks_for_no_more_labels_than_a_task_has_texts(node: str, own: 
     most = [max(a.design.n_labels for a in answer.allocations) for _, answer in answers]
     assert most == [297, 347, 400, 100, 297]
     both(node, own, random_settings(n, seed=6, tasks=("css_ibc",)))
+
+
+@pytest.mark.parametrize("task", OWN)
+def test_the_page_of_a_forecast_says_what_the_command_line_says(node: str, own: Evidence, task: str) -> None:
+    """What is known and from how many own designs, the plan in dollars as they are read, what to do, what it rests on."""
+    page = page_of(own, task)
+    asked = [{"task": task, "budget": usd, **PLAIN} for usd in BUDGETS]
+    (shown,) = page.data["tasks"]
+    assert shown["known"] == [forecast_words(c) for c in own.forecasts[task].cautions]
+    assert f"{task} is forecast from" in shown["known"][0]
+    for settings, told in zip(asked, in_node(node, page, [for_page(s) for s in asked]), strict=True):
+        pricing = pricing_of(settings)
+        open_to = choices(own, task, pricing)
+        said = reply(
+            optimize_task(open_to.task, open_to.options, settings["budget"]), open_to, rivals(own, task, pricing)
+        )
+        lines = advice_lines(said.advice, said.answer, open_to, said.learners)
+        assert told["lines"][0] == headline(said.advice, said.answer, open_to.task.metric)
+        assert [line for line in told["lines"][1:] if line not in lines] == []
+        assert any(line.startswith("The plan: ") for line in told["lines"])
+        assert any(line.startswith("It rests on ") for line in told["lines"])

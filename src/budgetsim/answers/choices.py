@@ -180,14 +180,17 @@ def open_choices(
     """What money can buy on several tasks.
 
     tasks : those named; None for all with evidence, of which those that cannot be answered are passed over with a word
-    raises : as `choices`, for a task that was named, or where no task can be answered
+    raises : as `choices`, for a task that was named, or where no task can be answered; InputError where more labels are
+        owned than a task has texts
     """
     answered: list[Choices] = []
     refusal: BudgetsimError | None = None
     for name in dict.fromkeys(_passing_over(evidence, pricing, say) if tasks is None else tasks):
         try:
-            answered.append(choices(evidence, name, pricing, selection, say=say))
-        except (MissingPriceError, NoEvidenceError) as error:
+            opened = choices(evidence, name, pricing, selection, say=say)
+            _check_owned(pricing, opened.task)
+            answered.append(opened)
+        except (MissingPriceError, NoEvidenceError, InputError) as error:
             if tasks is not None:
                 raise
             refusal = error
@@ -280,6 +283,21 @@ def choices(
         notes=tuple(dict.fromkeys(notes)),
         unpriced=tuple(unpriced),
     )
+
+
+def _check_owned(pricing: Pricing, task: Task) -> None:
+    """A label is of a text: of a task whose texts are counted nobody owns more labels than there are texts.
+
+    raises : InputError
+    """
+    owned = pricing.terms.owned_labels
+    there = label_bound(pricing.terms._replace(owned_labels=0.0), pricing.card, task)
+    if there is not None and owned > there:
+        raise InputError(
+            f"--owned-labels: found {owned:,.0f}, and {task.name} has {there:,.0f} texts, of which {task.n_train:,} "
+            f"have a label in its files. Give how many labels are paid for, e.g. --owned-labels {task.n_train}; "
+            f"--pool N says that there are more unlabelled texts."
+        )
 
 
 def _text_notes(task: Task, pricing: Pricing, options: Sequence[Option]) -> list[ChoiceNote]:

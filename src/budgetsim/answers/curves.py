@@ -67,7 +67,8 @@ def answer_curve(
     """Fit the curve of a file and say what is asked.
 
     at : sizes; none for those of the file's largest size and beyond
-    target, floor, ceiling : of the metric; up to 1 a fraction, above it percent, for a loss its own unit
+    target, floor, ceiling : of the metric; of a file of fractions up to 1 a fraction and above it percent, of a file
+        of percent always percent, for a loss its own unit
     n_test : items that each score was counted on
     raises : InputError where a number is out of its range
     """
@@ -118,11 +119,16 @@ def _rest(value: float | None) -> float | None:
 
 
 def _from_outside(value: float, file: CurveFile, option: str) -> float:
-    """A number of the command line as the file's fractions."""
+    """A number of the command line as the file's fractions.
+
+    raises : InputError out of range, or where a fraction seems to be meant of scores that are percent
+    """
     if not math.isfinite(value) or value < 0 or (file.unit != "own" and value > 100):
         wanted = "a number above zero" if file.unit == "own" else "a fraction up to 1 or percent up to 100"
         raise InputError(f"{option}: found {value:g}, wanted {wanted}.")
-    return value if file.unit == "own" or value <= 1 else value / 100
+    if file.unit == "percent" and file.kind == "score" and 0 < value < 1:
+        raise InputError(f"{option}: found {value:g}; scores of the file are percent: did you mean {100 * value:g}?")
+    return value if file.unit == "own" or (file.unit == "fraction" and value <= 1) else value / 100
 
 
 def _target_error(target: float, file: CurveFile) -> float:

@@ -46,7 +46,8 @@ class LearnerRow:
 class LlmCaller:
     """An LLM that answers every text itself: nothing is trained, every text is paid for.
 
-    n_labels : labels that its prompts may show
+    n_labels : labels of people that its prompts show
+    cost_usd : of those that are not owned; None where a label has no price
     score : percent, on the test items; None where nobody measured it
     usd_per_text : None where the LLM has no price
     source : where the score comes from, in a few words
@@ -54,6 +55,7 @@ class LlmCaller:
 
     model: str
     n_labels: int
+    cost_usd: float | None
     score: float | None
     usd_per_text: float | None
     source: str

@@ -21,6 +21,7 @@ def serving_of(
         LlmCaller(
             model=row.model,
             n_labels=row.n_labels,
+            cost_usd=_label_usd(row.n_labels, pricing, task),
             score=row.score,
             usd_per_text=None if row.usd_per_million_texts is None else row.usd_per_million_texts / 1e6,
             source="probed on your labels" if row.is_probed else f"measured, {row.n_runs} run{'s' * (row.n_runs != 1)}",
@@ -35,8 +36,15 @@ def serving_of(
     card = LlmCaller(
         model=llm.model,
         n_labels=llm.prompt_examples,
+        cost_usd=_label_usd(llm.prompt_examples, pricing, task),
         score=100 * llm_accuracy if llm_accuracy is not None and task.labels else None,
         usd_per_text=llm_usd_per_label(llm, task),
         source="nobody measured it here: --llm-accuracy" if llm_accuracy is None else "as --llm-accuracy says",
     )
     return Serving(texts_a_month, (*measured, card))
+
+
+def _label_usd(n: int, pricing: Pricing, task: Task) -> float | None:
+    """What the examples of a prompt cost: people's labels, of which those that are owned are paid for."""
+    missing, price = max(n - pricing.terms.owned_labels, 0.0), pricing.card.label_price(task.name)
+    return missing * float(price.usd) if price is not None else None if missing else 0.0

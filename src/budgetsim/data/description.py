@@ -110,6 +110,8 @@ class _Findings(_Strict):
     majority_label: str
     test_labels: dict[str, Count] = {}
     n_usable_texts: Count = 0
+    unlabeled_in_train: Count = 0
+    duplicate_unlabeled: Count = 0
     n_blank: Count = 0
     understood: tuple[str, ...] = ()
 

@@ -45,6 +45,8 @@ class Findings:
     majority_label: str
     test_labels: dict[str, int] = field(default_factory=dict)
     n_usable_texts: int = 0  # distinct unlabelled texts that stand neither in train nor in test
+    unlabeled_in_train: int = 0  # unlabelled texts that stand in train, and not in test
+    duplicate_unlabeled: int = 0  # of the others those that stand there once more
     n_blank: int = 0  # rows without a text or a label, which are left out
     understood: tuple[str, ...] = ()  # what was guessed of the files, in words
 
@@ -67,7 +69,8 @@ def inspect_rows(
     majority, n_majority = answers.most_common(1)[0] if answers else ("", 0)
     sources = [text for text, _ in (*data.train, *data.test)]
     seen = test_texts | distinct
-    usable = {own for own, text in zip(data.unlabeled, texts, strict=True) if text not in seen}
+    others = [own for own, text in zip(data.unlabeled, texts, strict=True) if text not in seen]
+    usable, in_test = set(others), sum(text in test_texts for text in texts)
     return Findings(
         n_train=len(data.train),
         n_test=len(data.test),
@@ -77,7 +80,7 @@ def inspect_rows(
         shared_texts=len(test_texts & distinct),
         duplicate_train_texts=len(train_texts) - len(distinct),
         contradicting_texts=_contradictions(data.train, train_texts),
-        unlabeled_in_test=sum(text in test_texts for text in texts),
+        unlabeled_in_test=in_test,
         long_shares={
             preset: sum(len(s) > CHARACTERS * tokens for s in sources) / max(1, len(sources))
             for preset, tokens in PRESET_TOKENS.items()
@@ -87,6 +90,8 @@ def inspect_rows(
         majority_label=majority,
         test_labels=dict(test_labels.most_common()),
         n_usable_texts=len(usable),
+        unlabeled_in_train=len(texts) - in_test - len(others),
+        duplicate_unlabeled=len(others) - len(usable),
         n_blank=n_blank,
         understood=understood,
     )

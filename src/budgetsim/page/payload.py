@@ -7,24 +7,29 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from budgetsim._version import __version__
 from budgetsim.answers.choices import EVERYTHING, Choices, Selection, reprice
 from budgetsim.answers.evidence import Evidence
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.rivals import rival_cost, row_route, rows_beside
 from budgetsim.answers.serving import serving_of
-from budgetsim.choosing.options import Option
+from budgetsim.choosing.options import Option, allocation_at
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel, compute_per_unit, teacher_steps
 from budgetsim.costs.rates import RateCard
 from budgetsim.costs.terms import NO_TERMS, Terms, pool_size
+from budgetsim.design.cautions import FromOtherTasks
 from budgetsim.design.points import Measurement
 from budgetsim.design.strategies import ANNOTATE, Strategy
 from budgetsim.design.surface import Surface
 from budgetsim.economics.levers import price_levers
 from budgetsim.page.campaign import CampaignState
 from budgetsim.page.packing import UNIT, Packed, pack, shape_of
+from budgetsim.report.advice import rests_on
 from budgetsim.report.answer_table import student_megabytes
+from budgetsim.report.cautions import forecast_words
 from budgetsim.report.notes import choice_notes, unpriced_words
 from budgetsim.store.probes import is_probe
 from budgetsim.store.query import ScoreRow, is_miniature
@@ -52,12 +57,16 @@ NO_AIM: Final = Aim()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One task of a page: evidence, what money can buy, and the runs worth measuring (JSON of `report.next_run`)."""
+    """One task of a page: evidence, what money can buy, and the runs worth measuring (JSON of `report.next_run`).
+
+    needed : how good an LLM has to be for its labels to do as well as what the page opens with, in words
+    """
 
     evidence: Evidence
     choices: Choices
     selection: Selection = EVERYTHING  # that the choices were opened with: measured students keep to it too
     next_runs: Mapping[str, Any] | None = None
+    needed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +166,13 @@ def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[s
             }
             for lever in levers
         ],
-        "surfaces": [_surface(o, [m for m in rows if m.route == o.route]) for o in options],
+        "known": [forecast_words(c) for c in fit.cautions if isinstance(c, FromOtherTasks)],
+        "needed": list(source.needed),
+        "surfaces": [_surface(o, [m for m in rows if m.route == o.route], choices) for o in options],
         "rivals": _rivals(source, task.name, pricing),
         "callers": _callers(source, pricing),
         "left_out": unpriced_words(choices),
-        "notes": choice_notes(choices, pricing.compute, card),
+        "notes": choice_notes(choices, pricing.compute, card, first_runs=source.next_runs is None),
         "next": source.next_runs,
     }
 
@@ -171,14 +182,15 @@ def _uncounted(choices: Choices) -> Choices:
     return replace(choices, task=replace(choices.task, n_train=None))
 
 
-def _surface(option: Option, rows: Sequence[Measurement]) -> dict[str, Any]:
+def _surface(option: Option, rows: Sequence[Measurement], choices: Choices) -> dict[str, Any]:
     surface, cost, hours = option.surface, option.cost, option.hours
     return {
         "id": "|".join(surface.route.sort_key),
         **asdict(surface.route),
         "label": surface.route.short,
         "name": surface.route.label,
-        "doing": surface.route.doing,
+        "summary": surface.route.kind.summary,
+        "rests": _rests(option, choices),
         "megabytes": student_megabytes(surface.route.student),
         "inputs": list(surface.inputs),
         **shape_of(surface),
@@ -188,6 +200,12 @@ def _surface(option: Option, rows: Sequence[Measurement]) -> dict[str, Any]:
         "hours": None if hours is None else hours.model,
         **_costs(cost, hours, option.route.kind),
     }
+
+
+def _rests(option: Option, choices: Choices) -> str:
+    """What any plan of an option rests on, in words, without where it lies: the page knows that of each."""
+    some = allocation_at(choices.task, option, np.array([knots[-1] for knots in option.surface.knots]))
+    return rests_on(some, choices).rpartition("; ")[0]
 
 
 def _costs(cost: CostModel, hours: Hours | None, kind: Strategy) -> dict[str, Any]:
@@ -244,6 +262,7 @@ def _rival(row: ScoreRow, priced: tuple[CostModel, Hours] | None) -> dict[str, A
         "n_runs": row.n_runs,
         "sd": row.sd,
         "n_test": row.n_test,
+        "hours": row.hours,
         "ms_per_text": row.ms_per_text,
         "megabytes": student_megabytes(row.student),
         "evidence_set": row.evidence_set,
@@ -257,7 +276,9 @@ def _callers(source: Source, pricing: Pricing) -> list[dict[str, Any]]:
     """LLMs that could answer every text; that of the card is shown where somebody asks about serving."""
     measured = serving_of(source.evidence, source.choices.task, pricing, None).callers
     every = serving_of(source.evidence, source.choices.task, pricing, 1.0).callers
-    return [asdict(caller) | {"of_card": caller not in measured} for caller in every]
+    price = pricing.card.label_price(source.choices.task.name)
+    label_usd = None if price is None else float(price.usd)
+    return [asdict(caller) | {"of_card": caller not in measured, "label_usd": label_usd} for caller in every]
 
 
 def _prices(card: RateCard, tasks: Sequence[str]) -> list[dict[str, Any]]:

@@ -58,7 +58,9 @@ def _nothing_beats(plan: Allocation, advice: Advice, metric: str) -> str:
 
 def _spend(advice: Advice, task: str) -> str:
     if advice.saves:
-        return f"Spend about {round_usd(about(advice.cost_usd))} on {task}, not {usd(advice.budget_usd)}"
+        amount = round_usd(about(advice.cost_usd))
+        nearly = "" if amount.startswith("under") else "about "
+        return f"Spend {nearly}{amount} on {task}, not {usd(advice.budget_usd)}"
     return f"Spend {usd(advice.budget_usd)} on {task}"
 
 

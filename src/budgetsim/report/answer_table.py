@@ -22,6 +22,7 @@ from budgetsim.report.table import DESIGN_COUNTS, Role, Table, design_cells, int
 
 INTERVAL = "90 % of runs"
 _OPTIONAL = ("MB", "CPU ms a text", "hours", "regret", "best", "from", "days")
+_JUDGED = ("best", "regret")  # columns of --explain, which goes on to tell what they mean
 _HOURS_A_MS = 1 / 3.6e6
 
 
@@ -70,12 +71,13 @@ def allocation_table(reply: Reply, *, explain: bool) -> Table:
     cells = [row.cells for row in rows] + unbought
     headings = _headings(facts, cells, explain=explain)
     table = tuple(tuple(row.get(h, "-") for h in headings) for row in cells)
+    narrow = [h for h in _OPTIONAL if not (explain and h in _JUDGED)]
     return Table(
         title="",
         headings=headings,
         rows=table,
         text_columns=frozenset({0, len(headings) - 1}),
-        optional=may_go(_OPTIONAL, headings, table),
+        optional=may_go(narrow, headings, table),
         roles=roles,
     )
 
@@ -99,7 +101,7 @@ def _insert(rows: list[_Row], row: _Row) -> None:
 
 def _headings(facts: _Facts, cells: Sequence[Mapping[str, str]], *, explain: bool) -> tuple[str, ...]:
     """The columns of the answer; of those that not every answer has, the ones that hold something."""
-    judged = ("best", "regret") if explain else ()
+    judged = _JUDGED if explain else ()
     aims = () if facts.aim is None else (facts.aim,)
     wanted = (
         "strategy", *DESIGN_COUNTS, "cost", "hours", "days", facts.metric, INTERVAL, *aims, *judged, "MB",
@@ -179,7 +181,7 @@ def _caller_row(caller: LlmCaller, facts: _Facts) -> _Row:
         "labels": f"{caller.n_labels:,}" if caller.n_labels else "-",
     }
     cells |= {
-        "cost": "$0.00",
+        "cost": usd(caller.cost_usd),
         facts.metric: "-" if caller.score is None else f"{caller.score:.1f}",
         "from": caller.source,
     }

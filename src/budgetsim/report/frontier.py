@@ -12,20 +12,24 @@ from budgetsim.economics.switches import Switch
 from budgetsim.economics.tradeoff import IndifferenceCurve, IndifferencePoint
 from budgetsim.report.allocation import allocation_json
 from budgetsim.report.remarks import OWNED_TEACHER_WORDS
-from budgetsim.report.table import Page, Table, design_cells, kind_words, may_go, rounded, usd
+from budgetsim.report.table import Page, Table, design_cells, interval_words, kind_words, may_go, rounded, usd
 
 SECOND = {"n_unlabeled": "texts", "n_llm_labels": "LLM labels"}
 
 
 def frontier_page(front: Frontier, metric: str, curves: Sequence[IndifferenceCurve] = ()) -> Page:
-    """A frontier for people: where each strategy wins, the expansion path, indifference curves where asked for."""
+    """A frontier for people: where each strategy wins, the expansion path, indifference curves where asked for.
+
+    The interval of a row is of one new run of its plan, as `optimize` has it; what worlds attain at its cost or less,
+    with whichever of the plans, is in JSON and in the picture.
+    """
     lines: Page = [f"{front.task}: where each strategy wins"]
     lines += [f"  {usd(r.from_usd)} to {usd(r.to_usd)}: {r.route.short}" for r in front.regions]
     lines += [f"  {_switch_words(s)}" for s in front.switches]
     timed = any(p.allocation.days is not None for p in front.points)
     rows = tuple(_point_row(p, timed) for p in front.points)
     headings = ("cost", "compute", "share", *(("days",) if timed else ()), "strategy", "labels", "LLM", "texts", metric)
-    headings = (*headings, "90 % interval", "from")
+    headings = (*headings, "90 % of runs", "from")
     text = frozenset({headings.index("strategy"), len(headings) - 1})
     optional = may_go(("share", "compute", "from", "days"), headings, rows)
     lines.append(Table(title="", headings=headings, rows=rows, text_columns=text, optional=optional))
@@ -43,7 +47,7 @@ def _point_row(p: FrontierPoint, timed: bool) -> tuple[str, ...]:
         *(("-" if a.days is None else f"{a.days:.1f}",) if timed else ()),
         *design_cells(a.design),
         f"{a.score:.1f}",
-        f"{p.attained[0]:.1f} to {p.attained[2]:.1f}",
+        interval_words(a),
         kind_words(a.kind, a.factor),
     )
 

@@ -87,10 +87,23 @@ def tasks_table(tasks: Sequence[Task]) -> Table:
 
 def task_page(task: Task) -> Page:
     """One task, a fact a line."""
-    page: Page = [f"{key}: {shown(str(value))}" for key, value in asdict(task).items()]
+    page: Page = [f"{key}: {shown(_fact(key, value))}" for key, value in asdict(task).items()]
     if task.metric in METRICS and (task.metric != "f1" or task.positive):
         page.append(f"The metric: {METRICS[task.metric].meaning}.")
     return page
+
+
+def _fact(key: str, value: object) -> str:
+    """A fact of a task in words; scores are percent, as everywhere.
+
+    >>> _fact("floors", (0.2, 0.5)), _fact("constant_score", 0.4553), _fact("n_test", 9)
+    ('20 %, 50 %', '45.53 %', '9')
+    """
+    if key == "constant_score" and isinstance(value, float):
+        return f"{100 * value:.4g} %"
+    if key == "floors" and isinstance(value, tuple):
+        return ", ".join(f"{100 * floor:.4g} %" for floor in value)
+    return str(value)
 
 
 def labels_table(findings: Findings) -> Table:
@@ -152,6 +165,14 @@ def _worries(findings: Findings) -> list[tuple[float, str]]:
         (
             findings.unlabeled_in_test,
             f"Unlabelled texts that stand in test, and are left out: {findings.unlabeled_in_test:,}.",
+        ),
+        (
+            findings.unlabeled_in_train,
+            f"Unlabelled texts that stand in train, which has their label: {findings.unlabeled_in_train:,}.",
+        ),
+        (
+            findings.duplicate_unlabeled,
+            f"Duplicate unlabelled texts, of which one is kept: {findings.duplicate_unlabeled:,}.",
         ),
         (
             findings.n_unlabeled,

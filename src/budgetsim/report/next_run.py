@@ -72,7 +72,7 @@ def _advice(answer: NextAnswer) -> list[str]:
             f"by {LEAST_FALL:g} points once its money is gone from the budget."
         ]
     first, largest = worth[0], max(worth, key=lambda r: r.fall)
-    lines = [f"Measure next: {_in_words(first)}, {first.fall_per_100_usd:.2g} a $100."]
+    lines = [f"Measure next: {_in_words(first)}, {_rate(first.fall_per_100_usd)} a $100."]
     if largest is not first:
         lines.append(f"Largest gain: {_in_words(largest)}.")
     lines.append(f"{len(worth):,} of {len(answer.runs):,} runs are expected to pay for themselves.")
@@ -118,6 +118,15 @@ def _ranked(answer: NextAnswer, metric: str, top: int) -> Table:
     text = frozenset({0, 4, headings.index("kept") + 1})
     optional = may_go(("if free, at most", "switch", "size", "kept", "a $100", "days"), headings, rows)
     return Table(title="", headings=headings, rows=rows, text_columns=text, optional=optional)
+
+
+def _rate(value: float) -> str:
+    """Points for $100 in two digits, without an exponent: a run that costs cents gains hundreds.
+
+    >>> _rate(0.3812), _rate(3.81), _rate(312.4), _rate(48231.0)
+    ('0.38', '3.8', '312', '48,231')
+    """
+    return f"{value:,.0f}" if value >= 99.5 else f"{value:.2g}"
 
 
 def _points(value: float) -> str:

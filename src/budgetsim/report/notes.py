@@ -12,6 +12,7 @@ from budgetsim.answers.rivals import Rival
 from budgetsim.choosing.options import Infeasible
 from budgetsim.choosing.remarks import NothingBeatsConstant
 from budgetsim.costs.rates import RateCard
+from budgetsim.design.cautions import FromOtherTasks
 from budgetsim.design.surface import TaskFit
 from budgetsim.report.cautions import caution_words
 from budgetsim.report.remarks import answer_words, shortfall_words
@@ -24,10 +25,13 @@ _FIRST = (ComputeDiffers, LeftOut, LlmRule, OtherGpu, OtherLlm, OwnPool)  # what
 FEW_CHECKED = 10  # rows; with fewer, one that is missed would move the share by more than a tenth
 
 
-def choice_notes(choices: Choices, compute: str, card: RateCard) -> list[str]:
-    """What holds for every budget: modelled hours, how far intervals have held, what was left out and assumed."""
+def choice_notes(choices: Choices, compute: str, card: RateCard, *, first_runs: bool = True) -> list[str]:
+    """What holds for every budget: modelled hours, how far intervals have held, what was left out and assumed.
+
+    first_runs : whether to name those that would tell most of a forecast task: not beside runs ranked by what they gain
+    """
     held = coverage_note(choices.fit)
-    data = caution_words(choices.fit.cautions)
+    data = caution_words(c for c in choices.fit.cautions if first_runs or not isinstance(c, FromOtherTasks))
     first = [note_words(n) for n in _together(choices.notes) if isinstance(n, _FIRST)]
     rest = [note_words(n) for n in choices.notes if not isinstance(n, _FIRST)]
     notes = [*first, *compute_notes(choices, compute, card), *([held] if held else []), *data, *rest]

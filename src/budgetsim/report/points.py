@@ -12,12 +12,10 @@ from budgetsim.report.wording import note_words
 
 
 def points_table(answers: Sequence[PointAnswer]) -> Table:
-    """Answers to points, in order."""
-    routes = {a.point.design.route for a in answers}
-    several = len(routes) > len({r.strategy for r in routes})
+    """Answers to points, in order, each by the models it was answered for: they may not be those that were named."""
     rows = tuple(
         (
-            f"{a.point.design.task} {a.point.design.route.short if several else a.point.design.route.strategy}",
+            f"{a.point.design.task} {a.point.design.route.short}",
             count(a.point.design.n_labels),
             count(a.point.design.n_llm_labels),
             count(a.point.design.n_unlabeled),

@@ -1,7 +1,7 @@
 // What answering texts takes: milliseconds at the price of a processor, an LLM at its price of a text.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { betterCaller, callerMonth, callersOf, studentMonth } from "../../../src/budgetsim/page/web/serving.js";
+import { betterCaller, callerCost, callerMonth, callersOf, studentMonth } from "../../../src/budgetsim/page/web/serving.js";
 
 const task = { levers: [{ name: "LLM", usd: 0.01 }], callers: [{ model: "card", of_card: true, score: null, usd_per_text: 0.01 }, { model: "seen", of_card: false, score: 70, usd_per_text: 0.002 }] };
 const settings = { prices: {}, serve: 1000 };
@@ -17,6 +17,14 @@ test("the card's LLM is shown where somebody asks, at the price of the slider; a
   assert.deepEqual(callersOf(task, settings).map((c) => callerMonth(c, settings)), [10, 2]);
   assert.deepEqual(callersOf(task, { prices: { LLM: 0.05 }, serve: 1000 }).map((c) => c.usd), [0.05, 0.002]);
   assert.deepEqual(callersOf(task, { prices: {}, serve: null }).map((c) => c.model), ["seen"]);
+});
+
+test("the 32 labels of a prompt cost what people take for them, less those that are owned", () => {
+  const caller = { n_labels: 32, label_usd: 0.25 };
+  const cost = (owned, prices = {}) => callerCost(caller, { owned, prices });
+  assert.deepEqual([cost(0), cost(30), cost(593), cost(0, { labels: 1 })], [8, 0.5, 0, 32]);
+  assert.equal(callerCost({ n_labels: 32, label_usd: null }, { owned: 0, prices: {} }), null);
+  assert.equal(callerCost({ n_labels: 0, label_usd: null }, { owned: 0, prices: {} }), 0);
 });
 
 test("an LLM is named where it is known to score more", () => {

@@ -1,11 +1,11 @@
-"""Annotate: people label examples, and the student is fine-tuned on them."""
+"""Annotate: people label examples, and the student is trained on them."""
 
 from budgetsim.design.stages import STUDENT
 from budgetsim.design.strategies.strategy import Axis, Strategy
 
 ANNOTATE = Strategy(
     name="annotate",
-    summary="fine-tune the student on labels of people",
+    summary="train the student on labels of people",
     doing="labels for {student}",
     inputs=("n_labels",),
     trains_on=("n_labels",),

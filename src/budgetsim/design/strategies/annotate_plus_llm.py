@@ -5,7 +5,7 @@ from budgetsim.design.strategies.strategy import Axis, Strategy
 
 ANNOTATE_PLUS_LLM = Strategy(
     name="annotate_plus_llm",
-    summary="fine-tune the student on labels of people and of an LLM",
+    summary="train the student on labels of people and of an LLM",
     doing="labels for {student}",
     inputs=("n_labels", "n_llm_labels"),
     models=frozenset({"labeler"}),

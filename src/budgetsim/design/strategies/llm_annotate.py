@@ -1,11 +1,11 @@
-"""LLM annotate: an LLM labels texts from a few-shot prompt, and the student is fine-tuned on its answers."""
+"""LLM annotate: an LLM labels texts from a few-shot prompt, and the student is trained on its answers."""
 
 from budgetsim.design.stages import STUDENT
 from budgetsim.design.strategies.strategy import Axis, Strategy
 
 LLM_ANNOTATE = Strategy(
     name="llm_annotate",
-    summary="fine-tune the student on labels of an LLM",
+    summary="train the student on labels of an LLM",
     doing="labels for {student}",
     inputs=("n_llm_labels",),
     models=frozenset({"labeler"}),

@@ -4,9 +4,9 @@ import { bars, colour, curves, el, legend, place, tableBehind, winMap } from "./
 import { distinct, geomspace, labelOf, optimize, tornado, trace, winnersMap } from "./choose.js";
 import { advise, learnerRows, rivalsOf } from "./learners.js";
 import { reachTarget, studentReaching } from "./goals.js";
-import { betterCaller, callerMonth, callersOf, studentMonth } from "./serving.js";
+import { betterCaller, callerCost, callerMonth, callersOf, studentMonth } from "./serving.js";
 import { deviationsAt, drawsAt, inflate, runInterval, unpack } from "./surface.js";
-import { LABELS, answerWords, goalWords, money, planWords, points, quantity, runsWords, typed, whole } from "./words.js";
+import { LABELS, answerWords, goalWords, money, ownedWords, planWords, points, quantity, runsWords, typed, whole } from "./words.js";
 
 const N_CURVE = 40; // budgets of the chart
 const N_MAP = [24, 13]; // budgets and prices of the map
@@ -179,9 +179,10 @@ function drawAnswer(task, settings, answer) {
   const callers = callersOf(task, settings);
   const caller = betterCaller(callers, (advice.learner ?? advice.plan).score);
   const students = learnerRows(rivals, settings.budget);
-  const [head, ...rest] = answerWords(task, answer, advice, settings.budget, students, caller);
+  const untouched = JSON.stringify(state.settings) === JSON.stringify(first()); // what Python worked out is of these
+  const [head, ...rest] = answerWords(task, answer, advice, settings.budget, students, caller, untouched ? task.needed : []);
   document.getElementById("headline").textContent = head;
-  document.getElementById("sentences").replaceChildren(...rest.map((text) => el("p", {}, text)));
+  document.getElementById("sentences").replaceChildren(...[...ownedWords(task, settings), ...task.known, ...rest].map((text) => el("p", {}, text)));
   drawPlans(task, settings, answer, students, callers);
 }
 
@@ -210,7 +211,7 @@ function drawPlans(task, settings, answer, students, callers) {
     ]);
   }
   for (const c of callers) {
-    rows.push([`LLM on every text (${c.model})`, c.n_labels ? whole(c.n_labels) : "-", "-", "-", "$0.00", "-", c.score === null ? "-" : points(c.score), "-", "-", "-", "-", "-", month(callerMonth(c, settings)), c.source]);
+    rows.push([`LLM on every text (${c.model})`, c.n_labels ? whole(c.n_labels) : "-", "-", "-", money(callerCost(c, settings)), "-", c.score === null ? "-" : points(c.score), "-", "-", "-", "-", "-", month(callerMonth(c, settings)), c.source]);
   }
   for (const o of answer.unbought) rows.push([o.label, "-", "-", "-", "not affordable", ...Array(9).fill("-")]);
   const kept = (row) => row.filter((_, i) => shownHeads[i]);
@@ -368,7 +369,7 @@ function drawProvenance(task) {
   const facts = [
     ["made", `${data.date}, budgetsim ${data.version}`],
     ["task", `${task.name}: ${task.description} (${task.metric}, ${whole(task.n_test)} test items)`],
-    ["evidence", `${e.set}: ${whole(e.n_rows)} results, ${e.source}`],
+    ["evidence", `${e.set}: ${task.known.length ? "a forecast from other tasks" : `${whole(e.n_rows)} results, ${e.source}`}`],
     ["fit", `${e.method}, ${e.n_draws} draws, rows ${e.rows_hash.slice(0, 12)}; draws rounded to ${data.precision_points} points`],
     ["card", `${data.card.name}${data.card.about ? `: ${data.card.about}` : ""}; compute as ${data.compute}`],
     ...data.card.prices.filter((p) => !p.what.startsWith("a label of ") || p.what === `a label of ${task.name}`).map((p) => [p.what, `${money(p.usd)} (${p.as_of}; ${p.source})`]),
@@ -447,7 +448,7 @@ async function start() {
   unfoldForPrint();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(state.task, state.settings));
   show(...fromAddress(location.hash));
-  Object.assign(window, { budgetsim: { data, optimize, advise, rivalsOf, reachTarget, callersOf, callerMonth, studentMonth, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
+  Object.assign(window, { budgetsim: { data, optimize, advise, rivalsOf, reachTarget, callersOf, callerCost, callerMonth, studentMonth, refresh, trace, asked, tasks: Object.fromEntries(data.tasks.map((t) => [t.name, t])) } });
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -1,7 +1,7 @@
 // Students measured beside the evidence, and the advice: the cheapest plan or student within a point of the best.
 
 import { MOST_OF_IT, costUnder } from "./choose.js";
-import { inTime, limitOf, totalAt } from "./cost.js";
+import { inTime, limitOf, stagesAt, totalAt } from "./cost.js";
 
 const HAIR = 0.1; // points
 const NEAR = 1; // point: worse by less is worth no money
@@ -11,10 +11,10 @@ const Z = 1.6448536269514722; // 95 % quantile of the standard normal
 /** Cheap students, best first, with what they cost and whether people can label for them in time. */
 export function rivalsOf(task, settings) {
   return task.rivals.map((r) => {
-    if (r.cost === null) return { ...r, usd: null, inReach: true };
+    if (r.cost === null) return { ...r, usd: null, labelUsd: null, inReach: true };
     const cost = costUnder(task, settings, { ...r, inputs: ["n_labels"] });
     const plan = { n_labels: r.n_labels };
-    return { ...r, usd: totalAt(cost, plan), inReach: r.n_labels <= limitOf(cost, "n_labels") && inTime(cost, plan) };
+    return { ...r, usd: totalAt(cost, plan), labelUsd: stagesAt(cost, plan).labels ?? 0, inReach: r.n_labels <= limitOf(cost, "n_labels") && inTime(cost, plan) };
   });
 }
 

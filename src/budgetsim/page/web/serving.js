@@ -11,6 +11,13 @@ export function callersOf(task, settings) {
     .map((c) => ({ ...c, usd: c.of_card ? (priceOf(task, settings, "LLM") ?? c.usd_per_text) : c.usd_per_text }));
 }
 
+/** What the examples of an LLM's prompt cost: people's labels, of which those that are owned are paid for. */
+export function callerCost(caller, settings) {
+  const missing = Math.max(caller.n_labels - settings.owned, 0);
+  const price = settings.prices.labels ?? caller.label_usd;
+  return missing === 0 ? 0 : price === null ? null : missing * price;
+}
+
 /** Dollars a month of a student that takes some milliseconds of a processor a text; null where nobody knows. */
 export function studentMonth(ms, task, settings, cpuUsd) {
   const usd = priceOf(task, settings, "CPU") ?? cpuUsd;

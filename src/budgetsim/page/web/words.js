@@ -4,17 +4,8 @@ import { MOST_OF_IT, distinct } from "./choose.js";
 import { roundEven } from "./surface.js";
 
 export const LABELS = { n_labels: "human labels", n_llm_labels: "LLM labels", n_unlabeled: "unlabelled texts" };
-const STAGES = {
-  labels: "human labels",
-  dev_and_test_labels: "labels to evaluate with",
-  llm_labels: "LLM labels",
-  texts: "texts",
-  teacher: "tuning the teacher",
-  labelling: "the teacher's labelling",
-  distillation: "distillation",
-  student: "training the student",
-  fixed: "fixed cost",
-};
+const COMPUTE = ["teacher", "labelling", "distillation", "student"]; // stages of cost
+const REST = ["texts", "fixed", "dev_and_test_labels"];
 const PRICE_WORDS = { labels: "human labels", LLM: "LLM labels", compute: "compute" };
 
 /** Dollars as the command line prints them: cents below $100, whole dollars from there on. */
@@ -52,27 +43,67 @@ export function planWords(plan) {
   return parts.length ? parts.join(" and ") : "nothing";
 }
 
-export const stageWords = (stages) =>
-  Object.entries(stages).filter(([, usd]) => usd > 0).map(([stage, usd]) => `${money(usd)} ${STAGES[stage] ?? stage}`).join(", ");
+/** What a plan pays for, and the time it takes where that is asked about; as the command line says it. */
+export function boughtWords({ plan, stages, days }) {
+  const sum = (names) => names.reduce((total, name) => total + (stages[name] ?? 0), 0);
+  const parts = [];
+  if (plan.n_labels) parts.push(`${whole(plan.n_labels)} human labels (${usd(sum(["labels"]))})`);
+  if (plan.n_llm_labels) parts.push(`${whole(plan.n_llm_labels)} LLM labels (${usd(sum(["llm_labels"]))})`);
+  if (plan.n_unlabeled) parts.push(`${whole(plan.n_unlabeled)} unlabelled texts`);
+  parts.push(`${usd(sum(COMPUTE))} of compute`);
+  if (sum(REST)) parts.push(`${usd(sum(REST))} of texts, fixed costs and dev and test labels`);
+  if (days !== null) parts.push(`${points(days)} days`);
+  return parts.join(", ");
+}
+
+/** What a measured student takes; as the command line says it. */
+function learnerPlan({ n_labels, usd: cost, labelUsd, hours, student }) {
+  const minutes = hours === null ? "" : `, ${Math.max(60 * hours, 0.1).toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 })} minutes of a CPU`;
+  const more = cost - labelUsd >= 0.005 ? `, ${usd(cost - labelUsd)} of dev and test labels, fixed costs and compute` : "";
+  return `${whole(n_labels)} human labels (${usd(labelUsd)})${more}${minutes}; train ${student} on them`;
+}
+
+/** The plan that is advised and what is to be done for it; nothing where nothing is bought. */
+export function toDoWords({ plan, learner }) {
+  if (learner) return [`The plan: ${learnerPlan(learner)}.`];
+  if (!plan.option) return [];
+  const { summary, teacher, labeler, student } = plan.option.surface;
+  const source = teacher ?? labeler;
+  return [`The plan: ${boughtWords(plan)}. To do: ${summary} (${source ? `${source} for ${student}` : student}).`];
+}
 
 const times = (factor) => (factor.toPrecision(2) === "1.0" ? factor.toPrecision(3) : factor.toPrecision(2));
 
-/** What the evidence of a plan is, in plain words. */
-export function basis(task, plan) {
-  const { source, device } = task.evidence;
-  const forecast = source === "other tasks" ? "results of the same models on other tasks" : null;
-  const where = forecast ?? (source === "published" ? "published results" : `runs measured on a ${device ?? "machine"}`);
-  if (!plan.option) return "the shares of the answers in the evaluation data";
-  const rows = plan.option.surface.n_rows;
-  const far = plan.kind === "extrapolated" ? `, ${plan.factor.toFixed(plan.factor < 10 ? 1 : 0)}-fold beyond them` : "";
-  return `${where} (${rows} result${rows === 1 ? "" : "s"} of this strategy${far})`;
+/** That more labels are said to be owned than the task has texts, which the command line refuses. */
+export function ownedWords({ name, texts }, { owned, pool }) {
+  const there = texts ? texts.labelled + (pool ?? texts.pool ?? 0) : Infinity;
+  if (owned <= there) return [];
+  return [`Labels you own stands at ${whole(owned)}, and ${name} has ${whole(there)} texts, of which ${whole(texts.labelled)} have a label in its files: the plans below may ask for labels of texts that are not there.`];
+}
+
+/** What is advised rests on; as the command line says it. */
+export function restsWords(task, { plan, learner }) {
+  if (learner) return [`It rests on ${learner.probe ? PROBED : `runs of this task made here${otherItems(task, learner)}`}.`];
+  if (!plan.option) return [];
+  const where = { observed: "the plan is one that was run", interpolated: "the plan lies between them" }[plan.kind];
+  return [`It rests on ${plan.option.surface.rests}; ${where ?? `the plan lies ${digits(plan.factor, 2)}-fold outside them`}.`];
+}
+
+const PROBED = "a probe: taught on a part of your labels and scored on another, five times; no test file was read";
+
+/** That the test items are not those of the published scores beside it. */
+function otherItems({ n_test, evidence }, row) {
+  if (row.n_test === null || row.n_test === n_test || evidence.set === row.evidence_set) return "";
+  return `; its ${whole(row.n_test)} test items are not the ${whole(n_test)} of the scores of ${evidence.set} beside it, so compare to a few points only`;
 }
 
 /** What to do, in one sentence that stands alone. */
 export function headline(task, { plan, learner, best, gain }, budget) {
   const cost = (learner ?? plan).usd;
   const saves = cost < MOST_OF_IT * budget;
-  const spend = saves ? `Spend about ${roundUsd(about(cost))} on ${task.name}, not ${usd(budget)}` : `Spend ${usd(budget)} on ${task.name}`;
+  const amount = roundUsd(about(cost));
+  const nearly = amount.startsWith("under") ? "" : "about ";
+  const spend = saves ? `Spend ${nearly}${amount} on ${task.name}, not ${usd(budget)}` : `Spend ${usd(budget)} on ${task.name}`;
   const other = `; the other ${roundUsd(budget - about(cost))} would add ${gain ? points(gain) : "nothing to speak of"}`;
   const rest = saves ? other : "";
   if (learner) return `${spend}: ${learnerWords(learner, task.metric)}${rest}.`;
@@ -158,20 +189,22 @@ export function quantity(x) {
   return x >= 100 ? whole(x) : digits(x, 2);
 }
 
-/** The answer in sentences, the advice first: [headline, ...further sentences]. */
-export function answerWords(task, answer, advice, budget, students = [], caller = null) {
+/** The answer in sentences, the advice first: [headline, ...further sentences].
+ *
+ * needed : how good an LLM has to be for its labels to do as well, in words, where somebody worked that out
+ */
+export function answerWords(task, answer, advice, budget, students = [], caller = null, needed = []) {
   const { plan, learner, best } = advice;
-  const out = [headline(task, advice, budget)];
-  if (!learner && plan.option) out.push(`The plan: ${planWords(plan.plan)} (${stageWords(plan.stages)})${plan.days === null ? "" : `; ${plan.days.toFixed(1)} days`}.`);
+  const out = [headline(task, advice, budget), ...toDoWords(advice)];
   if (best.option && (learner || plan !== best)) {
     out.push(`The best plan of all ${usd(budget)}: ${best.label}, ${planWords(best.plan)}; ${points(best.score)} (${points(best.lower)} to ${points(best.upper)}).`);
   }
   out.push(...beatenWords(answer, advice, students, budget));
   if (best.option) out.push(`The chance that ${best.label} is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
-  if (best.option) out.push(`${learner ? `The student was ${learner.probe ? "probed on your labels" : "measured here"}; the plans rest` : "It rests"} on ${basis(task, learner ? best : plan)}.`);
+  out.push(...restsWords(task, advice));
   if (!learner && plan.option) out.push(...aimWords(answer), ...changeWords(answer));
   out.push(...doubtWords(answer));
-  out.push(...callerWords(caller));
+  out.push(...needed, ...callerWords(caller));
   return out;
 }
 
