@@ -99,9 +99,8 @@ def routes_of(known: Known) -> dict[float, Route]:
 def forecast_runs(known: Known, h: Hypers, left: Left, rng: np.random.Generator) -> Floats:
     """Draws of the mean of as many runs as each target cell is of."""
     seen = known.seen
-    k = list(seen.names.tasks).index(left.task)
-    use, at = (seen.cells.task != k) | left.own, seen.cells.pick(left.target)
-    p = condition(seen.cells.pick(use), seen.z[use], seen.n_runs[use], at, h)
+    use, at = _only(seen, left.task, left), seen.cells.pick(left.target)
+    p = condition(use.cells, use.z, use.n_runs, at, h)
     sd = np.sqrt(error_variance(p.mean, at, seen.n_runs[left.target], h))
     return to_score(p.draws(N_DRAWS, rng) + sd * rng.standard_normal((N_DRAWS, len(at))), at.floor)
 
@@ -260,8 +259,10 @@ def _both(fit: TaskFit) -> list[Surface]:
 
 
 def _only(seen: Seen, task: str, left: Left) -> Seen:
+    """What is known; runs that stand for a probe count as one does."""
     keep = (seen.cells.task != list(seen.names.tasks).index(task)) | left.own
-    return replace(seen, probed=seen.probed | left.probe).pick(keep)
+    cells = replace(seen.cells, probed=np.maximum(seen.cells.probed, left.probe))
+    return replace(seen, cells=cells, n_runs=np.where(left.probe, 1.0, seen.n_runs)).pick(keep)
 
 
 def _rivals(known: Known, task: str, full: Mapping[str, TaskFit]) -> dict[str, list[Surface]]:

@@ -16,7 +16,8 @@ def made(n: int, seed: int, n_tasks: int = 4) -> Cells:
     texts = np.where(learner == 2, rng.uniform(4, 11, n), 0.0)
     traits = rng.normal(size=(n_tasks, 4))[task.astype(int)]
     x = np.column_stack([rng.uniform(3, 9, n), texts])
-    return Cells(task, learner, (learner == 2).astype(float), x, traits, np.full(n, 0.3), learner % 2)
+    floor, probed = np.full(n, 0.3), ((learner == 1) & (task < 2)).astype(float)
+    return Cells(task, learner, (learner == 2).astype(float), x, traits, floor, learner % 2, probed)
 
 
 def varied(seed: int = 0) -> Hypers:

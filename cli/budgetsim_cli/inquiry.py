@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,7 +72,7 @@ class TaskReport(NamedTuple):
     """The answer to one task, for programs and for people.
 
     buys : whether the budget buys anything that trains; reaches : whether the target is reached
-    picture : where one was asked for
+    picture : where one was asked for; plan_share : chance that the plan is the best, where a budget has one
     """
 
     data: Mapping[str, Any]
@@ -79,6 +80,7 @@ class TaskReport(NamedTuple):
     buys: bool = True
     reaches: bool = True
     picture: Picture | None = None
+    plan_share: float | None = None
 
 
 def open_inquiry(question: Question) -> Inquiry:
@@ -115,7 +117,7 @@ def report_tasks(
     if inquiry.question.as_json:
         print_json({**head, "tasks": {task: report.data for task, report in reports.items()}})
     else:
-        first = {open_to.task.name: forecast_line(open_to.fit) for open_to in inquiry.tasks}
+        first = {c.task.name: forecast_line(c.fit, reports[c.task.name].plan_share) for c in inquiry.tasks}
         print_page([line for task, report in reports.items() for line in ("", *first[task], *report.page)][1:])
     pictures = [report.picture for report in reports.values() if report.picture is not None]
     if pictures:
@@ -135,12 +137,16 @@ def with_llm(open_to: Choices, accuracy: float | None) -> Choices:
     return with_llm_accuracy(open_to, accuracy)
 
 
-def forecast_line(fit: TaskFit) -> list[str]:
-    """What is known of a task that is forecast from others, before its answer; nothing of one with a fit of its own."""
+def forecast_line(fit: TaskFit, plan_share: float | None = None) -> list[str]:
+    """What is known of a task that is forecast from others, before its answer; nothing of one with a fit of its own.
+
+    plan_share : chance that the answer's own plan is the best, where it has one
+    """
     from budgetsim.design.cautions import FromOtherTasks
     from budgetsim.report.cautions import forecast_words
 
-    return [forecast_words(c) for c in fit.cautions if isinstance(c, FromOtherTasks)]
+    told = [c for c in fit.cautions if isinstance(c, FromOtherTasks)]
+    return [forecast_words(c if plan_share is None else replace(c, plan_share=plan_share)) for c in told]
 
 
 def buys_training(open_to: Choices, infeasible: Sequence[Infeasible]) -> bool:

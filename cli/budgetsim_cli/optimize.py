@@ -127,7 +127,8 @@ def _report(inquiry: Inquiry, open_to: Choices, aim: _Aim) -> TaskReport:
     if aim.budget is None:
         return goal
     split = _split(inquiry, open_to, aim, aim.budget)
-    return TaskReport({**goal.data, **split.data}, [*split.page, *goal.page], split.buys, goal.reaches, split.picture)
+    data, page = {**goal.data, **split.data}, [*split.page, *goal.page]
+    return TaskReport(data, page, split.buys, goal.reaches, split.picture, split.plan_share)
 
 
 def _reach(inquiry: Inquiry, open_to: Choices, aim: _Aim, target: float) -> TaskReport:
@@ -171,7 +172,9 @@ def _split(inquiry: Inquiry, open_to: Choices, aim: _Aim, budget: float) -> Task
     buys = bool(told.learners) or any(a.route.kind is not CONSTANT for a in answer.allocations)
     picture = _picture(inquiry, open_to, budget) if aim.plot is not None else None
     page = answer_page(told, inquiry.question.showing)
-    return TaskReport(answer_json(told), page, buys=buys, picture=picture)
+    standing = answer.best.standing
+    share = standing.p_best if standing is not None and answer.best.route.kind is not CONSTANT else None
+    return TaskReport(answer_json(told), page, buys=buys, picture=picture, plan_share=share)
 
 
 def _picture(inquiry: Inquiry, open_to: Choices, budget: float) -> Picture:

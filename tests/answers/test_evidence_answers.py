@@ -22,7 +22,8 @@ from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.winners import best_values, searches
 from budgetsim.costs.rates import parse_rates
 from budgetsim.costs.terms import Terms
-from budgetsim.data.tasks import TASKS
+from budgetsim.data.likeness import described_task
+from budgetsim.data.tasks import TASKS, forget_task, register_task
 from budgetsim.design.points import CONSTANT_ROUTE, PAPER_STUDENT, PAPER_TEACHER, Route
 from budgetsim.economics.frontier import trace_frontier
 from budgetsim.errors import MissingPriceError, NoEvidenceError
@@ -220,6 +221,19 @@ def test_a_task_with_nothing_but_cheap_students_is_told_so():
         NoEvidenceError, match=f"no evidence on task 'toy_requests' but cheap students' .{row.student}.; "
     ):
         replace(EVIDENCE, cheap=(row,)).set_of("toy_requests")
+
+
+def test_a_task_of_ones_own_that_was_not_named_is_told_how_to_name_it():
+    """`choices` reads nothing: what is to be forecast is said where the evidence is read."""
+    mine = described_task("single:classes=4,floor=30", "mine_alone")
+    register_task(mine)
+    try:
+        with pytest.raises(
+            NoEvidenceError, match=r'load_evidence\(paths, tasks=\["mine_alone"\]\), and it is forecast'
+        ):
+            choices(EVIDENCE, "mine_alone", Pricing(CARD))
+    finally:
+        forget_task("mine_alone")
 
 
 def test_a_strategy_that_only_other_tasks_ran_is_said_not_to_be_looked_at():

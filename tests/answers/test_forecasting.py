@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from budgetsim.answers.evidence import load_evidence, task_fit
-from budgetsim.answers.forecasting import FORECAST, comparable, offered_routes
+from budgetsim.answers.evidence import load_evidence, median_ms, task_fit
+from budgetsim.answers.forecasting import FORECAST, _certainty, comparable, offered_routes
 from budgetsim.costs.hours import PublishedHours, scaled_hours
 from budgetsim.data.likeness import described_task
 from budgetsim.data.tasks import forget_task, get_task, register_task
 from budgetsim.design.cautions import FromOtherTasks, caution_from_json, caution_to_json
 from budgetsim.design.points import Measurement, Route
+from budgetsim.design.surface import Support, Surface
 from budgetsim.errors import NoEvidenceError
 from budgetsim.store.location import StorePaths
 from budgetsim.store.merge import put_published, seed
+from budgetsim.store.query import ScoreRow
 
 ROUTE = Route(strategy="annotate", student="s")
 HEAD = "record_id,task,strategy,student,n_labels,metric,score\n"
@@ -98,6 +101,41 @@ def test_a_task_is_forecast_until_a_route_has_five_sizes(paths: StorePaths, new_
     assert none[0] < one[0] < 0.95
     assert none[1] > 2 * one[1] > 2 * two[1]
     assert two[0] == pytest.approx(0.9, abs=0.03)
+
+
+def rising(route: Route, low: tuple[float, float], high: tuple[float, float]) -> Surface:
+    """Two worlds whose scores rise along the logarithm of the last input, from none of it to 10,000."""
+    inputs = len(route.kind.inputs)
+    ends = np.array([low, high]).T.reshape(2, *(1,) * (inputs - 1), 2)
+    return Surface(
+        route=route, knots=(np.array([0.0, 1e4]),) * inputs, draws=np.broadcast_to(ends, (2,) * (inputs + 1)).copy(),
+        run_noise=np.zeros(2), n_rows=1,
+        support=Support(points=np.zeros((0, inputs)), normals=np.zeros((0, inputs)), offsets=np.zeros(0)),
+    )  # fmt: skip
+
+
+def test_certainty_speaks_of_plans_that_the_task_has_texts_for():
+    """10,000 texts distil 90 %, more than labels reach in either world; ten of them 46 %, between 80 and 40; none nothing."""
+    taught = rising(Route(strategy="distill", student="s", teacher="t"), (0.3, 0.3), (0.9, 0.9))
+    alone = rising(ROUTE, (0.8, 0.4), (0.8, 0.4))
+    assert _certainty((taught, alone), math.inf, math.inf) == (1.0, pytest.approx(0.0))
+    assert _certainty((taught, alone), 3500.0, 10.0) == (0.5, pytest.approx(18.0))  # quantiles of 40 and 80: 42 and 78
+    assert _certainty((taught, alone), 3500.0, 0.0) == (1.0, pytest.approx(18.0))
+
+
+def test_the_texts_of_a_task_are_all_that_may_have_a_label():
+    task = described_task("single:classes=4,floor=30", "counted")
+    assert (task.most_labels, task.most_texts) == (math.inf, math.inf)
+    counted = replace(task, n_train=593, n_unlabeled=2919)
+    assert (counted.most_labels, counted.most_texts) == (3512.0, 2919.0)
+
+
+def test_milliseconds_are_borrowed_from_the_median_task():
+    """Tasks a, b, c at 3, 5 and 40 ms; a's is the median of its sizes; a size that nobody timed says nothing."""
+    timed = [("a", 2.0), ("a", 3.0), ("a", 99.0), ("b", 5.0), ("c", 40.0), ("d", None)]
+    rows = [ScoreRow(task=t, evidence_set="m", student="s", n_labels=1, score=1, n_runs=1, ms_per_text=ms)
+            for t, ms in timed]  # fmt: skip
+    assert median_ms(rows) == {"s": 5.0}
 
 
 def test_a_task_nobody_knows_is_still_refused(store: StorePaths):

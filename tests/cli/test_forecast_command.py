@@ -51,6 +51,9 @@ def test_the_page_begins_with_what_is_known(home):
     assert "Which plan: " in first
     assert "which score: within " in first
     assert "results of the same models on other tasks; nothing of it was run on this task" in result.stdout
+    task = ask(home, "optimize", "--budget", "500", "--like", LIKE)["tasks"]["described"]
+    chance = task["allocations"][task["recommended"]]["p_best"]
+    assert f"({chance:.0%}".replace("%", " % sure)") in first  # of the plan that follows, as its row says
 
 
 def test_the_report_opens_with_what_the_command_line_says_of_it(home):

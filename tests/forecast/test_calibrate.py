@@ -19,13 +19,13 @@ TASK = Facts(name="t", kind="single", n_classes=2, metric="accuracy", floor=0.3)
 
 
 def _seen(n: int = 40, seed: int = 15, n_tasks: int = 5) -> Seen:
+    """Made runs; no probe."""
     names = Names({str(i): TASK for i in range(n_tasks)}, {"a": 0, "b": 1, "c": 2}, {"tuned": 0, "counts": 1})
     return Seen(
-        made(n, seed, n_tasks),
+        replace(made(n, seed, n_tasks), probed=np.zeros(n)),
         np.random.default_rng(seed + 1).normal(size=n),
         np.full(n, 2.0),
         names,
-        np.zeros(n, dtype=bool),
     )
 
 
@@ -44,7 +44,9 @@ def test_one_inverse_tells_of_every_task_what_the_process_tells_without_it():
 
 
 def test_the_gradient_is_the_slope_of_the_loss():
-    seen, h = _seen(), replace(varied(17), few=8.0)
+    """Also with a probe of one task, whose cells are off together."""
+    seen, h = replace(_seen(), cells=made(40, 15, 5)), replace(varied(17), few=8.0)
+    assert seen.cells.probed.sum() > 1
     loss, theta = loss_of(seen, h, hidden_tasks(seen)), tune.pack(h) + 0.1
     assert check_grad(lambda t: loss(t)[0], lambda t: loss(t)[1], theta) < 1e-4 * np.abs(loss(theta)[1]).max()
 

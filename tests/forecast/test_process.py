@@ -19,6 +19,7 @@ from budgetsim.forecast.process import (
     condition,
     covariance,
     error_variance,
+    probe_error,
     start,
 )
 from budgetsim.forecast.scale import stretch, to_scale, to_score
@@ -56,6 +57,9 @@ def test_the_posterior_is_that_of_the_joint_normal():
     k = np.array([[plain(seen, i, seen, j, h) for j in range(20)] for i in range(20)])
     rough = h.scatter[(seen.learner % 2).astype(int)] * (1 + h.few / np.expm1(seen.x[:, 0]))
     noise = np.diag(rough * (h.noise * stretch(z, seen.floor) ** 2 / n + h.misfit) + JITTER)
+    for i, j in np.ndindex(20, 20):  # what a probe of one task is off by, two points of the metric, at all its sizes
+        if seen.probed[i] and seen.probed[j] and seen.task[i] == seen.task[j]:
+            noise[i, j] += 0.02**2 * stretch(z[i], 0.3) * stretch(z[j], 0.3)
     cross = np.array([[plain(at, i, seen, j, h) for j in range(20)] for i in range(6)])
     own = np.array([[plain(at, i, at, j, h) for j in range(6)] for i in range(6)])
     weights = cross @ np.linalg.inv(k + noise)
@@ -108,7 +112,7 @@ def test_draws_have_the_posteriors_mean_exactly_and_about_its_covariance():
 def test_the_likelihood_is_that_of_the_multivariate_normal():
     seen, h = made(14, 12), varied()
     z, n = np.random.default_rng(3).normal(size=14), np.full(14, 3.0)
-    cov = covariance(seen, seen, h) + np.diag(error_variance(z, seen, n, h))
+    cov = covariance(seen, seen, h) + np.diag(error_variance(z, seen, n, h)) + probe_error(z, seen)
     expected = multivariate_normal(np.full(14, h.mean), cov).logpdf(z)
     assert log_likelihood(seen, z, n, h) == pytest.approx(expected, rel=1e-9)
 

@@ -111,6 +111,35 @@ def test_a_probe_is_no_run_of_ones_own():
     assert PROBE_SET == PROBED  # one name, told by rooms that do not import each other
 
 
+def folds(*designs: tuple[int, float]) -> list[Measurement]:
+    """Five folds of a probe at each size, all of one score."""
+    name = f"{PROBED}new-accuracy"
+    each = [(n, score, k) for n, score in designs for k in range(5)]
+    return [replace(row("new", ANNOTATE, n, 0, score, f"p{n}.{k}"), evidence_set=name) for n, score, k in each]
+
+
+def test_folds_are_not_runs_and_stand_beside_them():
+    """Five folds are a cell that counts as one run, three runs of that design another of three; a design counts once."""
+    runs = [row("new", ANNOTATE, 300, 0, score, f"r{score}") for score in (0.57, 0.58, 0.59)]
+    seen = gather([*folds((300, 0.64)), *runs], FACTS)
+    assert (seen.n_runs.tolist(), seen.cells.probed.tolist()) == ([3.0, 1.0], [0.0, 1.0])
+    assert seen.n_designs("new") == 1
+    (surface,) = forecast_surfaces(gather([*others(), *folds((300, 0.64))], FACTS), start(), "new", [ANNOTATE])
+    assert surface.support.classify([[300]])[0] == ["interpolated"]  # nobody ran it
+
+
+def test_runs_that_score_less_than_a_probe_lower_every_forecast():
+    """At the sizes of the runs, at a larger one that only the probe saw, and of another way; they outvote it."""
+    probe = folds((100, 0.58), (300, 0.66), (480, 0.70))
+    before = gather([*others(), *probe], FACTS)
+    after = gather(
+        [*others(), *probe, *(row("new", ANNOTATE, n, 0, score) for n, score in ((100, 0.52), (300, 0.60)))], FACTS
+    )
+    for n, route, u in ((300, ANNOTATE, 0.0), (480, ANNOTATE, 0.0), (1000, DISTILL, 10_000.0)):
+        assert at(after, n, route, u)[0] < at(before, n, route, u)[0]
+    assert abs(at(after, 300)[0] - 0.60) < abs(at(after, 300)[0] - 0.66)
+
+
 def test_without_labels_or_texts_there_is_nothing_but_the_floor():
     seen = gather(others(), FACTS)
     annotate, distill = forecast_surfaces(seen, start(), "new", [ANNOTATE, DISTILL])

@@ -259,6 +259,13 @@ def test_measured_students_are_rows_with_what_they_cost_and_take():
     assert cells["from"] == "measured, 3 runs, 900 other test items"
 
 
+def test_a_plan_of_a_forecast_is_served_at_what_its_student_took_elsewhere():
+    """2 ms for each of a million texts at the CPU's $0.0616 an hour: 3 cents; of a student that nobody timed nothing."""
+    grid = table_of(SPENT, serving=Serving(texts_a_month=1e6, ms_per_text={PLAN.route.student: 2.0}))
+    assert (cells_of(grid, 0)["CPU ms a text"], cells_of(grid, 0)["a month"]) == ("2", "$0.03")
+    assert cells_of(grid, -1)["a month"] == "-"
+
+
 def test_an_llm_that_answers_every_text_is_a_row_with_its_price():
     caller = LlmCaller(model="m", n_labels=4, cost_usd=1.456, score=52.0, usd_per_text=0.002, source="measured")
     grid = table_of(SPENT, serving=Serving(texts_a_month=50_000, callers=(caller,)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import TYPE_CHECKING
 
 from budgetsim.data.tasks import known_tasks
@@ -58,6 +59,7 @@ class Evidence:
     compute: tuple[ComputeRow, ...]
     stages: tuple[StageRow, ...] = ()  # of those sets; where a task is forecast, of the others it is forecast from
     forecasts: Mapping[str, TaskFit] = field(default_factory=dict)  # fits of tasks with no runs, or few, from others
+    ms_per_text: Mapping[str, float] = field(default_factory=dict)  # by student, the median task; where one is forecast
 
     @property
     def tasks(self) -> list[str]:
@@ -74,7 +76,7 @@ class Evidence:
             cheap = sorted({row.student for row in self.cheap if row.task == task})
             besides = f" but cheap students' ({', '.join(cheap)})" if cheap else ""
             known = sorted(self.tasks or self.sets)  # runs of tasks that nobody here added answer nothing
-            near = did_you_mean(task, known)
+            near = "" if any(t.name == task for t in known_tasks()) else did_you_mean(task, known)
             there = f"there is on {', '.join(known)}."
             if near:
                 raise NoEvidenceError(f"There is no evidence on task {task!r}{besides}.{near} T{there[1:]}")
@@ -87,7 +89,8 @@ class Evidence:
         """The commands that bring evidence on a task into this store."""
         store = store_option(self.paths)
         known = any(t.name == task for t in known_tasks())
-        first = "" if known else f" Bring it with `budgetsim tasks add {task} --train FILE --test FILE{store}`, then"
+        named = f' Name it where evidence is read, load_evidence(paths, tasks=["{task}"]), and it is forecast; or'
+        first = named if known else f" Bring it with `budgetsim tasks add {task} --train FILE --test FILE{store}`, then"
         return f"{first} {'m' if first else 'M'}easure it with `budgetsim measure --task {task}{store}`."
 
     def rows(self, task: str) -> list[Measurement]:
@@ -239,14 +242,32 @@ def _forecast(connection: Connection, evidence: Evidence, tasks: Sequence[str], 
     store = store_option(evidence.paths)
     fits = {task: forecast_fit(facts, task, offered_routes(facts.rows, task, kinds), store=store) for task in tasks}
     run = {(row.task, row.student) for row in evidence.cheap}
-    probed = [row for row in load_probes(connection, tasks) if (row.task, row.student) not in run]
+    took = median_ms(load_scores(connection, list(CPU_SHAPES)))
+    probed = [
+        replace(row, ms_per_text=took.get(row.student))
+        for row in load_probes(connection, tasks)
+        if (row.task, row.student) not in run
+    ]
     return replace(
         evidence,
         sets={**evidence.sets, **dict.fromkeys(fits, FORECAST)},
         cheap=(*evidence.cheap, *probed),
         stages=tuple(load_stages(connection, measured)),
         forecasts=fits,
+        ms_per_text=took,
     )
+
+
+def median_ms(rows: Sequence[ScoreRow]) -> dict[str, float]:
+    """Milliseconds of a processor that each student takes a text: the median over tasks of each one's median size."""
+    by_task: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        if row.ms_per_text is not None:
+            by_task.setdefault((row.student, row.task), []).append(row.ms_per_text)
+    of_tasks: dict[str, list[float]] = {}
+    for (student, _), each in by_task.items():
+        of_tasks.setdefault(student, []).append(median(each))
+    return {student: median(each) for student, each in of_tasks.items()}
 
 
 def ensure_store(paths: StorePaths) -> bool:

@@ -29,7 +29,7 @@ FORECAST: Final = "other-tasks"  # the evidence set of a forecast
 METHOD: Final = "process-3"
 FEW_TASKS: Final = 3  # that ran a route before it is offered for another
 N_DRAWS: Final = 400
-_LABELS, _TEXTS = (300.0, 1000.0, 3000.0), (10_000.0, 100_000.0)  # where the answer's certainty is told
+_LABELS, _TEXTS = (300.0, 1000.0, 3000.0), (10_000.0, 100_000.0)  # where certainty is told, as far as the task has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +105,14 @@ def forecast_fit(facts: Known, task: str, routes: Sequence[Route], *, seed: int 
         )
     seen, h = facts.seen, facts.hypers
     surfaces = forecast_surfaces(seen, h, task, routes, n_draws=N_DRAWS, seed=seed)
-    own = seen.cells.task == list(seen.names.tasks).index(task)
     n_tasks = max(basis_of(seen, task, route).n_tasks for route in routes)
-    share, width = _certainty(surfaces)
-    words = tuple(sized_words(d) for d in first_runs(seen, h, task, routes, most=_there_is(task)))
+    own = next((t for t in known_tasks() if t.name == task), None)
+    most_labels, most_texts = (math.inf, math.inf) if own is None else (own.most_labels, own.most_texts)
+    share, width = _certainty(surfaces, most_labels, most_texts)
+    owned = math.inf if own is None or own.n_train is None else own.n_train
+    words = tuple(sized_words(d) for d in first_runs(seen, h, task, routes, most=(owned, most_texts)))
     caution = FromOtherTasks(
-        task=task, n_own=int(own.sum()), n_tasks=n_tasks, plan_share=share, half_width=width, first_runs=words
+        task=task, n_own=seen.n_designs(task), n_tasks=n_tasks, plan_share=share, half_width=width, first_runs=words
     )
     return TaskFit(
         task=task,
@@ -124,25 +126,24 @@ def forecast_fit(facts: Known, task: str, routes: Sequence[Route], *, seed: int 
     )
 
 
-def _there_is(task: str) -> tuple[float, float]:
-    """Labels and unlabelled texts that a run on a task can take; infinite where nobody counted them."""
-    own = next((t for t in known_tasks() if t.name == task), None)
-    labels, texts = (None, None) if own is None else (own.n_train, own.n_unlabeled)
-    return (math.inf if labels is None else labels, math.inf if texts is None else texts)
+def _certainty(surfaces: Sequence[Surface], most_labels: float, most_texts: float) -> tuple[float, float]:
+    """How often the strategy that is best on the mean is best, and the half-width of its score, percent points.
 
-
-def _certainty(surfaces: Sequence[Surface]) -> tuple[float, float]:
-    """How often the strategy that is best on the mean is best, and the half-width of its score, percent points."""
+    most_labels, most_texts : that the task has; no size asked about is larger
+    """
+    sizes = sorted({min(n, most_labels) for n in _LABELS})
+    texts = sorted({min(u, most_texts) for u in _TEXTS})
+    within = [s for s in surfaces if not (s.route.kind.has_teacher and most_texts < 1)] or list(surfaces)
     best, widths = [], []
-    for n in _LABELS:
+    for n in sizes:
         runs: list[Floats] = []
-        for s in surfaces:
-            counts = [[n, u] for u in _TEXTS] if s.route.kind.has_teacher else [[n]]
+        for s in within:
+            counts = [[n, u] for u in texts] if s.route.kind.has_teacher else [[n]]
             runs.append(s.at(counts).max(axis=1))
         table = np.column_stack(runs)
         chosen = int(table.mean(axis=0).argmax())
         best.append(float((table.argmax(axis=1) == chosen).mean()))
-        low, high = np.quantile(table[:, chosen] + surfaces[chosen].run_noise, [0.05, 0.95])
+        low, high = np.quantile(table[:, chosen] + within[chosen].run_noise, [0.05, 0.95])
         widths.append(100 * (high - low) / 2)
     return float(np.mean(best)), float(np.mean(widths))
 

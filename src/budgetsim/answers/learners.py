@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple
 
 from budgetsim.answers.rivals import Rival
@@ -62,10 +63,14 @@ class LlmCaller:
 
 
 class Serving(NamedTuple):
-    """What it takes to answer texts once the choice is made."""
+    """What it takes to answer texts once the choice is made.
+
+    ms_per_text : of a processor, by student, borrowed from other tasks where a task is forecast
+    """
 
     texts_a_month: float | None = None
     callers: tuple[LlmCaller, ...] = ()
+    ms_per_text: Mapping[str, float] = MappingProxyType({})
 
 
 NO_SERVING = Serving()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from budgetsim.answers.evidence import Evidence
 from budgetsim.answers.learners import LlmCaller, Serving
 from budgetsim.answers.pricing import Pricing
@@ -29,10 +31,10 @@ def serving_of(
         for row in evidence.callers
         if row.task == task.name
     ]
-    llm = pricing.card.llm
+    llm, borrowed = pricing.card.llm, borrowed_ms(evidence, task.name)
     asked = texts_a_month is not None or llm_accuracy is not None
     if llm is None or not asked or any(caller.model == llm.model for caller in measured):
-        return Serving(texts_a_month, tuple(measured))
+        return Serving(texts_a_month, tuple(measured), borrowed)
     card = LlmCaller(
         model=llm.model,
         n_labels=llm.prompt_examples,
@@ -41,7 +43,12 @@ def serving_of(
         usd_per_text=llm_usd_per_label(llm, task),
         source="nobody measured it here: --llm-accuracy" if llm_accuracy is None else "as --llm-accuracy says",
     )
-    return Serving(texts_a_month, (*measured, card))
+    return Serving(texts_a_month, (*measured, card), borrowed)
+
+
+def borrowed_ms(evidence: Evidence, task: str) -> Mapping[str, float]:
+    """Milliseconds a text of each student on other tasks, where a task is forecast from them; else nothing."""
+    return evidence.ms_per_text if task in evidence.forecasts else {}
 
 
 def _label_usd(n: int, pricing: Pricing, task: Task) -> float | None:

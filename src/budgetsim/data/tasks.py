@@ -37,6 +37,16 @@ class Task:
     n_unlabeled: int | None = None  # texts without labels that a user's task has; None where a card says how many
     n_train: int | None = None  # distinct texts with a label that a user's task has to learn from; None: nobody counted
 
+    @property
+    def most_labels(self) -> float:
+        """Texts that may have a label: those that have one and those without; infinite where nobody counted."""
+        return float("inf") if self.n_train is None else float(self.n_train + (self.n_unlabeled or 0))
+
+    @property
+    def most_texts(self) -> float:
+        """Texts without a label; infinite where nobody counted."""
+        return float("inf") if self.n_unlabeled is None else float(self.n_unlabeled)
+
 
 _TASKS = (
     Task(

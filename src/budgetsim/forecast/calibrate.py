@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 
 from budgetsim.design.arrays import Floats
 from budgetsim.forecast.gather import Seen
-from budgetsim.forecast.process import JITTER, Hypers, groups, parts, roughness
+from budgetsim.forecast.process import JITTER, Hypers, groups, parts, probe_error, roughness
 from budgetsim.forecast.scale import stretch
 from budgetsim.forecast.tune import by_scatter, pack, unpack
 
@@ -90,12 +90,13 @@ def loss_of(seen: Seen, h0: Hypers, hidden: Sequence[Hidden]) -> Callable[[Float
     cells, z = seen.cells, seen.z
     gs, ps = groups(cells, cells, h0.like), parts(cells, cells, h0.length)
     wide = stretch(z, cells.floor) ** 2 / seen.n_runs
+    common = probe_error(z, cells)
     theta0 = pack(h0)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         h = unpack(theta, h0)
         rough = roughness(cells, h)
-        noisy = np.zeros_like(gs[0])
+        noisy = common.copy()
         for g, weights in zip(gs, h.variance, strict=True):
             noisy += g * np.tensordot(weights, ps, axes=1)
         noisy[np.diag_indices_from(noisy)] += rough * (h.noise * wide + h.misfit) + JITTER

@@ -24,6 +24,7 @@ PARTS: Final = ("level", "slope", "bend", "early")
 SCATTERS: Final = ("cheap", "tuned", "t5")  # kinds of learners whose runs scatter alike
 CENTRE: Final = np.log1p([1000.0, 10_000.0])  # counts at which slopes pivot: labels, texts
 JITTER: Final = 1e-6
+PROBE_SHIFT: Final = 0.02  # of the metric: by how much a probe is off at all its sizes (bench/studies/probe_shift.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Cells:
 
     task, learner, family : (n,) small whole numbers; x : (n, 2), log(1 + labels) and log(1 + texts)
     traits : (n, k) of the task; floor : (n,), fraction of the metric; scatter : (n,), index of `SCATTERS`
+    probed : (n,), 1 where a probe told it and no run, else 0
     """
 
     task: Floats
@@ -41,6 +43,7 @@ class Cells:
     traits: Floats
     floor: Floats
     scatter: Floats
+    probed: Floats
 
     def __len__(self) -> int:
         return len(self.task)
@@ -156,7 +159,7 @@ def condition(seen: Cells, z: Floats, n_runs: Floats, at: Cells, h: Hypers) -> P
     prior = covariance(at, at, h)
     if not len(seen):
         return Posterior(np.full(len(at), h.mean), prior)
-    noisy = covariance(seen, seen, h) + np.diag(error_variance(z, seen, n_runs, h))
+    noisy = covariance(seen, seen, h) + np.diag(error_variance(z, seen, n_runs, h)) + probe_error(z, seen)
     root = np.linalg.cholesky(noisy)
     half = np.linalg.solve(root, np.column_stack([z - h.mean, covariance(seen, at, h)]))
     mean = h.mean + half[:, 1:].T @ half[:, 0]
@@ -167,6 +170,15 @@ def error_variance(z: Floats, cells: Cells, n_runs: Floats, h: Hypers) -> Floats
     """Variance of the mean of a cell's runs about the process, on the scale."""
     out: Floats = roughness(cells, h) * (h.noise * stretch(z, cells.floor) ** 2 / n_runs + h.misfit) + JITTER
     return out
+
+
+def probe_error(z: Floats, cells: Cells) -> Floats:
+    """Covariance (n, n), on the scale, of what all cells that a probe of one task told are off by together.
+
+    Its folds hold back the same few labels, which are no draw of the rows that runs are scored on.
+    """
+    sd = PROBE_SHIFT * stretch(z, cells.floor) * cells.probed
+    return np.outer(sd, sd) * np.equal.outer(cells.task, cells.task)
 
 
 def start() -> Hypers:

@@ -18,6 +18,7 @@ from budgetsim.forecast.process import (
     error_variance,
     groups,
     parts,
+    probe_error,
     roughness,
     start,
 )
@@ -43,11 +44,12 @@ def loss_of(cells: Cells, z: Floats, n_runs: Floats, h0: Hypers) -> Callable[[Fl
     """Minus the log posterior of the hyperparameters, up to a constant, with its gradient, as a function of `pack`."""
     gs, ps = groups(cells, cells, h0.like), parts(cells, cells, h0.length)
     wide = stretch(z, cells.floor) ** 2 / n_runs
+    common = probe_error(z, cells)
     theta0 = pack(h0)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         h = unpack(theta, h0)
-        noisy = np.zeros_like(gs[0])
+        noisy = common.copy()
         for g, weights in zip(gs, h.variance, strict=True):
             noisy += g * np.tensordot(weights, ps, axes=1)
         rough = roughness(cells, h)
@@ -80,7 +82,7 @@ def by_scatter(by_diagonal: Floats, cells: Cells, wide: Floats, h: Hypers) -> Fl
 
 def log_likelihood(cells: Cells, z: Floats, n_runs: Floats, h: Hypers) -> float:
     """Of the means of cells, natural logarithm: the plain form."""
-    noisy = covariance(cells, cells, h) + np.diag(error_variance(z, cells, n_runs, h))
+    noisy = covariance(cells, cells, h) + np.diag(error_variance(z, cells, n_runs, h)) + probe_error(z, cells)
     root = cholesky(noisy, lower=True)
     half = np.linalg.solve(root, z - h.mean)
     return float(-0.5 * half @ half - np.log(np.diag(root)).sum() - 0.5 * len(z) * np.log(2 * np.pi))

@@ -131,12 +131,12 @@ def _normal_quantiles(n: int) -> Floats:
 
 
 def support_of_others(seen: Seen, task: str, route: Route) -> Support:
-    """Where anybody ran the route: a box over log counts; observed are the task's own cells alone."""
+    """Where anybody ran the route: a box over log counts; observed are the task's own runs alone, no probe."""
     mark = place([(task, route, 0.0, 0.0)], seen.names)
     k = len(route.kind.inputs)
     same = seen.cells.learner == mark.learner[0]
     x = seen.cells.x[same][:, :k]
-    own = seen.cells.x[same & (seen.cells.task == mark.task[0])][:, :k]
+    own = seen.cells.x[same & (seen.cells.task == mark.task[0]) & (seen.cells.probed == 0)][:, :k]
     faces = np.concatenate([np.eye(k), -np.eye(k)])
     ends = np.concatenate([x.max(axis=0), -x.min(axis=0)]) if len(x) else np.zeros(2 * k)
     return Support(points=np.expm1(own), normals=faces, offsets=ends)

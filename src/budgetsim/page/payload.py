@@ -14,7 +14,7 @@ from budgetsim.answers.choices import EVERYTHING, Choices, Selection, reprice
 from budgetsim.answers.evidence import Evidence
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.rivals import rival_cost, row_route, rows_beside
-from budgetsim.answers.serving import serving_of
+from budgetsim.answers.serving import borrowed_ms, serving_of
 from budgetsim.choosing.options import Option, allocation_at
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel, compute_per_unit, teacher_steps
@@ -168,7 +168,11 @@ def _task(source: Source, pricing: Pricing, options: Sequence[Option]) -> dict[s
         ],
         "known": [forecast_words(c) for c in fit.cautions if isinstance(c, FromOtherTasks)],
         "needed": list(source.needed),
-        "surfaces": [_surface(o, [m for m in rows if m.route == o.route], choices) for o in options],
+        "surfaces": [
+            _surface(o, [m for m in rows if m.route == o.route], choices)
+            | {"ms_per_text": borrowed_ms(evidence, task.name).get(o.route.student)}
+            for o in options
+        ],
         "rivals": _rivals(source, task.name, pricing),
         "callers": _callers(source, pricing),
         "left_out": unpriced_words(choices),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from budgetsim.answers.choices import Choices
-from budgetsim.answers.learners import LearnerRow, LlmCaller
+from budgetsim.answers.learners import LearnerRow, LlmCaller, Serving
 from budgetsim.answers.notes import OtherLlm
 from budgetsim.answers.reply import Reply
 from budgetsim.choosing.optimize import TaskAnswer
@@ -39,7 +39,7 @@ class _Facts(NamedTuple):
     choices: Choices
     card: RateCard
     aim: str | None  # heading of what was asked to be best, where that is not the mean
-    texts_a_month: float | None
+    serving: Serving
 
     @property
     def metric(self) -> str:
@@ -52,7 +52,7 @@ def allocation_table(reply: Reply, *, explain: bool) -> Table:
     explain : also show the chance of being best and the regret of each plan
     """
     answer, choices, advice, serving = reply.answer, reply.choices, reply.advice, reply.serving
-    facts = _Facts(choices, choices.pricing.card, _aim(answer), serving.texts_a_month)
+    facts = _Facts(choices, choices.pricing.card, _aim(answer), serving)
     rows = [_plan_row(a, facts) for a in answer.distinct]
     best = _plan_row(answer.best, facts)
     for learner in reply.learners:
@@ -139,6 +139,7 @@ def _plan_row(a: Allocation, facts: _Facts) -> _Row:
     cells |= {} if hours is None else {"hours": quantity(hours)}
     cells |= {} if a.days is None else {"days": f"{a.days:.1f}"}
     cells |= {} if megabytes is None else {"MB": f"{megabytes:,.0f}"}
+    cells |= _serving_cells(facts.serving.ms_per_text.get(a.route.student), facts)
     if standing is not None:
         cells["best"] = f"{standing.p_best:.0%}"
         cells |= {} if standing.expected_regret is None else {"regret": f"{standing.expected_regret:.1f}"}
@@ -167,12 +168,17 @@ def _learner_row(row: LearnerRow, facts: _Facts) -> _Row:
     }
     cells |= {} if row.hours is None else {"hours": quantity(row.hours)}
     cells |= {} if megabytes is None else {"MB": f"{megabytes:,.0f}"}
-    if row.ms_per_text is not None:
-        cells["CPU ms a text"] = quantity(row.ms_per_text)
-        if facts.texts_a_month is not None and facts.card.cpu is not None:
-            usd_an_hour = float(facts.card.cpu.usd_per_device_hour)
-            cells["a month"] = usd(row.ms_per_text * _HOURS_A_MS * facts.texts_a_month * usd_an_hour)
-    return _Row(row.score, cells)
+    return _Row(row.score, cells | _serving_cells(row.ms_per_text, facts))
+
+
+def _serving_cells(ms_per_text: float | None, facts: _Facts) -> dict[str, str]:
+    """What a student takes to answer a text, and all of them."""
+    if ms_per_text is None:
+        return {}
+    cells, texts, cpu = {"CPU ms a text": quantity(ms_per_text)}, facts.serving.texts_a_month, facts.card.cpu
+    if texts is not None and cpu is not None:
+        cells["a month"] = usd(ms_per_text * _HOURS_A_MS * texts * float(cpu.usd_per_device_hour))
+    return cells
 
 
 def _caller_row(caller: LlmCaller, facts: _Facts) -> _Row:
@@ -185,8 +191,8 @@ def _caller_row(caller: LlmCaller, facts: _Facts) -> _Row:
         facts.metric: "-" if caller.score is None else f"{caller.score:.1f}",
         "from": caller.source,
     }
-    if facts.texts_a_month is not None and caller.usd_per_text is not None:
-        cells["a month"] = usd(caller.usd_per_text * facts.texts_a_month)
+    if facts.serving.texts_a_month is not None and caller.usd_per_text is not None:
+        cells["a month"] = usd(caller.usd_per_text * facts.serving.texts_a_month)
     return _Row(caller.score, cells)
 
 

@@ -15,8 +15,8 @@ from budgetsim.report.cautions import caution_words, forecast_words
 from budgetsim.report.table import Page, Table
 
 Point = tuple[str, int, Sequence[float]]  # learner, labels, percent a fold
-LABELS: Final = (200, 1000, 5000)  # sizes whose forecast is shown
-TEXTS: Final = 10_000
+LABELS: Final = (200, 1000, 5000)  # sizes whose forecast is shown, as far as the task has texts
+TEXTS: Final = 10_000  # as far as the task has them without a label
 
 
 def probe_page(task: Task, n_rows: int, points: Sequence[Point], fit: TaskFit, store: str = "") -> Page:
@@ -32,10 +32,13 @@ def probe_page(task: Task, n_rows: int, points: Sequence[Point], fit: TaskFit, s
     first = [forecast_words(c) for c in fit.cautions if isinstance(c, FromOtherTasks)]
     if not first:
         first = [f"{task.name} has runs of its own, enough for a fit; the probe changes nothing of it."]
+    labels, texts = _sizes(task)
+    surfaces = _taught(fit, texts)
+    taught = f", {texts:,} texts where a teacher labels them" if texts else ""
     forecast = Table(
-        title=f"forecast of one run, {TEXTS:,} texts where a teacher labels them",
-        headings=("strategy", *(f"{n:,} labels" for n in LABELS)),
-        rows=tuple((s.route.label, *(_words(*_interval(s, n)) for n in LABELS)) for s in fit.surfaces),
+        title=f"forecast of one run{taught}",
+        headings=("strategy", *(f"{n:,} labels" for n in labels)),
+        rows=tuple((s.route.label, *(_words(*_interval(s, n, texts)) for n in labels)) for s in surfaces),
     )
     notes = [f"Note: {words[:1].upper()}{words[1:]}" for words in caution_words(fit.cautions)]
     return [
@@ -51,6 +54,7 @@ def probe_page(task: Task, n_rows: int, points: Sequence[Point], fit: TaskFit, s
 
 def probe_json(task: Task, n_rows: int, points: Sequence[Point], fit: TaskFit) -> dict[str, Any]:
     """For programs; scores are percent."""
+    labels, texts = _sizes(task)
     return {
         "task": task.name,
         "metric": task.metric,
@@ -60,20 +64,30 @@ def probe_json(task: Task, n_rows: int, points: Sequence[Point], fit: TaskFit) -
             for name, n, scores in points
         ],
         "evidence_set": fit.evidence_set,
-        "forecast": [_forecast_json(s, n) for s in fit.surfaces for n in LABELS],
+        "forecast": [_forecast_json(s, n, texts) for s in _taught(fit, texts) for n in labels],
         "notes": caution_words(fit.cautions),
     }
 
 
-def _forecast_json(s: Surface, n: int) -> dict[str, Any]:
-    score, lower, upper = _interval(s, n)
-    counts = {"n_labels": n, "n_unlabeled": TEXTS if s.route.kind.has_teacher else 0}
+def _sizes(task: Task) -> tuple[list[int], int]:
+    """Labels whose forecast is shown and texts that a teacher labels, neither more than the task has."""
+    return sorted({int(min(n, task.most_labels)) for n in LABELS}), int(min(TEXTS, task.most_texts))
+
+
+def _taught(fit: TaskFit, texts: int) -> list[Surface]:
+    """Surfaces to show: a teacher without a text to label teaches nobody."""
+    return [s for s in fit.surfaces if texts or not s.route.kind.has_teacher]
+
+
+def _forecast_json(s: Surface, n: int, texts: int) -> dict[str, Any]:
+    score, lower, upper = _interval(s, n, texts)
+    counts = {"n_labels": n, "n_unlabeled": texts if s.route.kind.has_teacher else 0}
     return {**asdict(s.route), **counts, "score": score, "lower": lower, "upper": upper}
 
 
-def _interval(surface: Surface, n: int) -> tuple[float, float, float]:
+def _interval(surface: Surface, n: int, texts: int) -> tuple[float, float, float]:
     """Mean and 90 % interval of one run, percent."""
-    given = {"n_labels": float(n), "n_unlabeled": float(TEXTS), "n_llm_labels": float(n)}
+    given = {"n_labels": float(n), "n_unlabeled": float(texts), "n_llm_labels": float(n)}
     draws = surface.at([[given[name] for name in surface.inputs]])[:, 0]
     runs = np.clip(draws + surface.run_noise, 0.0, 1.0)
     low, high = np.quantile(runs, [0.05, 0.95])

@@ -198,16 +198,17 @@ function drawPlans(task, settings, answer, students, callers) {
   const shownHeads = heads.map((_, i) => (i === 5 ? timed : i === 8 ? answer.level !== null : i === 12 ? served : true));
   const counts = (plan) => ["n_labels", "n_llm_labels", "n_unlabeled"].map((n) => (plan[n] ? whole(plan[n]) : "-"));
   const month = (usd) => (usd === null ? "-" : money(usd));
+  const answering = (ms) => [ms === null ? "-" : quantity(ms), month(studentMonth(ms, task, settings, data.card.cpu_usd_per_hour))];
   const plans = distinct(answer);
   const rows = plans.map((p) => [
     p.label, ...counts(p.plan), money(p.usd), p.days === null ? "-" : p.days.toFixed(1), points(p.score), range(p),
-    points(100 * p.worth), `${Math.round(100 * p.pBest)} %`, megabytes(p.option?.surface.megabytes), "-", "-", origin(p),
+    points(100 * p.worth), `${Math.round(100 * p.pBest)} %`, megabytes(p.option?.surface.megabytes),
+    ...answering(p.option?.surface.ms_per_text ?? null), origin(p),
   ]);
   for (const r of students) {
     rows.push([
       `${r.student} (${r.probe ? "probed on your labels" : "measured here"})`, whole(r.n_labels), "-", "-", money(r.usd), "-", points(r.score), range(r), "-", "-",
-      megabytes(r.megabytes), r.ms_per_text === null ? "-" : quantity(r.ms_per_text),
-      month(studentMonth(r.ms_per_text, task, settings, data.card.cpu_usd_per_hour)), runsWords(r),
+      megabytes(r.megabytes), ...answering(r.ms_per_text), runsWords(r),
     ]);
   }
   for (const c of callers) {
