@@ -143,7 +143,8 @@ def _certainty(surfaces: Sequence[Surface], most_labels: float, most_texts: floa
         table = np.column_stack(runs)
         chosen = int(table.mean(axis=0).argmax())
         best.append(float((table.argmax(axis=1) == chosen).mean()))
-        low, high = np.quantile(table[:, chosen] + within[chosen].run_noise, [0.05, 0.95])
+        strays = within[chosen].deviations([[n] * len(within[chosen].inputs)])[:, 0]  # by labels, whatever the texts
+        low, high = np.quantile(table[:, chosen] + strays, [0.05, 0.95])
         widths.append(100 * (high - low) / 2)
     return float(np.mean(best)), float(np.mean(widths))
 

@@ -88,8 +88,9 @@ def _forecast_json(s: Surface, n: int, texts: int) -> dict[str, Any]:
 def _interval(surface: Surface, n: int, texts: int) -> tuple[float, float, float]:
     """Mean and 90 % interval of one run, percent."""
     given = {"n_labels": float(n), "n_unlabeled": float(texts), "n_llm_labels": float(n)}
-    draws = surface.at([[given[name] for name in surface.inputs]])[:, 0]
-    runs = np.clip(draws + surface.run_noise, 0.0, 1.0)
+    at = [[given[name] for name in surface.inputs]]
+    draws = surface.at(at)[:, 0]
+    runs = np.clip(draws + surface.deviations(at)[:, 0], 0.0, 1.0)
     low, high = np.quantile(runs, [0.05, 0.95])
     return 100 * float(draws.mean()), 100 * float(low), 100 * float(high)
 
