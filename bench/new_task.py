@@ -154,7 +154,7 @@ def fitted_runs(known: Known, left: Left, routes: Mapping[float, Route], *, alon
         (surface,) = fit_task(mine, others=others).surfaces
         for i in np.flatnonzero(left.target & (seen.cells.learner == learner)):
             at = np.expm1(seen.cells.x[i])[: len(surface.inputs)]
-            columns[int(i)] = surface.at([at])[:, 0] + surface.run_noise
+            columns[int(i)] = (surface.at([at]) + surface.deviations([at]))[:, 0]
     return np.column_stack([columns[int(i)] for i in np.flatnonzero(left.target)])
 
 

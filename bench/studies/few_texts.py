@@ -41,10 +41,11 @@ def predict(labels: list[Measurement], left: list[Measurement], hidden: list[Mea
     """Add what each way says of the hidden runs."""
     fit = fit_task([*labels, *left])
     (surface,) = (s for s in fit.surfaces if s.route == hidden[0].route)
-    draws = surface.at(np.array([m.inputs for m in hidden], dtype=np.float64))
+    inputs = np.array([m.inputs for m in hidden], dtype=np.float64)
+    draws, strays = surface.at(inputs), surface.deviations(inputs)
     truth = np.array([m.score for m in hidden])
     for way, part in WAYS.items():
-        runs = draws[part] + surface.run_noise[part, None]
+        runs = draws[part] + strays[part]
         low, high = np.quantile(runs, [0.05, 0.95], axis=0)
         held = ((low <= truth) & (truth <= high)).astype(np.float64)
         found[way].append((draws[part].mean(axis=0) - truth, crps(runs, truth), held))

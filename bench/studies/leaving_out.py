@@ -32,8 +32,8 @@ def predict(
     runs = []
     for m in out:
         (surface,) = (s for s in fit.surfaces if s.route == m.route)
-        at = surface.at([[getattr(m, name) or 0.0 for name in m.route.kind.inputs]])[:, 0]
-        runs.append(at + surface.run_noise)
+        at = [[getattr(m, name) or 0.0 for name in m.route.kind.inputs]]
+        runs.append((surface.at(at) + surface.deviations(at))[:, 0])
     return np.column_stack(runs), np.array([m.score for m in out])
 
 

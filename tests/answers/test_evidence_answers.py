@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from budgetsim.answers.advice import advise
 from budgetsim.answers.choices import Selection, answer_points, choices, open_choices, priced_tasks
 from budgetsim.answers.evidence import load_evidence, stored_fit, task_fit
 from budgetsim.answers.notes import NeverRun
@@ -16,6 +17,7 @@ from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.reply import reply
 from budgetsim.answers.rivals import rivals
 from budgetsim.answers.sensitivity import trace_sensitivity
+from budgetsim.choosing.breakeven import PRICED_STAGES
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.winners import best_values, searches
 from budgetsim.costs.rates import parse_rates
@@ -202,11 +204,12 @@ def test_what_a_word_count_beats_is_not_recommended_without_saying_so():
 def test_labels_that_are_owned_or_cannot_be_had_count_for_the_cheap_students_too():
     """encoder-lr reaches 83.5 from 1,000 labels: $200, nothing where they are owned, never with 400 of them."""
     encoder = next(r for r in rivals(EVIDENCE, "multipit_id", Pricing(CARD)) if r.n_labels == 1000)
-    assert (encoder.student, encoder.cost_usd) == ("encoder-lr", 200.0)
+    assert (encoder.student, encoder.costs["labels"]) == ("encoder-lr", 200.0)
+    assert 200.0 < encoder.cost_usd < 200.01  # with its training
     owned = rivals(EVIDENCE, "multipit_id", Pricing(CARD, terms=Terms(owned_labels=900)))
-    assert next(r for r in owned if r.n_labels == 1000).cost_usd == pytest.approx(20)
-    assert next(r for r in owned if r.n_labels == 300).cost_usd == 0
-    for terms in (Terms(max_labels=400), Terms(labels_per_day=100, deadline_days=4)):
+    assert next(r for r in owned if r.n_labels == 1000).costs["labels"] == pytest.approx(20)
+    assert next(r for r in owned if r.n_labels == 300).costs["labels"] == 0
+    for terms in (Terms(max_labels=400), Terms(labels_per_day=100, deadline_days=4.001)):
         left = rivals(EVIDENCE, "multipit_id", Pricing(CARD, terms=terms._replace(owned_labels=100)))
         assert max(r.n_labels for r in left if r.in_reach) == 500  # 100 of them are owned
 
@@ -232,7 +235,7 @@ def test_a_strategy_that_only_other_tasks_ran_is_said_not_to_be_looked_at():
 
 def test_the_other_commands_say_that_a_cheap_student_is_enough():
     cheap = rivals(EVIDENCE, "multipit_id", Pricing(CARD))
-    (note,) = moot_note(cheap, 200, 75.7)
+    (note,) = moot_note(cheap, 200.01, 75.7)
     assert note.startswith("encoder-lr reaches 83.5 from 1,000 labels ($200")
     assert moot_note(cheap, 200, 90.0) == moot_note(cheap, 1, 10.0) == []
     for command in (
@@ -384,6 +387,23 @@ def test_an_empty_pool_is_the_reason():
     reasons = {entry.route.strategy: entry.reason for entry in found.infeasible}
     assert set(reasons) == {"distill", "llm_annotate", "annotate_plus_llm"}
     assert all("the pool holds 0 texts" in shortfall_words(reason) for reason in reasons.values())
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_what_would_change_it_does(task):
+    """A twentieth beyond the price that is told another route is advised, the one it names; a twentieth before not."""
+    open_to = OPEN[task]
+
+    def advised(price, factor):
+        turned = [replace(o, cost=o.cost.scaled(PRICED_STAGES[price], factor)) for o in open_to.options]
+        return advise(optimize_task(open_to.task, turned, 1000), [], []).plan.route
+
+    found = answer(task, 1000)
+    now = advise(found, [], []).plan.route
+    for change in found.changes:
+        beyond = 1.05 if change.factor > 1 else 1 / 1.05
+        assert advised(change.price, change.factor * beyond) == change.instead != now
+        assert advised(change.price, change.factor / beyond) == now
 
 
 def test_stop_here_does_not_grow_with_a_budget_beyond_use():

@@ -14,14 +14,11 @@ from budgetsim.answers.evidence import load_evidence
 from budgetsim.answers.notes import NoAccuracyScale, SimulatedLeftOut
 from budgetsim.answers.pricing import Pricing
 from budgetsim.answers.sensitivity import trace_sensitivity
-from budgetsim.choosing.allocate import FINE
 from budgetsim.choosing.recommend import best_plan
-from budgetsim.choosing.winners import best_values, searches, winners
 from budgetsim.costs.hours import Hours
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.rates import parse_rates
 from budgetsim.data.tasks import TASKS
-from budgetsim.design.points import CONSTANT_ROUTE
 from budgetsim.economics.levers import Lever, price_levers, with_pool
 from budgetsim.economics.noisy_labels import implied_accuracy, label_worth, llm_surface, mixed_surface
 from budgetsim.economics.pricebreaks import price_breaks
@@ -93,15 +90,11 @@ def test_a_free_text_is_varied_in_dollars():
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_on_either_side_of_a_break_even_price_stand_the_two_it_names(task, evidence):
     open_to = choices(evidence, task, Pricing(CARD))
-    options, ready = open_to.options, searches(open_to.options, FINE)
-    routes = [*(o.route for o in options), CONSTANT_ROUTE]
+    options = open_to.options
     levers = price_levers(open_to.task, options, CARD)
 
-    now = routes.index(best_plan(open_to.task, options, 2000).route)
-
     def winner(lever, usd):
-        costs = [o.cost for o in lever.repriced(options, usd)]
-        return routes[winners(best_values(open_to.task, costs, ready, [2000.0]), now)[0]]
+        return best_plan(open_to.task, lever.repriced(options, usd), 2000).route
 
     for found in price_breaks(open_to.task, options, levers, 2000):
         lever = next(x for x in levers if x.name == found.price)

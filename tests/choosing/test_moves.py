@@ -58,7 +58,10 @@ def test_a_price_that_falls_has_its_worlds_too():
 
 
 def test_a_break_even_price_is_known_to_half_a_percent():
-    """$1e6 of labels at $1, a line in log(1 + n) to a million: whole labels are no matter there."""
+    """$1e6 of labels at $1, a line in log(1 + n) to a million: whole labels are no matter there.
+
+    Small costs next to nothing, so it is recommended as soon as big leads by less than a tenth of a point.
+    """
     knots = (np.array([1.0, 1e6]),)
     for score in (0.62, 0.66, 0.71, 0.74):
         big, small = (
@@ -66,7 +69,7 @@ def test_a_break_even_price_is_known_to_half_a_percent():
             for name, ends in (("big", (0.2, 0.8)), ("small", (score, score)))
         )
         _, up = price_breaks(TASK, [small, big], [replace(LABEL, now_usd=1.0)], 1e6)
-        n = 2 * (1_000_001 / 2) ** ((score - 0.001 - 0.2) / 0.6) - 1
+        n = 2 * (1_000_001 / 2) ** ((score + 0.001 - 0.2) / 0.6) - 1
         assert 0.9999 <= up.instead.usd * n / 1e6 <= 1.0051
 
 

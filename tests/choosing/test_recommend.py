@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetsim.choosing.breakeven import StandingChoice, price_changes
 from budgetsim.choosing.goals import reach_target
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.recommend import best_plan, out_of_reach, recommended
-from budgetsim.choosing.winners import HAIR, rows_by_route, searches
+from budgetsim.choosing.winners import HAIR, rows_by_route
 from budgetsim.costs.model import CostModel
 from budgetsim.costs.terms import with_owned_teacher
 from budgetsim.data.tasks import TASKS
@@ -108,24 +107,20 @@ def test_what_is_recommended_does_not_depend_on_the_order(plans, random):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 100_000), st.floats(20, 500))
-def test_both_pages_find_one_break_even_of_labels(seed, budget):
-    """The factor of `optimize` times the price is the price of `sensitivity`, as closely as both are known.
-
-    Labels are all that one lever changes here; `optimize` looks four- and eightfold further at each step, so a
-    change that is undone in between is seen by `sensitivity` alone.
-    """
+def test_the_break_even_of_sensitivity_is_where_the_recommendation_changes(seed, budget):
+    """On its far side another plan is recommended for the whole budget, on its near side the one of the card."""
     options = [o for o in random_options(seed) if o.route.strategy == "annotate"]
-    ready, route = searches(options, 24), best_plan(TASK, options, budget).route
     usd = options[0].cost.per_unit["n_labels"]["labels"]
     lever = Lever(name="labels", unit="a label", now_usd=usd, stages=("labels", "dev_and_test_labels"))
-    coarse = {c.factor > 1: c for c in price_changes(StandingChoice.of(TASK, options, ready, budget, route))}
-    for fine in price_breaks(TASK, options, [lever], budget):
-        assert fine.choice == route
-        if fine.up in coarse:
-            assert fine.instead is not None
-            factor = fine.instead.usd / usd
-            step = max(factor, 1 / factor)
-            assert step <= max(coarse[fine.up].factor, 1 / coarse[fine.up].factor) * 1.02
+
+    def route_at(price):
+        return best_plan(TASK, lever.repriced(options, price), budget).route
+
+    for found in price_breaks(TASK, options, [lever], budget):
+        assert found.choice == route_at(usd)
+        if found.instead is not None:
+            near = found.instead.usd / 1.006 if found.up else found.instead.usd * 1.006
+            assert (route_at(near), route_at(found.instead.usd)) == (found.choice, found.instead.route)
 
 
 def test_routes_are_out_of_reach_where_no_way_of_theirs_is_bought():

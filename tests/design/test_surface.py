@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgetsim.choosing.objectives import runs_of
 from budgetsim.design.cautions import FewRows, GroupName, PooledGain, RowsLeftOut, ScoreFall
 from budgetsim.design.points import Route
 from budgetsim.design.surface import Support, TaskFit, axis_scale, interpolate, regrid
@@ -147,3 +148,19 @@ def test_a_fit_of_another_schema_is_refused():
     fit = TaskFit(task="t", evidence_set="e", method="m", rows_hash="h", n_draws=6, seed=0, surfaces=())
     with pytest.raises(ValueError, match="schema_version is 99"):
         TaskFit.from_json({**fit.to_json(), "schema_version": 99})
+
+
+def test_a_run_strays_as_far_as_its_labels_are_few():
+    """Half the variance at 1,000 labels of what 100 and 90 of an LLM leave, by (1 + 900 / n) / (1 + 900 / 1000)."""
+    knots = (np.array([0.0, 100.0, 1000.0]), np.array([0.0, 90.0]))
+    table = np.full((2, 3, 2), 0.5)
+    noise = np.array([0.01, -0.02])
+    mixed = replace(make_surface(table, knots, strategy="annotate_plus_llm"), run_noise=noise, few=900.0)
+    wide = np.sqrt((1 + 900 / np.array([190.0, 1000.0, 10.0])) / 1.9)
+    np.testing.assert_allclose(mixed.deviations([[100, 90], [1000, 0], [0, 0]]), noise[:, None] * wide)
+    distilled = replace(make_surface(table, knots, strategy="distill"), run_noise=noise, few=900.0)
+    np.testing.assert_allclose(distilled.deviations([[100, 90]])[:, 0], noise * np.sqrt(10 / 1.9))  # texts are none
+    plain = replace(distilled, few=0.0)
+    np.testing.assert_allclose(plain.deviations([[1, 1], [1000, 90]]), np.stack([noise, noise], axis=1))
+    with_runs = runs_of(mixed)
+    np.testing.assert_allclose(with_runs.at([[300, 20]]), mixed.at([[300, 20]]) + mixed.deviations([[300, 20]]))

@@ -39,6 +39,28 @@ def test_the_density_is_that_of_every_run(seed):
         np.testing.assert_allclose(found[k], wanted, rtol=1e-6)
 
 
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_runs_of_designs_that_stray_further_have_their_own_variance(seed):
+    """As above with a standard deviation a design; logarithms of those are left out, which no particle changes."""
+    at, score = _runs(seed)
+    spread = np.exp(0.3 * at[:, 0])
+    seen = Replicates.of(at, score, None, spread)
+    residual = Residual.over(seen.at, LENGTHS, seen.weight)
+    curve = np.random.default_rng(seed + 1).uniform(0.4, 0.6, (3, len(seen.mean)))
+    found = residual.log_likelihood(seen.mean - curve, AMPLITUDE, NOISE) + seen.scatter(NOISE)
+    gap, sd = residual.leave_one_out(seen.mean - curve, AMPLITUDE, NOISE)
+    gap, sd = seen.leave_one_out(slice(None), gap, sd, NOISE)
+    for k in range(3):
+        covariance = AMPLITUDE[k] ** 2 * correlation(at, at, LENGTHS) + np.diag((NOISE[k] * spread) ** 2)
+        wanted = multivariate_normal(curve[k, seen.design], covariance).logpdf(score)
+        np.testing.assert_allclose(found[k] - np.log(spread).sum(), wanted, rtol=1e-6)
+        precision = np.linalg.inv(covariance)  # Rasmussen & Williams (2006), 5.10 to 5.12
+        np.testing.assert_allclose(sd[k], 1 / np.sqrt(np.diag(precision)), rtol=1e-6)
+        solved = precision @ (score - curve[k, seen.design])
+        np.testing.assert_allclose(gap[k], solved / np.diag(precision), rtol=1e-5, atol=1e-9)
+
+
 def test_of_independent_runs_the_density_is_the_product():
     """Without a process: the sum of fourteen normal log densities."""
     at, score = _runs(3)

@@ -178,3 +178,32 @@ def test_deviations_of_a_run_are_normal_quantiles_in_an_order_of_the_points_own(
     np.testing.assert_array_equal(found[:, 0], found[:, 2])
     assert abs(np.corrcoef(found[:, 0], found[:, 1])[0, 1]) < 0.15
     assert deviations(np.empty((0, 1)), 400, 0).shape == (400, 0)
+
+
+@pytest.mark.parametrize(("steep", "off"), [(0.05, 0.0), (0.002, 0.0), (0.01, 0.004)])
+def test_an_explanation_counts_by_the_mass_of_its_posterior(steep, off):
+    """Two of one law, about -3 and +3: the second steeper, flatter or worse; its share by adding up a fine grid."""
+    alternating = np.array([1.0, -1.0] * 4)
+
+    def log_error(theta, lx, frame):
+        t = theta[:, :1]
+        r = np.where(t < 0, 0.01 * (t + 3) + 0 * alternating, steep * (t - 3) + off * alternating)
+        return r, np.where(t < 0, 0.01, steep)[:, :, None] * np.ones((1, 8, 1))
+
+    law = Law(name="two", parameters=(Parameter("t", 0.0, 4.0, "linear", "", "made"),), log_error=log_error)
+    zeros, grid = np.zeros(8), np.linspace(-12, 12, 20_001)
+    rows, prior = DEFAULT.noise_rows + 8, DEFAULT.noise_rows * DEFAULT.noise_prior**2
+    squares = (log_error(grid[:, None], zeros, FRAME)[0] ** 2).sum(axis=1)
+    log_density = -0.5 * rows * np.log(prior + squares) - 0.5 * (grid / 4) ** 2
+    density = np.exp(log_density - log_density.max())
+    peaks = np.array([density[grid < 0].argmax(), (grid < 0).sum() + density[grid > 0].argmax()])
+    curved = -(log_density[peaks + 20] - 2 * log_density[peaks] + log_density[peaks - 20]) / (20 * 0.0012) ** 2
+    found = LawFit(
+        law, grid[peaks][:, None], -log_density[peaks], curved[:, None, None], np.ones((2, 8)), noise=0.01, agree=1.0
+    )
+    draws = [
+        draw_parameters(found, 400, zeros, zeros, np.ones(8, bool), FRAME, DEFAULT, np.random.default_rng(k))
+        for k in range(10)
+    ]
+    share = np.mean([(each[:, 0] > 0).mean() for each in draws])
+    assert share == pytest.approx(density[grid > 0].sum() / density.sum(), abs=0.02)

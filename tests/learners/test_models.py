@@ -132,3 +132,11 @@ def test_peak_memory_is_in_bytes() -> None:
     assert 64 * 2**20 < said <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     lines = [line.split() for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     assert said == pytest.approx(int(lines[0][1]) * 1024, rel=0.05)
+
+
+def test_few_labels_of_many_classes_are_fitted_without_a_word(recwarn):
+    """30 labels of 25 classes out of 77: those never seen stay below all others."""
+    features = np.random.default_rng(0).normal(size=(30, 4))
+    head = fit_logistic(features, np.arange(30) % 25, 77, 1e-3)
+    assert [str(w.message) for w in recwarn] == []
+    assert (head.logits(features)[:, 25:] == -30).all()

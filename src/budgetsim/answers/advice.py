@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from budgetsim.answers.learners import LearnerRow
 from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import Allocation
-from budgetsim.choosing.targets import STOP_WITHIN
+from budgetsim.choosing.targets import MOST_OF_IT, STOP_WITHIN
 from budgetsim.choosing.winners import HAIR
-
-MOST_OF_IT = 0.95  # a plan that costs as much of the budget is no saving worth a word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

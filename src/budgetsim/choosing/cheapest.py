@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,25 +11,28 @@ from numpy.typing import NDArray
 from budgetsim.choosing.options import Option
 from budgetsim.design.arrays import Floats
 
-_GRID, _ZOOM, _ZOOMS = 61, 33, 2  # to 0.03 % of a budget that may span 7 decades
+FINEST: Final = (61, 33, 33)  # to 0.03 % of a budget that may span 7 decades
 
 
-def cheapest(enough: Callable[[Floats], NDArray[np.bool_]], low: float, high: float) -> float | None:
+def cheapest(
+    enough: Callable[[Floats], NDArray[np.bool_]], low: float, high: float, grids: Sequence[int] = FINEST
+) -> float | None:
     """The least budget from `low` to `high` that is enough, or nothing at all if that is; None where none is.
 
     enough : of budgets (n,), US dollars; once true it stays true
+    grids : how many budgets are looked at, from the first to the last and then in the gap that is left, again and again
     returns : the upper end of the last, narrow gap, so that it is enough itself
 
     >>> round(cheapest(lambda usd: usd >= 123.4, 1, 1e6))
     123
     """
-    grid = np.geomspace(min(max(low, high / 1e7, 1e-6), high), high, _GRID) if high > 0 else np.zeros(1)
+    grid = np.geomspace(min(max(low, high / 1e7, 1e-6), high), high, grids[0]) if high > 0 else np.zeros(1)
     good = enough(np.append(0.0, grid))
     if good[0] or not good[-1]:
         return 0.0 if good[0] else None
     first = int(np.argmax(good)) - 1
-    for _ in range(_ZOOMS):
-        grid = np.geomspace(grid[max(first - 1, 0)], grid[first], _ZOOM)
+    for n in grids[1:]:
+        grid = np.geomspace(grid[max(first - 1, 0)], grid[first], n)
         first = int(np.argmax(enough(grid)))
     return float(grid[first])
 

@@ -157,7 +157,7 @@ class _GoalSearch:
         return cheapest(lambda usd: search.best(cost, usd).value >= aim, least_usd([self.option]), self._dearest)
 
     def _chances(self, counts: Floats) -> Floats:
-        runs = self.option.surface.at(counts) + self.option.surface.run_noise[:, None]
+        runs = self.option.surface.at(counts) + self.option.surface.deviations(counts)
         return chance_of(runs, self.target)
 
     def _plan(self, counts: Floats) -> GoalPlan:

@@ -87,8 +87,7 @@ def attained(scores: ArrayLike, chance: float) -> Floats:
 
 def runs_of(surface: Surface) -> Surface:
     """The surface of one new run: each world's mean with the deviation of its run."""
-    noise = surface.run_noise.reshape(-1, *[1] * len(surface.knots))
-    return replace(surface, draws=surface.draws + noise)
+    return replace(surface, draws=surface.draws + np.multiply.outer(surface.run_noise, surface.scatter))
 
 
 def closer(surface: Surface) -> Surface:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from budgetsim.choosing.allocate import BestInputs, Search, allocate, best_per_draw
-from budgetsim.choosing.breakeven import PriceChange, StandingChoice, price_changes, prices_above_zero
+from budgetsim.choosing.breakeven import OtherCosts, PriceChange, price_changes, prices_above_zero
 from budgetsim.choosing.corners import Corner, corner
 from budgetsim.choosing.options import Allocation, Infeasible, Option, Standing
 from budgetsim.choosing.recommend import CHEAPER, Ranking, infeasible_routes, rank
@@ -86,7 +86,10 @@ def optimize_task(
 
     initial_sizes : starting labels of the paper's own comparison, where it is asked for
     choose, level : as of `TaskAnswer`
+    raises : ValueError for a budget that is no amount of money
     """
+    if not budget_usd >= 0:
+        raise ValueError(f"budget_usd is {budget_usd}: wanted an amount of US dollars, zero or more.")
     reference = _reference(task, options, budget_usd)
     over_worlds = _over_worlds(choose, level, reference)
     ready, bests = _searched(options, budget_usd, over_worlds)
@@ -142,7 +145,7 @@ def _around(answer: TaskAnswer, task: Task, options: Sequence[Option], ready: Se
     return replace(
         answer,
         scaled_prices=prices_above_zero(options),
-        changes=price_changes(StandingChoice.of(task, options, ready, budget_usd, answer.best.route)),
+        changes=price_changes(OtherCosts.of(task, options, ready, budget_usd)),
         stop_here=stop_here(task, options, ready, budget_usd, answer.best),
         shadow=shadow_price(task, options, ready, budget_usd),
     )

@@ -132,7 +132,7 @@ def allocation_at(task: Task, option: Option, counts: Floats) -> Allocation:
     clock = option.cost.days
     means = s.at(counts[None, :])
     (kind,), (factor,) = s.support.classify(counts[None, :])
-    (lower,), (upper,) = run_interval(means, s.run_noise)
+    (lower,), (upper,) = run_interval(means, s.deviations(counts[None, :]))
     return Allocation(
         design=Design(task=task.name, route=s.route, **{name: int(n) for name, n in named.items()}),
         cost_usd=sum(stages.values()),

@@ -34,7 +34,7 @@ def predict(surface: Surface, x: ArrayLike) -> list[PointPrediction]:
     """
     means = surface.at(x)
     kinds, factors = surface.support.classify(x)
-    lower, upper = run_interval(means, surface.run_noise)
+    lower, upper = run_interval(means, surface.deviations(x))
     return [
         PointPrediction(score=float(s), lower=float(lo), upper=float(hi), kind=kind, factor=float(f))
         for s, lo, hi, kind, f in zip(means.mean(axis=0), lower, upper, kinds, factors, strict=True)
@@ -44,13 +44,14 @@ def predict(surface: Surface, x: ArrayLike) -> list[PointPrediction]:
 def run_interval(means: ArrayLike, run_noise: ArrayLike, level: float = LEVEL) -> tuple[Floats, Floats]:
     """Interval of one new run from draws of the mean and of the deviation of a run.
 
-    means : (draws, n); run_noise : (draws,)
+    means : (draws, n); run_noise : (draws,) or (draws, n)
     returns : lower and upper (n,), within 0 and 1
 
     >>> run_interval([[0.5], [0.5]], [0.0, 0.0])
     (array([0.5]), array([0.5]))
     """
-    runs = np.clip(np.asarray(means) + np.asarray(run_noise)[:, None], 0.0, 1.0)
+    noise = np.asarray(run_noise)
+    runs = np.clip(np.asarray(means) + noise.reshape(len(noise), -1), 0.0, 1.0)
     tail = (1 - level) / 2
     lower, upper = _quantiles(runs, np.array([tail, 1 - tail]))
     return lower, upper

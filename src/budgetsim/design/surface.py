@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,9 @@ Kind = Literal["observed", "interpolated", "extrapolated"]
 FIT_SCHEMA_VERSION = 3  # of the stored form
 _UNIT = 1e-4  # scores are stored as whole hundredths of a percent point
 _STORED = np.dtype("<i2")  # which fit in two bytes, low byte first
+PIVOT: Final = 1000.0  # labels at which the scatter of a run is told
+_FEWEST = 10.0  # labels: on fewer nobody knows how much further a run strays
+_LABELS = ("n_labels", "n_llm_labels")
 _SAME = 0.005  # relative distance within which two sizes are the same point
 
 
@@ -71,8 +74,8 @@ class Surface:
 
     knots : one ascending array of counts an axis
     draws : (n_draws, *len of each axis), fractions of the metric
-    run_noise : (n_draws,), what one new run of draw i deviates from its mean; the same
-        fraction of the metric everywhere
+    run_noise : (n_draws,), what one new run of draw i deviates from its mean at `PIVOT` labels, a fraction
+    few : labels at which its variance is twice that of a run on very many; 0 where it is the same everywhere
     before : shape of the grid, mean scores without the task's own runs, of a forecast that has some; never stored
     """
 
@@ -84,6 +87,7 @@ class Surface:
     n_rows: int
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     before: Floats | None = None
+    few: float = 0.0
 
     @property
     def n_draws(self) -> int:
@@ -106,6 +110,36 @@ class Surface:
         returns : (n_draws, n)
         """
         return interpolate(self.knots, self.draws, x)
+
+    @property
+    def scatter(self) -> Floats:
+        """How many times as far as at `PIVOT` labels a run deviates at the knots, shape of the grid."""
+        labels = sum(
+            (counts for name, counts in zip(self.inputs, np.meshgrid(*self.knots, indexing="ij"), strict=True)
+             if name in _LABELS), np.zeros([len(k) for k in self.knots])
+        )  # fmt: skip
+        return growth(labels, self.few)
+
+    def deviations(self, x: ArrayLike) -> Floats:
+        """What one new run of each draw deviates from its mean at given inputs.
+
+        x : (n, n_inputs), counts
+        returns : (n_draws, n)
+        """
+        out: Floats = self.run_noise[:, None] * interpolate(self.knots, self.scatter, x)
+        return out
+
+
+def growth(labels: ArrayLike, few: float) -> Floats:
+    r"""How many times as far as at `PIVOT` labels a run deviates on so many.
+
+    .. math:: \sqrt{\frac{1 + few / n}{1 + few / 1000}}
+
+    >>> growth([100, 1000, 1e9], 900.0).round(3), growth([30], 0.0)
+    (array([2.294, 1.   , 0.725]), array([1.]))
+    """
+    out: Floats = np.sqrt((1 + few / np.maximum(np.asarray(labels, np.float64), _FEWEST)) / (1 + few / PIVOT))
+    return out
 
 
 def interpolate(knots: tuple[Floats, ...], tables: Floats, x: ArrayLike) -> Floats:
@@ -213,6 +247,7 @@ def _surface_to_json(s: Surface) -> dict[str, Any]:
         },
         "diagnostics": {**s.diagnostics, "cautions": [caution_to_json(c) for c in s.diagnostics.get("cautions", ())]},
         "run_noise": _pack(s.run_noise),
+        "few": s.few,
         "draws": _pack(s.draws),
     }
 
@@ -225,6 +260,7 @@ def _surface_from_json(d: Mapping[str, Any]) -> Surface:
         knots=knots,
         draws=_unpack(d["draws"]).reshape(-1, *(len(k) for k in knots)),
         run_noise=_unpack(d["run_noise"]),
+        few=float(d.get("few", 0.0)),
         support=Support(
             points=np.asarray(d["support"]["points"], dtype=np.float64).reshape(-1, n_inputs),
             normals=np.asarray(d["support"]["normals"], dtype=np.float64).reshape(-1, n_inputs),

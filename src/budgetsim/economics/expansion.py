@@ -37,6 +37,12 @@ def path_scores(option: Option, budgets: ArrayLike) -> Floats:
     return plan_scores(option, _search(option).best(option.cost, budgets).counts)
 
 
+def path_deviations(option: Option, budgets: ArrayLike) -> Floats:
+    """What one new run of each plan of the expansion path deviates from its mean in every world: (n_draws, n)."""
+    counts = _search(option).best(option.cost, budgets).counts
+    return option.surface.deviations(np.where(np.isfinite(counts), counts, 1.0))
+
+
 def better_scores(scores: Sequence[Floats]) -> Floats:
     """Of the options of one route, each (n_draws, n), the one with the highest mean in each column: (n_draws, n)."""
     if len(scores) == 1:

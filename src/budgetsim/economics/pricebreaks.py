@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgetsim.choosing.allocate import FINE, Search
-from budgetsim.choosing.breakeven import StandingChoice
+from budgetsim.choosing.bisect import first_change
+from budgetsim.choosing.breakeven import OtherCosts
 from budgetsim.choosing.options import Option
-from budgetsim.choosing.recommend import best_plan
 from budgetsim.choosing.winners import HAIR, searches
-from budgetsim.costs.model import CostModel
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
 from budgetsim.design.points import Route
@@ -54,46 +53,46 @@ class PriceBreak:
 def price_breaks(task: Task, options: Sequence[Option], levers: Sequence[Lever], budget_usd: float) -> list[PriceBreak]:
     """Every lever, down and up: where the recommended route changes at this budget.
 
-    The route that is best now stands until another is better by a hair (a tenth of a point).
+    The rule is that of `optimize` for the whole budget, so that it recommends the other route there.
     """
-    route = best_plan(task, options, budget_usd).route
-    choice = StandingChoice.of(task, options, searches(options, FINE), budget_usd, route)
-    return [_break(choice, lever, up) for lever in levers for up in (False, True) if up or lever.now_usd > 0]
+    choice = OtherCosts.of(task, options, searches(options, FINE), budget_usd)
+    now = choice.recommended([o.cost for o in options])
+    return [_break(choice, now, lever, up) for lever in levers for up in (False, True) if up or lever.now_usd > 0]
 
 
-def _break(choice: StandingChoice, lever: Lever, up: bool) -> PriceBreak:
+def _break(choice: OtherCosts, now: Route, lever: Lever, up: bool) -> PriceBreak:
     prices = _prices(lever, up)
 
-    def costs_at(usd: float) -> list[CostModel]:
-        return [o.cost for o in lever.repriced(choice.options, usd)]
+    def winner(usd: float) -> Route:
+        return choice.recommended([o.cost for o in lever.repriced(choice.options, usd)])
 
-    other = choice.first_other(costs_at, prices, _CLOSE, _FREE_FROM_USD)
+    other = first_change(winner, now, prices, _CLOSE, _FREE_FROM_USD)
     instead = None
     if other is not None:
         usd, route = other
-        instead = Alternative(usd=usd, route=route, worlds=_worlds(choice, lever, route, usd, up))
+        instead = Alternative(usd=usd, route=route, worlds=_worlds(choice, now, lever, route, usd, up))
     return PriceBreak(
         price=lever.name,
         unit=lever.unit,
         now_usd=lever.now_usd,
         up=up,
         limit_usd=prices[-1],
-        choice=choice.route,
+        choice=now,
         instead=instead,
     )
 
 
-def _worlds(choice: StandingChoice, lever: Lever, other: Route, near: float, up: bool) -> Spread:
+def _worlds(choice: OtherCosts, now: Route, lever: Lever, other: Route, near: float, up: bool) -> Spread:
     """Where the other route overtakes in each world, each following its own best plan as the price moves."""
     prices = np.geomspace(*_ends(lever), _WORLDS)
-    gap = _scores(choice, lever, other, prices) - _scores(choice, lever, choice.route, prices) - HAIR
+    gap = _scores(choice, lever, other, prices) - _scores(choice, lever, now, prices) - HAIR
     if up:
         return spread(overtaking(prices, gap, near, lead=LEAD))
     # as the price falls: the same walked from dear to cheap
     return spread(1.0 / overtaking(1.0 / prices[::-1], gap[:, ::-1], 1.0 / near, lead=LEAD))
 
 
-def _scores(choice: StandingChoice, lever: Lever, route: Route, prices: Floats) -> Floats:
+def _scores(choice: OtherCosts, lever: Lever, route: Route, prices: Floats) -> Floats:
     """What the best plan of a route scores in every world at each price: (n_draws, n)."""
     if route.kind is CONSTANT:
         return np.full((choice.options[0].surface.n_draws, len(prices)), choice.task.constant_score)
@@ -106,7 +105,7 @@ def _scores(choice: StandingChoice, lever: Lever, route: Route, prices: Floats) 
     )
 
 
-def _option_scores(choice: StandingChoice, lever: Lever, option: Option, search: Search, prices: Floats) -> Floats:
+def _option_scores(choice: OtherCosts, lever: Lever, option: Option, search: Search, prices: Floats) -> Floats:
     costs = [lever.repriced([option], float(usd))[0].cost for usd in prices]
     return plan_scores(option, np.concatenate([search.best(cost, [choice.budget_usd]).counts for cost in costs]))
 

@@ -19,6 +19,7 @@ from budgetsim.design.arrays import Floats
 from budgetsim.design.cautions import Caution, FewRows, GroupName, ScoreFall
 from budgetsim.design.points import Measurement, Route
 from budgetsim.design.surface import axis_scale
+from budgetsim.fitting.few_labels import spread_of
 from budgetsim.fitting.few_texts import certainty
 from budgetsim.fitting.forms import Form, Forms, label_forms, transfer_forms
 from budgetsim.fitting.labelers import Labeler
@@ -165,7 +166,8 @@ def sample_posterior(
 
     prior : what other groups say of this one; None for the forms' own, wide one
     """
-    seen = Replicates.of(group.rows_at(), np.array([m.score for m in group.rows]), certainty(group.rows))
+    scores = np.array([m.score for m in group.rows])
+    seen = Replicates.of(group.rows_at(), scores, certainty(group.rows), spread_of(group.rows))
     forms, teacher = group.forms(floors), group.teacher_scores()
     residual = Residual.over(seen.at, group.lengths, seen.weight)
     samples = [
@@ -313,10 +315,11 @@ def _score_falls(group: RowGroup, tolerance: float) -> list[ScoreFall]:
     out = []
     for route in sorted({m.route for m in group.rows}, key=lambda route: route.sort_key):
         rows = [m for m in group.rows if m.route == route]
-        seen = Replicates.of(np.array([m.inputs for m in rows], dtype=np.float64), np.array([m.score for m in rows]))
+        inputs = np.array([m.inputs for m in rows], dtype=np.float64)
+        seen = Replicates.of(inputs, np.array([m.score for m in rows]), None, spread_of(rows))
         grew = (seen.at[None] >= seen.at[:, None]).all(axis=2)
         fall = np.where(grew, seen.mean[:, None] - seen.mean[None], 0.0)
-        fall /= np.sqrt(1 / seen.count[:, None] + 1 / seen.count[None])
+        fall /= np.sqrt(1 / seen.weight[:, None] + 1 / seen.weight[None])
         i, j = np.unravel_index(int(fall.argmax()), fall.shape)
         if fall[i, j] > tolerance:
             first = [rows[int((seen.design == k).argmax())].key for k in (i, j)]

@@ -27,8 +27,9 @@ class Replicates:
     """What was measured at each of several designs.
 
     at : (designs, axes); count, mean : (designs,), runs and mean of their scores
-    weight : (designs,), how many runs at a place known for sure they are worth: their count, or less
-    squares : sum over all runs of the squared distance from the mean of their design
+    weight : (designs,), how many runs at a place known for sure they are worth, on `PIVOT` labels
+    spread : (designs,), how many times as far as there its runs stray
+    squares : sum over all runs of the squared distance from the mean of their design, in units of its spread
     design : (runs,), of each run in its order; away : (runs,), distance from the mean of its design
     """
 
@@ -36,15 +37,17 @@ class Replicates:
     count: Floats
     weight: Floats
     mean: Floats
+    spread: Floats
     squares: float
     design: NDArray[np.intp]
     away: Floats
 
     @classmethod
-    def of(cls, at: Floats, score: Floats, certainty: Floats | None = None) -> Replicates:
+    def of(cls, at: Floats, score: Floats, certainty: Floats | None = None, spread: Floats | None = None) -> Replicates:
         """Those of runs at `at` (runs, axes) with scores (runs,); designs in the order of their axes.
 
         certainty : (runs,), 0 to 1: how much of a run each is worth, as its place is not known for sure; None for all
+        spread : (runs,), how many times as far as on `PIVOT` labels each strays, alike in a design; None for once
 
         >>> seen = Replicates.of(np.array([[2.0], [1.0], [2.0]]), np.array([0.6, 0.5, 0.7]))
         >>> seen.count.tolist(), seen.mean.round(2).tolist(), round(seen.squares, 3)
@@ -53,12 +56,16 @@ class Replicates:
         distinct, design, count = np.unique(at, axis=0, return_inverse=True, return_counts=True)
         design = design.reshape(-1)
         mean = np.bincount(design, weights=score, minlength=len(distinct)) / np.maximum(count, 1)
-        weight = np.bincount(design, weights=certainty, minlength=len(distinct)).astype(np.float64)
+        wide = np.ones(len(distinct))
+        if spread is not None:
+            wide[design] = spread
+        weight = np.bincount(design, weights=certainty, minlength=len(distinct)) / wide**2
         away = score - mean[design]
-        return cls(distinct, count.astype(np.float64), weight, mean, float(away @ away), design, away)
+        squares = float(((away / wide[design]) ** 2).sum())
+        return cls(distinct, count.astype(np.float64), weight, mean, wide, squares, design, away)
 
     def scatter(self, noise: Floats) -> Floats:
-        """Log density of the runs given the means of their designs, up to the product of sqrt(r_i).
+        """Log density of the runs given the means of their designs, up to the product of sqrt(r_i) and spreads.
 
         noise : (particles,), standard deviation of a run. That product is what `Residual`, which sees each mean
         times sqrt(r_i), is short of: the two add up to the density of every run
@@ -75,7 +82,8 @@ class Replicates:
 
         gap, sd : (particles, designs), of each design's mean given the other designs
         """
-        design, many, noise = self.design[runs], self.count[self.design[runs]], noise[:, None]
+        design, many = self.design[runs], self.count[self.design[runs]]
+        noise = noise[:, None] * self.spread[design]
         precision = 1 / sd[:, design] ** 2
         solved = gap[:, design] * precision / many + self.away[runs] / noise**2
         precision = precision / many**2 + (1 - 1 / many) / noise**2

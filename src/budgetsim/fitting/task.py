@@ -20,6 +20,7 @@ from budgetsim.design.points import Measurement, Route
 from budgetsim.design.strategies import ANNOTATE, DISTILL, STRATEGIES, Axis
 from budgetsim.design.surface import Surface, TaskFit, axis_scale
 from budgetsim.errors import InputError, NoEvidenceError
+from budgetsim.fitting.few_labels import few_of
 from budgetsim.fitting.few_texts import continue_below, fewest_texts
 from budgetsim.fitting.gains import pair_draws
 from budgetsim.fitting.groups import GroupKey, Posterior, Prior, RowGroup, sample_posterior
@@ -194,7 +195,10 @@ def _pair_draws_and_add_noise(
     for fit in fits:
         kept = keep.get(fit.surfaces[0].route.pair, first)
         noise = fit.posterior.noise()[kept]
-        out += [replace(s, draws=s.draws[kept], run_noise=_run_deviations(noise, rng)) for s in fit.surfaces]
+        out += [
+            replace(s, draws=s.draws[kept], run_noise=_run_deviations(noise, rng), few=few_of(fit.group.rows))
+            for s in fit.surfaces
+        ]
     rows = {fit.surfaces[0].route: fit.group.rows for fit in fits if fit.group.kind == "transfer"}
     return [_with_few_texts(s, out, rows.get(s.route)) for s in out], cautions
 

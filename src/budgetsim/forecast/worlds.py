@@ -117,6 +117,7 @@ def _surface(
         knots=(np.array(LABELS), np.array(TEXTS))[: draws.ndim - 1],
         draws=draws,
         run_noise=float(sd) * rng.permutation(_normal_quantiles(len(draws))),
+        few=h.few,
         support=support_of_others(seen, task, route),
         n_rows=basis_of(seen, task, route).n_rows,
     )

@@ -215,7 +215,10 @@ def draw_parameters(
     options: Options,
     rng: np.random.Generator,
 ) -> Floats:
-    """Draws about each basin's best, resampled by how well they fit."""
+    """Draws about each basin's best, resampled by how well they fit: a basin's share is its posterior mass.
+
+    source : importance resampling from a mixture of normals; Robert & Casella (2004), section 3.3
+    """
     many = 3 * n
     odds = np.exp(f.cost.min() - f.cost)
     basin = rng.choice(len(odds), size=many, p=odds / odds.sum())
@@ -230,7 +233,8 @@ def draw_parameters(
     spread = options.noise_rows * options.noise_prior**2 + (f.weight[basin][:, use] * r * r).sum(axis=1)
     rows = options.noise_rows + use.sum()
     log_post = -0.5 * rows * np.log(spread) - 0.5 * (((theta - mean) / sd) ** 2).sum(axis=1)
-    log_weight = np.where(np.isfinite(log_post), log_post, -np.inf) + 0.5 * (z * z).sum(axis=1)
+    proposed = np.log(odds) + 0.5 * np.linalg.slogdet(f.hessian)[1] - 0.5 * _log_sums(f.weight[:, use])
+    log_weight = np.where(np.isfinite(log_post), log_post, -np.inf) + 0.5 * (z * z).sum(axis=1) - proposed[basin]
     log_weight -= log_weight.max()
     w = np.exp(log_weight)
     w = np.minimum(w, w.mean() * np.sqrt(many))
@@ -238,6 +242,13 @@ def draw_parameters(
     pick = np.searchsorted(np.cumsum(w) / w.sum(), comb).clip(0, many - 1)
     chosen: Floats = theta[pick]
     return chosen
+
+
+def _log_sums(weight: Floats) -> Floats:
+    """Sum of the logarithms of each basin's weights of rows, (basins,): what its robust density lacks."""
+    with np.errstate(divide="ignore"):
+        out: Floats = np.where(weight > 0, np.log(weight), 0.0).sum(axis=1)
+    return out
 
 
 def drift(options: Options, noise: float, slope: float, beyond: Floats, n: int) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +62,10 @@ def fit_logistic(features: Any, classes: NDArray[np.int64], n_classes: int, l2: 
     if len(seen) == 1:
         intercepts[seen] = 0.0
         return LogisticHead(weights, intercepts)
-    fitted = LogisticRegression(C=1 / (l2 * len(classes)), max_iter=500, tol=1e-5).fit(features, classes)
+    model = LogisticRegression(C=1 / (l2 * len(classes)), max_iter=500, tol=1e-5)
+    with warnings.catch_warnings():  # 30 labels of 77 classes are labels, not numbers to regress on
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater")
+        fitted = model.fit(features, classes)
     if len(seen) == 2:
         weights[:, seen[1]] = fitted.coef_[0]
         intercepts[seen] = 0.0

@@ -49,9 +49,10 @@ def pack(surfaces: Sequence[Surface], most_bytes: int) -> Packed:
 
 
 def shape_of(surface: Surface) -> dict[str, Any]:
-    """What is needed to find a surface in the data, and its means without the task's own runs where it has some."""
+    """What is needed to find a surface in the data, the scatter of its runs, and its means without own runs if any."""
     before = {} if surface.before is None else {"before": [round(v, 8) for v in surface.before.ravel().tolist()]}
-    return {"n_draws": surface.n_draws, "knots": [[_plain(v) for v in k] for k in surface.knots], **before}
+    knots = [[_plain(v) for v in k] for k in surface.knots]
+    return {"n_draws": surface.n_draws, "knots": knots, "few": surface.few, **before}
 
 
 def _plain(value: float) -> float | int:

@@ -71,8 +71,9 @@ def run_outlook(surface: Surface, x: ArrayLike, n_runs: int = 1) -> RunOutlook:
 
     x : (n_inputs,), counts
     """
-    noise = float(np.sqrt((surface.run_noise**2).mean() / n_runs))
-    return RunOutlook(surface.at(np.asarray(x, dtype=np.float64)[None, :])[:, 0], noise)
+    at = np.asarray(x, dtype=np.float64)[None, :]
+    noise = float(np.sqrt((surface.deviations(at) ** 2).mean() / n_runs))
+    return RunOutlook(surface.at(at)[:, 0], noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,8 @@ def observe(surfaces: Sequence[Surface], measured: Surface, x: ArrayLike, score:
     outlook = run_outlook(measured, x)
     if outlook.spread == 0:
         return tuple(surfaces)
-    residual = (score - outlook.mean - measured.run_noise + measured.run_noise.mean()) / outlook.spread
+    own = measured.deviations(np.asarray(x, dtype=np.float64)[None, :])[:, 0]
+    residual = (score - outlook.mean - own + own.mean()) / outlook.spread
     return tuple(_moved(surface, outlook, residual) for surface in surfaces)
 
 

@@ -145,7 +145,7 @@ def _judge(task: Task, options: Sequence[Option], c: Candidate, budgets: Floats,
     value = cut.chance @ np.maximum(left, cut.expected(outlook.mean)[:, None])  # the run's own model is kept
     paid = budgets >= c.cost_usd
     named = option.named(c.counts)
-    (lower,), (upper,) = run_interval(outlook.mean[:, None], s.run_noise)
+    (lower,), (upper,) = run_interval(outlook.mean[:, None], s.deviations([c.counts]))
     return NextRun(
         design=Design(task=task.name, route=s.route, **{name: int(n) for name, n in named.items()}),
         again=c.again,

@@ -18,7 +18,6 @@ from budgetsim.choosing.optimize import TaskAnswer
 from budgetsim.choosing.options import Allocation
 from budgetsim.choosing.remarks import ConstantAnswer
 from budgetsim.design.cautions import Caution, FewRows, FromOtherTasks, PooledGain
-from budgetsim.design.points import Route
 from budgetsim.design.stages import LABELS
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.report.allocation import allocation_json, bought
@@ -139,7 +138,7 @@ def advice_lines(advice: Advice, answer: TaskAnswer, choices: Choices, learners:
         *_aim_words(answer),
         *_beaten_words(advice, answer, learners),
         f"It rests on {rests_on(plan, choices)}.",
-        *changes_words(answer, plan.route),
+        *changes_words(answer),
     ]
 
 
@@ -268,24 +267,20 @@ def _aim_words(answer: TaskAnswer) -> list[str]:
     ]
 
 
-def changes_words(answer: TaskAnswer, advised: Route | None = None) -> list[str]:
-    """The prices at which another plan would be chosen.
-
-    advised : the route of a plan that spends less than the best; what makes it the best changes nothing
-    """
+def changes_words(answer: TaskAnswer) -> list[str]:
+    """The prices at which another plan would be advised."""
     if answer.changes is None:
         return []
     if not answer.scaled_prices:
         return ["What would change it: no price could be scaled to see, all are 0."]
-    changes = [c for c in answer.changes if c.instead != advised]
-    if not changes:
+    if not answer.changes:
         prices = [_PRICE_WORDS[price] for price in answer.scaled_prices]
         named = " or ".join([", ".join(prices[:-1]), prices[-1]] if prices[1:] else prices)
         return [f"What would change it: no price of {named} between 1/{FURTHEST} and {FURTHEST} times the card's."]
     words = [
         f"{_PRICE_WORDS[c.price]} {'above' if c.factor > 1 else 'below'} {_times(c.factor)} times the card's price "
         f"(then {c.instead.short})"
-        for c in changes
+        for c in answer.changes
     ]
     return [f"What would change it: {'; '.join(words)}."]
 

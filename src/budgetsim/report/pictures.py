@@ -20,7 +20,7 @@ from budgetsim.choosing.simulate import run_interval
 from budgetsim.choosing.winners import rows_by_route
 from budgetsim.data.tasks import Task
 from budgetsim.design.arrays import Floats
-from budgetsim.economics.expansion import better_scores, path_scores
+from budgetsim.economics.expansion import better_scores, path_deviations, path_scores
 from budgetsim.report.plot import save_panels
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def budget_chart(
     for route, rows in rows_by_route(options).items():
         scores = better_scores([path_scores(options[i], budgets) for i in rows])  # (draws, budgets)
         bought = scores[0] >= 0
-        lower, upper = run_interval(scores, options[rows[0]].surface.run_noise)
+        lower, upper = run_interval(scores, path_deviations(options[rows[0]], budgets))
         columns = (np.where(bought, 100 * y, np.nan) for y in (scores.mean(axis=0), lower, upper))
         lines.append(_line(route.label, budgets, *columns))
     return Chart(

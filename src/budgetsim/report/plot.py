@@ -66,7 +66,7 @@ def _curve(surface: Surface, cut: float | None, rows: Sequence[Measurement]) -> 
     n = np.geomspace(first.min() / _BEYOND, first.max() * _BEYOND, _POINTS)
     at = n[:, None] if cut is None else np.stack([n, np.full(_POINTS, cut)], axis=1)
     means = surface.at(at)
-    lower, upper = run_interval(means, surface.run_noise)
+    lower, upper = run_interval(means, surface.deviations(at))
     on_cut = [m for m in rows if cut is None or getattr(m, surface.inputs[1]) == cut]
     points = [(getattr(m, surface.inputs[0]), m.score) for m in on_cut]
     name = surface.route.label

@@ -10,7 +10,6 @@ from budgetsim.answers.choices import Choices
 from budgetsim.answers.rivals import Rival
 from budgetsim.answers.sensitivity import Case, CaseKind, Sensitivity
 from budgetsim.choosing.options import Allocation
-from budgetsim.choosing.winners import HAIR
 from budgetsim.costs.rates import RateCard
 from budgetsim.design.strategies import CONSTANT
 from budgetsim.economics.pricebreaks import PriceBreak
@@ -101,7 +100,7 @@ def price_words(amount: float) -> str:
 def breaks_table(breaks: Sequence[PriceBreak]) -> Table:
     """Break-even prices, down and up."""
     return Table(
-        title=f"Prices at which the choice changes, another being better by {100 * HAIR:g} points: the nearest below "
+        title="Prices at which the plan recommended for the whole budget changes: the nearest below "
         "and above the card's",
         headings=("price", "card", "", "break-even", "90 % of cases", "happens in", "instead"),
         rows=tuple(_break_row(b) for b in breaks),

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { prepare } from "../../../src/budgetsim/page/web/allocate.js";
 import { chanceOfBest, cheapest, distinct, firstChange, geomspace, recommended } from "../../../src/budgetsim/page/web/choose.js";
 import { costModel, totalAt } from "../../../src/budgetsim/page/web/cost.js";
-import { axisScale, classify, meanAt, quantile, runInterval } from "../../../src/budgetsim/page/web/surface.js";
+import { axisScale, classify, deviationsAt, meanAt, quantile, runInterval, scatterOf } from "../../../src/budgetsim/page/web/surface.js";
 
 function surfaceOf(knots, score, inputs) {
   const means = [];
@@ -72,6 +72,15 @@ test("quantiles are straight between ordered values, and runs stay within 0 and 
   assert.ok(Math.abs(quantile([1, 2, 4], 0.75) - 3) < 1e-12);
   assert.deepEqual(runInterval(Float64Array.of(0.5, 0.5), [0, 0]), [0.5, 0.5]);
   assert.deepEqual(runInterval(Float64Array.of(0.9, 0.9), [0.5, 0.5]), [1, 1]);
+});
+
+test("runs on few labels stray further, whatever the texts", () => {
+  const s = { inputs: ["n_labels", "n_unlabeled"], knots: [[0, 100, 1000], [0, 50]], few: 900, shape: [3, 2], noise: Float64Array.of(0.01, -0.02) };
+  s.scales = s.knots.map((k) => Float64Array.from(k, axisScale));
+  s.scatter = scatterOf(s, 6);
+  const wide = (n) => Math.sqrt((1 + 900 / n) / 1.9);
+  assert.deepEqual([...s.scatter], [10, 10, 100, 100, 1000, 1000].map(wide)); // on fewer than ten as on ten
+  assert.ok(Math.abs(deviationsAt(s, [100, 7])[1] + 0.02 * wide(100)) < 1e-12);
 });
 
 test("inside the evidence is interpolated, outside says how many fold", () => {

@@ -22,7 +22,7 @@ function surfaceOf(knots, inputs, n = 40) {
   const means = Float64Array.from({ length: cells }, (_, i) => draws.reduce((sum, v, k) => (k % cells === i ? sum + v : sum), 0) / n / 1e4);
   const noise = Float64Array.from({ length: n }, () => 0.02 * (random() - 0.5));
   const support = { points: [], normals: [], offsets: [] };
-  return { id: inputs.join(), place: Math.random(), label: "made", inputs, knots, shape, scales: knots.map((k) => Float64Array.from(k, axisScale)), means, noise, draws, unit: 1e-4, n_draws: n, support };
+  return { id: inputs.join(), place: Math.random(), label: "made", inputs, knots, shape, scales: knots.map((k) => Float64Array.from(k, axisScale)), means, noise, scatter: new Float64Array(means.length).fill(1), draws, unit: 1e-4, n_draws: n, support };
 }
 
 test("the k-th smallest is that of a sorted copy, ties and all", () => {

@@ -5,7 +5,7 @@ import { distinct, geomspace, labelOf, optimize, tornado, trace, winnersMap } fr
 import { advise, learnerRows, rivalsOf } from "./learners.js";
 import { reachTarget, studentReaching } from "./goals.js";
 import { betterCaller, callerCost, callerMonth, callersOf, studentMonth } from "./serving.js";
-import { drawsAt, inflate, runInterval, unpack } from "./surface.js";
+import { deviationsAt, drawsAt, inflate, runInterval, unpack } from "./surface.js";
 import { LABELS, answerWords, goalWords, money, ownedWords, planWords, points, quantity, runsWords, typed, whole } from "./words.js";
 
 const N_CURVE = 40; // budgets of the chart
@@ -240,7 +240,7 @@ function drawCurve(task, settings, answer, path) {
   const routes = routesOf(task);
   const series = routes.map((route) => {
     const at = path.map((t) => t.routes.get(route));
-    const band = at.map((r) => r && runInterval(drawsAt(r.option.surface, r.counts), r.option.surface.noise));
+    const band = at.map((r) => r && runInterval(drawsAt(r.option.surface, r.counts), deviationsAt(r.option.surface, r.counts)));
     return {
       label: labelOf(task, route),
       colour: routeColour(task, route),
@@ -329,8 +329,9 @@ function drawSurface(task, s) {
   const low = sizes.length ? Math.min(...sizes) / 3 : 10;
   const x = geomspace(low, sizes.length ? Math.max(...sizes) * 3 : 1e5, 60);
   const series = cuts.map((cut, i) => {
-    const at = x.map((n) => drawsAt(s, cut === null ? [n] : [n, cut]));
-    const band = at.map((d) => runInterval(d, s.noise));
+    const counts = x.map((n) => (cut === null ? [n] : [n, cut]));
+    const at = counts.map((c) => drawsAt(s, c));
+    const band = at.map((d, k) => runInterval(d, deviationsAt(s, counts[k])));
     const label = cut === null ? s.label : `${whole(cut)} ${LABELS[s.inputs[1]]}`;
     return { label, colour: colour(i), mean: at.map((d) => (100 * d.reduce((a, b) => a + b, 0)) / d.length), lower: band.map((b) => 100 * b[0]), upper: band.map((b) => 100 * b[1]) };
   });

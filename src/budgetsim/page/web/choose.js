@@ -4,11 +4,14 @@
 import { EASY, FINE, prepare, roomFor } from "./allocate.js";
 import { applyTerms, atPrice, costModel, hasStage, leastOf, limitOf, scaled, stagesAt, totalAt } from "./cost.js";
 import { closeSearches, quantileOf } from "./objectives.js";
-import { classify, drawsAt, meanAt, runInterval } from "./surface.js";
+import { classify, deviationsAt, drawsAt, meanAt, runInterval } from "./surface.js";
 
 const HAIR = 0.001; // a tenth of a point: no advantage that anybody could measure
 const CHEAPER = 0.99; // a plan is cheaper where it saves at least one percent
 const STOP_WITHIN = 0.01;
+export const MOST_OF_IT = 0.95; // a plan that costs as much is no saving worth a word
+const FINEST = [61, 33, 33]; // budgets that are looked at for the cheapest
+const QUICK = [20, 12]; // where only the route is asked for
 const FIRM = 0.5; // standard deviations of a gain by which own runs must put a plan first
 const FACTORS = [1, 4, 32];
 export const PRICED_STAGES = {
@@ -124,7 +127,7 @@ export function planAt(option, counts) {
   const plan = named(option, counts);
   const draws = drawsAt(surface, counts);
   const [kind, factor] = classify(surface.support, counts);
-  const [lower, upper] = runInterval(draws, surface.noise).map((v) => 100 * v);
+  const [lower, upper] = runInterval(draws, deviationsAt(surface, counts)).map((v) => 100 * v);
   const usd = stagesAt(cost, plan);
   const days = cost.days ? totalAt(cost.days, plan) : null;
   const total = Object.values(usd).reduce((a, b) => a + b, 0);
@@ -188,7 +191,7 @@ function isAllOf(part, whole) {
 const around = (task, options, ready, budget, best) => ({
   stop: stopHere(task, options, ready, budget, best),
   shadow: shadowPrice(task, options, ready, budget),
-  changes: priceChanges(task, options, ready, budget, best),
+  changes: priceChanges(task, options, ready, budget),
 });
 
 const bestValues = (task, costs, ready, usd) => [...ready.map((s, i) => s.best(costs[i], usd).value), task.constant.score];
@@ -201,13 +204,13 @@ export function geomspace(low, high, n) {
 }
 
 /** The least amount up to `high` that is enough; once enough, always enough. Looks at the same amounts as `cheapest`. */
-export function cheapest(enough, low, high) {
+export function cheapest(enough, low, high, grids = FINEST) {
   if (enough(0)) return 0;
-  let grid = high > 0 ? geomspace(Math.min(Math.max(low, high / 1e7, 1e-6), high), high, 61) : [0];
+  let grid = high > 0 ? geomspace(Math.min(Math.max(low, high / 1e7, 1e-6), high), high, grids[0]) : [0];
   if (!enough(grid[grid.length - 1])) return null;
   let first = firstOf(grid, enough);
-  for (let zoom = 0; zoom < 2; zoom++) {
-    grid = geomspace(grid[Math.max(first - 1, 0)], grid[first], 33);
+  for (const n of grids.slice(1)) {
+    grid = geomspace(grid[Math.max(first - 1, 0)], grid[first], n);
     first = firstOf(grid, enough);
   }
   return grid[first];
@@ -231,19 +234,24 @@ export const leastUsd = (options) =>
 /** The cheapest budget within a point of the best: its plan, with what was chosen for as `worth`; null where there is none. */
 function stopHere(task, options, ready, budget, best) {
   if (budget <= 0 || !options.length) return null;
-  const costs = options.map((o) => o.cost);
-  const top = best.usd || budget;
-  const aim = topValue(task, costs, ready, top) - STOP_WITHIN;
+  const found = stopRow(task, options, ready, best.usd || budget);
+  if (found === null) return null;
   const { score } = task.constant;
-  const nothing = { usd: 0, score: 100 * score, worth: score, label: "constant", plan: {} };
-  if (score >= aim) return nothing;
-  const usd = cheapest((money) => topValue(task, costs, ready, money) >= aim, leastUsd(options), top);
-  if (usd === null) return null;
-  const values = bestValues(task, costs, ready, usd);
+  if (found.row === options.length) return { usd: 0, score: 100 * score, worth: score, label: "constant", plan: {} };
+  return { ...planAt(options[found.row], found.bought.counts), worth: found.bought.value, label: options[found.row].label };
+}
+
+/** The option of the cheapest budget within a point of what `topUsd` buys: {row, usd, bought}; null where there is none. */
+function stopRow(task, options, ready, topUsd, top = null, grids = FINEST) {
+  const costs = options.map((o) => o.cost);
+  const aim = (top ?? topValue(task, costs, ready, topUsd)) - STOP_WITHIN;
+  if (task.constant.score >= aim) return { row: options.length, usd: 0 };
+  const enough = cheapest((money) => topValue(task, costs, ready, money) >= aim, leastUsd(options), topUsd, grids);
+  if (enough === null) return null;
+  const values = bestValues(task, costs, ready, enough).slice(0, -1);
   const row = values.indexOf(Math.max(...values));
-  if (row === options.length) return nothing;
-  const plan = planAt(options[row], ready[row].best(costs[row], usd).counts);
-  return { ...plan, worth: values[row], label: options[row].label };
+  const bought = ready[row].best(costs[row], enough);
+  return { row, usd: totalAt(costs[row], named(options[row], bought.counts)), bought };
 }
 
 /** What the best plan gains with $100 more, and loses with $100 less, points. */
@@ -253,38 +261,35 @@ function shadowPrice(task, options, ready, budget) {
   return { gain: 100 * (more - now), loss: 100 * (now - less) };
 }
 
-/** For each price, up and down: the nearest factor at which another route is best. */
-function priceChanges(task, options, ready, budget, best) {
-  const rows = rowsByRoute(options);
-  const routes = [...rows.keys(), "constant"];
-  const now = best.option ? best.option.route : "constant";
-  const atCard = bestValues(task, options.map((o) => o.cost), ready, budget);
-  const winner = (stages, factor) => {
-    const values = options.map((o, i) =>
-      hasStage(o.cost, stages) ? ready[i].best(scaled(o.cost, stages, factor), budget).value : atCard[i],
-    );
-    const grouped = [...[...rows.values()].map((same) => Math.max(...same.map((i) => values[i]))), task.constant.score];
-    return routes[winnerOf(grouped, routes.indexOf(now))];
+/** For each price, up and down: the nearest factor at which another route is advised. */
+function priceChanges(task, options, ready, budget) {
+  const now = advisedRoute(task, options, ready, budget);
+  const advised = (stages, factor) => {
+    const turned = options.map((o) => (hasStage(o.cost, stages) ? { ...o, cost: scaled(o.cost, stages, factor) } : o));
+    return advisedRoute(task, turned, ready, budget);
   };
   const changes = [];
   for (const [price, stages] of Object.entries(PRICED_STAGES)) {
     if (!options.some((o) => hasStage(o.cost, stages))) continue;
     for (const up of [true, false]) {
-      const found = firstChange((f) => winner(stages, f), now, FACTORS.map((f) => (up ? f : 1 / f)), 1.02);
+      const found = firstChange((f) => advised(stages, f), now, FACTORS.map((f) => (up ? f : 1 / f)), 1.02);
       if (found) changes.push({ price, factor: found[0], instead: labelOf(task, found[1]), route: found[1] });
     }
   }
   return changes;
 }
 
-export const labelOf = (task, route) => task.surfaces.find((s) => s.id === route)?.label ?? "constant";
-
-/** The row with the highest value; the one that stands wins by a hair, and so does the last, which is free. */
-function winnerOf(values, now) {
-  const top = Math.max(...values);
-  if (values[values.length - 1] > top - HAIR) return values.length - 1;
-  return values[now] > top - HAIR ? now : values.indexOf(top);
+/** The route of the cheapest plan within a point of the best, where that saves money. */
+function advisedRoute(task, options, ready, budget) {
+  const { worth, cost, row } = choosePlan(task, options, ready, budget);
+  if (row === options.length) return "constant";
+  const found = stopRow(task, options, ready, cost[row], worth[row], QUICK);
+  if (found === null) return options[row].route;
+  if (found.row === options.length) return "constant";
+  return options[found.usd < MOST_OF_IT * cost[row] ? found.row : row].route;
 }
+
+export const labelOf = (task, route) => task.surfaces.find((s) => s.id === route)?.label ?? "constant";
 
 /** The first place on a walk at which another wins, narrowed by bisection, and which; null for none. */
 export function firstChange(winner, now, places, close) {

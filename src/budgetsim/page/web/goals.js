@@ -5,7 +5,7 @@ import { cheapest, geomspace, leastUsd, optionsOf, planAt } from "./choose.js";
 import { limitOf, totalAt } from "./cost.js";
 import { learnerRows } from "./learners.js";
 import { attainedIn, chanceOf, closeSearches } from "./objectives.js";
-import { drawsAt } from "./surface.js";
+import { deviationsAt, drawsAt } from "./surface.js";
 
 const SAME_CHANCE = 0.005; // two worlds of 400: no more money is spent for less
 const LADDER = Array.from({ length: 66 }, (_, i) => (i - 5) * 0.002); // budgets around the one found, as shares of it
@@ -43,7 +43,10 @@ function searchOf(option, target, chance) {
   const { surface, cost } = option;
   const [sure, likely] = closeSearches(option, `run|${target}|${chance}`, [attainedIn(chance), chanceOf(target)], kept, true);
   const [least, dearest] = [leastUsd([option]), dearestUsd(option)];
-  const chanceAt = (counts) => chanceOf(target).of(drawsAt(surface, counts).map((m, d) => m + surface.noise[d]));
+  const chanceAt = (counts) => {
+    const strays = deviationsAt(surface, counts);
+    return chanceOf(target).of(drawsAt(surface, counts).map((m, d) => m + strays[d]));
+  };
   const planned = (counts) => {
     const plan = planAt(option, counts);
     return { ...plan, label: option.label, chance: chanceAt(counts) };

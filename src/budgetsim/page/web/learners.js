@@ -1,11 +1,10 @@
 // Students measured beside the evidence, and the advice: the cheapest plan or student within a point of the best.
 
-import { costUnder } from "./choose.js";
+import { MOST_OF_IT, costUnder } from "./choose.js";
 import { inTime, limitOf, stagesAt, totalAt } from "./cost.js";
 
 const HAIR = 0.1; // points
 const NEAR = 1; // point: worse by less is worth no money
-export const MOST_OF_IT = 0.95; // a plan that costs as much of the budget is no saving worth a word
 const FOLD = 4; // sizes whose runs scatter about alike
 const Z = 1.6448536269514722; // 95 % quantile of the standard normal
 

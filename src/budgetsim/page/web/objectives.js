@@ -136,14 +136,14 @@ const turned = roomFor(24);
 /** Draws as fractions, of means or of runs, those of a cell beside each other, poor worlds first: quick to sort through. */
 const byCell = (surface, runs) =>
   once(turned, `${surface.place}|${runs}`, () => {
-    const { n_draws: n, draws, noise, unit } = surface;
+    const { n_draws: n, draws, noise, scatter, unit } = surface;
     const cells = surface.means.length;
     const totals = Float64Array.from({ length: n }, (_, d) => draws.subarray(d * cells, (d + 1) * cells).reduce((a, b) => a + b, 0));
     const order = [...totals.keys()].sort((a, b) => totals[a] - totals[b]);
     const out = new Float64Array(cells * n);
     order.forEach((d, place) => {
       const deviation = runs ? noise[d] : 0;
-      for (let i = 0; i < cells; i++) out[i * n + place] = draws[d * cells + i] * unit + deviation;
+      for (let i = 0; i < cells; i++) out[i * n + place] = draws[d * cells + i] * unit + deviation * scatter[i];
     });
     return out;
   });

@@ -13,6 +13,9 @@ export async function inflate(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+const PIVOT = 1000; // labels at which the scatter of a run is told
+const FEWEST = 10; // on fewer nobody knows how much further a run strays
+
 /** Give every surface its tables: `means` (grid), `noise` (draws) and `draws` (draws x grid, whole steps). */
 export function unpack(surfaces, bytes, step) {
   let at = 0;
@@ -27,6 +30,7 @@ export function unpack(surfaces, bytes, step) {
     s.noise = Float64Array.from({ length: s.n_draws }, (_, i) => unzigzag(view.getUint16(at + 2 * i, true)) * UNIT);
     at += 2 * s.n_draws;
     s.before = s.before && Float64Array.from(s.before);
+    s.scatter = scatterOf(s, cells);
     s.unit = step * UNIT;
     s.draws = foretold(bytes, at, s, cells);
     at += 3 * s.n_draws * cells;
@@ -110,6 +114,26 @@ export function drawsAt(s, counts) {
     out[d] = sum * s.unit;
   }
   return out;
+}
+
+/** How many times as far as on 1,000 labels a run strays, at every cell of the grid. */
+export function scatterOf({ knots, inputs, few, shape }, cells) {
+  const labels = ["n_labels", "n_llm_labels"];
+  return Float64Array.from({ length: cells }, (_, cell) => {
+    let [rest, n] = [cell, 0];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      if (labels.includes(inputs[axis])) n += knots[axis][rest % shape[axis]];
+      rest = Math.floor(rest / shape[axis]);
+    }
+    return Math.sqrt((1 + few / Math.max(n, FEWEST)) / (1 + few / PIVOT));
+  });
+}
+
+/** What one new run strays from its mean at counts, in every world. */
+export function deviationsAt(s, counts) {
+  let wide = 0;
+  for (const [i, w] of corners(s, counts)) wide += w * s.scatter[i];
+  return s.noise.map((v) => v * wide);
 }
 
 /** Interval of one new run, 90 % wide: [lower, upper], within 0 and 1. */

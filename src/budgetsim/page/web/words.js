@@ -1,7 +1,6 @@
 // Numbers and sentences of the page; the first one is that of budgetsim.report.advice, word for word.
 
-import { distinct } from "./choose.js";
-import { MOST_OF_IT } from "./learners.js";
+import { MOST_OF_IT, distinct } from "./choose.js";
 import { roundEven } from "./surface.js";
 
 export const LABELS = { n_labels: "human labels", n_llm_labels: "LLM labels", n_unlabeled: "unlabelled texts" };
@@ -203,7 +202,7 @@ export function answerWords(task, answer, advice, budget, students = [], caller 
   out.push(...beatenWords(answer, advice, students, budget));
   if (best.option) out.push(`The chance that ${best.label} is the best of these plans is ${Math.round(100 * best.pBest)} %.`);
   out.push(...restsWords(task, advice));
-  if (!learner && plan.option) out.push(...aimWords(answer), ...changeWords(answer, plan.label));
+  if (!learner && plan.option) out.push(...aimWords(answer), ...changeWords(answer));
   out.push(...doubtWords(answer));
   out.push(...needed, ...callerWords(caller));
   return out;
@@ -216,10 +215,9 @@ export function doubtWords({ doubt, options }) {
   return [`Your own runs put ${first} first by ${points(100 * doubt.gain)} points, give or take ${points(100 * doubt.sd)}: too little to leave the plan that other tasks put first. More runs decide.`];
 }
 
-/** Prices that make the advised plan the best of the whole budget change nothing. */
-function changeWords(answer, advised) {
-  if (!answer.changes) return [];
-  const changes = answer.changes.filter((c) => c.instead !== advised);
+/** Prices at which another plan would be advised. */
+function changeWords({ changes }) {
+  if (!changes) return [];
   if (!changes.length) return ["What would change it: no price between 1/32 and 32 times the card's."];
   const each = changes.map((c) => `${PRICE_WORDS[c.price]} ${c.factor > 1 ? "above" : "below"} ${times(c.factor)} times the card's price (then ${c.instead})`);
   return [`What would change it: ${each.join("; ")}.`];
