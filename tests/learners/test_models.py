@@ -134,9 +134,9 @@ def test_peak_memory_is_in_bytes() -> None:
     assert said == pytest.approx(int(lines[0][1]) * 1024, rel=0.05)
 
 
-def test_few_labels_of_many_classes_are_fitted_without_a_word(recwarn):
+def test_few_labels_of_many_classes_are_fitted_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
     """30 labels of 25 classes out of 77: those never seen stay below all others."""
     features = np.random.default_rng(0).normal(size=(30, 4))
-    head = fit_logistic(features, np.arange(30) % 25, 77, 1e-3)
+    head = encoder.fit_logistic(features, np.arange(30) % 25, 77, 1e-3)
     assert [str(w.message) for w in recwarn] == []
     assert (head.logits(features)[:, 25:] == -30).all()
