@@ -297,7 +297,8 @@ def fit_and_store(evidence: Evidence, task: str, say: Say = lambda _: None) -> T
 
     rows = evidence.rows(task)
     say(f"The stored fit of {task} is missing or stale: fitting now, {len(rows)} rows ...")
-    fit = fit_task(rows, others=evidence.others(task))
+    made = fit_task(rows, others=evidence.others(task))
+    fit = TaskFit.from_json(made.to_json())  # rounded, as the next answer reads it
     try:
         say(f"Stored {save_fit(evidence.paths.fits, fit)}")
     except OSError as error:
