@@ -244,3 +244,13 @@ def test_a_device_without_options_is_no_lever():
     option = replace(annotate([0.1] * 4), hours=Hours(model="m", device_class="cpu", train_label=1.0))
     assert [x.name for x in price_levers(TASK, [option], CARD)] == ["labels", "CPU"]
     assert [x.name for x in price_levers(TASK, [option], CARD.model_copy(update={"cpu": None}))] == ["labels"]
+
+
+def test_what_is_attained_does_not_depend_on_how_many_budgets_are_listed():
+    """The same plan at the largest budget, of 3, 12 and 60 points: one band."""
+    options = [
+        annotate([[0.3, 0.5, 0.6, 0.7], [0.3, 0.4, 0.7, 0.75]], "one"),
+        annotate([[0.4, 0.45, 0.5, 0.7]] * 2, "two"),
+    ]
+    bands = [trace_frontier(TASK, options, 1000.0, n_budgets=n).points[-1].attained for n in (3, 12, 60)]
+    assert bands[0] == bands[1] == bands[2]

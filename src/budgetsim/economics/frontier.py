@@ -24,6 +24,7 @@ BAND_PERCENTILES = (5.0, 50.0, 95.0)
 _ZOOMS = 4  # of a sixteenth each
 _LEAST_USD = 0.01  # who wins in turn below a cent is nobody's question
 _REGION_BUDGETS = 121  # regions are looked for at so many, however few points are asked for
+_BAND_BUDGETS = 60  # bands are looked for at so many, likewise
 _BAND_DRAWS = 200  # worlds in the bands: attainment grows with their square
 
 
@@ -74,7 +75,7 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
 
     Nothing at or below the constant answer is on the frontier.
     """
-    budgets = np.append(0.0, np.geomspace(max_usd / 1000, max_usd, n_budgets))
+    budgets, fixed = (np.append(0.0, np.geomspace(max_usd / 1000, max_usd, n)) for n in (n_budgets, _BAND_BUDGETS))
     ready, routes = searches(options, FINE), [*(o.route for o in options), CONSTANT_ROUTE]
 
     def routes_at(usd: Floats) -> list[Route]:
@@ -83,7 +84,9 @@ def trace_frontier(task: Task, options: Sequence[Option], max_usd: float, *, n_b
     regions = _regions(_close_budgets(options, max_usd, n_budgets), routes_at, len(set(routes)))
     chosen = _chosen(task, options, ready, budgets)
     rows = _undominated([a for a, _ in chosen])
-    bands = _bands([chosen[i] for i in rows])
+    looked_at = chosen if n_budgets == _BAND_BUDGETS else _chosen(task, options, ready, fixed)  # whatever is shown
+    behind = [looked_at[i] for i in _undominated([a for a, _ in looked_at])]
+    bands = _bands(behind, np.array([chosen[i][0].cost_usd for i in rows]))
     points = tuple(
         FrontierPoint(budget_usd=float(budgets[i]), allocation=chosen[i][0], attained=band)
         for i, band in zip(rows, bands, strict=True)
@@ -190,8 +193,8 @@ def _undominated(allocations: Sequence[Allocation]) -> list[int]:
     return pareto_front(cost, np.array([a.score for a in allocations]))
 
 
-def _bands(chosen: Sequence[tuple[Allocation, Floats]]) -> list[tuple[float, float, float]]:
-    """Empirical attainment: the score that 95, 50 and 5 % of worlds reach at each cost or less.
+def _bands(chosen: Sequence[tuple[Allocation, Floats]], at: Floats) -> list[tuple[float, float, float]]:
+    """Empirical attainment: the score that 95, 50 and 5 % of worlds reach at each cost of `at` or less.
 
     source : Grunert da Fonseca, Fonseca and Hall (2001), attainment functions; computed by moocore
     """
@@ -203,7 +206,7 @@ def _bands(chosen: Sequence[tuple[Allocation, Floats]]) -> list[tuple[float, flo
     sets = np.repeat(np.arange(1, n_draws + 1), len(cost))
     data = np.stack([np.tile(cost, n_draws), -scores.T.ravel()], axis=1)
     surfaces = moocore.eaf(data, sets, percentiles=list(BAND_PERCENTILES))
-    columns = [_attained(surfaces[surfaces[:, 2] == p], cost) for p in reversed(BAND_PERCENTILES)]
+    columns = [_attained(surfaces[surfaces[:, 2] == p], at) for p in reversed(BAND_PERCENTILES)]
     return [(float(a), float(b), float(c)) for a, b, c in zip(*columns, strict=True)]
 
 
