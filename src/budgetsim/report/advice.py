@@ -96,7 +96,7 @@ def round_usd(amount: float) -> str:
 
 def _far_words(plan: Allocation) -> str:
     """That a plan lies far outside what was measured, or that hardly a run stands behind it."""
-    far = f"{plan.factor:,.2g}-fold" if plan.factor < 100 else f"{plan.factor:,.0f}-fold"
+    far = _fold(plan.factor)
     words = (
         f", but that is {far} outside what was run" if plan.kind == "extrapolated" and plan.factor >= FAR_OUT else ""
     )
@@ -196,6 +196,15 @@ def _other_items(row: LearnerRow, choices: Choices) -> str:
     )
 
 
+def _fold(factor: float) -> str:
+    """How far outside, in two digits.
+
+    >>> _fold(1.26), _fold(123.4)
+    ('1.3-fold', '123-fold')
+    """
+    return f"{factor:,.2g}-fold" if factor < 100 else f"{factor:,.0f}-fold"
+
+
 def _beaten_words(advice: Advice, answer: TaskAnswer, learners: list[LearnerRow]) -> list[str]:
     """The next best thing for the same budget, and the answer that costs nothing."""
     own = None if advice.learner is not None else advice.plan.route
@@ -231,7 +240,7 @@ def rests_on(plan: Allocation, choices: Choices) -> str:
     words += ", and a rule on top of them" if e.source == "modelled" else ""
     lean = ", and in part on other tasks" if any(_leans(c, plan) for c in choices.fit.cautions) else ""
     where = {"observed": "the plan is one that was run", "interpolated": "the plan lies between them"}.get(plan.kind)
-    return f"{words}{lean}; {where or f'the plan lies {plan.factor:,.2g}-fold outside them'}"
+    return f"{words}{lean}; {where or f'the plan lies {_fold(plan.factor)} outside them'}"
 
 
 def _other_tasks(n_rows: int, choices: Choices) -> str:
