@@ -20,14 +20,21 @@ from budgetsim.answers.points import (
     make_point,
     parse_points,
 )
-from budgetsim.answers.pricing import Pricing, modelled_speed, priced_option, priced_options, uncharged_training
+from budgetsim.answers.pricing import (
+    Pricing,
+    modelled_speed,
+    priced_option,
+    priced_options,
+    priced_route,
+    uncharged_training,
+)
 from budgetsim.answers.rivals import rivals
 from budgetsim.answers.sensitivity import _implied_notes, llm_case, plateau_case, trace_sensitivity
 from budgetsim.choosing.optimize import optimize_task
 from budgetsim.choosing.options import Infeasible
 from budgetsim.choosing.remarks import TooDear
 from budgetsim.costs.hours import Hours
-from budgetsim.costs.model import CostModel
+from budgetsim.costs.model import CostModel, llm_usd_per_label
 from budgetsim.costs.rates import parse_rates
 from budgetsim.costs.terms import Terms
 from budgetsim.data.custom import Findings
@@ -35,7 +42,7 @@ from budgetsim.data.tasks import TASKS
 from budgetsim.design.points import Route
 from budgetsim.design.surface import TaskFit
 from budgetsim.economics.noisy_labels import ImpliedAccuracy, llm_surface
-from budgetsim.errors import InfeasibleBudgetError, InputError, NoEvidenceError
+from budgetsim.errors import InfeasibleBudgetError, InputError, MissingPriceError, NoEvidenceError
 from budgetsim.measure import get_preset
 from budgetsim.measure.executors.options import ExecutorOptions
 from budgetsim.report.listing import findings_page, task_page
@@ -225,6 +232,22 @@ def test_a_cheap_student_pays_what_any_plan_of_labels_pays_and_keeps_its_deadlin
     assert (only(5 + 0.5 / 24).in_reach, only(5).in_reach) == (True, False)
     bare = card.model_copy(update={"labels": {}})
     assert [(r.cost_usd, r.in_reach) for r in rivals(found, "stance", Pricing(bare))] == [(None, True)]
+
+
+def test_an_llm_that_teaches_is_paid_by_the_text():
+    """Soft labels of 1,000 texts cost what 1,000 hard ones do, beside the hours of asking and of training."""
+    asked = replace(surface().route, teacher="chat:small")
+    rows = [
+        replace(r, route=asked)
+        for r in (stage("soft_label", 1.0, examples=100), stage("train_student", 2.0, n=(0, 0, 100)))
+    ]
+    found = evidence(stages=tuple(rows))
+    cost, hours = priced_route(found, asked, STANCE, Pricing(CARD))
+    assert cost.per_unit["n_unlabeled"]["llm_labels"] == pytest.approx(llm_usd_per_label(CARD.llm, STANCE))
+    assert hours.label_text == pytest.approx(0.01)
+    bare = CARD.model_copy(update={"llm": None})
+    with pytest.raises(MissingPriceError, match="no price for an LLM"):
+        priced_route(found, asked, STANCE, Pricing(bare))
 
 
 def test_a_student_among_the_rows_does_not_stand_beside_them_too():

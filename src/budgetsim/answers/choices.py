@@ -392,7 +392,7 @@ def _assumptions(evidence: Evidence, task: Task, card: RateCard, options: Sequen
                 model=card.llm.model,
             )
         )
-    scored = sorted({o.route.labeler for o in options if o.route.labeler})
+    scored = sorted({o.route.llm for o in options if o.route.llm})
     if card.llm is not None:
         notes += [OtherLlm(scored=n, priced=card.llm.model) for n in scored if not same_llm(n, card.llm.model)]
     billed = any(o.hours is not None and o.hours.model in ("published", "cached") for o in options)

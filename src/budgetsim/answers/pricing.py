@@ -75,7 +75,8 @@ def priced_route(evidence: Evidence, route: Route, task: Task, pricing: Pricing)
         )
     if not route.kind.always_charged and not card.has_device(hours.device_class):
         hours = Hours(model=NOT_CHARGED, device_class=hours.device_class)
-    cost = cost_model(route.kind, task, card, hours)
+    asks = route.kind.has_teacher and route.llm is not None
+    cost = cost_model(route.kind, task, card, hours, asks_teacher=asks)
     return apply(cost, card, hours, bounded(pricing, task), route), hours
 
 

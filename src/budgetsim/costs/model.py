@@ -157,13 +157,18 @@ def llm_usd_per_label(price: LlmPrice, task: Task) -> float:
     return (usd + task.target_tokens * float(price.paid_output)) / 1e6
 
 
-def cost_model(strategy: Strategy, task: Task, card: RateCard, hours: Hours | None) -> CostModel:
+def cost_model(
+    strategy: Strategy, task: Task, card: RateCard, hours: Hours | None, *, asks_teacher: bool = False
+) -> CostModel:
     """What a strategy costs on a task under a rate card; `costs.terms.apply` adds what a project owns and must keep to.
 
     hours : device-hours of its teacher and student; None charges no compute
+    asks_teacher : whether the teacher is an LLM that is paid for every text it labels
     raises : MissingPriceError where the card lacks a price that is needed
     """
     per_unit = {name: _purchases(name, card, task) for name in strategy.inputs}
+    if asks_teacher:
+        per_unit["n_unlabeled"][LLM_LABELS] = _llm_usd(card, task)
     fixed = _fixed(strategy, card, task, hours)
     if hours is None or not _is_charged(strategy, card):
         return CostModel(fixed=fixed, per_unit=per_unit, limits=_limits(strategy, card, task))

@@ -69,6 +69,16 @@ class Route:
         return (self.labeler or "").startswith("simulated:")
 
     @property
+    def llm(self) -> str | None:
+        """The LLM that is paid for its answers: the labeler, or a teacher that is asked and not tuned.
+
+        >>> Route(strategy="distill", teacher="chat:gpt", student="tfidf-lr").llm
+        'chat:gpt'
+        """
+        asked = self.teacher is not None and self.teacher.startswith(("chat:", "decide:"))
+        return self.teacher if asked else self.labeler
+
+    @property
     def doing(self) -> str:
         """What is done, in words.
 

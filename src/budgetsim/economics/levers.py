@@ -62,7 +62,7 @@ def price_levers(task: Task, options: Sequence[Option], card: RateCard) -> list[
             Lever(name="labels", unit="a label", now_usd=float(label.usd), stages=("labels", "dev_and_test_labels"))
         )
     levers += _compute_levers(options, card)
-    if card.llm is not None and "n_llm_labels" in inputs:
+    if card.llm is not None and ("n_llm_labels" in inputs or any(o.cost.has((LLM_LABELS,)) for o in options)):
         usd = llm_usd_per_label(card.llm, task)
         levers.append(Lever(name="LLM", unit="an LLM label", now_usd=usd, stages=("llm_labels",)))
     if pool is not None and inputs & {"n_unlabeled", "n_llm_labels"}:

@@ -150,7 +150,7 @@ def _plan_row(a: Allocation, facts: _Facts) -> _Row:
 
 def _llm_words(a: Allocation, facts: _Facts) -> str:
     """That the LLM whose labels were scored is not the one that is paid for."""
-    others = [n for n in facts.choices.notes if isinstance(n, OtherLlm) and n.scored == a.route.labeler]
+    others = [n for n in facts.choices.notes if isinstance(n, OtherLlm) and n.scored == a.route.llm]
     return f", {others[0].scored} quality at {others[0].priced} prices" if others else ""
 
 
