@@ -392,7 +392,7 @@ def test_the_command_by_its_schema_and_in_words():
     assert next(c["name"] for c in cases if c["kind"] == "card") == "paper-2023"
     assert len([c for c in cases if c["kind"] == "card"]) >= 5
     words = run_cli(*arguments, "--card", "late-2026", "--notes").stdout
-    assert "Prices at which the choice changes" in words
+    assert "Prices at which the plan recommended for the whole budget changes" in words
     assert "never within 100x" in words
     assert "Teacher never above 55" in words
 

@@ -114,7 +114,9 @@ def test_stages_of_one_size_count_together_as_they_do_apart() -> None:
 def test_stages_of_the_store_come_once_a_size_whatever_the_number_of_seeds(shipped: Connection) -> None:
     sets = [name for name in all_sets(shipped) if name.startswith("measured")]
     stages = load_stages(shipped, sets)
-    places = [(s.evidence_set, s.task, s.route, s.kind, s.n_labels, s.n_llm_labels, s.n_unlabeled) for s in stages]
+    places = [
+        (s.evidence_set, s.task, s.route, s.kind, s.model, s.n_labels, s.n_llm_labels, s.n_unlabeled) for s in stages
+    ]
     assert len(places) == len(set(places)) < sum(s.n_stages for s in stages)
 
 

@@ -92,6 +92,7 @@ def source_words(row: LearnerRow) -> str:
     ...     student="s",
     ...     n_labels=9,
     ...     cost_usd=1.0,
+    ...     costs={},
     ...     score=50.0,
     ...     lower=None,
     ...     upper=None,

@@ -1,7 +1,7 @@
 // What people type and read.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { beatenWords, boughtWords, csv, headline, money, ownedWords, planWords, quantity, restsWords, toDoWords, typed } from "../../../src/budgetsim/page/web/words.js";
+import { knownWords, beatenWords, boughtWords, csv, headline, money, ownedWords, planWords, quantity, restsWords, toDoWords, typed } from "../../../src/budgetsim/page/web/words.js";
 
 test("2k, 2,000, $2000 and 2e3 are the same, and words are none", () => {
   for (const text of ["2k", "2,000", "$2000", " 2e3 ", "0.002m"]) assert.equal(typed({}, text), 2000);
@@ -71,4 +71,13 @@ test("what is beaten is the best of the other plans and students, and the free a
 
 test("quantities have as many digits as they are worth", () => {
   assert.deepEqual([151.2, 3.14, 0.042, 0.00001].map(quantity), ["151", "3.1", "0.042", "under 0.001"]);
+});
+
+test("a forecast says how sure the plan of the moment is", () => {
+  const line = "Nothing was run on mine: forecast from 6 other tasks. Which plan: not yet (31 % sure); which score: within 28 points.";
+  const told = (pBest) => knownWords({ known: [line] }, { option: {}, pBest })[0];
+  assert.equal(told(0.345), line.replace("31", "34")); // half to even, as Python writes it
+  assert.ok(told(0.61).includes("Which plan: likely (61 % sure); which score: within 28 points."));
+  assert.ok(told(0.8).includes("Which plan: yes (80 % sure)"));
+  assert.deepEqual(knownWords({ known: [line] }, { option: null }), [line]);
 });

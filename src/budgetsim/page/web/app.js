@@ -6,7 +6,7 @@ import { advise, learnerRows, rivalsOf } from "./learners.js";
 import { reachTarget, studentReaching } from "./goals.js";
 import { betterCaller, callerCost, callerMonth, callersOf, studentMonth } from "./serving.js";
 import { deviationsAt, drawsAt, inflate, runInterval, unpack } from "./surface.js";
-import { LABELS, answerWords, goalWords, money, ownedWords, planWords, points, quantity, runsWords, typed, whole } from "./words.js";
+import { LABELS, answerWords, goalWords, knownWords, money, ownedWords, planWords, points, quantity, runsWords, typed, whole } from "./words.js";
 
 const N_CURVE = 40; // budgets of the chart
 const N_MAP = [24, 13]; // budgets and prices of the map
@@ -182,7 +182,7 @@ function drawAnswer(task, settings, answer) {
   const untouched = JSON.stringify(state.settings) === JSON.stringify(first()); // what Python worked out is of these
   const [head, ...rest] = answerWords(task, answer, advice, settings.budget, students, caller, untouched ? task.needed : []);
   document.getElementById("headline").textContent = head;
-  document.getElementById("sentences").replaceChildren(...[...ownedWords(task, settings), ...task.known, ...rest].map((text) => el("p", {}, text)));
+  document.getElementById("sentences").replaceChildren(...[...ownedWords(task, settings), ...knownWords(task, answer.best), ...rest].map((text) => el("p", {}, text)));
   drawPlans(task, settings, answer, students, callers);
 }
 

@@ -215,6 +215,14 @@ export function doubtWords({ doubt, options }) {
   return [`Your own runs put ${first} first by ${points(100 * doubt.gain)} points, give or take ${points(100 * doubt.sd)}: too little to leave the plan that other tasks put first. More runs decide.`];
 }
 
+/** What is known of a task that is forecast, with the chance that this plan is the best; as the command line says it. */
+export function knownWords({ known }, best) {
+  if (!best.option) return known;
+  const plan = best.pBest >= 0.8 ? "yes" : best.pBest >= 0.6 ? "likely" : "not yet";
+  const sure = `Which plan: ${plan} (${roundEven(100 * best.pBest)} % sure)`;
+  return known.map((line) => line.replace(/Which plan: [a-z ]+ \(\d+ % sure\)/, sure));
+}
+
 /** Prices at which another plan would be advised. */
 function changeWords({ changes }) {
   if (!changes) return [];
