@@ -9,7 +9,7 @@ UNLOCKED = torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas
   nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse \
   nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 
-.PHONY: demo test test-train check lint types imports test-slow test-engines mutate docs site paper rebuild bad-input fuzz questions \
+.PHONY: demo test test-train check lint types imports test-slow test-engines mutate docs site paper rebuild bad-input fuzz explore questions \
 	chaos lock audit sbom lowest clean
 
 $(VENV)/.ready: Makefile pyproject.toml constraints.txt requirements.lock
@@ -80,6 +80,9 @@ bad-input: $(VENV)/.ready  ## the table of bad inputs with messages and exit cod
 
 fuzz: $(VENV)/.ready  ## seeded attacks on every door, 10,000 each: CASES=..., SEED=...
 	$(BIN)/python tests/fuzzing.py --cases $(or $(CASES),10000) --seed $(or $(SEED),0) --keep build/fuzz
+
+explore: $(VENV)/.ready  ## the property tests, on examples that nobody saw
+	$(BIN)/pytest -q tests --hypothesis-profile default -k "$(or $(ONLY),)"
 
 questions: $(VENV)/.ready  ## random questions on the command line: CASES=..., SEED=...
 	$(BIN)/python tests/fuzzing_questions.py --cases $(or $(CASES),500) --seed $(or $(SEED),0)

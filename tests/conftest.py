@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer.main
 import typer.testing
+from hypothesis import settings
 
 from budgetsim.answers import evidence
 from budgetsim.answers.evidence import Evidence
@@ -22,6 +23,10 @@ from budgetsim.store.query import Catalogue
 from made import ROOT
 
 SHIPPED = ROOT / "results" / "budgetsim.duckdb"
+settings.register_profile(
+    "repeatable", derandomize=True
+)  # the same examples each time; `make explore` looks for new ones
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
