@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -49,12 +49,13 @@ def _learner(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _distilling(cells: Sequence[Cell]) -> Iterator[str]:
-    small = gains_at_labels(cells, "encoder-lr:mpnet", "ft:minilm:layers=2")
-    if small and (told := small[min(small)][max(small[min(small)])]).n_tasks > 2:
+    layers = _on_several_tasks(gains_at_labels(cells, "encoder-lr:mpnet", "ft:minilm:layers=2"))
+    if layers:
+        few, many = min(layers), max(layers)
+        texts, told = layers[few]
         yield (
-            f"Where two layers must do, let a frozen mpnet teach them: {told} points over people's {min(small)} labels alone, with "
-            f"{max(small[min(small)]):,} texts, on {told.n_tasks} tasks; with {max(small)} labels "
-            f"{small[max(small)][max(small[max(small)])]}."
+            f"Where two layers must do, let a frozen mpnet teach them: {told} points over people's {few} labels alone, with "
+            f"{texts:,} texts, on {told.n_tasks} tasks; with {many} labels {layers[many][1]}."
         )
     gains = gains_at_labels(cells, *pairs_of(cells)[0])
     few, many = min(gains), max(gains)
@@ -64,6 +65,12 @@ def _distilling(cells: Sequence[Cell]) -> Iterator[str]:
         f"labels and {most:,} texts, {gains[many][most]} with {many:,} labels."
     )
     yield f"Do not distil on a handful of texts: with {few} labels and {least} texts it is {gains[few][least]} points."
+
+
+def _on_several_tasks(gains: Mapping[int, Mapping[int, Told]]) -> dict[int, tuple[int, Told]]:
+    """By labels the most texts at which a gain is known on three tasks or more, and the gain."""
+    known = {n: [(u, told) for u, told in by_texts.items() if told.n_tasks > 2] for n, by_texts in gains.items()}
+    return {n: max(each, key=lambda pair: pair[0]) for n, each in known.items() if each}
 
 
 def _labels(cells: Sequence[Cell]) -> Iterator[str]:
