@@ -55,9 +55,10 @@ class Worker:
 
     def _listen(self, events: Events) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with contextlib.suppress(ValueError):  # the last line of a process that was killed may be torn
-                events.put((self, decode_event(line)))
+        with self.process.stdout as lines:
+            for line in lines:
+                with contextlib.suppress(ValueError):  # the last line of a process that was killed may be torn
+                    events.put((self, decode_event(line)))
         self.process.wait()
         self.ended_at = time.monotonic()
         events.put((self, Ended()))
