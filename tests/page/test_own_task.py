@@ -93,6 +93,10 @@ def test_own_runs_that_tell_too_little_do_not_move_the_page_either(node: str, ow
     assert len(doubted) >= len(BUDGETS)
     assert all(answer.best is not answer.allocations[0] for answer in doubted)
     both(node, own, asked)  # as the evidence has it, doubted or not
+    fit = own.forecasts["wnut17"]
+    bare = replace(fit, surfaces=tuple(replace(s, before=None) for s in fit.surfaces))  # nothing to leave
+    sure = replace(own, forecasts={**own.forecasts, "wnut17": bare})
+    assert not any(page["doubt"] for page, _ in both(node, sure, asked))
 
 
 @pytest.mark.parametrize("n", MANY)
